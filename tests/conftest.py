@@ -1,0 +1,41 @@
+"""Fixtures for all tests: the shared read-only data, and a napari that keeps its settings to itself."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+def _folder(name: str) -> Path:
+    path = SHARED / name
+    if not path.is_dir():
+        pytest.skip(f"the shared folder '{name}' is not beside this checkout")
+    return path
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Real images with licences; absent outside the development machines."""
+    return _folder("data")
+
+
+@pytest.fixture(scope="session")
+def shared_reference() -> Path:
+    """Numbers produced by the original implementations, with their small generators importable."""
+    path = _folder("reference")
+    if str(path) not in sys.path:
+        sys.path.insert(0, str(path))
+    return path
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _private_settings(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep napari's settings and our own cache out of the user's folders."""
+    folder = tmp_path_factory.mktemp("settings")
+    os.environ["NAPARI_CONFIG"] = str(folder / "napari.yaml")
+    os.environ["NAPARI_SSP_CACHE"] = str(folder / "cache")
