@@ -1,0 +1,36 @@
+"""Spread compiled loops that release the GIL over the processor's cores."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def spread(work: Callable[[NDArray[np.int64]], Any], cost: NDArray[np.float64]) -> None:
+    """Call ``work`` with index arrays that together cover ``cost`` and cost about the same.
+
+    Parameters
+    ----------
+    work : callable
+        Takes an int64 array of indices; calls run at the same time, in threads.
+    cost : numpy.ndarray
+        Float (n,), the expected cost of every item.
+    """
+    count = min(_threads(), len(cost))
+    if count <= 1 or float(cost.sum()) < 1e6:
+        work(np.arange(len(cost)))
+        return
+    order = np.argsort(-cost, kind="stable")
+    with ThreadPoolExecutor(count) as pool:
+        for _ in pool.map(work, [order[k::count] for k in range(count)]):
+            pass
+
+
+def _threads() -> int:
+    wanted = os.environ.get("OMP_NUM_THREADS", "")
+    return int(wanted) if wanted.isdigit() and int(wanted) else (os.cpu_count() or 1)
