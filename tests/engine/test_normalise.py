@@ -1,0 +1,162 @@
+"""MEDIAR's preprocessing: the original's grey levels, and pictures on which it fails."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import skimage
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from napari_ssp.engine import normalise
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SAME_AS_ORIGINAL = (
+    "skimage_cell.png",
+    "skimage_ihc.png",
+    "skimage_coins.png",
+    "gen_u16_grey",
+    "gen_u16_rgb",
+    "gen_u8_rgba",
+    "gen_u16_5ch",
+    "gen_f32_signed",
+    "gen_sparse",
+    "gen_zstack",
+)
+
+
+def unit(levels: np.ndarray) -> np.ndarray:
+    levels = levels.astype(np.float32)
+    span = max(levels.max() - levels.min(), 1)
+    channels = (levels - levels.min()) / np.float32(span)
+    return np.stack([channels] * 3) if channels.ndim == 2 else np.moveaxis(channels, -1, 0)
+
+
+def by_numpy(plane: np.ndarray) -> np.ndarray:
+    """Follow the original step by step with numpy's own percentile."""
+    channels = np.stack([plane] * 3, -1).astype(np.float32) if plane.ndim == 2 else plane
+    low, high = np.percentile(channels[channels != 0], [0, 99.5]).tolist()
+    assume(low < high)
+    levels = ((np.clip(channels, low, high) - low) / (high - low) * 255).astype(np.uint8)
+    return unit(levels)
+
+
+@pytest.fixture(scope="module")
+def goldens(shared_reference: Path) -> dict[str, np.ndarray]:
+    return dict(np.load(shared_reference / "mediar_preprocess_shared.npz"))
+
+
+@pytest.mark.parametrize("name", SAME_AS_ORIGINAL)
+def test_equals_the_original(shared_reference: Path, goldens: dict, name: str) -> None:
+    if name.startswith("skimage_"):
+        folder = next(iter(skimage.__path__))
+        image = skimage.io.imread(f"{folder}/data/{name.removeprefix('skimage_')}")
+    else:
+        image = goldens[f"in_{name}"]
+    result = normalise(image)
+    assert result.dtype == np.float32
+    assert result.flags.c_contiguous
+    np.testing.assert_array_equal(result, unit(goldens[f"u8_{name}"]))
+    facts = json.loads((shared_reference / "mediar_shared.json").read_text())["preprocess"][name]
+    assert hashlib.sha256(result.tobytes()).hexdigest() == facts["sha256"]
+
+
+def test_a_third_channel_is_added_to_two(goldens: dict) -> None:
+    result = normalise(goldens["in_gen_u16_2ch"])
+    np.testing.assert_array_equal(result[:2], unit(goldens["u8_gen_u16_2ch"]))
+    assert not result[2].any()
+
+
+def test_two_values_stay_visible(goldens: dict) -> None:
+    image = goldens["in_gen_one_value"]  # the original makes this blank
+    np.testing.assert_array_equal(normalise(image)[0], image > 0)
+
+
+@given(
+    hnp.arrays(np.uint16, hnp.array_shapes(min_dims=2, max_dims=2, min_side=2, max_side=40)),
+    st.sampled_from([np.uint16, np.int32, np.float32, np.int64, np.float64]),
+)
+def test_every_type_gives_numpys_percentiles(image: np.ndarray, dtype: type) -> None:
+    image.flat[:2] = 1, 60000
+    image.flat[2:] //= 2
+    expected = by_numpy(image)
+    np.testing.assert_array_equal(normalise(image.astype(dtype)), expected)
+
+
+@given(hnp.arrays(st.sampled_from([np.float32, np.float64, np.int64, np.uint64, bool]), (5, 6)))
+def test_anything_stays_in_the_unit_interval(image: np.ndarray) -> None:
+    result = normalise(image)
+    assert result.shape == (3, 5, 6)
+    assert result.min() >= 0
+    assert result.max() <= 1
+    finite = np.unique(np.nan_to_num(image)) if image.dtype.kind != "b" else np.unique(image)
+    if finite.size == 1:
+        assert not result.any()
+
+
+@pytest.mark.parametrize("value", [0, 7, -3, 1e30, np.nan, np.inf, -np.inf])
+def test_one_value_is_black(value: float) -> None:
+    assert not normalise(np.full((4, 5), value)).any()
+
+
+@pytest.mark.parametrize("dtype", [np.uint64, np.int64, np.float64])
+def test_large_offsets_keep_their_contrast(dtype: type) -> None:
+    steps = np.arange(256).reshape(16, 16)
+    image = (steps + 2**40).astype(dtype)
+    np.testing.assert_array_equal(normalise(image), normalise(steps + 1))
+
+
+def test_the_largest_numbers_do_not_overflow() -> None:
+    top = np.iinfo(np.uint64).max
+    image = np.array([[0, top // 2], [top // 4 * 3, top]], np.uint64)
+    np.testing.assert_allclose(normalise(image)[0], [[0, 0], [0.5, 1]], atol=0.01)
+    wide = np.array([[-1.7e308, 0.0], [1e308, 1.7e308]])
+    assert normalise(wide)[0, 0, 0] == 0
+    assert normalise(wide)[0, 1, 1] == 1
+
+
+def test_gaps_are_black_and_infinities_are_ends() -> None:
+    image = np.linspace(1, 200, 400).reshape(20, 20)
+    broken = image.copy()
+    broken[0, :3] = np.nan, np.inf, -np.inf
+    result = normalise(broken)[0]
+    assert result[0, 0] == 0
+    assert result[0, 1] == 1
+    assert result[0, 2] == 0
+    assert np.abs(result - normalise(image)[0]).ravel()[3:].max() < 0.01
+
+
+def test_rare_bright_pixels_on_a_flat_plane_stay_visible() -> None:
+    image = np.full((30, 30), 5, np.uint8)
+    image[3, 4] = 9
+    np.testing.assert_array_equal(normalise(image)[0], image == 9)
+    np.testing.assert_array_equal(normalise(image.astype(float))[0], image == 9)
+
+
+def test_the_input_is_left_alone() -> None:
+    image = np.array([[np.nan, 1.0], [2.0, np.inf]], np.float32)
+    before = image.copy()
+    normalise(image)
+    np.testing.assert_array_equal(image, before)
+
+
+@pytest.mark.parametrize(
+    ("plane", "error", "words"),
+    [
+        (np.zeros(5), ValueError, r"shape \(5,\)"),
+        (np.zeros((2, 3, 4, 5)), ValueError, r"shape \(2, 3, 4, 5\)"),
+        (np.zeros((0, 5)), ValueError, r"shape \(0, 5\)"),
+        (np.zeros((2, 2), complex), TypeError, "complex128"),
+        (np.array([["a", "b"]]), TypeError, "dtype <U1"),
+    ],
+)
+def test_bad_planes(plane: np.ndarray, error: type[Exception], words: str) -> None:
+    with pytest.raises(error, match=words):
+        normalise(plane)
