@@ -71,6 +71,10 @@ def consecutive(labels: ArrayLike) -> NDArray[np.int32]:
         return array.astype(np.int32)
     if array.dtype.kind == "i" and int(array.min()) < 0:
         raise ValueError(f"Labels must not be negative, the smallest is {int(array.min())}.")
+    if int(array.max()) < 4 * array.size:  # a table is faster than sorting
+        present = np.bincount(array.ravel().astype(np.int64)) > 0
+        present[0] = False
+        return np.asarray(np.where(present, np.cumsum(present), 0)[array.astype(np.int64)], np.int32)
     ids, inverse = np.unique(array, return_inverse=True)
     offset = 0 if int(ids[0]) == 0 else 1
     return (inverse.reshape(array.shape) + offset).astype(np.int32)

@@ -1,0 +1,246 @@
+"""The training loop: batches in, a smoothed network out, resumable at any step."""
+
+from __future__ import annotations
+
+import csv
+import math
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+from torch.optim.swa_utils import AveragedModel
+
+from napari_ssp.progress import Progress, Steps
+
+Batch = tuple[torch.Tensor, ...]
+Score = Callable[[nn.Module], Generator[Progress, None, dict[str, float]]]
+
+
+@dataclass(frozen=True)
+class LoopSettings:
+    """How long and how fast to learn.
+
+    Attributes
+    ----------
+    steps : int
+        Optimiser steps at most.
+    minutes : float
+        Time at most; the learning rate falls along whichever of the two runs out first.
+    learning_rate, weight_decay : float
+        Of AdamW; the rate warms up over 3 % of the run and falls as a cosine to 1 %.
+    smoothing : float
+        Decay of the exponential moving average of the weights that is kept in the end.
+    score_minutes : float
+        Time between two scorings on the validation images.
+    checkpoint_minutes : float
+        Time between two checkpoints.
+    """
+
+    steps: int = 1_000_000
+    minutes: float = 30.0
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.05
+    smoothing: float = 0.999
+    score_minutes: float = 10.0
+    checkpoint_minutes: float = 3.0
+
+
+class TrainingRun:
+    """A network under training, with all that a checkpoint must hold.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        Network to train, on its device.
+    loss : callable
+        Takes the network's output and the rest of a batch, returns a scalar tensor.
+    settings : LoopSettings
+        How long and how fast.
+    folder : pathlib.Path
+        Where ``metrics.csv`` and ``checkpoint.pt`` go.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        loss: Callable[..., torch.Tensor],
+        settings: LoopSettings,
+        folder: Path,
+    ) -> None:
+        self.network = network
+        self.loss = loss
+        self.settings = settings
+        self.folder = folder
+        self.device = next(network.parameters()).device
+        self.average = AveragedModel(
+            network, multi_avg_fn=_smoothing(settings.smoothing), use_buffers=True
+        )
+        self.optimiser = torch.optim.AdamW(
+            network.parameters(), settings.learning_rate, weight_decay=settings.weight_decay
+        )
+        self.step = 0
+        self.seconds = 0.0
+
+    @property
+    def share(self) -> float:
+        """Share of the run that is over, 0 to 1."""
+        by_time = self.seconds / (60.0 * self.settings.minutes)
+        return min(1.0, max(self.step / self.settings.steps, by_time))
+
+    def rate(self) -> float:
+        """Learning rate at the present moment."""
+        warmup = min(1.0, (self.share + 1e-3) / 0.03)
+        cosine = 0.01 + 0.99 * 0.5 * (1.0 + math.cos(math.pi * self.share))
+        return self.settings.learning_rate * warmup * cosine
+
+    def learn(self, batch: Batch) -> float:
+        """Take one optimiser step and return the loss."""
+        began = time.monotonic()
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.rate()
+        self.network.train()
+        inputs, *targets = (part.to(self.device) for part in batch)
+        with _mixed_precision(self.device):
+            output = self.network(inputs.contiguous(memory_format=torch.channels_last))
+        loss = self.loss(output, *targets)
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self.network.parameters(), 10.0)
+        self.optimiser.step()
+        self.average.update_parameters(self.network)
+        self.step += 1
+        self.seconds += time.monotonic() - began
+        return float(loss.detach())
+
+    def save(self) -> None:
+        """Write the checkpoint under a temporary name, then rename it."""
+        state = {
+            "network": self.network.state_dict(),
+            "average": self.average.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "random": torch.get_rng_state(),
+            "step": self.step,
+            "seconds": self.seconds,
+        }
+        temporary = self.folder / "checkpoint.pt.part"
+        torch.save(state, temporary)
+        temporary.replace(self.folder / "checkpoint.pt")
+
+    def resume(self) -> bool:
+        """Continue from the folder's checkpoint; False when there is none."""
+        path = self.folder / "checkpoint.pt"
+        if not path.exists():
+            return False
+        state = torch.load(path, map_location=self.device, weights_only=True)
+        self.network.load_state_dict(state["network"])
+        self.average.load_state_dict(state["average"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        torch.set_rng_state(state["random"].cpu())
+        self.step, self.seconds = int(state["step"]), float(state["seconds"])
+        return True
+
+
+def fit(run: TrainingRun, batch_of: Callable[[int], Batch], score: Score) -> Steps[nn.Module]:
+    """Train until the time or the steps are used up.
+
+    Parameters
+    ----------
+    run : TrainingRun
+        Fresh or resumed.
+    batch_of : callable
+        Batch of a step number; called ahead of need in a thread. The same step always gives the
+        same batch, so that a resumed run sees what an unbroken one would.
+    score : callable
+        Scores a network on validation images.
+
+    Returns
+    -------
+    torch.nn.Module
+        The smoothed network, in evaluation mode.
+    """
+    settings, losses = run.settings, []
+    scored = saved = run.seconds
+    with _ahead(batch_of, run.step) as batches:
+        while run.share < 1.0:
+            losses.append(run.learn(next(batches)))
+            left = run.seconds / run.share * (1.0 - run.share) / 60.0
+            stage = f"training, loss {losses[-1]:.2f}, {left:.0f} min left"
+            yield Progress(stage, round(1000 * run.share), 1000)
+            if run.seconds - saved > 60.0 * settings.checkpoint_minutes:
+                run.save()
+                saved = run.seconds
+            if run.seconds - scored > 60.0 * settings.score_minutes or run.share >= 1.0:
+                metrics = yield from score(smoothed(run))
+                _record(run, sum(losses) / len(losses), metrics)
+                losses, scored = [], run.seconds
+    run.save()
+    return smoothed(run)
+
+
+def _smoothing(decay: float) -> Callable[..., None]:
+    """Exponential moving average that follows closely while it is young."""
+
+    @torch.no_grad()
+    def update(
+        average: Sequence[torch.Tensor], current: Sequence[torch.Tensor], count: torch.Tensor | int
+    ) -> None:
+        weight = 1.0 - min(decay, (1.0 + float(count)) / (10.0 + float(count)))
+        for kept, new in zip(average, current, strict=True):
+            if kept.is_floating_point():
+                kept.lerp_(new, weight)
+            else:
+                kept.copy_(new)
+
+    return update
+
+
+def smoothed(run: TrainingRun) -> nn.Module:
+    """Return the exponential moving average of the network, for prediction."""
+    module: nn.Module = run.average.module
+    return module.eval()
+
+
+def _record(run: TrainingRun, loss: float, metrics: dict[str, float]) -> None:
+    row = {"step": run.step, "minutes": round(run.seconds / 60, 2), "loss": round(loss, 4)}
+    row |= {name: round(value, 4) for name, value in metrics.items()}
+    path = run.folder / "metrics.csv"
+    is_new = not path.exists()
+    with path.open("a", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(row))
+        if is_new:
+            writer.writeheader()
+        writer.writerow(row)
+
+
+@contextmanager
+def _ahead(batch_of: Callable[[int], Batch], first: int) -> Iterator[Iterator[Batch]]:
+    """Batches of consecutive steps, three of them prepared ahead in a thread."""
+    pool = ThreadPoolExecutor(1, thread_name_prefix="batches")
+
+    def stream() -> Iterator[Batch]:
+        waiting = [pool.submit(batch_of, first + k) for k in range(3)]
+        step = first + len(waiting)
+        while True:
+            yield waiting.pop(0).result()
+            waiting.append(pool.submit(batch_of, step))
+            step += 1
+
+    try:
+        yield stream()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def _mixed_precision(device: torch.device) -> Iterator[None]:
+    """Bfloat16 where the processor or the card has it: the range of float32, so no loss scaling."""
+    usable = device.type == "cpu" or (
+        device.type == "cuda" and torch.cuda.is_bf16_supported()
+    )
+    with torch.autocast(device.type, torch.bfloat16, enabled=usable):
+        yield
