@@ -1,0 +1,136 @@
+"""Which device computes, how much memory it has, and how torch is loaded safely."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True)
+class DeviceInfo:
+    """A device that torch can use on this machine.
+
+    Attributes
+    ----------
+    name : str
+        What :func:`resolve_device` takes: "cpu", "cuda:0", "mps".
+    description : str
+        What the maker calls it.
+    memory : int or None
+        Bytes in all; None when unknown.
+    """
+
+    name: str
+    description: str
+    memory: int | None
+
+
+def resolve_device(name: str | torch.device = "auto") -> torch.device:
+    """Turn a name into a device that exists here.
+
+    Parameters
+    ----------
+    name : str or torch.device
+        "auto" (CUDA, then Apple's MPS, then the CPU), "cpu", "cuda", "cuda:1", "mps".
+
+    Returns
+    -------
+    torch.device
+
+    Raises
+    ------
+    ValueError
+        If the device is unknown or absent; the message lists those that are there.
+    """
+    prepare_torch()
+    import torch
+
+    names = _device_names()
+    wanted = str(name).strip().lower()
+    if wanted == "auto":
+        return torch.device(names[0])
+    if wanted not in names and f"{wanted}:0" not in names:
+        raise ValueError(
+            f"The device {str(name)!r} is not available on this machine. "
+            f"Choose 'auto' or one of: {', '.join(names)}."
+        )
+    return torch.device(wanted)
+
+
+def available_devices() -> list[DeviceInfo]:
+    """List the devices of this machine, the fastest first.
+
+    Returns
+    -------
+    list of DeviceInfo
+    """
+    prepare_torch()
+    return [_describe(name) for name in _device_names()]
+
+
+def release_memory(device: torch.device | str) -> None:
+    """Give cached memory of a device back to other programs; nothing to do on the CPU."""
+    import torch
+
+    kind = torch.device(device).type
+    if kind == "cuda":
+        torch.cuda.empty_cache()
+    elif kind == "mps":
+        torch.mps.empty_cache()
+
+
+def prepare_torch() -> None:
+    """Load triton's library apart from the viewer's, before anything imports triton.
+
+    After a viewer has drawn with Mesa, an ordinary import of triton mixes up two copies of LLVM and
+    ends the process. Does nothing off Linux, without triton, or when triton is loaded already.
+    """
+    if not sys.platform.startswith("linux") or "triton" in sys.modules:
+        return
+    library = _triton_library()
+    if library is not None:
+        # The loader keeps it, so the later import of triton finds its own symbols.
+        ctypes.CDLL(str(library), mode=os.RTLD_NOW | getattr(os, "RTLD_DEEPBIND", 0))
+
+
+def _triton_library() -> Path | None:
+    spec = find_spec("triton")
+    folders = list(spec.submodule_search_locations or ()) if spec else []
+    return next(
+        (file for folder in folders for file in Path(folder, "_C").glob("libtriton*")), None
+    )
+
+
+def _device_names() -> list[str]:
+    import torch
+
+    names = [f"cuda:{index}" for index in range(torch.cuda.device_count())]
+    if torch.backends.mps.is_available():
+        names.append("mps")
+    return [*names, "cpu"]
+
+
+def _describe(name: str) -> DeviceInfo:
+    import torch
+
+    if name.startswith("cuda"):
+        properties = torch.cuda.get_device_properties(name)
+        return DeviceInfo(name, properties.name, properties.total_memory)
+    if name == "mps":
+        return DeviceInfo(name, "Apple GPU", torch.mps.recommended_max_memory())
+    return DeviceInfo(name, f"{os.cpu_count()} cores", _main_memory())
+
+
+def _main_memory() -> int | None:
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # not on Windows
+        return None

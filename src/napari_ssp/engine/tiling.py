@@ -1,0 +1,89 @@
+"""Where the windows of an array lie: integers only, no pixels."""
+
+from __future__ import annotations
+
+from itertools import product
+from math import prod
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Shape = tuple[int, ...]
+Tile = tuple[slice, ...]
+
+#: Memory is not saved by windows below this length, and networks halve a window five times.
+SMALLEST_WINDOW = 64
+WINDOW_MULTIPLE = 32
+
+
+def tile_starts(length: int, window: int, overlap: float) -> list[int]:
+    """First pixels of the windows along one axis; the last window ends flush with the axis.
+
+    Parameters
+    ----------
+    length, window : int
+        Pixels of the axis and of a window. An axis shorter than a window has one window, at 0.
+    overlap : float
+        Share of a window that it has in common with the next one, from 0 to below 1.
+
+    Returns
+    -------
+    list of int
+
+    Raises
+    ------
+    ValueError
+        If a length is not positive or the overlap is out of range.
+
+    Notes
+    -----
+    Same places as MONAI's ``sliding_window_inference``: steps of ``int(window * (1 - overlap))``.
+    """
+    if length < 1 or window < 1:
+        raise ValueError(
+            f"The axis is {length} long and the window {window}; both must be positive."
+        )
+    if not 0 <= overlap < 1:
+        raise ValueError(f"The overlap is {overlap}; give a share from 0 to below 1.")
+    last = max(length - window, 0)
+    step = max(int(window * (1 - overlap)), 1)
+    return [*range(0, last, step), last]
+
+
+def tiles(shape: Shape, window: Shape, overlap: float) -> Iterator[Tile]:
+    """Slices of all windows of an array that is at least as large as a window.
+
+    Parameters
+    ----------
+    shape, window : tuple of int
+        Lengths of the spatial axes.
+    overlap : float
+        Share of a window that it has in common with the next one, from 0 to below 1.
+
+    Yields
+    ------
+    tuple of slice
+        One slice per axis, the last axis running fastest.
+    """
+    axes = [tile_starts(n, w, overlap) for n, w in zip(shape, window, strict=True)]
+    for starts in product(*axes):
+        yield tuple(slice(s, s + w) for s, w in zip(starts, window, strict=True))
+
+
+def count_tiles(shape: Shape, window: Shape, overlap: float) -> int:
+    """Count the windows that :func:`tiles` yields, also for a shape smaller than a window."""
+    return prod(len(tile_starts(n, w, overlap)) for n, w in zip(shape, window, strict=True))
+
+
+def padding(shape: Shape, window: Shape) -> list[tuple[int, int]]:
+    """Pixels to add before and after each axis to reach the window; an odd one goes after."""
+    missing = [max(w - n, 0) for n, w in zip(shape, window, strict=True)]
+    return [(m // 2, m - m // 2) for m in missing]
+
+
+def smaller_window(window: Shape) -> Shape | None:
+    """Halve every axis that stays at 64 or more, in multiples of 32; None when no axis does."""
+    halves = [n // 2 // WINDOW_MULTIPLE * WINDOW_MULTIPLE for n in window]
+    halved = tuple(h if h >= SMALLEST_WINDOW else n for h, n in zip(halves, window, strict=True))
+    return None if halved == window else halved
