@@ -1,0 +1,88 @@
+"""Where windows lie: the originals' places, and properties of every tiling."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from napari_ssp.engine import count_tiles, tile_starts, tiles
+from napari_ssp.engine.tiling import padding, smaller_window
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+lengths = st.integers(1, 400)
+overlaps = st.floats(0, 0.99)
+
+
+def test_mediars_windows(shared_reference: Path) -> None:
+    facts = json.loads((shared_reference / "mediar_shared.json").read_text())
+    for length, starts in facts["windows_roi512_overlap06"].items():
+        assert tile_starts(int(length), 512, 0.6) == starts
+
+
+def test_repmodes_patches(shared_reference: Path) -> None:
+    facts = json.loads((shared_reference / "repmode_predict_shared.json").read_text())
+    for case in [*facts["cases"], facts["default_patch"]]:
+        axes = zip(case["shape"], case["patch"], case["starts"], strict=True)
+        for length, patch, starts in axes:
+            assert tile_starts(length, patch, 0.5) == starts
+
+
+@given(lengths, lengths, overlaps)
+def test_windows_cover_the_axis_and_end_with_it(length: int, window: int, overlap: float) -> None:
+    starts = tile_starts(length, window, overlap)
+    assert starts[0] == 0
+    assert starts[-1] == max(length - window, 0)
+    steps = np.diff(starts)
+    assert np.all(steps > 0)
+    assert np.all(steps <= max(int(window * (1 - overlap)), 1))
+
+
+@given(st.integers(1, 30), st.integers(1, 30), st.integers(1, 8), overlaps)
+def test_tiles_visit_every_pixel(height: int, width: int, window: int, overlap: float) -> None:
+    shape = (max(height, window), max(width, window))
+    visits = np.zeros(shape, int)
+    places = list(tiles(shape, (window, window), overlap))
+    for place in places:
+        visits[place] += 1
+        assert visits[place].shape == (window, window)
+    assert visits.min() >= 1
+    assert len(places) == len(set(map(str, places))) == count_tiles(shape, (window,) * 2, overlap)
+
+
+def test_tiles_run_along_the_last_axis_first() -> None:
+    places = [tuple(s.start for s in place) for place in tiles((3, 4), (2, 2), 0)]
+    assert places == [(0, 0), (0, 2), (1, 0), (1, 2)]
+
+
+def test_padding_is_half_on_each_side() -> None:
+    assert padding((303, 600, 511), (512, 512, 512)) == [(104, 105), (0, 0), (0, 1)]
+
+
+def test_windows_shrink_by_halves_down_to_64() -> None:
+    window: tuple[int, ...] | None = (32, 512, 400)
+    seen = []
+    while window := smaller_window(window):
+        seen.append(window)
+    assert seen == [(32, 256, 192), (32, 128, 96), (32, 64, 96)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((0, 5, 0.5), "axis is 0"),
+        ((5, 0, 0.5), "window 0"),
+        ((5, 5, 1.0), "overlap is 1.0"),
+        ((5, 5, -0.1), "overlap is -0.1"),
+        ((5, 5, float("nan")), "overlap is nan"),
+    ],
+)
+def test_bad_numbers(arguments: tuple[int, int, float], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        tile_starts(*arguments)
