@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -36,8 +37,6 @@ def networks(shared_reference: Path) -> list[torch.nn.Module]:
 
 @pytest.fixture(scope="module")
 def facts(shared_reference: Path) -> dict[str, dict]:
-    import json
-
     pipeline = json.loads((shared_reference / "mediar_shared.json").read_text())["pipeline"]
     return {case["name"]: case for case in pipeline}
 
@@ -59,6 +58,33 @@ def test_equals_mediar(
     key = f"{name}_analytic_{mode}_out_every3"
     if key in goldens:
         np.testing.assert_allclose(result[:, ::3, ::3], goldens[key], atol=2e-5)
+
+
+@pytest.fixture(scope="module")
+def tiny_networks(shared_reference: Path) -> list[torch.nn.Module]:
+    from seeded_weights import seeded_state_dict
+
+    from napari_ssp.networks import MediarFormer
+
+    members = []
+    for seed in (0, 1):
+        network = MediarFormer("mit_b0", (64, 32, 16, 8, 8), 16).eval()
+        values = seeded_state_dict(network, seed).items()
+        network.load_state_dict({key: torch.as_tensor(value) for key, value in values})
+        members.append(network)
+    return members
+
+
+@pytest.mark.parametrize("mode", ["base", "ensemble_tta"])
+def test_equals_mediar_with_its_own_network(
+    shared_reference: Path, tiny_networks: list, mode: str
+) -> None:
+    views = (View(),) if mode == "base" else MEDIAR_VIEWS
+    network = average_networks(tiny_networks[: 1 if mode == "base" else 2])
+    result = run(predict_views(network, normalise(data.coins()), MEDIAR, views))
+    goldens = np.load(shared_reference / "mediar_pipeline_shared.npz")
+    golden = goldens[f"coins_tiny_{mode}_out_every4"]
+    np.testing.assert_allclose(result[:, ::4, ::4], golden, atol=3e-4 * golden.std())
 
 
 @pytest.mark.parametrize("view", MEDIAR_VIEWS)

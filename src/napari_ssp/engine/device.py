@@ -112,7 +112,9 @@ def _triton_library() -> Path | None:
 def _device_names() -> list[str]:
     import torch
 
-    names = [f"cuda:{index}" for index in range(torch.cuda.device_count())]
+    # The count alone also names cards whose driver is too old to use them.
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    names = [f"cuda:{index}" for index in range(count)]
     if torch.backends.mps.is_available():
         names.append("mps")
     return [*names, "cpu"]
