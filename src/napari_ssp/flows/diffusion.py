@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
 from napari_ssp.flows.kernels import diffuse
 from napari_ssp.flows.threads import spread
 
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
 
 def labels_to_flows(labels: ArrayLike) -> NDArray[np.float32]:
-    """Unit vectors that point from every object pixel towards its object's middle.
+    """Point from every object pixel towards its object's middle, by unit vectors.
 
     Heat enters each object at the pixel nearest to the median of its coordinates and spreads for a
     number of steps set by the largest object in the image; the flow is the direction of the
@@ -74,7 +78,9 @@ def consecutive(labels: ArrayLike) -> NDArray[np.int32]:
     if int(array.max()) < 4 * array.size:  # a table is faster than sorting
         present = np.bincount(array.ravel().astype(np.int64)) > 0
         present[0] = False
-        return np.asarray(np.where(present, np.cumsum(present), 0)[array.astype(np.int64)], np.int32)
+        return np.asarray(
+            np.where(present, np.cumsum(present), 0)[array.astype(np.int64)], np.int32
+        )
     ids, inverse = np.unique(array, return_inverse=True)
     offset = 0 if int(ids[0]) == 0 else 1
     return (inverse.reshape(array.shape) + offset).astype(np.int32)
@@ -99,7 +105,9 @@ def _sources(ids: NDArray[np.int32], count: int) -> NDArray[np.int64]:
     return np.stack([y[first], x[first]], axis=1).astype(np.int64)
 
 
-def _medians(values: NDArray[np.int64], owner: NDArray[np.int32], count: int) -> NDArray[np.float64]:
+def _medians(
+    values: NDArray[np.int64], owner: NDArray[np.int32], count: int
+) -> NDArray[np.float64]:
     order = np.lexsort((values, owner))
     ordered = values[order]
     start = np.searchsorted(owner[order], np.arange(count))
@@ -110,7 +118,7 @@ def _medians(values: NDArray[np.int64], owner: NDArray[np.int32], count: int) ->
 
 
 def _directions(heat: NDArray[np.float64], inside: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Unit gradient of the heat; a touching neighbour's heat takes part, as in the reference."""
+    """Return the unit gradient of the heat; a touching neighbour's heat takes part, as in the reference."""
     gradient = np.stack([heat[2:, 1:-1] - heat[:-2, 1:-1], heat[1:-1, 2:] - heat[1:-1, :-2]])
     length = np.sqrt((gradient**2).sum(axis=0))
     return np.asarray(np.where(inside, gradient / (1e-20 + length), 0.0), np.float32)

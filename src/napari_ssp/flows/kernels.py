@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import numba
 import numpy as np
-from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 Function = TypeVar("Function", bound=Callable[..., object])
 
 
 def _compiled(function: Function) -> Function:
-    return cast(Function, numba.njit(cache=True, nogil=True, fastmath={"contract"})(function))
+    return cast("Function", numba.njit(cache=True, nogil=True, fastmath={"contract"})(function))
 
 
 @_compiled

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
 from napari_ssp.flows.cleaning import fill_small_holes, remove_small_labels, tidy_mask
 from napari_ssp.flows.diffusion import labels_to_flows
 from napari_ssp.flows.kernels import follow
 from napari_ssp.flows.threads import spread
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
 
 #: Networks predict flows in this many times unit length.
 FLOW_SCALE = 5.0
@@ -105,9 +109,7 @@ def _validate(
         raise ValueError(f"Flows are tracked on the CPU in this version, got device={device!r}.")
 
 
-def _ends(
-    unit: NDArray[np.float32], starts: NDArray[np.int64], n_steps: int
-) -> NDArray[np.int64]:
+def _ends(unit: NDArray[np.float32], starts: NDArray[np.int64], n_steps: int) -> NDArray[np.int64]:
     """Pixels (n, 2) where the starts end."""
     ends = np.empty_like(starts)
 

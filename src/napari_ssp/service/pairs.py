@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from napari_ssp.io import read_image
 from napari_ssp.training.data import LabelledImage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
 
 #: A label file is named after its image with one of these endings.
 LABEL_ENDINGS = ("_label", "_labels", "_masks", "_cp_masks", "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from monai.transforms import (
@@ -17,7 +18,9 @@ from numpy.typing import NDArray
 from skimage.transform import resize
 
 from napari_ssp.flows.diffusion import consecutive
-from napari_ssp.training.data import LabelledImage
+
+if TYPE_CHECKING:
+    from napari_ssp.training.data import LabelledImage
 
 Pair = tuple[NDArray[np.float32], NDArray[np.int32]]
 
@@ -80,7 +83,7 @@ def _cut(
         (max(-y0, 0), max(y0 + side - height, 0)),
         (max(-x0, 0), max(x0 + side - width, 0)),
     )
-    pixels = np.pad(image.pixels[(slice(None), *box)], ((0, 0), *margin)).astype(np.float32) / 255
+    pixels = np.pad(image.pixels[(slice(None), *box)], ((0, 0), *margin)) / np.float32(255)
     labels = np.pad(image.labels[box], margin)
     if side == crop:
         return pixels, labels

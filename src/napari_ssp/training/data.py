@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_ssp.engine.normalise import normalise
 from napari_ssp.flows.diffusion import consecutive
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,9 +33,7 @@ class LabelledImage:
     labels: NDArray[np.int32]
 
     @classmethod
-    def from_planes(
-        cls, name: str, plane: NDArray[Any], labels: NDArray[Any]
-    ) -> LabelledImage:
+    def from_planes(cls, name: str, plane: NDArray[Any], labels: NDArray[Any]) -> LabelledImage:
         """Normalise a plane, (Y, X) or (Y, X, C), and number its objects 1..n.
 
         Raises

@@ -9,13 +9,16 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
 from napari_ssp.progress import Progress, Steps
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 Batch = tuple[torch.Tensor, ...]
 Score = Callable[[nn.Module], Generator[Progress, None, dict[str, float]]]
@@ -239,8 +242,6 @@ def _ahead(batch_of: Callable[[int], Batch], first: int) -> Iterator[Iterator[Ba
 @contextmanager
 def _mixed_precision(device: torch.device) -> Iterator[None]:
     """Bfloat16 where the processor or the card has it: the range of float32, so no loss scaling."""
-    usable = device.type == "cpu" or (
-        device.type == "cuda" and torch.cuda.is_bf16_supported()
-    )
+    usable = device.type == "cpu" or (device.type == "cuda" and torch.cuda.is_bf16_supported())
     with torch.autocast(device.type, torch.bfloat16, enabled=usable):
         yield

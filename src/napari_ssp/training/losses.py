@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-import torch
+from typing import TYPE_CHECKING
+
 from torch.nn import functional
 
 from napari_ssp.flows.tracking import FLOW_SCALE
+
+if TYPE_CHECKING:
+    import torch
 
 
 def segmentation_loss(

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.cluster.vq import kmeans2
 
-from napari_ssp.training.data import LabelledImage
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from napari_ssp.training.data import LabelledImage
 
 
 def sampling_weights(images: Sequence[LabelledImage], clusters: int = 6) -> NDArray[np.float64]:

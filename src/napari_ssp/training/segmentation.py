@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -13,9 +13,13 @@ from napari_ssp.flows import flows_to_labels, labels_to_flows
 from napari_ssp.metrics import f1_score
 from napari_ssp.progress import Progress
 from napari_ssp.training.augmentation import AugmentationSettings, augmented_crop
-from napari_ssp.training.data import LabelledImage
-from napari_ssp.training.loop import Batch
 from napari_ssp.training.sampling import sampling_weights
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Sequence
+
+    from napari_ssp.training.data import LabelledImage
+    from napari_ssp.training.loop import Batch
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,119 @@
+"""Weights: verified before use, stored as safetensors, nothing executed on loading."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from napari_ssp.networks import MediarFormer
+from napari_ssp.registry.card import WEIGHTS_FILE, ModelCard
+from napari_ssp.registry.catalogue import find_card
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import torch
+    from torch import nn
+
+
+def load_model(model: str | Path | ModelCard, device: str | torch.device = "cpu") -> nn.Module:
+    """Network of a model with its weights, float32, in evaluation mode.
+
+    Parameters
+    ----------
+    model : str, pathlib.Path or ModelCard
+        Name, folder, or card.
+    device : str or torch.device
+        Where the weights go.
+
+    Returns
+    -------
+    torch.nn.Module
+        Ready to predict.
+
+    Raises
+    ------
+    FileNotFoundError
+        When there is no such model.
+    ValueError
+        When the weights are not those of the card, or no weights at all.
+    """
+    card = model if isinstance(model, ModelCard) else find_card(model)
+    path = card.weights
+    if not path.is_file():
+        raise FileNotFoundError(f"The weights of '{card.name}' are missing: {path}.")
+    found = file_sha256(path)
+    if found != card.sha256:
+        raise ValueError(
+            f"The weights of '{card.name}' are damaged or were replaced: {path} has sha256 "
+            f"{found[:12]}…, its card says {card.sha256[:12]}…. Install the model again."
+        )
+    network = build_network(card)
+    try:
+        state = load_file(path)
+        network.load_state_dict({key: value.float() for key, value in state.items()}, strict=True)
+    except (SafetensorError, RuntimeError) as error:
+        raise ValueError(f"{path} does not hold the weights of '{card.name}': {error}") from error
+    return network.to(device).eval()
+
+
+def build_network(card: ModelCard) -> nn.Module:
+    """Untrained network that a card describes.
+
+    Raises
+    ------
+    ValueError
+        When the family is unknown or its arguments do not fit.
+    """
+    if card.family != "mediar":
+        raise ValueError(
+            f"'{card.name}' is of the family '{card.family}', this version knows: mediar."
+        )
+    try:
+        return MediarFormer(**card.network)
+    except (TypeError, KeyError, ValueError) as error:
+        raise ValueError(
+            f"The card of '{card.name}' has network arguments that do not fit: {error}."
+        ) from error
+
+
+def save_model(network: nn.Module, card: ModelCard, folder: Path) -> ModelCard:
+    """Write a model folder: float16 weights and the card with their digest.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        Network to store.
+    card : ModelCard
+        Its description; the digest is filled in.
+    folder : pathlib.Path
+        Made when missing; a model in it is replaced.
+
+    Returns
+    -------
+    ModelCard
+        The card as written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    state = {key: _stored(value) for key, value in network.state_dict().items()}
+    temporary = folder / f"{WEIGHTS_FILE}.part"
+    save_file(state, temporary, metadata={"format": "pt"})
+    written = replace(card, sha256=file_sha256(temporary), folder=folder)
+    temporary.replace(folder / WEIGHTS_FILE)
+    written.write(folder)
+    return written
+
+
+def _stored(value: torch.Tensor) -> torch.Tensor:
+    value = value.detach().cpu()
+    return (value.half() if value.is_floating_point() else value).contiguous()
+
+
+def file_sha256(path: Path) -> str:
+    """Digest of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

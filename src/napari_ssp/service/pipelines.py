@@ -1,0 +1,46 @@
+"""The only composition point: a request in, its steps out."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from napari_ssp.engine import prepare_torch
+from napari_ssp.service.requests import SegmentRequest, TrainRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from napari_ssp.progress import Steps
+    from napari_ssp.service.models import ModelCache
+
+
+def steps_of(request: Any, models: ModelCache) -> Callable[[], Steps[Any]]:
+    """Start of a request's work, to be called on the thread that does it.
+
+    Raises
+    ------
+    TypeError
+        When the request is none that the service knows.
+    """
+    if isinstance(request, SegmentRequest):
+        return partial(_segment, request, models)
+    if isinstance(request, TrainRequest):
+        return partial(_train, request)
+    raise TypeError(
+        f"The service takes SegmentRequest and TrainRequest, got {type(request).__name__}."
+    )
+
+
+def _segment(request: SegmentRequest, models: ModelCache) -> Steps[Any]:
+    prepare_torch()  # before anything imports triton
+    from napari_ssp.service.segmentation import segment_steps
+
+    return segment_steps(request, models)
+
+
+def _train(request: TrainRequest) -> Steps[Any]:
+    prepare_torch()
+    from napari_ssp.service.training import train_steps
+
+    return train_steps(request)

@@ -1,0 +1,38 @@
+"""Where a result came from: enough to make it again."""
+
+from __future__ import annotations
+
+import platform
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from napari_ssp.registry import ModelCard
+
+PACKAGES = ("napari-ssp", "torch", "segmentation-models-pytorch", "numpy", "scipy", "numba")
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that decide a result."""
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def describe_run(
+    request: dict[str, Any], card: ModelCard, device: str, seconds: float
+) -> dict[str, Any]:
+    """JSON-ready record of a finished run."""
+    return {
+        "request": request,
+        "model": {"name": card.name, "family": card.family, "sha256": card.sha256},
+        "device": device,
+        "seconds": round(seconds, 3),
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": versions(),
+    }

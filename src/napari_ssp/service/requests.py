@@ -1,0 +1,167 @@
+"""Requests: one frozen value per action, the same for docks, command line and provenance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_ssp.image import MicroscopyImage
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def _choice(default: Any, label: str, help: str, **limits: Any) -> Any:
+    """Field that forms and the command line can show: a label, a help text, limits."""
+    return field(default=default, metadata={"label": label, "help": help, **limits})
+
+
+@dataclass(frozen=True, eq=False)
+class SegmentRequest:
+    """Segment cells or nuclei in an image.
+
+    Attributes
+    ----------
+    image : MicroscopyImage, array or path
+        What to segment.
+    model : str
+        Name of a model, or a model's folder.
+    axes : str or None
+        Names of an array's axes out of ``tczyx``; None guesses them.
+    voxel_size : tuple of float or None
+        (z, y, x) in µm; None takes the image's own.
+    channel : int or None
+        Channel to segment; None means the colours of an RGB image, else the first channel.
+    plane : tuple of int or None
+        (t, z) of the only plane to segment; None segments all planes, each by itself.
+    region : tuple of int or None
+        (y0, y1, x0, x1) in pixels to segment; None takes the whole plane.
+    device : str
+        ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
+    tta : bool
+        Average the image and its two mirror images; three times the work.
+    overlap : float
+        Share of a window that its neighbours cover too, from 0 to below 1.
+    batch_size : int
+        Windows that go through the network together.
+    cell_threshold, flow_threshold : float
+        See :func:`napari_ssp.flows.flows_to_labels`.
+    min_size : int
+        Smallest object, in pixels.
+    """
+
+    image: MicroscopyImage | np.ndarray[Any, Any] | str | Path
+    model: str = _choice("mediar-starter", "Model", "Name of a model, or a model's folder")
+    axes: str | None = _choice(None, "Axes", "Names of the image's axes out of tczyx")
+    voxel_size: tuple[float, float, float] | None = _choice(
+        None, "Voxel size", "Voxel size in µm: z y x"
+    )
+    channel: int | None = _choice(
+        None, "Channel", "Channel to segment, from 0 [default: colours, or the first]", min=0
+    )
+    plane: tuple[int, int] | None = None
+    region: tuple[int, int, int, int] | None = None
+    device: str = _choice("auto", "Device", "Where the network runs: auto, cpu, cuda, mps")
+    tta: bool = _choice(
+        False, "Mirror averaging", "Average the image with its mirror images: better, 3 x slower"
+    )
+    overlap: float = _choice(
+        0.6, "Overlap", "Share of a window that its neighbours cover too", min=0.0, max=0.9
+    )
+    batch_size: int = _choice(
+        4, "Batch", "Windows that go through the network together", min=1, max=256
+    )
+    cell_threshold: float = _choice(
+        0.5, "Cell threshold", "Pixels with a higher cell probability count", min=0.0, max=1.0
+    )
+    flow_threshold: float = _choice(
+        0.4, "Flow threshold", "Largest flow error of an object; 0 keeps all", min=0.0, max=3.0
+    )
+    min_size: int = _choice(16, "Minimum size", "Smallest object, in pixels", min=0, max=1_000_000)
+
+    def __post_init__(self) -> None:
+        """Refuse values out of their limits."""
+        check_limits(self)
+
+    def provenance(self) -> dict[str, Any]:
+        """JSON-ready values; the image is given by name, shape, axes and data type."""
+        values = {item.name: getattr(self, item.name) for item in fields(self)}
+        values["image"] = _describe(self.image)
+        return {
+            key: list(value) if isinstance(value, tuple) else value for key, value in values.items()
+        }
+
+
+@dataclass(frozen=True)
+class TrainRequest:
+    """Train a segmentation model on folders of images and labels.
+
+    Attributes
+    ----------
+    data : tuple of pathlib.Path
+        Folders that hold ``images`` and ``labels``.
+    output : pathlib.Path
+        Folder of the run: model, metrics and checkpoint.
+    validation : tuple of pathlib.Path
+        Folders scored during training; nothing is learned from them.
+    name : str
+        Name of the new model.
+    exclude : tuple of str
+        Names, without suffix, of images to leave out.
+    """
+
+    data: tuple[Path, ...]
+    output: Path
+    validation: tuple[Path, ...] = ()
+    name: str = _choice("my-model", "Name", "Name of the new model")
+    exclude: tuple[str, ...] = ()
+    encoder: str = _choice(
+        "tu-resnet18d", "Encoder", "Encoder of segmentation_models_pytorch, e.g. mit_b0"
+    )
+    decoder_channels: tuple[int, ...] = (128, 64, 32, 16)
+    pab_channels: int = _choice(48, "Attention", "Channels of the attention block", min=4)
+    minutes: float = _choice(30.0, "Minutes", "Training time at most", min=0.01)
+    steps: int = _choice(1_000_000, "Steps", "Optimiser steps at most", min=1)
+    learning_rate: float = _choice(1e-3, "Learning rate", "Highest learning rate", min=1e-7, max=1)
+    batch_size: int = _choice(8, "Batch", "Crops in a batch", min=2, max=4096)
+    crop: int = _choice(256, "Crop", "Side of a crop in pixels, a multiple of 32", min=32, max=2048)
+    seed: int = _choice(0, "Seed", "Start of the random numbers", min=0)
+    device: str = _choice("auto", "Device", "Where the network runs: auto, cpu, cuda, mps")
+
+    def __post_init__(self) -> None:
+        """Refuse values out of their limits."""
+        check_limits(self)
+        if self.crop % 32:
+            raise ValueError(f"The crop must be a multiple of 32 pixels, got {self.crop}.")
+        if not self.data:
+            raise ValueError("Training needs at least one folder with 'images' and 'labels'.")
+
+
+def check_limits(request: Any) -> None:
+    """Compare a request's numbers with the limits of their fields.
+
+    Raises
+    ------
+    ValueError
+        With the field's label, the value and the limits.
+    """
+    for item in fields(request):
+        value, limits = getattr(request, item.name), item.metadata
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            continue
+        low, high = limits.get("min", -np.inf), limits.get("max", np.inf)
+        if not low <= value <= high:
+            wanted = f"at least {low}" if high == np.inf else f"between {low} and {high}"
+            raise ValueError(f"{limits['label']} must be {wanted}, got {value}.")
+
+
+def _describe(image: Any) -> Mapping[str, Any] | str:
+    if isinstance(image, str | Path):
+        return str(image)
+    shape, dtype = list(image.shape), str(image.dtype)
+    if isinstance(image, MicroscopyImage):
+        return {"name": image.name, "axes": image.axes, "shape": shape, "dtype": dtype}
+    return {"name": "array", "shape": shape, "dtype": dtype}

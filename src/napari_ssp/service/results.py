@@ -1,0 +1,65 @@
+"""What jobs return."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, eq=False)
+class Segmentation:
+    """Objects found in an image.
+
+    Attributes
+    ----------
+    labels : numpy.ndarray
+        Uint32, one axis per letter of ``axes``; 0 is background, ids are unique over all planes.
+    flows : numpy.ndarray
+        Float32 (2, ...): flow_y, flow_x in the network's scale (5 times unit vectors).
+    cell_probability : numpy.ndarray
+        Float32 (...), in [0, 1].
+    axes : str
+        Axes of the labels: ``"yx"``, ``"zyx"``, ``"tyx"`` or ``"tzyx"``.
+    voxel_size : tuple of float or None
+        (z, y, x) in µm.
+    origin : tuple of int
+        (t, z, y, x) of the first pixel in the image, when only a part of it was segmented.
+    provenance : dict
+        JSON-ready: request, model with sha256, versions, device, duration in seconds.
+    """
+
+    labels: NDArray[np.uint32]
+    flows: NDArray[np.float32]
+    cell_probability: NDArray[np.float32]
+    axes: str = "yx"
+    voxel_size: tuple[float, float, float] | None = None
+    origin: tuple[int, int, int, int] = (0, 0, 0, 0)
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def num_objects(self) -> int:
+        """How many objects there are."""
+        return int(self.labels.max(initial=0))
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A model that training made.
+
+    Attributes
+    ----------
+    name : str
+        Its name.
+    folder : pathlib.Path
+        Where card and weights are.
+    metrics : dict
+        Last scores on the validation images; empty without any.
+    """
+
+    name: str
+    folder: Any
+    metrics: dict[str, float] = field(default_factory=dict)

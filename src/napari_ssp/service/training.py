@@ -1,0 +1,95 @@
+"""Training, step by step: check the data, learn, write the model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from napari_ssp.engine import resolve_device
+from napari_ssp.progress import Progress, Steps
+from napari_ssp.registry import ModelCard, save_model
+from napari_ssp.registry.weights import build_network
+from napari_ssp.service.pairs import find_pairs, load_pairs
+from napari_ssp.service.results import TrainedModel
+from napari_ssp.training.augmentation import AugmentationSettings
+from napari_ssp.training.loop import LoopSettings, TrainingRun, fit
+from napari_ssp.training.losses import segmentation_loss
+from napari_ssp.training.segmentation import SegmentationBatches, score_segmentation
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from pathlib import Path
+
+    from napari_ssp.service.requests import TrainRequest
+    from napari_ssp.training.data import LabelledImage
+
+
+def train_steps(request: TrainRequest) -> Steps[TrainedModel]:
+    """Train a segmentation model; an interrupted run in the same folder is continued.
+
+    Yields
+    ------
+    Progress
+        After every optimiser step and every scored image.
+
+    Returns
+    -------
+    TrainedModel
+        Where the model is, and its last scores.
+    """
+    yield Progress("reading training images")
+    images = _load(request.data, request.exclude)
+    held_out = _load(request.validation, ())
+    card = _card(request, len(images))
+    run = _start(request, card)
+    last: dict[str, float] = {}
+
+    def score(network: torch.nn.Module) -> Generator[Progress, None, dict[str, float]]:
+        metrics = yield from score_segmentation(network, held_out)
+        last.update(metrics)
+        return metrics
+
+    batches = SegmentationBatches(
+        images, AugmentationSettings(crop=request.crop), request.batch_size, request.seed
+    )
+    network = yield from fit(run, batches, score)
+    save_model(network, card, request.output)
+    return TrainedModel(request.name, request.output, last)
+
+
+def _load(folders: tuple[Path, ...], exclude: tuple[str, ...]) -> list[LabelledImage]:
+    return load_pairs([pair for folder in folders for pair in find_pairs(folder, exclude)])
+
+
+def _card(request: TrainRequest, num_images: int) -> ModelCard:
+    network = {
+        "encoder": request.encoder,
+        "decoder_channels": list(request.decoder_channels),
+        "pab_channels": request.pab_channels,
+    }
+    return ModelCard(
+        name=request.name,
+        family="mediar",
+        network=network,
+        sha256="",
+        description=f"MEDIAR-Former trained on {num_images} images.",
+        training_data=", ".join(folder.name for folder in request.data),
+    )
+
+
+def _start(request: TrainRequest, card: ModelCard) -> TrainingRun:
+    request.output.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(request.seed)
+    network = build_network(card).to(resolve_device(request.device))
+    settings = LoopSettings(
+        steps=request.steps, minutes=request.minutes, learning_rate=request.learning_rate
+    )
+    run = TrainingRun(
+        network.to(memory_format=torch.channels_last),  # type: ignore[call-overload]
+        segmentation_loss,
+        settings,
+        request.output,
+    )
+    run.resume()
+    return run
