@@ -115,7 +115,7 @@ class MicroscopyImage:
         """
         data = array if _is_lazy_array(array) else np.asarray(array)
         _check_array(data)
-        letters = _guess_axes(data) if axes is None else axes.lower()
+        letters = guess_axes(tuple(data.shape), data.dtype) if axes is None else axes.lower()
         rgb = letters.endswith("c") and len(letters) == data.ndim
         rgb = rgb and data.shape[-1] in _COLOUR_SAMPLES
         size = None if voxel_size is None else _checked_voxel_size(tuple(voxel_size))
@@ -213,6 +213,40 @@ class MicroscopyImage:
                 )
 
 
+def guess_axes(shape: Sequence[int], dtype: npt.DTypeLike) -> str:
+    """Guess the axes of an array of 2 to 4 axes; `MicroscopyImage.from_array` says how.
+
+    Parameters
+    ----------
+    shape : sequence of int
+        Length of each axis.
+    dtype : dtype
+        Type of the pixels; only integers can be colours.
+
+    Returns
+    -------
+    str
+        One letter per axis.
+
+    Raises
+    ------
+    ValueError
+        If there are more than four axes.
+    """
+    colours = np.dtype(dtype).kind in "iu" and shape[-1] in _COLOUR_SAMPLES
+    colours = colours and len(shape) in (3, 4) and min(shape[-3:-1]) > max(_COLOUR_SAMPLES)
+    if len(shape) == 2:
+        return "yx"
+    if len(shape) == 3:
+        return "yxc" if colours else "zyx"
+    if len(shape) == 4:
+        return "zyxc" if colours else _guess_four_axes(shape)
+    raise ValueError(
+        f"The image has {len(shape)} axes (shape {tuple(shape)}), too many to guess what they are. "
+        f"Name them, one letter of '{AXES}' per axis, e.g. axes='{AXES}'."
+    )
+
+
 def _is_lazy_array(array: Any) -> bool:
     return all(hasattr(array, a) for a in ("shape", "dtype", "ndim", "__getitem__"))
 
@@ -274,23 +308,7 @@ def _checked_voxel_size(size: Sequence[float] | None) -> VoxelSize | None:
     return z, y, x
 
 
-def _guess_axes(data: Any) -> str:
-    shape = tuple(data.shape)
-    colours = np.dtype(data.dtype).kind in "iu" and shape[-1] in _COLOUR_SAMPLES
-    colours = colours and len(shape) in (3, 4) and min(shape[-3:-1]) > max(_COLOUR_SAMPLES)
-    if len(shape) == 2:
-        return "yx"
-    if len(shape) == 3:
-        return "yxc" if colours else "zyx"
-    if len(shape) == 4:
-        return "zyxc" if colours else _guess_four_axes(shape)
-    raise ValueError(
-        f"The image has {len(shape)} axes (shape {shape}), too many to guess what they are. "
-        f"Name them, one letter of '{AXES}' per axis, e.g. axes='{AXES}'."
-    )
-
-
-def _guess_four_axes(shape: tuple[int, ...]) -> str:
+def _guess_four_axes(shape: Sequence[int]) -> str:
     if shape[0] <= _MOST_GUESSED_CHANNELS:
         return "czyx"
     return "zcyx" if shape[1] <= _MOST_GUESSED_CHANNELS else "tzyx"

@@ -1,0 +1,95 @@
+"""Write under a temporary name, then rename: a final name never holds half a file."""
+
+from __future__ import annotations
+
+import errno
+import os
+import uuid
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# What the system says when the place, not the data, is at fault.
+_NO_ROOM = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
+
+
+@contextmanager
+def atomic_path(path: str | os.PathLike[str], overwrite: bool = False) -> Iterator[Path]:
+    """Give a temporary path beside ``path`` and rename it when the block ends well.
+
+    Parameters
+    ----------
+    path : path-like
+        The final name. Its folder must exist.
+    overwrite : bool
+        Replace a file that has this name already.
+
+    Yields
+    ------
+    pathlib.Path
+        Where to write; same folder and same suffixes as ``path``. If the block raises, or is closed
+        early, this file is removed and ``path`` stays as it was.
+
+    Raises
+    ------
+    FileExistsError
+        If ``path`` exists and is not to be overwritten.
+    FileNotFoundError
+        If the folder does not exist.
+    IsADirectoryError
+        If ``path`` is a folder.
+    OSError
+        If the disk is full.
+    """
+    final = Path(path)
+    check_target(final, overwrite)
+    suffixes = "".join(final.suffixes[-2:])
+    temporary = final.with_name(f".{uuid.uuid4().hex}{suffixes}")
+    try:
+        yield temporary
+        check_target(final, overwrite)
+        os.replace(temporary, final)
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        raise OSError(
+            error.errno,
+            f"'{final}' could not be written: {error.strerror}. Nothing was left under that name. "
+            "Free some space or choose another folder.",
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def check_target(path: Path, overwrite: bool) -> None:
+    """Refuse a name that cannot be written to, before any work is done for it.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The final name.
+    overwrite : bool
+        Whether a file of that name may be replaced.
+
+    Raises
+    ------
+    FileExistsError, FileNotFoundError, IsADirectoryError
+        As `atomic_path`.
+    """
+    if path.is_dir():
+        raise IsADirectoryError(
+            f"'{path}' is a folder. Give the name of a file to write, e.g. '{path / 'labels.tif'}'."
+        )
+    if not path.parent.is_dir():
+        raise FileNotFoundError(
+            f"The folder '{path.parent}' does not exist, so '{path.name}' cannot be written to it. "
+            "Create it first, or choose another folder."
+        )
+    if path.exists() and not overwrite:
+        raise FileExistsError(
+            f"'{path}' exists already and was left as it is. Choose another name, or allow "
+            "overwriting."
+        )

@@ -1,0 +1,135 @@
+"""The npe2 reader: TIFF files as layers with the right axes, scale, names and colours."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_ssp.io.reading import TIFF_SUFFIXES, read_scenes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from napari_ssp.image import MicroscopyImage
+    from napari_ssp.io.scene import Scene
+
+    LayerData = tuple[Any, dict[str, Any], str]
+    PathOrPaths = str | Sequence[str]
+
+_LAYER_AXES = "tzyx"
+_TRANSMITTED = re.compile(r"bright|phase|\bdic\b|transmitted|\btl\b|\bbf\b|oblique", re.IGNORECASE)
+_TWO_COLOURS = ("magenta", "green")
+_COLOURS = ("blue", "green", "red", "cyan", "magenta", "yellow")
+
+
+def get_reader(path: PathOrPaths) -> Callable[[PathOrPaths], list[LayerData]] | None:
+    """Offer to read TIFF files.
+
+    Parameters
+    ----------
+    path : str or list of str
+        One file, or several that are read one by one.
+
+    Returns
+    -------
+    function or None
+        Reads the same path into layer data; None when a path is no TIFF.
+    """
+    suffixes = [Path(p).suffix.lower() for p in _as_list(path)]
+    return read_layers if suffixes and all(s in TIFF_SUFFIXES for s in suffixes) else None
+
+
+def read_layers(path: PathOrPaths) -> list[LayerData]:
+    """Read files into napari's layer data.
+
+    Parameters
+    ----------
+    path : str or list of str
+        One file or several.
+
+    Returns
+    -------
+    list of (data, attributes, layer type)
+        One layer per image and channel; labels as "labels", all else as "image".
+
+    Raises
+    ------
+    FileNotFoundError, IsADirectoryError, OSError, TypeError, ValueError
+        As `napari_ssp.io.read_image`.
+    """
+    scenes = [scene for file in _as_list(path) for scene in read_scenes(file)]
+    return [layer for scene in scenes for layer in scene_layers(scene)]
+
+
+def scene_layers(scene: Scene) -> list[LayerData]:
+    """Turn one image into layers.
+
+    Parameters
+    ----------
+    scene : Scene
+        The image, and whether it holds labels.
+
+    Returns
+    -------
+    list of (data, attributes, layer type)
+        One per channel; the axes are those of "tzyx" that the image has, then colours. Scale and
+        units are set when the voxel size is known, else the layer is in pixels.
+    """
+    image = scene.image
+    shared = _shared_attributes(image)
+    if scene.is_labels:
+        return [(_layer_data(image, None), {**shared, "name": image.name}, "labels")]
+    if "c" not in image.axes or image.rgb:
+        attributes = {**shared, "name": image.name, "rgb": image.rgb}
+        return [(_layer_data(image, None), attributes, "image")]
+    return [
+        (_layer_data(image, channel), {**shared, **attributes, "rgb": False}, "image")
+        for channel, attributes in enumerate(_channel_attributes(image))
+    ]
+
+
+def _as_list(path: PathOrPaths) -> list[str]:
+    return [path] if isinstance(path, str) else list(path)
+
+
+def _shared_attributes(image: MicroscopyImage) -> dict[str, Any]:
+    axes = [a for a in _LAYER_AXES if a in image.axes]
+    attributes: dict[str, Any] = {"axis_labels": tuple(axes)}
+    if image.levels:
+        attributes["multiscale"] = True
+    if image.voxel_size is not None:
+        sizes = dict(zip("zyx", image.voxel_size, strict=True))
+        attributes["scale"] = tuple(sizes.get(a, 1.0) for a in axes)
+        attributes["units"] = tuple("µm" if a in sizes else "pixel" for a in axes)
+    return attributes
+
+
+def _channel_attributes(image: MicroscopyImage) -> Iterator[dict[str, Any]]:
+    names = image.channel_names or [f"channel {i}" for i in range(image.num_channels)]
+    transmitted = [bool(_TRANSMITTED.search(name)) for name in names]
+    fluorescent = transmitted.count(False)
+    colours = iter(_TWO_COLOURS if fluorescent == 2 else _repeated(_COLOURS, fluorescent))
+    for name, grey in zip(names, transmitted, strict=True):
+        colormap = "gray" if grey or fluorescent == 1 == len(names) else next(colours)
+        blending = "translucent_no_depth" if grey else "additive"
+        yield {"name": f"{image.name} {name}", "colormap": colormap, "blending": blending}
+
+
+def _repeated(colours: Sequence[str], count: int) -> list[str]:
+    return [colours[i % len(colours)] for i in range(count)]
+
+
+def _layer_data(image: MicroscopyImage, channel: int | None) -> Any:
+    levels = [_ordered(level, image, channel) for level in (image.data, *image.levels)]
+    return levels if image.levels else levels[0]
+
+
+def _ordered(array: Any, image: MicroscopyImage, channel: int | None) -> Any:
+    """Pick the channel and bring the axes into napari's order; lazy arrays stay lazy."""
+    axes = image.axes
+    if channel is not None:
+        array = array[tuple(channel if a == "c" else slice(None) for a in axes)]
+        axes = axes.replace("c", "")
+    order = [axes.index(a) for a in f"{_LAYER_AXES}c" if a in axes]
+    return array.transpose(order)

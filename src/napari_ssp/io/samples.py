@@ -1,0 +1,89 @@
+"""Sample data: small real images, for File > Open Sample and for first steps in scripts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_ssp.io.napari_reader import scene_layers
+from napari_ssp.io.reading import read_scenes
+
+if TYPE_CHECKING:
+    from napari_ssp.image import MicroscopyImage
+
+_FOLDER = Path(__file__).parent / "sample_images"
+
+#: Key and file of each sample; `sample_images/NOTICE.md` has their origins and licences.
+SAMPLES = {
+    "fluorescent_nuclei": "fluorescent_nuclei.png",
+    "stained_tissue": "stained_tissue.png",
+    "phase_contrast_cells": "phase_contrast_cells.png",
+    "cell_painting": "cell_painting.ome.tif",
+}
+
+
+def sample_path(key: str) -> Path:
+    """Give the file of a sample.
+
+    Parameters
+    ----------
+    key : str
+        One of `SAMPLES`.
+
+    Returns
+    -------
+    pathlib.Path
+
+    Raises
+    ------
+    ValueError
+        If there is no such sample.
+    """
+    if key not in SAMPLES:
+        raise ValueError(f"There is no sample '{key}'. Choose one of {', '.join(SAMPLES)}.")
+    return _FOLDER / SAMPLES[key]
+
+
+def sample_image(key: str) -> MicroscopyImage:
+    """Read a sample.
+
+    Parameters
+    ----------
+    key : str
+        One of `SAMPLES`.
+
+    Returns
+    -------
+    MicroscopyImage
+        Without a voxel size, which is not known for any of them.
+
+    Raises
+    ------
+    ValueError
+        If there is no such sample.
+    """
+    return read_scenes(sample_path(key))[0].image
+
+
+def fluorescent_nuclei() -> list[tuple[Any, dict[str, Any], str]]:
+    """Nuclei in fluorescence, grey (Data Science Bowl 2018, CC0)."""
+    return _layers("fluorescent_nuclei")
+
+
+def stained_tissue() -> list[tuple[Any, dict[str, Any], str]]:
+    """Stained tissue section, RGB (Data Science Bowl 2018, CC0)."""
+    return _layers("stained_tissue")
+
+
+def phase_contrast_cells() -> list[tuple[Any, dict[str, Any], str]]:
+    """T98G glioblastoma cells in phase contrast, grey (Usiigaci, MIT)."""
+    return _layers("phase_contrast_cells")
+
+
+def cell_painting() -> list[tuple[Any, dict[str, Any], str]]:
+    """U2OS cells in three fluorescence channels (BBBC022, CC0)."""
+    return _layers("cell_painting")
+
+
+def _layers(key: str) -> list[tuple[Any, dict[str, Any], str]]:
+    return scene_layers(read_scenes(sample_path(key))[0])

@@ -1,0 +1,91 @@
+"""Tell a TIFF that was cut off: tifffile reads on with fewer pages, which would pass unnoticed."""
+
+from __future__ import annotations
+
+import os
+import struct
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_IMAGE_DESCRIPTION = 270
+
+
+def damaged(path: Path, cause: Exception | str) -> OSError:
+    """Build the error for a file whose content does not hold together.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file.
+    cause : Exception or str
+        What went wrong.
+
+    Returns
+    -------
+    OSError
+    """
+    return OSError(
+        f"'{path}' ({path.stat().st_size} bytes) is cut off or damaged: {cause}. Copy or export it "
+        "again; if it opens elsewhere, save it from there as an uncompressed TIFF."
+    )
+
+
+def check_complete(tif: Any, path: Path) -> None:
+    """Refuse a file whose pages, pixels or description lie beyond its end.
+
+    Parameters
+    ----------
+    tif : tifffile.TiffFile
+        The open file.
+    path : pathlib.Path
+        Its path, for the message.
+
+    Raises
+    ------
+    OSError
+        If something lies beyond the end.
+    """
+    last = tif.pages[len(tif.pages) - 1]
+    entries, next_page = _entries(tif, last.offset)
+    first = entries if last.offset == tif.pages[0].offset else _entries(tif, tif.pages[0].offset)[0]
+    needed = max(next_page, first.get(_IMAGE_DESCRIPTION, 0))
+    if needed > tif.filehandle.size:
+        raise damaged(path, f"it refers to byte {needed}")
+    for series in tif.series:
+        for level in series.levels:
+            _check_pixels(level, path)
+
+
+def _check_pixels(series: Any, path: Path) -> None:
+    for page in series.pages:
+        if page is None or not len(page.dataoffsets):
+            continue
+        handle = page.parent.filehandle
+        size = os.path.getsize(handle.path) if handle.closed else handle.size
+        end = max(map(sum, zip(page.dataoffsets, page.databytecounts, strict=False)))
+        if series.dataoffset is not None:
+            end = max(end, series.dataoffset + series.size * series.dtype.itemsize)
+        if end > size:
+            raise damaged(path, f"its pixels should reach to byte {end}")
+
+
+def _entries(tif: Any, offset: int) -> tuple[dict[int, int], int]:
+    """Read where the tags of a page end, for those stored outside it, and the next page's place."""
+    layout, handle = tif.tiff, tif.filehandle
+    handle.seek(offset)
+    (count,) = struct.unpack(layout.tagnoformat, handle.read(layout.tagnosize))
+    raw = handle.read(count * layout.tagsize)
+    tail = handle.read(layout.offsetsize)
+    (following,) = (
+        struct.unpack(layout.offsetformat, tail) if len(tail) == layout.offsetsize else (0,)
+    )
+    number = layout.offsetformat[-1]
+    entry = struct.Struct(f"{layout.byteorder}HH{number}{number}")
+    ends = {}
+    for code, _, length, place in entry.iter_unpack(raw):
+        # Only text is looked at: its length is in bytes.
+        if code == _IMAGE_DESCRIPTION and length > layout.offsetsize:
+            ends[code] = place + length
+    return ends, following

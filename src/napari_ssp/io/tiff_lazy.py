@@ -1,0 +1,187 @@
+"""A TIFF series as an array that reads only the tiles or strips it is asked for."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import tifffile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_JPEG = (6, 7, 34892, 33007)
+_CHUNK_SIDE = 2048
+_WHOLE_PAGE = 2**24
+
+
+class TiffArray:
+    """One pyramid level of one series, read from the file at each access.
+
+    Made for ``dask.array.from_array``; the file is open only while it is read, and the object can
+    be sent to another process.
+
+    Parameters
+    ----------
+    path : str
+        The file.
+    series, level : int
+        Which image, which pyramid level.
+
+    Raises
+    ------
+    NotImplementedError
+        If the series cannot be read in parts; read it as a whole instead.
+    """
+
+    def __init__(self, path: str, series: int = 0, level: int = 0) -> None:
+        self._arguments = (path, series, level)
+        self._lock = threading.RLock()
+        with tifffile.TiffFile(path) as tif:
+            found = tif.series[series].levels[level]
+            self._pages = list(found.pages)
+            self._page = found.keyframe
+            self._page.init_decode()
+            self._offset = _contiguous_offset(found)
+            self._order = tif.byteorder
+        self.shape: tuple[int, ...] = tuple(found.shape)
+        self.dtype: np.dtype[Any] = np.dtype(found.dtype).newbyteorder("=")
+        self.ndim = len(self.shape)
+        self._leading = self.shape[: self.ndim - len(self._page.shape)]
+        self._check_readable(found.transform)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return TiffArray, self._arguments
+
+    @property
+    def chunks(self) -> tuple[int, ...]:
+        """Lengths of a block that can be read without reading much else."""
+        height, width = (self._page.shape[self._page.axes.index(a)] for a in "YX")
+        step = {"Y": height, "X": width}
+        if self._page.size * self.dtype.itemsize > _WHOLE_PAGE:
+            _, tile_height, tile_width = _segment_shape(self._page)
+            step["X"] = min(width, tile_width * max(1, _CHUNK_SIDE // tile_width))
+            rows = _CHUNK_SIDE**2 // step["X"]
+            step["Y"] = min(height, tile_height * max(1, rows // tile_height))
+        page = zip(self._page.axes, self._page.shape, strict=True)
+        return (1,) * len(self._leading) + tuple(step.get(a, n) for a, n in page)
+
+    def __getitem__(self, key: Any) -> npt.NDArray[Any]:
+        key = key if isinstance(key, tuple) else (key,)
+        key = (*key, *[slice(None)] * (self.ndim - len(key)))
+        box, rest = zip(*map(_bounds, key, self.shape), strict=True)
+        return np.asarray(self._read(box)[rest])
+
+    def _check_readable(self, transform: Any) -> None:
+        pages = int(np.prod(self._leading))
+        if self._offset is not None:
+            return
+        fits = self.shape[len(self._leading) :] == tuple(self._page.shape)
+        if transform is not None or not fits or pages != len(self._pages):
+            raise NotImplementedError(f"series of '{self._arguments[0]}' is not made of its pages")
+
+    def _read(self, box: tuple[range, ...]) -> npt.NDArray[Any]:
+        if self._offset is not None:
+            stored = self.dtype.newbyteorder(self._order)
+            mapped = np.memmap(self._arguments[0], stored, "r", self._offset, self.shape)
+            return np.array(mapped[tuple(slice(r.start, r.stop) for r in box)], dtype=self.dtype)
+        leading, inside = box[: len(self._leading)], box[len(self._leading) :]
+        out = np.empty([len(r) for r in box], self.dtype)
+        for place in np.ndindex(*(len(r) for r in leading)):
+            position = tuple(r[i] for r, i in zip(leading, place, strict=True))
+            number = int(np.ravel_multi_index(position, self._leading)) if position else 0
+            out[place] = self._read_page(self._pages[number], inside)
+        return out
+
+    def _read_page(self, page: Any, inside: tuple[range, ...]) -> npt.NDArray[Any]:
+        axes, shape = self._page.axes, self._page.shape
+        y, x = (inside[axes.index(a)] for a in "YX")
+        samples, depth, _, _, interleaved = self._page.shaped
+        out = np.zeros((samples, depth, len(y), len(x), interleaved), self.dtype)
+        if page is not None:
+            for index in self._segments(y, x):
+                _paste(out, self._decode(page, index), y, x)
+        lengths = {"Y": len(y), "X": len(x)}
+        region = out.reshape([lengths.get(a, n) for a, n in zip(axes, shape, strict=True)])
+        others = zip(axes, inside, strict=True)
+        return region[
+            tuple(slice(None) if a in lengths else slice(r.start, r.stop) for a, r in others)
+        ]
+
+    def _segments(self, y: range, x: range) -> Iterator[int]:
+        """Numbers of the tiles or strips that hold a part of the region."""
+        segment = _segment_shape(self._page)
+        samples, *lengths, _ = self._page.shaped
+        depths, rows, columns = (-(-n // step) for n, step in zip(lengths, segment, strict=True))
+        _, height, width = segment
+        for sample, depth in np.ndindex(samples, depths):
+            for row in range(y.start // height, -(-y.stop // height)):
+                first = ((sample * depths + depth) * rows + row) * columns
+                yield from range(first + x.start // width, first - (-x.stop // width))
+
+    def _decode(self, page: Any, index: int) -> Any:
+        jpeg = {}
+        if self._page.compression in _JPEG:
+            jpeg = {"jpegtables": page.jpegtables, "jpegheader": self._page.jpegheader}
+        size = page.databytecounts[index]
+        data = None
+        if size:
+            with self._opened(page.parent.filehandle) as handle:
+                handle.seek(page.dataoffsets[index])
+                data = handle.read(size)
+        return self._page.decode(data, index, **jpeg)
+
+    @contextmanager
+    def _opened(self, handle: Any) -> Iterator[Any]:
+        with self._lock:
+            handle.open()
+            try:
+                yield handle
+            finally:
+                handle.close()
+
+
+def _bounds(key: int | slice, length: int) -> tuple[range, int | slice]:
+    """Split an index into the range to read and what to take of it."""
+    if not isinstance(key, slice):
+        position = range(length)[key]
+        return range(position, position + 1), 0
+    picked = range(length)[key]
+    if not picked:
+        return range(0), slice(None)
+    low, high = min(picked[0], picked[-1]), max(picked[0], picked[-1])
+    return range(low, high + 1), slice(None, None, picked.step)
+
+
+def _contiguous_offset(series: Any) -> int | None:
+    page = series.keyframe
+    plain = page.is_memmappable and page.predictor == 1 and page.fillorder == 1
+    multifile = getattr(series, "is_multifile", False)
+    offset: int | None = series.dataoffset if plain and not multifile else None
+    return offset
+
+
+def _segment_shape(page: Any) -> tuple[int, int, int]:
+    """Depth, height and width of a tile or strip."""
+    if page.is_tiled:
+        return max(1, page.tiledepth), page.tilelength, page.tilewidth
+    return 1, min(page.rowsperstrip, page.imagelength), page.imagewidth
+
+
+def _paste(out: npt.NDArray[Any], decoded: Any, y: range, x: range) -> None:
+    """Copy the part of a tile or strip that lies in the region."""
+    segment, (sample, depth, top, left, _), shape = decoded
+    if segment is None:
+        return
+    below, right = min(top + shape[1], y.stop), min(left + shape[2], x.stop)
+    above, before = max(top, y.start), max(left, x.start)
+    layers = min(shape[0], out.shape[1] - depth)
+    out[
+        sample,
+        depth : depth + layers,
+        above - y.start : below - y.start,
+        before - x.start : right - x.start,
+    ] = segment[:layers, above - top : below - top, before - left : right - left]
