@@ -118,7 +118,7 @@ def _medians(
 
 
 def _directions(heat: NDArray[np.float64], inside: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Return the unit gradient of the heat; a touching neighbour's heat takes part, as in the reference."""
+    """Return the unit gradient; a touching neighbour's heat takes part, as in the reference."""
     gradient = np.stack([heat[2:, 1:-1] - heat[:-2, 1:-1], heat[1:-1, 2:] - heat[1:-1, :-2]])
     length = np.sqrt((gradient**2).sum(axis=0))
     return np.asarray(np.where(inside, gradient / (1e-20 + length), 0.0), np.float32)

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 TIFF_SUFFIXES = (".tif", ".tiff", ".btf", ".tf8")
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg")
+#: Endings of the files that are read, in lower case.
+IMAGE_SUFFIXES = (*TIFF_SUFFIXES, *PICTURE_SUFFIXES)
 _TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _PNG_START = b"\x89PNG\r\n\x1a\n"
 _JPEG_START = b"\xff\xd8\xff"
@@ -125,9 +127,8 @@ def _check_path(file: Path) -> None:
         raise ValueError(f"'{file}': this version does not read {suffix} yet. {_LATER[suffix]}.")
     if file.is_dir():
         raise IsADirectoryError(f"'{file}' is a folder. Give the image files in it one by one.")
-    supported = (*TIFF_SUFFIXES, *PICTURE_SUFFIXES)
-    if suffix not in supported:
+    if suffix not in IMAGE_SUFFIXES:
         raise ValueError(
-            f"'{file}' ends with '{suffix}', but the formats read here are {', '.join(supported)}. "
+            f"'{file}' ends with '{suffix}', but the formats read here are {', '.join(IMAGE_SUFFIXES)}. "
             "Save it as an OME-TIFF, e.g. from Fiji with its Bio-Formats exporter."
         )

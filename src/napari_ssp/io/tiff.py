@@ -96,7 +96,7 @@ def _scene(tif: Any, path: Path, number: int, ome: OmeImage, lazy: bool) -> Scen
         rgb=rgb,
         levels=tuple(levels[1:]),
     )
-    return Scene(image, is_labels(image, stem(path), ome.description))
+    return Scene(image, is_labels(image, image_stem(path), ome.description))
 
 
 def _lazy_array(path: Path, series: int, level: int) -> Any:
@@ -145,10 +145,10 @@ def _channel_names(
 
 def _name(path: Path, number: int, count: int, given: str) -> str:
     if count == 1:
-        return stem(path)
-    return f"{stem(path)} {given or number}"
+        return image_stem(path)
+    return f"{image_stem(path)} {given or number}"
 
 
-def stem(path: Path) -> str:
+def image_stem(path: Path) -> str:
     """File name without its suffix, ".ome.tif" being one suffix."""
     return path.stem.removesuffix(".ome")

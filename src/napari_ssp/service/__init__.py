@@ -5,7 +5,7 @@ from __future__ import annotations
 from napari_ssp.service.jobs import CancelledError, Job, JobState
 from napari_ssp.service.model_service import ModelService
 from napari_ssp.service.plan import SegmentPlan, plan_segmentation
-from napari_ssp.service.provenance import versions
+from napari_ssp.service.provenance import devices, versions
 from napari_ssp.service.requests import SegmentRequest, TrainRequest
 from napari_ssp.service.results import Segmentation, TrainedModel
 
@@ -19,6 +19,7 @@ __all__ = [
     "Segmentation",
     "TrainRequest",
     "TrainedModel",
+    "devices",
     "plan_segmentation",
     "versions",
 ]

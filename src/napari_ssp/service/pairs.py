@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_ssp.io import read_image
+from napari_ssp.io import IMAGE_SUFFIXES, image_stem, read_image
 from napari_ssp.training.data import LabelledImage
 
 if TYPE_CHECKING:
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
 #: A label file is named after its image with one of these endings.
 LABEL_ENDINGS = ("_label", "_labels", "_masks", "_cp_masks", "")
-IMAGE_SUFFIXES = {".tif", ".tiff", ".png", ".jpg", ".jpeg", ".bmp"}
 
 
 def find_pairs(folder: Path, exclude: Iterable[str] = ()) -> list[tuple[Path, Path]]:
@@ -40,8 +39,8 @@ def find_pairs(folder: Path, exclude: Iterable[str] = ()) -> list[tuple[Path, Pa
                 f"'{part.name}' is missing."
             )
     left_out = set(exclude)
-    by_stem = {path.stem: path for path in sorted(labels.iterdir()) if _is_image(path)}
-    found = [p for p in sorted(images.iterdir()) if _is_image(p) and p.stem not in left_out]
+    by_stem = {image_stem(path): path for path in sorted(labels.iterdir()) if _is_image(path)}
+    found = [p for p in sorted(images.iterdir()) if _is_image(p) and image_stem(p) not in left_out]
     pairs = [(path, _label_of(path, by_stem)) for path in found]
     lonely = [image.name for image, label in pairs if label is None]
     if lonely or not pairs:
@@ -59,8 +58,8 @@ def _is_image(path: Path) -> bool:
 
 def _label_of(image: Path, by_stem: dict[str, Path]) -> Path | None:
     for ending in LABEL_ENDINGS:
-        if image.stem + ending in by_stem:
-            return by_stem[image.stem + ending]
+        if image_stem(image) + ending in by_stem:
+            return by_stem[image_stem(image) + ending]
     return None
 
 
@@ -88,4 +87,4 @@ def load_pairs(pairs: Sequence[tuple[Path, Path]]) -> list[LabelledImage]:
 
 def _load(image: Path, label: Path) -> LabelledImage:
     plane, labels = read_image(image).plane(), read_image(label).plane()
-    return LabelledImage.from_planes(image.stem, plane, labels)
+    return LabelledImage.from_planes(image_stem(image), plane, labels)

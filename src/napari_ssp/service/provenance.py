@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,13 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             found[name] = "not installed"
     return found
+
+
+def devices() -> list[dict[str, Any]]:
+    """Devices that a network can run on here: name, description, memory in bytes."""
+    from napari_ssp.engine import available_devices  # loads torch
+
+    return [asdict(device) for device in available_devices()]
 
 
 def describe_run(

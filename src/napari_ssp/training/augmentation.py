@@ -83,7 +83,8 @@ def _cut(
         (max(-y0, 0), max(y0 + side - height, 0)),
         (max(-x0, 0), max(x0 + side - width, 0)),
     )
-    pixels = np.pad(image.pixels[(slice(None), *box)], ((0, 0), *margin)) / np.float32(255)
+    padded = np.pad(image.pixels[(slice(None), *box)], ((0, 0), *margin))
+    pixels = padded.astype(np.float32) / np.float32(255)
     labels = np.pad(image.labels[box], margin)
     if side == crop:
         return pixels, labels

@@ -1,0 +1,37 @@
+"""The command line: the same requests as the docks, for scripts and nights."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+import click
+
+from napari_ssp import __version__
+
+#: Commands and where they live; loaded when called, so that ``--help`` is quick.
+_COMMANDS = {
+    "segment": "napari_ssp.cli.segment:segment",
+    "evaluate": "napari_ssp.cli.evaluate:evaluate",
+    "train": "napari_ssp.cli.train:train",
+    "models": "napari_ssp.cli.models:models",
+    "info": "napari_ssp.cli.info:info",
+}
+
+
+class _LazyGroup(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module, name = _COMMANDS[cmd_name].split(":")
+        command: click.Command = getattr(importlib.import_module(module), name)
+        return command
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="napari-ssp")
+def main(**_: Any) -> None:
+    """Interactive microscopy prediction: cells and fluorescent structures."""

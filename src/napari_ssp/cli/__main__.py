@@ -1,0 +1,5 @@
+"""Run the command line with ``python -m napari_ssp.cli``."""
+
+from napari_ssp.cli import main
+
+main(prog_name="napari-ssp")

@@ -1,0 +1,159 @@
+"""``napari-ssp segment``: images in, label images out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import click
+
+from napari_ssp.cli.options import request_options
+from napari_ssp.cli.reporting import (
+    USER_ERRORS,
+    as_usage_error,
+    fail,
+    json_option,
+    one_line,
+    wait_for,
+    write_report,
+)
+from napari_ssp.image import MicroscopyImage
+from napari_ssp.io import IMAGE_SUFFIXES, image_stem, write_image, write_labels
+from napari_ssp.registry import find_card
+from napari_ssp.service import ModelService, Segmentation, SegmentRequest
+
+
+@click.command()
+@click.argument(
+    "images",
+    nargs=-1,
+    required=True,
+    type=click.Path(exists=True, path_type=Path),
+    metavar="IMAGE...",
+)
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder for the label images; made when missing.",
+)
+@request_options(
+    SegmentRequest,
+    "model",
+    "axes",
+    "voxel_size",
+    "channel",
+    "device",
+    "tta",
+    "overlap",
+    "batch_size",
+    "cell_threshold",
+    "flow_threshold",
+    "min_size",
+)
+@click.option("--compute", type=click.Choice(["local"]), default="local", show_default=True)
+@click.option("--format", "kind", type=click.Choice(["tiff"]), default="tiff", show_default=True)
+@click.option("--save-flows", is_flag=True, help="Also write flows and cell probability.")
+@click.option("--overwrite", is_flag=True, help="Replace outputs that exist.")
+@json_option
+def segment(
+    images: tuple[Path, ...],
+    output: Path,
+    compute: str,
+    kind: str,
+    save_flows: bool,
+    overwrite: bool,
+    json_path: Path | None,
+    **choices: Any,
+) -> None:
+    """Segment cells or nuclei in each IMAGE (a file, or a folder of images).
+
+    Writes NAME_label.tiff for each: an OME-TIFF of object numbers, 0 is background.
+    """
+    with as_usage_error():
+        find_card(choices["model"])
+        requests = [SegmentRequest(path, **choices) for path in _expand(images)]
+        targets = _targets([Path(str(r.image)) for r in requests], output, overwrite, save_flows)
+        output.mkdir(parents=True, exist_ok=True)
+    rows, errors = [], []
+    with ModelService(compute) as service:
+        for request, target in zip(requests, targets, strict=True):
+            try:
+                result = wait_for(service.submit(request), Path(str(request.image)).name)
+                _write(result, target, save_flows, overwrite)
+            except USER_ERRORS as error:
+                errors.append(f"{request.image}: {one_line(error)}")
+                rows.append({"image": str(request.image), "error": one_line(error)})
+                continue
+            click.echo(f"{request.image}: {result.num_objects} objects -> {target}", err=True)
+            rows.append(_row(request, result, target))
+    write_report({"images": rows}, json_path)
+    if errors:
+        fail(errors)
+
+
+def _row(request: SegmentRequest, result: Segmentation, target: Path) -> dict[str, Any]:
+    return {
+        "image": str(request.image),
+        "labels": str(target),
+        "objects": result.num_objects,
+        "provenance": result.provenance,
+    }
+
+
+def _expand(paths: tuple[Path, ...]) -> list[Path]:
+    """Files as given, and the images inside of folders."""
+    found: list[Path] = []
+    for path in paths:
+        inside = [path]
+        if path.is_dir():
+            inside = [p for p in sorted(path.iterdir()) if p.suffix.lower() in IMAGE_SUFFIXES]
+            if not inside:
+                raise ValueError(
+                    f"The folder {path} holds no images; known endings: "
+                    f"{', '.join(sorted(IMAGE_SUFFIXES))}."
+                )
+        found += inside
+    return found
+
+
+def _targets(images: list[Path], folder: Path, overwrite: bool, save_flows: bool) -> list[Path]:
+    """Names of the outputs, refused before any work when they collide or exist."""
+    targets = [folder / f"{image_stem(path)}_label.tiff" for path in images]
+    twice = [path.name for path, count in Counter(targets).items() if count > 1]
+    if twice:
+        raise ValueError(
+            f"Several images would be written to the same name: {', '.join(twice[:5])}. "
+            "Segment them into different folders."
+        )
+    wanted = targets + ([_flows_name(path) for path in targets] if save_flows else [])
+    existing = [path for path in wanted if path.exists()]
+    if existing and not overwrite:
+        raise ValueError(
+            f"{len(existing)} outputs exist already, e.g. {existing[0]}. Add --overwrite to "
+            "replace them, or choose another folder."
+        )
+    return targets
+
+
+def _flows_name(target: Path) -> Path:
+    return target.with_name(target.name.removesuffix("_label.tiff") + "_flows.tiff")
+
+
+def _write(result: Segmentation, target: Path, save_flows: bool, overwrite: bool) -> None:
+    write_labels(
+        target,
+        result.labels,
+        axes=result.axes,
+        voxel_size=result.voxel_size,
+        overwrite=overwrite,
+    )
+    if save_flows:
+        import numpy as np
+
+        data = np.concatenate([result.flows, result.cell_probability[None]])
+        names = ("flow_y", "flow_x", "cell_probability")
+        image = MicroscopyImage(data, "c" + result.axes, result.voxel_size, names, target.stem)
+        write_image(_flows_name(target), image, overwrite=overwrite)
