@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from napari_ssp.io.atomic import atomic_path
 from napari_ssp.io.reading import IMAGE_SUFFIXES, read_image, read_images
-from napari_ssp.io.tiff import image_stem
+from napari_ssp.io.scene import image_stem
 from napari_ssp.io.writing import write_image, write_labels
 
 __all__ = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 _LAYER_AXES = "tzyx"
 _TRANSMITTED = re.compile(r"bright|phase|\bdic\b|transmitted|\btl\b|\bbf\b|oblique", re.IGNORECASE)
-_TWO_COLOURS = ("magenta", "green")
+_FEW_COLOURS = {1: ("green",), 2: ("magenta", "green")}
 _COLOURS = ("blue", "green", "red", "cyan", "magenta", "yellow")
 
 
@@ -108,16 +109,11 @@ def _shared_attributes(image: MicroscopyImage) -> dict[str, Any]:
 def _channel_attributes(image: MicroscopyImage) -> Iterator[dict[str, Any]]:
     names = image.channel_names or [f"channel {i}" for i in range(image.num_channels)]
     transmitted = [bool(_TRANSMITTED.search(name)) for name in names]
-    fluorescent = transmitted.count(False)
-    colours = iter(_TWO_COLOURS if fluorescent == 2 else _repeated(_COLOURS, fluorescent))
+    colours = cycle(_FEW_COLOURS.get(transmitted.count(False), _COLOURS))
     for name, grey in zip(names, transmitted, strict=True):
-        colormap = "gray" if grey or fluorescent == 1 == len(names) else next(colours)
+        colormap = "gray" if grey else next(colours)
         blending = "translucent_no_depth" if grey else "additive"
         yield {"name": f"{image.name} {name}", "colormap": colormap, "blending": blending}
-
-
-def _repeated(colours: Sequence[str], count: int) -> list[str]:
-    return [colours[i % len(colours)] for i in range(count)]
 
 
 def _layer_data(image: MicroscopyImage, channel: int | None) -> Any:

@@ -129,6 +129,6 @@ def _check_path(file: Path) -> None:
         raise IsADirectoryError(f"'{file}' is a folder. Give the image files in it one by one.")
     if suffix not in IMAGE_SUFFIXES:
         raise ValueError(
-            f"'{file}' ends with '{suffix}', but the formats read here are {', '.join(IMAGE_SUFFIXES)}. "
-            "Save it as an OME-TIFF, e.g. from Fiji with its Bio-Formats exporter."
+            f"'{file}' ends with '{suffix}', but the formats read here are "
+            f"{', '.join(IMAGE_SUFFIXES)}. Save it as an OME-TIFF, e.g. from Fiji with Bio-Formats."
         )

@@ -16,7 +16,7 @@ _FOLDER = Path(__file__).parent / "sample_images"
 #: Key and file of each sample; `sample_images/NOTICE.md` has their origins and licences.
 SAMPLES = {
     "fluorescent_nuclei": "fluorescent_nuclei.png",
-    "stained_tissue": "stained_tissue.png",
+    "stained_nuclei": "stained_nuclei.png",
     "phase_contrast_cells": "phase_contrast_cells.png",
     "cell_painting": "cell_painting.ome.tif",
 }
@@ -70,9 +70,9 @@ def fluorescent_nuclei() -> list[tuple[Any, dict[str, Any], str]]:
     return _layers("fluorescent_nuclei")
 
 
-def stained_tissue() -> list[tuple[Any, dict[str, Any], str]]:
-    """Stained tissue section, RGB (Data Science Bowl 2018, CC0)."""
-    return _layers("stained_tissue")
+def stained_nuclei() -> list[tuple[Any, dict[str, Any], str]]:
+    """Nuclei with a purple stain, RGB (Data Science Bowl 2018, CC0)."""
+    return _layers("stained_nuclei")
 
 
 def phase_contrast_cells() -> list[tuple[Any, dict[str, Any], str]]:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from napari_ssp.image import MicroscopyImage
 
 #: What `write_labels` puts into the OME description, so that the reader knows labels again.
@@ -27,6 +29,21 @@ class Scene:
 
     image: MicroscopyImage
     is_labels: bool = False
+
+
+def image_stem(path: Path) -> str:
+    """Give a file's name without its suffix, ".ome.tif" being one suffix.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file.
+
+    Returns
+    -------
+    str
+    """
+    return path.stem.removesuffix(".ome")
 
 
 def is_labels(image: MicroscopyImage, stem: str, description: str) -> bool:

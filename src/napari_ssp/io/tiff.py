@@ -10,7 +10,7 @@ import tifffile
 from napari_ssp.image import MicroscopyImage
 from napari_ssp.io.calibration import imagej_voxel_size, resolution_voxel_size
 from napari_ssp.io.ome import OmeImage, parse_ome
-from napari_ssp.io.scene import Scene, is_labels
+from napari_ssp.io.scene import Scene, image_stem, is_labels
 from napari_ssp.io.tiff_axes import arrange, name_axes
 from napari_ssp.io.tiff_checks import check_complete, damaged
 from napari_ssp.io.tiff_lazy import TiffArray
@@ -26,7 +26,7 @@ EAGER_BYTES = 64 * 2**20
 _RGB, _YCBCR = 2, 6
 
 
-def read_tiff(path: Path, eager_bytes: int = EAGER_BYTES) -> list[Scene]:
+def read_tiff(path: Path, eager_bytes: int | None = None) -> list[Scene]:
     """Read all images of a TIFF file.
 
     Values come as they are stored: palettes are not applied, "min is white" is not inverted.
@@ -35,8 +35,8 @@ def read_tiff(path: Path, eager_bytes: int = EAGER_BYTES) -> list[Scene]:
     ----------
     path : pathlib.Path
         The file.
-    eager_bytes : int
-        Files that decode to more than this are read lazily, through dask.
+    eager_bytes : int, optional
+        Files that decode to more than this are read lazily, through dask; 64 MiB when not given.
 
     Returns
     -------
@@ -46,15 +46,15 @@ def read_tiff(path: Path, eager_bytes: int = EAGER_BYTES) -> list[Scene]:
     Raises
     ------
     OSError
-        If the file is cut off or damaged.
+        If the file is cut off or damaged, or holds no image.
     TypeError
         If it holds complex numbers.
     ValueError
-        If it is no TIFF, holds no image, or its axes cannot be told.
+        If its axes cannot be told.
     """
     try:
         with tifffile.TiffFile(path) as tif:
-            return _scenes(tif, path, eager_bytes)
+            return _scenes(tif, path, EAGER_BYTES if eager_bytes is None else eager_bytes)
     except tifffile.TiffFileError as error:
         raise damaged(path, error) from error
 
@@ -71,7 +71,7 @@ def _scenes(tif: Any, path: Path, eager_bytes: int) -> list[Scene]:
 def _series(tif: Any, path: Path) -> list[int]:
     found = [i for i, s in enumerate(tif.series) if s.dtype is not None and s.size]
     if not found:
-        raise ValueError(f"'{path}' is a TIFF without an image. Export it again.")
+        raise damaged(path, "there is no image in it")
     return found
 
 
@@ -147,8 +147,3 @@ def _name(path: Path, number: int, count: int, given: str) -> str:
     if count == 1:
         return image_stem(path)
     return f"{image_stem(path)} {given or number}"
-
-
-def image_stem(path: Path) -> str:
-    """File name without its suffix, ".ome.tif" being one suffix."""
-    return path.stem.removesuffix(".ome")
