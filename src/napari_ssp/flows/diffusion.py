@@ -45,7 +45,7 @@ def labels_to_flows(labels: ArrayLike) -> NDArray[np.float32]:
     form used by MEDIAR (arXiv:2212.03465).
     """
     ids = consecutive(labels)
-    boxes = _boxes(ids)
+    boxes = _boxes(ids) if ids.size else np.empty((0, 5), np.int64)
     if len(boxes) == 0:
         return np.zeros((2, *ids.shape), np.float32)
     sizes = np.stack([boxes[:, 2] - boxes[:, 1], boxes[:, 4] - boxes[:, 3]])

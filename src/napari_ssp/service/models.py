@@ -6,11 +6,11 @@ import threading
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
-from napari_ssp.registry import ModelCard, load_model
-
 if TYPE_CHECKING:
     import torch
     from torch import nn
+
+    from napari_ssp.registry import ModelCard
 
 
 class ModelCache:
@@ -29,6 +29,8 @@ class ModelCache:
 
     def get(self, card: ModelCard, device: torch.device) -> nn.Module:
         """Network of a card on a device, loaded only when it is not there."""
+        from napari_ssp.registry import load_model  # loads torch
+
         key = (card.sha256, str(device))
         with self._lock:
             if key not in self._networks:
