@@ -222,7 +222,7 @@ def test_any_part_of_a_large_page_is_read_alone(tmp_path: Path, options: dict[st
     if options.get("planarconfig"):
         pixels = np.ascontiguousarray(np.moveaxis(pixels, -1, 1))
     tifffile.imwrite(path, pixels, photometric="rgb", **options)
-    array = TiffArray(str(path))
+    array = TiffArray.open(str(path))
     rng = np.random.default_rng(1)
     for _ in range(20):
         key = tuple(slice(*sorted(rng.integers(0, n + 1, 2))) for n in array.shape)
@@ -236,7 +236,7 @@ def test_a_lazy_plane_reads_little_and_leaves_the_file_closed(tmp_path: Path) ->
     path = tmp_path / "tiled.tif"
     pixels = noise(6000, 5000, dtype="u1")
     tifffile.imwrite(path, pixels, tile=(256, 256), compression="zlib")
-    array = TiffArray(str(path))
+    array = TiffArray.open(str(path))
     assert array.chunks == (2048, 2048)
     lazy = read_tiff(path, eager_bytes=0)[0].image.data
     np.testing.assert_array_equal(lazy[3000:3010, 4000:4020], pixels[3000:3010, 4000:4020])
@@ -246,6 +246,27 @@ def test_a_lazy_plane_reads_little_and_leaves_the_file_closed(tmp_path: Path) ->
         file.write(b"\0" * 64)
     assert path.stat().st_size == size
     assert int(lazy[5000, 4000]) == pixels[5000, 4000]
+
+
+OME_SET = """<?xml version="1.0" encoding="UTF-8"?>
+<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06" UUID="urn:uuid:{uuid}">
+<Image ID="Image:0"><Pixels ID="Pixels:0" DimensionOrder="XYZCT" Type="uint16" SizeX="40" SizeY="30"
+ SizeZ="2" SizeC="1" SizeT="1"><Channel ID="Channel:0:0" SamplesPerPixel="1"/>
+<TiffData FirstZ="0" IFD="0" PlaneCount="1"><UUID FileName="z0.ome.tif">urn:uuid:0</UUID></TiffData>
+<TiffData FirstZ="1" IFD="0" PlaneCount="1"><UUID FileName="z1.ome.tif">urn:uuid:1</UUID></TiffData>
+</Pixels></Image></OME>"""
+
+
+@pytest.mark.parametrize("eager_bytes", [0, 10**9])
+def test_an_ome_set_of_files_is_one_image(tmp_path: Path, eager_bytes: int) -> None:
+    pixels = noise(2, 30, 40)
+    for z in (0, 1):
+        description, path = OME_SET.format(uuid=z), tmp_path / f"z{z}.ome.tif"
+        tifffile.imwrite(path, pixels[z], description=description, metadata=None, compression="lzw")
+    image = read_tiff(tmp_path / "z0.ome.tif", eager_bytes)[0].image
+    assert image.axes == "zyx"
+    np.testing.assert_array_equal(np.asarray(image.data), pixels)
+    np.testing.assert_array_equal(image.plane(z=1), pixels[1])
 
 
 def test_the_resolution_of_a_plain_tiff_counts_unless_it_is_for_printing(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from napari_ssp.io.ome import OmeImage, parse_ome
 from napari_ssp.io.scene import Scene, image_stem, is_labels
 from napari_ssp.io.tiff_axes import arrange, name_axes
 from napari_ssp.io.tiff_checks import check_complete, damaged
-from napari_ssp.io.tiff_lazy import TiffArray
+from napari_ssp.io.tiff_lazy import TiffArray, TiffSource
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,10 +62,11 @@ def read_tiff(path: Path, eager_bytes: int | None = None) -> list[Scene]:
 def _scenes(tif: Any, path: Path, eager_bytes: int) -> list[Scene]:
     found = _series(tif, path)
     check_complete(tif, path)
-    lazy = sum(tif.series[i].size * tif.series[i].dtype.itemsize for i in found) > eager_bytes
+    size = sum(tif.series[i].size * tif.series[i].dtype.itemsize for i in found)
+    source = TiffSource(str(path), tif) if size > eager_bytes else None
     ome = parse_ome(tif.ome_metadata) if tif.is_ome else []
     ome += [OmeImage()] * (len(tif.series) - len(ome))
-    return [_scene(tif, path, number, ome[number], lazy) for number in found]
+    return [_scene(tif, path, number, ome[number], source) for number in found]
 
 
 def _series(tif: Any, path: Path) -> list[int]:
@@ -75,13 +76,13 @@ def _series(tif: Any, path: Path) -> list[int]:
     return found
 
 
-def _scene(tif: Any, path: Path, number: int, ome: OmeImage, lazy: bool) -> Scene:
+def _scene(tif: Any, path: Path, number: int, ome: OmeImage, source: TiffSource | None) -> Scene:
     series = tif.series[number]
     colour = series.keyframe.photometric in (_RGB, _YCBCR)
     letters, rgb = name_axes(series.axes, series.shape, series.dtype, colour)
     levels = []
     for level in range(len(series.levels)):
-        array = _lazy_array(path, number, level) if lazy else None
+        array = _lazy_array(source, number, level) if source else None
         if array is None:
             array = _decoded(series.levels[level], path)
         arranged, axes = arrange(array, letters, rgb)
@@ -99,12 +100,12 @@ def _scene(tif: Any, path: Path, number: int, ome: OmeImage, lazy: bool) -> Scen
     return Scene(image, is_labels(image, image_stem(path), ome.description))
 
 
-def _lazy_array(path: Path, series: int, level: int) -> Any:
+def _lazy_array(source: TiffSource, series: int, level: int) -> Any:
     # dask takes a while to import, and small files do without it.
     import dask.array as da
 
     try:
-        array = TiffArray(str(path), series, level)
+        array = TiffArray(source, series, level)
     except NotImplementedError:
         return None
     from_array: Any = da.from_array

@@ -18,6 +18,34 @@ _CHUNK_SIDE = 2048
 _WHOLE_PAGE = 2**24
 
 
+class TiffSource:
+    """What tifffile found in a file, shared by the arrays that read from it.
+
+    Parameters
+    ----------
+    path : str
+        The file.
+    tif : tifffile.TiffFile
+        The open file; it may be closed afterwards.
+    """
+
+    def __init__(self, path: str, tif: Any) -> None:
+        self.path = path
+        self.series = tif.series
+        self.byteorder = tif.byteorder
+        self._lock = threading.RLock()
+
+    @contextmanager
+    def opened(self, handle: Any) -> Iterator[Any]:
+        """Open the file of a page, which may be another one than the first, for one thread."""
+        with self._lock:
+            handle.open()
+            try:
+                yield handle
+            finally:
+                handle.close()
+
+
 class TiffArray:
     """One pyramid level of one series, read from the file at each access.
 
@@ -26,8 +54,8 @@ class TiffArray:
 
     Parameters
     ----------
-    path : str
-        The file.
+    source : TiffSource
+        The file, still open.
     series, level : int
         Which image, which pyramid level.
 
@@ -37,24 +65,28 @@ class TiffArray:
         If the series cannot be read in parts; read it as a whole instead.
     """
 
-    def __init__(self, path: str, series: int = 0, level: int = 0) -> None:
-        self._arguments = (path, series, level)
-        self._lock = threading.RLock()
-        with tifffile.TiffFile(path) as tif:
-            found = tif.series[series].levels[level]
-            self._pages = list(found.pages)
-            self._page = found.keyframe
-            self._page.init_decode()
-            self._offset = _contiguous_offset(found)
-            self._order = tif.byteorder
+    def __init__(self, source: TiffSource, series: int = 0, level: int = 0) -> None:
+        self._source = source
+        self._place = (series, level)
+        found = source.series[series].levels[level]
+        self._pages = list(found.pages)
+        self._page = found.keyframe
+        self._page.init_decode()
+        self._offset = _contiguous_offset(found)
         self.shape: tuple[int, ...] = tuple(found.shape)
         self.dtype: np.dtype[Any] = np.dtype(found.dtype).newbyteorder("=")
         self.ndim = len(self.shape)
         self._leading = self.shape[: self.ndim - len(self._page.shape)]
         self._check_readable(found.transform)
 
+    @classmethod
+    def open(cls, path: str, series: int = 0, level: int = 0) -> TiffArray:
+        """Open a file for one array; the parameters are those of the class."""
+        with tifffile.TiffFile(path) as tif:
+            return cls(TiffSource(path, tif), series, level)
+
     def __reduce__(self) -> tuple[Any, ...]:
-        return TiffArray, self._arguments
+        return TiffArray.open, (self._source.path, *self._place)
 
     @property
     def chunks(self) -> tuple[int, ...]:
@@ -81,12 +113,12 @@ class TiffArray:
             return
         fits = self.shape[len(self._leading) :] == tuple(self._page.shape)
         if transform is not None or not fits or pages != len(self._pages):
-            raise NotImplementedError(f"series of '{self._arguments[0]}' is not made of its pages")
+            raise NotImplementedError(f"series of '{self._source.path}' is not made of its pages")
 
     def _read(self, box: tuple[range, ...]) -> npt.NDArray[Any]:
         if self._offset is not None:
-            stored = self.dtype.newbyteorder(self._order)
-            mapped = np.memmap(self._arguments[0], stored, "r", self._offset, self.shape)
+            stored = self.dtype.newbyteorder(self._source.byteorder)
+            mapped = np.memmap(self._source.path, stored, "r", self._offset, self.shape)
             return np.array(mapped[tuple(slice(r.start, r.stop) for r in box)], dtype=self.dtype)
         leading, inside = box[: len(self._leading)], box[len(self._leading) :]
         out = np.empty([len(r) for r in box], self.dtype)
@@ -129,19 +161,10 @@ class TiffArray:
         size = page.databytecounts[index]
         data = None
         if size:
-            with self._opened(page.parent.filehandle) as handle:
+            with self._source.opened(page.parent.filehandle) as handle:
                 handle.seek(page.dataoffsets[index])
                 data = handle.read(size)
         return self._page.decode(data, index, **jpeg)
-
-    @contextmanager
-    def _opened(self, handle: Any) -> Iterator[Any]:
-        with self._lock:
-            handle.open()
-            try:
-                yield handle
-            finally:
-                handle.close()
 
 
 def _bounds(key: int | slice, length: int) -> tuple[range, int | slice]:
