@@ -49,6 +49,7 @@ def test_imagej_without_a_unit_of_length_has_no_voxel_size() -> None:
     assert imagej_voxel_size({}, (2.0, 2.0)) is None
     assert imagej_voxel_size({"unit": "pixel", "spacing": 2.0}, (2.0, 2.0)) is None
     assert imagej_voxel_size({"unit": "micron"}, (0.0, 0.0)) is None
+    assert imagej_voxel_size({"unit": "µm", "spacing": "?"}, (2.0, 2.0)) == (1.0, 0.5, 0.5)
     assert imagej_voxel_size({"unit": "cm", "spacing": -1e-4}, (1e4, 1e4)) == (1.0, 1.0, 1.0)
 
 

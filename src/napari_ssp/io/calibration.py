@@ -92,7 +92,9 @@ def imagej_voxel_size(
     if not isinstance(unit, str):
         return None
     x, y = (micrometres(1 / n, unit) if n > 0 else None for n in resolution)
-    return voxel_size(micrometres(abs(float(metadata.get("spacing", 0))), unit), y, x)
+    spacing = metadata.get("spacing")
+    z = micrometres(abs(spacing), unit) if isinstance(spacing, (int, float)) else None
+    return voxel_size(z, y, x)
 
 
 def resolution_voxel_size(resolution: tuple[float, float], unit: int) -> VoxelSize | None:
