@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+import torch
+
+from napari_ssp.registry import (
+    ModelCard,
+    cache_folder,
+    find_card,
+    list_cards,
+    load_model,
+    save_model,
+)
+from napari_ssp.registry.weights import build_network
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NETWORK = {"encoder": "tu-resnet18d", "decoder_channels": [16, 16, 16, 16], "pab_channels": 16}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("model") / "tiny"
+    card = ModelCard("tiny", "mediar", NETWORK, "", voxel_size=(1.0, 0.5, 0.5), figures={"f1": 0.5})
+    save_model(build_network(card), card, path)
+    return path
+
+
+def _copy(folder: Path, target: Path) -> Path:
+    target.mkdir(parents=True)
+    for path in folder.iterdir():
+        (target / path.name).write_bytes(path.read_bytes())
+    return target
+
+
+def test_saved_models_load_as_they_were(folder: Path) -> None:
+    card = find_card(folder)
+    assert card == ModelCard.read(folder)
+    assert card.voxel_size == (1.0, 0.5, 0.5)
+    assert card.figures == {"f1": 0.5}
+    network = load_model(folder)
+    assert not network.training
+    assert {p.dtype for p in network.parameters()} == {torch.float32}
+    assert {path.name for path in folder.iterdir()} == {"card.json", "weights.safetensors"}
+
+
+def test_user_models_are_found_by_name(folder: Path) -> None:
+    _copy(folder, cache_folder() / "models" / "tiny")
+    assert "tiny" in [card.name for card in list_cards()]
+    assert find_card("tiny").folder == cache_folder() / "models" / "tiny"
+
+
+def test_a_broken_model_does_not_hide_the_others(folder: Path) -> None:
+    broken = cache_folder() / "models" / "broken"
+    broken.mkdir(parents=True)
+    (broken / "card.json").write_text("{")
+    assert "mediar-starter" in [card.name for card in list_cards()]
+
+
+def test_the_starter_is_small_and_verified() -> None:
+    card = find_card("mediar-starter")
+    assert card.weights.stat().st_size < 12e6
+    assert card.licence
+    assert card.training_data
+    network = load_model(card)
+    assert network(torch.zeros(1, 3, 64, 64)).shape == (1, 3, 64, 64)
+
+
+@pytest.mark.parametrize("damage", ["truncated", "other", "empty"])
+def test_damaged_weights_are_refused(folder: Path, tmp_path: Path, damage: str) -> None:
+    path = _copy(folder, tmp_path / "m") / "weights.safetensors"
+    content = path.read_bytes()
+    path.write_bytes({"truncated": content[:-9], "other": content[::-1], "empty": b""}[damage])
+    with pytest.raises(ValueError, match="damaged or were replaced"):
+        load_model(tmp_path / "m")
+
+
+def test_weights_of_another_network_are_refused(folder: Path, tmp_path: Path) -> None:
+    copy = _copy(folder, tmp_path / "m")
+    card = json.loads((copy / "card.json").read_text())
+    card["network"]["pab_channels"] = 32
+    (copy / "card.json").write_text(json.dumps(card))
+    with pytest.raises(ValueError, match="does not hold the weights of 'tiny'"):
+        load_model(copy)
+
+
+def test_a_file_that_is_no_weights_is_refused(folder: Path, tmp_path: Path) -> None:
+    from napari_ssp.registry.weights import file_sha256
+
+    copy = _copy(folder, tmp_path / "m")
+    (copy / "weights.safetensors").write_bytes(b"a page instead of a file")
+    card = json.loads((copy / "card.json").read_text())
+    card["sha256"] = file_sha256(copy / "weights.safetensors")
+    (copy / "card.json").write_text(json.dumps(card))
+    with pytest.raises(ValueError, match="does not hold the weights"):
+        load_model(copy)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"family": "oracle"}, "family 'oracle'"),
+        ({"network": {"encoder": "no-such"}}, "do not fit"),
+        ({"network": {"depth": 3}}, "do not fit"),
+    ],
+)
+def test_cards_that_no_network_fits(
+    folder: Path, tmp_path: Path, change: dict[str, object], words: str
+) -> None:
+    copy = _copy(folder, tmp_path / "m")
+    card = json.loads((copy / "card.json").read_text()) | change
+    (copy / "card.json").write_text(json.dumps(card))
+    with pytest.raises(ValueError, match=words):
+        load_model(copy)
+
+
+def test_what_is_no_model_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"card\.json"):
+        find_card(tmp_path)
+    file = tmp_path / "model.pth"
+    file.write_bytes(b"x")
+    with pytest.raises(ValueError, match="is a file"):
+        find_card(file)
+    with pytest.raises(FileNotFoundError, match="There is no model 'xyz'"):
+        find_card("xyz")
+
+
+@pytest.mark.parametrize("text", ["[]", "{}", '{"name": 3}', "no json"])
+def test_cards_that_are_none(tmp_path: Path, text: str) -> None:
+    (tmp_path / "card.json").write_text(text)
+    with pytest.raises(ValueError, match="not a valid model card"):
+        ModelCard.read(tmp_path)
+
+
+def test_missing_weights_are_named(folder: Path, tmp_path: Path) -> None:
+    copy = _copy(folder, tmp_path / "m")
+    (copy / "weights.safetensors").unlink()
+    with pytest.raises(FileNotFoundError, match="weights of 'tiny' are missing"):
+        load_model(copy)

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from napari_ssp import MicroscopyImage, SegmentRequest
+from napari_ssp.service import plan_segmentation
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def _plan(tiny_model: Path, image: Any, **choices: Any) -> Any:
+    return plan_segmentation(SegmentRequest(image, str(tiny_model), **choices))
+
+
+def test_summary_of_a_colour_image(tiny_model: Path) -> None:
+    image = MicroscopyImage(np.zeros((100, 90, 3), np.uint8), "yxc", (1, 0.5, 0.5), rgb=True)
+    plan = _plan(tiny_model, image)
+    assert plan.summary == "2D RGB, 0.5 µm/px, 1 plane, 90 × 100 px, 9 windows"
+
+
+def test_summary_of_one_plane_of_a_stack(tiny_model: Path) -> None:
+    image = MicroscopyImage(
+        np.zeros((5, 2, 64, 64), np.uint16), "zcyx", channel_names=("DNA", "Actin")
+    )
+    plan = _plan(tiny_model, image, channel=1, plane=(0, 3))
+    words = "3D channel 2 of 2 (Actin), pixel size unknown, 1 plane of 5, 64 × 64 px, 1 window"
+    assert plan.summary == words
+    assert plan.axes == "yx"
+    assert _plan(tiny_model, image).axes == "zyx"
+    assert len(_plan(tiny_model, image).planes) == 5
+
+
+def test_region_is_cut_to_the_image(tiny_model: Path) -> None:
+    plan = _plan(tiny_model, np.zeros((50, 60)), region=(-5, 20, 40, 900))
+    assert plan.region == (0, 20, 40, 60)
+
+
+@pytest.mark.parametrize(
+    ("choices", "words"),
+    [
+        ({"channel": 3}, "Channel 3 .* has 1"),
+        ({"plane": (0, 7)}, "z=7 .* 1 z-planes"),
+        ({"region": (90, 95, 0, 5)}, "does not meet the image of 50 x 60"),
+        ({"axes": "qyx"}, "q"),
+    ],
+)
+def test_what_is_not_in_the_image_is_refused(
+    tiny_model: Path, choices: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(ValueError, match=words):
+        _plan(tiny_model, np.zeros((50, 60)), **choices)
+
+
+def test_an_unknown_model_lists_the_near_ones() -> None:
+    with pytest.raises(FileNotFoundError, match="Did you mean mediar-starter"):
+        plan_segmentation(SegmentRequest(np.zeros((5, 5)), "mediar-startr"))
+
+
+@pytest.mark.parametrize(
+    ("choices", "words"),
+    [
+        ({"cell_threshold": 1.5}, "Cell threshold must be between 0.0 and 1.0, got 1.5"),
+        ({"overlap": 1.0}, "Overlap"),
+        ({"batch_size": 0}, "Batch"),
+        ({"min_size": -1}, "Minimum size"),
+        ({"flow_threshold": float("nan")}, "Flow threshold"),
+    ],
+)
+def test_values_out_of_their_limits_are_refused(choices: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        SegmentRequest(np.zeros((5, 5)), **choices)
+
+
+def test_provenance_is_json_and_names_the_image(tmp_path: Path) -> None:
+    image = MicroscopyImage(np.zeros((4, 5), np.uint8), "yx", (1, 0.2, 0.2), name="slide")
+    record = SegmentRequest(image, voxel_size=(1.0, 0.3, 0.3)).provenance()
+    assert json.loads(json.dumps(record)) == record
+    assert record["image"] == {"name": "slide", "axes": "yx", "shape": [4, 5], "dtype": "uint8"}
+    assert SegmentRequest(tmp_path / "a.tif").provenance()["image"] == str(tmp_path / "a.tif")
