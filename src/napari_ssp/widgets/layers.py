@@ -1,0 +1,172 @@
+"""From napari's image layers to images: axes, voxel size, what is on display."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pint
+
+from napari_ssp.image import MicroscopyImage
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import napari
+    from napari.layers import Image
+
+_NAMES = {
+    **{letter: letter for letter in "tczyx"},
+    "time": "t",
+    "channel": "c",
+    "channels": "c",
+    "depth": "z",
+}
+_GUESSES = {2: "yx", 3: "zyx", 4: "tzyx"}
+
+
+def layer_axes(layer: Image) -> str:
+    """Axes of a layer's dimensions, colours left out: one letter of "tczyx" each.
+
+    The layer's axis labels count when all of them name such an axis; else two dimensions are y and
+    x, three are z, y, x and four t, z, y, x.
+
+    Raises
+    ------
+    ValueError
+        When there are more dimensions and they have no such names.
+    """
+    letters = "".join(_NAMES.get(str(label).lower(), "?") for label in layer.axis_labels)
+    if len(set(letters)) == layer.ndim and "?" not in letters and {"y", "x"} <= set(letters):
+        return letters
+    if layer.ndim in _GUESSES:
+        return _GUESSES[layer.ndim]
+    raise ValueError(
+        f"The layer '{layer.name}' has {layer.ndim} dimensions, and its axis labels "
+        f"{tuple(layer.axis_labels)} do not say what they are. Set layer.axis_labels to letters "
+        "of 'tczyx', or split the layer."
+    )
+
+
+def layer_image(layer: Image) -> MicroscopyImage:
+    """Image of a layer; pixels are not read, a pyramid gives its full level.
+
+    Parameters
+    ----------
+    layer : napari.layers.Image
+        Grey or RGB, any number of dimensions that :func:`layer_axes` can name.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When the layer's array is no image, e.g. because it is empty.
+    """
+    axes = layer_axes(layer)
+    data = layer.data[0] if layer.multiscale else layer.data
+    return MicroscopyImage(
+        data=data,
+        axes=axes + "c" if layer.rgb else axes,
+        voxel_size=voxel_size(axes, layer.scale, layer.units),
+        name=layer.name,
+        rgb=bool(layer.rgb),
+    )
+
+
+def voxel_size(
+    axes: str, scale: Sequence[float], units: Sequence[Any]
+) -> tuple[float, float, float] | None:
+    """(z, y, x) in µm, or None when y and x are not given as lengths.
+
+    Parameters
+    ----------
+    axes : str
+        Letter of each dimension.
+    scale, units : sequence
+        Size of a step along each dimension, and its pint unit.
+    """
+    steps = {
+        letter: _micrometres(float(step), unit)
+        for letter, step, unit in zip(axes, scale, units, strict=True)
+    }
+    if not steps["y"] or not steps["x"]:
+        return None
+    return (steps.get("z") or 1.0, steps["y"], steps["x"])
+
+
+def current_plane(layer: Image, viewer: napari.Viewer) -> tuple[int, int]:
+    """Position (t, z) on display; 0 where the layer has no such axis.
+
+    Raises
+    ------
+    ValueError
+        In 3D display, or when the sliders stand beside the layer.
+    """
+    axes = layer_axes(layer)
+    if viewer.dims.ndisplay == 3:
+        raise ValueError(
+            "The viewer shows 3D, so there is no current plane. Switch to 2D, or choose all planes."
+        )
+    position = np.round(layer.world_to_data(viewer.dims.point)).astype(int)
+    shape = layer.data[0].shape if layer.multiscale else layer.data.shape
+    found = {"t": 0, "z": 0}
+    for letter, index, length in zip(axes, position, shape, strict=False):
+        if letter not in found:
+            continue
+        if not 0 <= index < length:
+            raise ValueError(
+                f"'{layer.name}' is not on display: the slider stands at {letter}={index}, the "
+                f"layer has {letter}=0 to {length - 1}. Move the slider, or choose all planes."
+            )
+        found[letter] = int(index)
+    return found["t"], found["z"]
+
+
+def region_obstacle(layer: Image | None, viewer: napari.Viewer) -> str | None:
+    """Why "visible region only" is not possible, or None when it is."""
+    if viewer.dims.ndisplay == 3:
+        return "The visible region needs the 2D display; the viewer shows 3D."
+    if layer is None:
+        return None
+    axes = layer_axes(layer)
+    shown = {axes[i] for i in _displayed(layer, viewer)}
+    if shown != {"y", "x"}:
+        return "The visible region needs y and x on display; change the order of the axes."
+    return None
+
+
+def visible_region(layer: Image, viewer: napari.Viewer) -> tuple[int, int, int, int]:
+    """(y0, y1, x0, x1) in pixels of the full level that the canvas shows; the rest is cut off.
+
+    Raises
+    ------
+    ValueError
+        When the layer is out of view or the display does not show y and x.
+    """
+    obstacle = region_obstacle(layer, viewer)
+    if obstacle is not None:
+        raise ValueError(obstacle)
+    axes = layer_axes(layer)
+    shape = (layer.data[0] if layer.multiscale else layer.data).shape
+    factors = layer.downsample_factors[layer.data_level] if layer.multiscale else np.ones(len(axes))
+    bounds: list[int] = []
+    for letter in "yx":
+        i = axes.index(letter)
+        low, high = layer.corner_pixels[:, i]
+        if low >= high and shape[i] > 1:
+            raise ValueError(f"'{layer.name}' is out of view. Move it into view, or show it again.")
+        start = max(int(np.floor(low * factors[i])), 0)
+        bounds += [start, min(int(np.ceil((high + 1) * factors[i])), shape[i])]
+    return bounds[0], bounds[1], bounds[2], bounds[3]
+
+
+def _displayed(layer: Image, viewer: napari.Viewer) -> list[int]:
+    """Dimensions of the layer that the viewer displays; layers share the last dimensions."""
+    offset = viewer.dims.ndim - layer.ndim
+    return [d - offset for d in viewer.dims.displayed if d >= offset]
+
+
+def _micrometres(step: float, unit: Any) -> float:
+    try:
+        return abs(float(pint.Quantity(step, unit).to("micrometer").magnitude))
+    except pint.DimensionalityError:  # pixels, seconds
+        return 0.0

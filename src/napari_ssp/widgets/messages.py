@@ -1,0 +1,39 @@
+"""Sentences for a person about how a run ended."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from napari_ssp.widgets.results import Prepared
+
+# Errors of these types are ours or the system's, and their message is meant to be read.
+_SPOKEN = (ValueError, TypeError, OSError, MemoryError, RuntimeError)
+_LONGEST = 400
+
+
+def error_line(error: BaseException | None) -> str:
+    """Say in one line what went wrong; never a traceback."""
+    lines = str(error or "").strip().splitlines()
+    text = lines[0][:_LONGEST] if lines else type(error).__name__
+    if isinstance(error, _SPOKEN):
+        return text
+    return f"Unexpected error ({type(error).__name__}): {text}"
+
+
+def result_line(prepared: Prepared) -> str:
+    """Say what was found and how long it took."""
+    seconds = f"{prepared.provenance['seconds']:.1f} s"
+    if prepared.num_objects == 0:
+        return (
+            f"No cells found ({seconds}). Try a lower cell threshold or minimum size, another "
+            "channel or another model."
+        )
+    noun = "cell" if prepared.num_objects == 1 else "cells"
+    kept = [
+        name
+        for name, array in (("flow", prepared.flows), ("cell-probability", prepared.probability))
+        if array is not None
+    ]
+    extra = f" The {' and '.join(kept)} layer{'s are' * (len(kept) > 1) or ' is'} hidden."
+    return f"Found {prepared.num_objects} {noun} in {seconds}.{extra if kept else ''}"

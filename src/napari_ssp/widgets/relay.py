@@ -1,0 +1,95 @@
+"""A job's news, brought from the thread that works to the thread that shows."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QObject, Signal
+
+from napari_ssp.service import Job, JobState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from napari_ssp.progress import Progress
+
+_ENDED = (JobState.DONE, JobState.FAILED, JobState.CANCELLED)
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """How a job ended.
+
+    Attributes
+    ----------
+    state : JobState
+        Done, failed or cancelled.
+    value : Any
+        What ``prepare`` made of the result, when done.
+    error : BaseException or None
+        Why it failed.
+    """
+
+    state: JobState
+    value: Any = None
+    error: BaseException | None = None
+
+
+class JobRelay(QObject):
+    """Turns a job's signals, emitted on its worker, into Qt signals for the GUI thread.
+
+    It has no parent: it lives as long as the worker or the dock needs it, so a job never emits
+    into a deleted object. Connect with ``Qt.ConnectionType.QueuedConnection``.
+
+    Parameters
+    ----------
+    number : int
+        Number of the run; comes with every signal, so that late news can be told apart.
+    prepare : callable
+        Makes of the job's result, on the worker, what the listener wants.
+    """
+
+    progressed = Signal(int, object)
+    ended = Signal(int, object)
+
+    def __init__(self, number: int, prepare: Callable[[Any], Any]) -> None:
+        super().__init__()
+        self._number = number
+        self._prepare = prepare
+        self._job: Job[Any] | None = None
+        self._once = threading.Lock()
+
+    def follow(self, job: Job[Any]) -> None:
+        """Pass on a job's news from now on, also when it has ended already."""
+        self._job = job
+        job.events.progressed.connect(self._pass_progress)
+        job.events.ended.connect(self._pass_end)
+        if job.state in _ENDED:
+            self._pass_end()
+
+    def cancel(self) -> None:
+        """Stop the job and pass on nothing more."""
+        job, self._job = self._job, None
+        if job is not None:
+            job.events.progressed.disconnect(self._pass_progress, missing_ok=True)
+            job.events.ended.disconnect(self._pass_end, missing_ok=True)
+            job.cancel()
+
+    def _pass_progress(self, progress: Progress) -> None:
+        self.progressed.emit(self._number, progress)
+
+    def _pass_end(self) -> None:
+        job = self._job
+        if job is not None and self._once.acquire(blocking=False):
+            self.ended.emit(self._number, self._outcome(job))
+            self._job = None
+
+    def _outcome(self, job: Job[Any]) -> Outcome:
+        if job.state is not JobState.DONE:
+            return Outcome(job.state, error=job.error)
+        try:
+            return Outcome(job.state, self._prepare(job.result(timeout=0)))
+        except Exception as error:  # e.g. no memory left for the colours
+            return Outcome(JobState.FAILED, error=error)

@@ -1,0 +1,115 @@
+"""Run and Cancel, the plan before, the progress during, and one line about the end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
+
+if TYPE_CHECKING:
+    from napari_ssp.progress import Progress
+
+# White on dark red and on dark amber read well in napari's dark and light themes.
+_STYLES = {
+    "info": "",
+    "error": "background: #99121f; color: white; border-radius: 3px; padding: 5px;",
+    "warning": "background: #7a5600; color: white; border-radius: 3px; padding: 5px;",
+}
+_RUN_STYLE = """
+QPushButton { font-weight: bold; padding: 5px; }
+QPushButton:enabled { background: #2a62c4; color: white; }
+QPushButton:enabled:hover { background: #3b78e0; }
+"""
+
+
+class RunPanel(QWidget):
+    """Buttons and messages of a dock that runs jobs; knows neither the viewer nor the service.
+
+    Setters in: ``set_plan``, ``set_obstacle``, ``set_running``, ``set_progress``, ``set_message``.
+    Signals out: ``run_clicked``, ``cancel_clicked``.
+    """
+
+    run_clicked = Signal()
+    cancel_clicked = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.plan = _text_line()
+        self.run_button = QPushButton("Run")
+        self.run_button.setStyleSheet(_RUN_STYLE)
+        self.cancel_button = QPushButton("Cancel")
+        self.bar = QProgressBar()
+        self.message = _text_line()
+        self._running = False
+        self._can_run = False
+        self.run_button.clicked.connect(self.run_clicked)
+        self.cancel_button.clicked.connect(self.cancel_clicked)
+        self._lay_out()
+        self.set_running(False)
+
+    def set_plan(self, summary: str) -> None:
+        """Say what Run will do, and allow it; lines break between the facts, not inside them."""
+        facts = [fact.replace(" ", "\N{NO-BREAK SPACE}") for fact in summary.split(", ")]
+        self._show_plan(", ".join(facts), "info", can_run=True)
+
+    def set_obstacle(self, reason: str) -> None:
+        """Say why Run is not possible, and forbid it."""
+        self._show_plan(reason, "warning", can_run=False)
+
+    def set_running(self, running: bool) -> None:
+        """Switch between before and during a run."""
+        self._running = running
+        self.bar.setVisible(running)
+        self.bar.setRange(0, 0)
+        self.cancel_button.setEnabled(running)
+        self._update_run_button()
+
+    def set_progress(self, progress: Progress, text: str) -> None:
+        """Show a step of the run."""
+        fraction = progress.fraction
+        if fraction is None or progress.total <= 1:
+            self.bar.setRange(0, 0)  # busy
+        else:
+            self.bar.setRange(0, 100)
+            self.bar.setValue(round(100 * fraction))
+        self.set_message(text)
+
+    def set_message(self, text: str, kind: str = "info") -> None:
+        """Show one line; ``kind`` is "info", "warning" or "error"."""
+        _show(self.message, text, kind)
+
+    def _show_plan(self, text: str, kind: str, *, can_run: bool) -> None:
+        _show(self.plan, text, kind)
+        self._can_run = can_run
+        self._update_run_button()
+
+    def _update_run_button(self) -> None:
+        self.run_button.setEnabled(self._can_run and not self._running)
+        self.run_button.setToolTip("Segment the image" if self._can_run else self.plan.text())
+
+    def _lay_out(self) -> None:
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.plan)
+        buttons = QHBoxLayout()
+        buttons.addWidget(self.run_button, 2)
+        buttons.addWidget(self.cancel_button, 1)
+        layout.addLayout(buttons)
+        layout.addWidget(self.bar)
+        layout.addWidget(self.message)
+
+
+def _text_line() -> QLabel:
+    label = QLabel()
+    label.setWordWrap(True)
+    label.setTextFormat(Qt.TextFormat.PlainText)  # a layer may be called "<b>"
+    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    label.setVisible(False)
+    return label
+
+
+def _show(label: QLabel, text: str, kind: str) -> None:
+    label.setText(text)
+    label.setStyleSheet(_STYLES[kind] if text else "")
+    label.setVisible(bool(text))

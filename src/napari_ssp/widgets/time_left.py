@@ -1,0 +1,58 @@
+"""How long a job still takes, from how long it took so far."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from napari_ssp.progress import Progress
+
+# Before this many seconds the estimate jumps about.
+_SETTLE = 1.0
+
+
+class TimeLeft:
+    """Estimates the time left of a job and words its progress.
+
+    Parameters
+    ----------
+    clock : callable
+        Seconds that only go up.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._start: tuple[float, float] | None = None
+        self._best = 0.0
+
+    def describe(self, progress: Progress) -> str:
+        """One line for a person: "windows, about 12 s left"."""
+        left = self.seconds(progress) if progress.total > 1 else None
+        if left is None or left <= 0:
+            return f"{progress.stage} …"
+        return f"{progress.stage}, about {_duration(left)} left"
+
+    def seconds(self, progress: Progress) -> float | None:
+        """Seconds left, or None while that cannot be told."""
+        fraction, now = progress.fraction, self._clock()
+        if fraction is None:
+            return None
+        if self._start is None:
+            self._start = (now, fraction)
+        # Some stages count in larger steps, so the fraction may seem to fall back.
+        self._best = max(self._best, fraction)
+        elapsed, gained = now - self._start[0], self._best - self._start[1]
+        if elapsed < _SETTLE or gained <= 0:
+            return None
+        return elapsed / gained * (1.0 - self._best)
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{max(round(seconds), 1)} s"
+    if seconds < 5400:
+        return f"{round(seconds / 60)} min"
+    return f"{seconds / 3600:.1f} h"
