@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 import numpy as np
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
@@ -127,12 +128,17 @@ def _means(rows: Iterable[dict[str, Any]]) -> dict[str, float]:
 
 def _print(report: dict[str, Any]) -> None:
     columns = [f"{kind}_{t:.2f}" for kind in ("f1", "ap") for t in THRESHOLDS]
-    table = Table("image", "true", "found", *(c.replace("_", " ").upper() for c in columns))
+    table = Table(box=SIMPLE, padding=(0, 1, 0, 0))
+    table.add_column("image", no_wrap=True, overflow="ellipsis")
+    for header in ("true", "found", *(c.upper().replace("_0", " ") for c in columns)):
+        table.add_column(header, justify="right", no_wrap=True)
     for row in report["images"]:
-        figures = [f"{row[c]:.3f}" for c in columns]
-        table.add_row(row["name"][:40], str(row["true"]), str(row["predicted"]), *figures)
+        counts = str(row["true"]), str(row["predicted"])
+        table.add_row(row["name"], *counts, *(f"{row[c]:.3f}" for c in columns))
     table.add_section()
     for name, means in [*report.get("groups", {}).items(), ("all", report["mean"])]:
         figures = [f"{means[c]:.3f}" for c in columns]
-        table.add_row(f"mean of {name}", f"{means['images']} images", "", *figures, style="bold")
-    Console().print(table)
+        table.add_row(f"mean of {name}", f"n={means['images']}", "", *figures, style="bold")
+    console = Console()
+    # A pipe has no width of its own; cut names would be no use to a script.
+    console.print(table, width=console.width if console.is_terminal else 130)

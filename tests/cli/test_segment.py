@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import imageio.v3 as iio
+import numpy as np
+import pytest
+import tifffile
+from skimage import data
+
+import napari_ssp as ssp
+from napari_ssp.io import read_image, write_image
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from click.testing import Result
+
+    Call = Callable[..., Result]
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    folder = tmp_path / "images"
+    folder.mkdir()
+    iio.imwrite(folder / "coins.png", data.coins()[:70, :80])
+    image = ssp.MicroscopyImage(data.coins()[:60, :64], "yx", (1.0, 0.5, 0.5))
+    write_image(folder / "scaled.ome.tif", image)
+    (folder / "notes.txt").write_text("not an image")
+    return folder
+
+
+def test_a_folder_becomes_label_images_with_their_scale(
+    call: Call, images: Path, tiny_model: Path, tmp_path: Path
+) -> None:
+    out, report = tmp_path / "out", tmp_path / "report.json"
+    result = call("segment", images, "-o", out, "--model", tiny_model, "--json", report)
+    assert result.exit_code == 0, result.output
+    names = sorted(path.name for path in out.iterdir())
+    assert names == ["coins_label.tiff", "scaled_label.tiff"]
+    labels = read_image(out / "scaled_label.tiff")
+    assert labels.voxel_size == (1.0, 0.5, 0.5)
+    direct = ssp.segment(data.coins()[:60, :64], str(tiny_model))
+    np.testing.assert_array_equal(labels.data, direct.labels)
+    rows = json.loads(report.read_text())["images"]
+    assert [row["objects"] for row in rows][1] == direct.num_objects
+    assert rows[0]["provenance"]["model"]["name"] == "tiny"
+
+
+def test_flows_are_saved_beside(call: Call, images: Path, tiny_model: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    words = ("segment", images / "coins.png", "-o", out, "--model", tiny_model, "--save-flows")
+    assert call(*words).exit_code == 0
+    flows = read_image(out / "coins_flows.tiff")
+    assert flows.axes == "cyx"
+    assert flows.channel_names == ("flow_y", "flow_x", "cell_probability")
+
+
+def test_outputs_that_exist_are_kept(
+    call: Call, images: Path, tiny_model: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    words = ("segment", images / "coins.png", "-o", out, "--model", tiny_model)
+    assert call(*words).exit_code == 0
+    before = (out / "coins_label.tiff").read_bytes()
+    refused = call(*words)
+    assert refused.exit_code == 2
+    assert "--overwrite" in refused.stderr
+    assert (out / "coins_label.tiff").read_bytes() == before
+    assert call(*words, "--overwrite").exit_code == 0
+
+
+def test_bad_files_do_not_stop_the_others(
+    call: Call, images: Path, tiny_model: Path, tmp_path: Path
+) -> None:
+    good = (images / "scaled.ome.tif").read_bytes()
+    (images / "cut.tif").write_bytes(good[: len(good) // 2])
+    (images / "text.tif").write_text("no image at all")
+    tifffile.imwrite(images / "many.tif", np.zeros((2, 2, 2, 2, 8, 8), np.uint8))
+    out = tmp_path / "out"
+    result = call("segment", images, "-o", out, "--model", tiny_model)
+    assert result.exit_code == 1
+    assert sorted(path.name for path in out.iterdir()) == ["coins_label.tiff", "scaled_label.tiff"]
+    for name in ("cut.tif", "text.tif", "many.tif"):
+        assert f"Error: {images / name}" in result.stderr
+    assert "Traceback" not in result.output + result.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["missing.png"], "missing.png"),
+        (["--model", "mediar-startr"], "Did you mean mediar-starter"),
+        (["--cell-threshold", "7"], "7"),
+        (["--compute", "moon"], "moon"),
+        (["--format", "doc"], "doc"),
+    ],
+)
+def test_bad_use_ends_with_2_before_any_work(
+    call: Call, images: Path, tmp_path: Path, words: list[str], message: str
+) -> None:
+    result = call("segment", images / "coins.png", "-o", tmp_path / "out", *words)
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_two_images_of_one_name_are_refused(call: Call, images: Path, tmp_path: Path) -> None:
+    iio.imwrite(images / "coins.tif", data.coins())
+    result = call("segment", images, "-o", tmp_path / "out")
+    assert result.exit_code == 2
+    assert "coins_label.tiff" in result.stderr
+
+
+def test_a_folder_without_images_is_refused(call: Call, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    result = call("segment", tmp_path / "empty", "-o", tmp_path / "out")
+    assert result.exit_code == 2
+    assert "holds no images" in result.stderr
+
+
+def test_an_absent_device_fails_the_job(
+    call: Call, images: Path, tiny_model: Path, tmp_path: Path
+) -> None:
+    words = ("--model", tiny_model, "--device", "cuda:9")
+    result = call("segment", images / "coins.png", "-o", tmp_path / "out", *words)
+    assert result.exit_code == 1
+    assert "cuda:9" in result.stderr
+
+
+def test_the_installed_program_answers() -> None:
+    code = [sys.executable, "-m", "napari_ssp.cli"]
+    done = subprocess.run([*code, "--version"], capture_output=True, text=True, timeout=60)
+    assert done.stdout.strip() == f"napari-ssp, version {ssp.__version__}"
+    assert subprocess.run([*code, "segment"], capture_output=True, timeout=60).returncode == 2

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import csv
+import json
+from typing import TYPE_CHECKING
+
+import imageio.v3 as iio
+import numpy as np
+import pytest
+
+from napari_ssp.io import write_labels
+from napari_ssp.registry import find_card
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from click.testing import Result
+
+    Call = Callable[..., Result]
+
+SMALL = ("--crop", 64, "--batch-size", 2, "--decoder-channels", "16,16,16,16", "--pab-channels", 16)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    rng = np.random.default_rng(0)
+    for part in ("images", "labels"):
+        (tmp_path / "data" / part).mkdir(parents=True)
+    y, x = np.mgrid[:80, :80]
+    for k in range(3):
+        labels = np.zeros((80, 80), np.int32)
+        for identity, (cy, cx) in enumerate(rng.integers(10, 70, (4, 2)), 1):
+            labels[(y - cy) ** 2 + (x - cx) ** 2 <= 64] = identity
+        image = (labels > 0) * 150 + rng.integers(0, 40, labels.shape)
+        iio.imwrite(tmp_path / "data" / "images" / f"im{k}.png", image.astype(np.uint8))
+        write_labels(tmp_path / "data" / "labels" / f"im{k}_label.tiff", labels)
+    return tmp_path / "data"
+
+
+def test_training_makes_a_model_that_segments(call: Call, folder: Path, tmp_path: Path) -> None:
+    run, report = tmp_path / "run", tmp_path / "report.json"
+    words = ("train", "segmentation", "--data", folder, "--validation", folder, "-o", run)
+    result = call(*words, "--name", "dots", "--steps", 4, *SMALL, "--json", report)
+    assert result.exit_code == 0, result.output
+    card = find_card(run)
+    assert card.name == "dots"
+    assert card.network["decoder_channels"] == [16, 16, 16, 16]
+    assert set(json.loads(report.read_text())["metrics"]) == {"f1_0.50", "f1_0.75"}
+    with (run / "metrics.csv").open(newline="") as file:
+        assert [row["step"] for row in csv.DictReader(file)] == ["4"]
+    image = folder / "images" / "im0.png"
+    assert call("segment", image, "-o", tmp_path / "out", "--model", run).exit_code == 0
+
+
+def test_a_continued_run_goes_on_where_it_stopped(call: Call, folder: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    words = ("train", "segmentation", "--data", folder, "-o", run, *SMALL)
+    assert call(*words, "--steps", 2).exit_code == 0
+    assert call(*words, "--steps", 3).exit_code == 0
+    with (run / "metrics.csv").open(newline="") as file:
+        assert [row["step"] for row in csv.DictReader(file)] == ["2", "3"]
+
+
+def test_images_without_labels_are_listed(call: Call, folder: Path, tmp_path: Path) -> None:
+    (folder / "labels" / "im1_label.tiff").unlink()
+    result = call("train", "segmentation", "--data", folder, "-o", tmp_path / "run", *SMALL)
+    assert result.exit_code == 1
+    assert "no label file for im1.png" in result.stderr
+    words = ("--exclude", "im1", "--steps", 1)
+    result = call("train", "segmentation", "--data", folder, "-o", tmp_path / "run", *SMALL, *words)
+    assert result.exit_code == 0, result.output
+
+
+def test_unreadable_and_unfitting_pairs_are_listed_together(
+    call: Call, folder: Path, tmp_path: Path
+) -> None:
+    (folder / "images" / "im0.png").write_bytes(b"\x89PNG\r\n\x1a\nbroken")
+    write_labels(folder / "labels" / "im2_label.tiff", np.ones((5, 5), int), overwrite=True)
+    result = call("train", "segmentation", "--data", folder, "-o", tmp_path / "run", *SMALL)
+    assert result.exit_code == 1
+    assert "2 of 3 training pairs" in result.stderr
+    assert "im0.png" in result.stderr
+    assert "im2.png" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--crop", 50], "multiple of 32"),
+        (["--decoder-channels", "a,b"], "a"),
+        (["--encoder", "nothing"], "nothing"),
+    ],
+)
+def test_bad_choices_are_refused(
+    call: Call, folder: Path, tmp_path: Path, words: list[object], message: str
+) -> None:
+    result = call("train", "segmentation", "--data", folder, "-o", tmp_path / "run", *words)
+    assert result.exit_code in (1, 2)
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from napari_ssp.progress import run as drive
+from napari_ssp.training.loop import LoopSettings, TrainingRun, fit
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def _network() -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), nn.BatchNorm2d(4), nn.Conv2d(4, 1, 1))
+
+
+def _batch(step: int) -> tuple[torch.Tensor, ...]:
+    generator = torch.Generator().manual_seed(step)
+    x = torch.rand(4, 1, 8, 8, generator=generator)
+    return x, 3 * x
+
+
+def _score(_: nn.Module) -> Any:
+    yield from ()
+    return {"nothing": 0.0}
+
+
+def _run(folder: Path, steps: int) -> TrainingRun:
+    settings = LoopSettings(steps=steps, minutes=60, learning_rate=0.05, smoothing=0.9)
+    folder.mkdir(exist_ok=True)
+    return TrainingRun(_network(), lambda y, t: (y.float() - t).square().mean(), settings, folder)
+
+
+def test_the_loop_learns_and_returns_the_smoothed_network(tmp_path: Path) -> None:
+    run = _run(tmp_path, 60)
+    x, target = _batch(1000)
+    with torch.no_grad():
+        before = (run.network(x) - target).square().mean()
+    network = drive(fit(run, _batch, _score))
+    with torch.no_grad():
+        after = (network(x) - target).square().mean()
+    assert after < 0.1 * before
+    assert not network.training
+    assert run.step == 60
+
+
+def test_a_broken_run_continues_to_the_same_weights(tmp_path: Path) -> None:
+    whole = _run(tmp_path / "whole", 10)
+    expected = drive(fit(whole, _batch, _score)).state_dict()
+
+    broken = _run(tmp_path / "broken", 10)
+    for _ in range(4):
+        broken.learn(_batch(broken.step))
+    broken.save()
+    broken.learn(_batch(broken.step))  # lost by the interruption
+
+    continued = _run(tmp_path / "broken", 10)
+    assert continued.resume()
+    assert continued.step == 4
+    found = drive(fit(continued, _batch, _score)).state_dict()
+    for name, value in expected.items():
+        torch.testing.assert_close(found[name], value)
+
+
+def test_without_a_checkpoint_there_is_nothing_to_resume(tmp_path: Path) -> None:
+    assert not _run(tmp_path, 3).resume()
+
+
+def test_closing_the_loop_ends_its_thread(tmp_path: Path) -> None:
+    import threading
+
+    steps = fit(_run(tmp_path, 1000), _batch, _score)
+    for _ in range(3):
+        next(steps)
+    steps.close()
+    assert not [t for t in threading.enumerate() if t.name.startswith("batches")]
+
+
+def test_the_rate_warms_up_and_falls(tmp_path: Path) -> None:
+    run = _run(tmp_path, 100)
+    rates = []
+    for step in range(100):
+        run.step = step
+        rates.append(run.rate())
+    peak = rates.index(max(rates))
+    assert 1 <= peak <= 4
+    assert rates[-1] < 0.05 * max(rates)
+    assert rates[peak:] == sorted(rates[peak:], reverse=True)

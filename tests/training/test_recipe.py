@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import torch
+
+from napari_ssp.flows import labels_to_flows
+from napari_ssp.training.augmentation import AugmentationSettings, augmented_crop
+from napari_ssp.training.data import LabelledImage
+from napari_ssp.training.losses import segmentation_loss
+from napari_ssp.training.sampling import sampling_weights
+from napari_ssp.training.segmentation import SegmentationBatches
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+
+def _image(shape: tuple[int, ...] = (90, 120), seed: int = 0) -> LabelledImage:
+    rng = np.random.default_rng(seed)
+    labels = np.zeros(shape[:2], np.int32)
+    labels[10:30, 15:40], labels[50:80, 60:100] = 1, 2
+    plane = rng.integers(0, 50, shape)
+    plane[labels > 0] += 150
+    return LabelledImage.from_planes("x", plane.astype(np.uint8), labels)
+
+
+def test_loss_is_the_one_of_the_original(shared_reference: Path) -> None:
+    from flow_inputs import make_labels
+
+    labels = [make_labels("border", seed)[:96, :96] for seed in (0, 1)]
+    output = np.random.default_rng(70).standard_normal((2, 3, 96, 96)).astype(np.float32)
+    flows = torch.from_numpy(np.stack([labels_to_flows(one) for one in labels]))
+    cells = torch.from_numpy(np.stack([one > 0 for one in labels]).astype(np.float32))
+    loss = segmentation_loss(torch.from_numpy(output), flows, cells)
+    assert float(loss) == pytest.approx(3.165004253387451, rel=1e-4)
+
+
+@pytest.mark.parametrize("shape", [(90, 120), (300, 20), (1, 1), (90, 120, 3)])
+def test_crops_have_the_asked_size_and_matching_labels(shape: tuple[int, ...]) -> None:
+    plane = np.random.default_rng(0).integers(0, 255, shape).astype(np.uint8)
+    image = LabelledImage.from_planes("x", plane, np.ones(shape[:2], int))
+    settings = AugmentationSettings(crop=64)
+    for seed in range(6):
+        pixels, labels = augmented_crop(image, settings, np.random.default_rng(seed))
+        assert pixels.shape == (3, 64, 64)
+        assert pixels.dtype == np.float32
+        assert labels.shape == (64, 64)
+        assert np.isfinite(pixels).all()
+
+
+def test_without_intensity_changes_bright_pixels_stay_on_the_labels() -> None:
+    settings = AugmentationSettings(crop=64, intensity_probability=0.0, cell_gain=0.0)
+    image = _image()
+    for seed in range(12):
+        pixels, labels = augmented_crop(image, settings, np.random.default_rng(seed))
+        agreement = ((pixels[0] > 0.5) == (labels > 0)).mean()
+        assert agreement > 0.97, seed
+
+
+def test_cell_aware_gain_reaches_every_cell_and_never_the_background() -> None:
+    settings = AugmentationSettings(crop=64, zoom=(1, 1), intensity_probability=0, cell_share=1.0)
+    labels = np.zeros((64, 64), np.int32)
+    labels[5:20, 5:20], labels[40:60, 40:60] = 1, 2
+    image = LabelledImage("x", np.full((1, 64, 64), 100, np.uint8), labels)
+    brightened: set[int] = set()
+    for seed in range(10):
+        pixels, found = augmented_crop(image, settings, np.random.default_rng(seed))
+        gain = pixels[0] / np.float32(100 / 255)
+        np.testing.assert_allclose(gain[found == 0], 1.0, rtol=1e-5)
+        brightened |= {k for k in (1, 2) if gain[found == k].min() > 1.01}
+    assert brightened == {1, 2}
+
+
+def test_batches_repeat_for_the_same_seed_and_step() -> None:
+    images = [_image(seed=k) for k in range(3)]
+    batches = SegmentationBatches(images, AugmentationSettings(crop=64), size=2, seed=5)
+    again = SegmentationBatches(images, AugmentationSettings(crop=64), size=2, seed=5)
+    for one, other in zip(batches(7), again(7), strict=True):
+        assert torch.equal(one, other)
+    assert not torch.equal(batches(7)[0], batches(8)[0])
+    pixels, flows, cells = batches(0)
+    assert (pixels.shape, flows.shape, cells.shape) == (
+        (2, 3, 64, 64),
+        (2, 2, 64, 64),
+        (2, 64, 64),
+    )
+
+
+def test_rare_modalities_are_drawn_more_than_their_share() -> None:
+    dark = [_image(seed=k) for k in range(20)]
+    bright = [LabelledImage("b", 255 - dark[k].pixels, dark[k].labels) for k in range(2)]
+    weights = sampling_weights([*dark, *bright])
+    assert weights.sum() == pytest.approx(1.0)
+    assert weights[-2:].sum() > 2 / 22
+
+
+def test_shapes_that_differ_are_refused() -> None:
+    plane: NDArray[np.uint8] = np.zeros((5, 6), np.uint8)
+    with pytest.raises(ValueError, match=r"\(5, 6\).*\(6, 5\)"):
+        LabelledImage.from_planes("x", plane, np.zeros((6, 5), int))
