@@ -71,14 +71,14 @@ class JobRelay(QObject):
 
     def cancel(self) -> None:
         """Stop the job and pass on nothing more."""
+        # Not disconnected: that would wait for a signal that the worker is emitting just now.
         job, self._job = self._job, None
         if job is not None:
-            job.events.progressed.disconnect(self._pass_progress, missing_ok=True)
-            job.events.ended.disconnect(self._pass_end, missing_ok=True)
             job.cancel()
 
     def _pass_progress(self, progress: Progress) -> None:
-        self.progressed.emit(self._number, progress)
+        if self._job is not None:
+            self.progressed.emit(self._number, progress)
 
     def _pass_end(self) -> None:
         job = self._job
