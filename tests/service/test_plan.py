@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
 from napari_ssp import MicroscopyImage, SegmentRequest
+from napari_ssp.registry import find_card
 from napari_ssp.service import plan_segmentation
+from napari_ssp.service.plan import count_windows
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,6 +24,11 @@ def test_summary_of_a_colour_image(tiny_model: Path) -> None:
     image = MicroscopyImage(np.zeros((100, 90, 3), np.uint8), "yxc", (1, 0.5, 0.5), rgb=True)
     plan = _plan(tiny_model, image)
     assert plan.summary == "2D RGB, 0.5 µm/px, 1 plane, 90 × 100 px, 9 windows"
+
+
+def test_a_model_that_magnifies_needs_more_windows(tiny_model: Path) -> None:
+    card = replace(find_card(tiny_model), zoom=2.0)
+    assert count_windows(card, (0, 64, 0, 64), overlap=0.0) == 4
 
 
 def test_summary_of_one_plane_of_a_stack(tiny_model: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from napari_ssp.progress import Progress
+from napari_ssp.registry import find_card, load_model, save_model
 
 
 def _dots(*shape: int) -> np.ndarray[Any, Any]:
@@ -153,9 +155,19 @@ def test_progress_counts_windows_and_grad_mode_survives_closing(tiny_model: Path
     assert seen[-1].total == 2 * 3
 
 
-def test_networks_are_loaded_once(tiny_model: Path) -> None:
-    from napari_ssp.registry import find_card
+def test_a_model_that_magnifies_answers_on_the_grid_of_the_image(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    card = replace(find_card(tiny_model), zoom=1.5)
+    save_model(load_model(card), card, tmp_path)
+    image = data.coins()[:50, :71]
+    result = ssp.segment(image, tmp_path)
+    assert result.labels.shape == (50, 71)
+    assert result.flows.shape == (2, 50, 71)
+    assert not np.array_equal(result.flows, ssp.segment(image, str(tiny_model)).flows)
 
+
+def test_networks_are_loaded_once(tiny_model: Path) -> None:
     cache = ModelCache(size=1)
     card = find_card(tiny_model)
     first = cache.get(card, torch.device("cpu"))

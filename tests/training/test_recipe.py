@@ -62,7 +62,9 @@ def test_without_intensity_changes_bright_pixels_stay_on_the_labels() -> None:
 
 
 def test_cell_aware_gain_reaches_every_cell_and_never_the_background() -> None:
-    settings = AugmentationSettings(crop=64, zoom=(1, 1), intensity_probability=0, cell_share=1.0)
+    settings = AugmentationSettings(
+        crop=64, zoom_spread=1.0, intensity_probability=0, cell_share=1.0
+    )
     labels = np.zeros((64, 64), np.int32)
     labels[5:20, 5:20], labels[40:60, 40:60] = 1, 2
     image = LabelledImage("x", np.full((1, 64, 64), 100, np.uint8), labels)

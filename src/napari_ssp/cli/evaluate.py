@@ -129,9 +129,9 @@ def _means(rows: Iterable[dict[str, Any]]) -> dict[str, float]:
 def _print(report: dict[str, Any]) -> None:
     columns = [f"{kind}_{t:.2f}" for kind in ("f1", "ap") for t in THRESHOLDS]
     table = Table(box=SIMPLE, padding=(0, 1, 0, 0))
-    table.add_column("image", no_wrap=True, overflow="ellipsis")
+    table.add_column("image", no_wrap=True, overflow="ellipsis", max_width=34)
     for header in ("true", "found", *(c.upper().replace("_0", " ") for c in columns)):
-        table.add_column(header, justify="right", no_wrap=True)
+        table.add_column(header, justify="right", no_wrap=True, min_width=5)
     for row in report["images"]:
         counts = str(row["true"]), str(row["predicted"])
         table.add_row(row["name"], *counts, *(f"{row[c]:.3f}" for c in columns))
@@ -139,6 +139,6 @@ def _print(report: dict[str, Any]) -> None:
     for name, means in [*report.get("groups", {}).items(), ("all", report["mean"])]:
         figures = [f"{means[c]:.3f}" for c in columns]
         table.add_row(f"mean of {name}", f"n={means['images']}", "", *figures, style="bold")
-    console = Console()
-    # A pipe has no width of its own; cut names would be no use to a script.
-    console.print(table, width=console.width if console.is_terminal else 130)
+    # A pipe has no width of its own; cut figures would be no use to a script.
+    wide = None if Console().is_terminal else 110
+    Console(width=wide).print(table)

@@ -47,6 +47,7 @@ def train() -> None:
     "steps",
     "learning_rate",
     "batch_size",
+    "zoom",
     "crop",
     "seed",
     "device",

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         resolve_device,
     )
     from napari_ssp.engine.predict import TileSettings, predict_tiles
+    from napari_ssp.engine.scaling import resample, zoomed_shape
     from napari_ssp.engine.tta import MEDIAR_VIEWS, View, average_networks, predict_views
 
 #: Parts that need torch, and the modules they are in.
@@ -32,7 +33,9 @@ _HOMES = {
     "predict_views": "tta",
     "prepare_torch": "device",
     "release_memory": "device",
+    "resample": "scaling",
     "resolve_device": "device",
+    "zoomed_shape": "scaling",
 }
 
 __all__ = [
@@ -50,9 +53,11 @@ __all__ = [
     "predict_views",
     "prepare_torch",
     "release_memory",
+    "resample",
     "resolve_device",
     "tile_starts",
     "tiles",
+    "zoomed_shape",
 ]
 
 

@@ -31,6 +31,8 @@ class ModelCard:
         Axes of the input, e.g. ``"yx"``.
     window : tuple of int
         Tile shape of the sliding window, in pixels, one number per axis.
+    zoom : float
+        Magnification of the image before the network sees it; results come back on its own grid.
     voxel_size : tuple of float or None
         (z, y, x) in µm that the model expects, None where it takes any.
     tasks : tuple of str
@@ -49,6 +51,7 @@ class ModelCard:
     sha256: str
     axes: str = "yx"
     window: tuple[int, ...] = (512, 512)
+    zoom: float = 1.0
     voxel_size: tuple[float, float, float] | None = None
     tasks: tuple[str, ...] = ("cells",)
     description: str = ""

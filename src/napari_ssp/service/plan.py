@@ -115,6 +115,7 @@ def open_image(request: SegmentRequest) -> MicroscopyImage:
 def count_windows(card: ModelCard, region: tuple[int, int, int, int], overlap: float) -> int:
     """Windows that cover a region of a plane."""
     lengths = (region[1] - region[0], region[3] - region[2])
+    lengths = (round(lengths[0] * card.zoom), round(lengths[1] * card.zoom))
     padded = tuple(max(n, w) for n, w in zip(lengths, card.window, strict=True))
     return count_tiles(padded, card.window, overlap)
 

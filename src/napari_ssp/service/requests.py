@@ -127,6 +127,9 @@ class TrainRequest:
     steps: int = _choice(1_000_000, "Steps", "Optimiser steps at most", min=1)
     learning_rate: float = _choice(1e-3, "Learning rate", "Highest learning rate", min=1e-7, max=1)
     batch_size: int = _choice(8, "Batch", "Crops in a batch", min=2, max=4096)
+    zoom: float = _choice(
+        1.0, "Zoom", "Magnification at which the network sees images", min=0.1, max=10.0
+    )
     crop: int = _choice(256, "Crop", "Side of a crop in pixels, a multiple of 32", min=32, max=2048)
     seed: int = _choice(0, "Seed", "Start of the random numbers", min=0)
     device: str = _choice("auto", "Device", "Where the network runs: auto, cpu, cuda, mps")

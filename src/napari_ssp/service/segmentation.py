@@ -16,7 +16,9 @@ from napari_ssp.engine import (
     floored_gaussian_window,
     normalise,
     predict_views,
+    resample,
     resolve_device,
+    zoomed_shape,
 )
 from napari_ssp.flows import flows_to_labels
 from napari_ssp.progress import Progress, Steps
@@ -79,9 +81,11 @@ def _segment_planes(
     last_id = 0
     for index, (t, z) in enumerate(plan.planes):
         array = _normalised(plan, t, z)
+        zoomed = resample(array, zoomed_shape(array.shape[1:], plan.card.zoom))
         output = yield from _renamed(
-            predict_views(network, array, settings, views), index, len(plan.planes)
+            predict_views(network, zoomed, settings, views), index, len(plan.planes)
         )
+        output = resample(output, array.shape[1:])
         # The sigmoid comes after the averaging, as in MEDIAR.
         output[2] = 1.0 / (1.0 + np.exp(-output[2]))
         yield Progress("tracking flows", index, len(plan.planes))

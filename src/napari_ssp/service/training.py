@@ -46,12 +46,15 @@ def train_steps(request: TrainRequest) -> Steps[TrainedModel]:
     last: dict[str, float] = {}
 
     def score(network: torch.nn.Module) -> Generator[Progress, None, dict[str, float]]:
-        metrics = yield from score_segmentation(network, held_out)
+        metrics = yield from score_segmentation(network, held_out, request.zoom)
         last.update(metrics)
         return metrics
 
     batches = SegmentationBatches(
-        images, AugmentationSettings(crop=request.crop), request.batch_size, request.seed
+        images,
+        AugmentationSettings(crop=request.crop, zoom=request.zoom),
+        request.batch_size,
+        request.seed,
     )
     network = yield from fit(run, batches, score)
     save_model(network, card, request.output)
@@ -73,6 +76,7 @@ def _card(request: TrainRequest, num_images: int) -> ModelCard:
         family="mediar",
         network=network,
         sha256="",
+        zoom=request.zoom,
         description=f"MEDIAR-Former trained on {num_images} images.",
         training_data=", ".join(folder.name for folder in request.data),
     )

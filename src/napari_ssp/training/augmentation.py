@@ -33,8 +33,10 @@ class AugmentationSettings:
     ----------
     crop : int
         Height and width of a crop, in pixels.
-    zoom : tuple of float
-        Smallest and largest magnification, applied to half of the crops.
+    zoom : float
+        Magnification at which the network will see images.
+    zoom_spread : float
+        Crops are magnified by ``zoom`` divided to multiplied by this, evenly in the logarithm.
     intensity_probability : float
         Chance of each of noise, contrast, smoothing, histogram shift and sharpening.
     cell_share, cell_gain : float
@@ -42,8 +44,9 @@ class AugmentationSettings:
     """
 
     crop: int = 256
-    zoom: tuple[float, float] = (0.5, 1.6)
-    intensity_probability: float = 0.25
+    zoom: float = 1.0
+    zoom_spread: float = 1.5
+    intensity_probability: float = 0.15
     cell_share: float = 0.4
     cell_gain: float = 0.7
 
@@ -74,7 +77,7 @@ def _cut(
 ) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
     """Crop at a random magnification; what lies outside the image is zero, as in prediction."""
     crop = settings.crop
-    zoom = rng.uniform(*settings.zoom) if rng.random() < 0.5 else 1.0
+    zoom = settings.zoom * settings.zoom_spread ** rng.uniform(-1.0, 1.0)
     side = max(1, round(crop / zoom))
     height, width = image.labels.shape
     y0, x0 = _start(height, side, rng), _start(width, side, rng)

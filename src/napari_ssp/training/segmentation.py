@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from napari_ssp.engine import resample, zoomed_shape
 from napari_ssp.flows import flows_to_labels, labels_to_flows
 from napari_ssp.metrics import f1_score
 from napari_ssp.progress import Progress
@@ -17,6 +18,8 @@ from napari_ssp.training.sampling import sampling_weights
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
+
+    from numpy.typing import NDArray
 
     from napari_ssp.training.data import LabelledImage
     from napari_ssp.training.loop import Batch
@@ -60,7 +63,7 @@ class SegmentationBatches:
 
 
 def score_segmentation(
-    network: nn.Module, images: Sequence[LabelledImage]
+    network: nn.Module, images: Sequence[LabelledImage], zoom: float = 1.0
 ) -> Generator[Progress, None, dict[str, float]]:
     """Mean F1 at IoU 0.5 and 0.75 of whole images, in one piece each.
 
@@ -68,21 +71,22 @@ def score_segmentation(
     """
     scores: dict[float, list[float]] = {0.5: [], 0.75: []}
     for done, image in enumerate(images, 1):
-        labels = _predict_whole(network, image)
+        labels = _predict_whole(network, image, zoom)
         for threshold, values in scores.items():
             values.append(f1_score(image.labels, labels, threshold))
         yield Progress("scoring validation images", done, len(images))
     return {f"f1_{t:.2f}": float(np.mean(v)) if v else float("nan") for t, v in scores.items()}
 
 
-def _predict_whole(network: nn.Module, image: LabelledImage) -> np.ndarray:
-    height, width = image.labels.shape
+def _predict_whole(network: nn.Module, image: LabelledImage, zoom: float) -> NDArray[np.uint32]:
+    height, width = zoomed_shape(image.labels.shape, zoom)
     stride = int(getattr(network, "stride", 32))
-    pixels = np.broadcast_to(image.pixels, (3, height, width)).astype(np.float32) / 255.0
+    pixels = np.broadcast_to(image.pixels, (3, *image.labels.shape)).astype(np.float32) / 255.0
+    pixels = resample(pixels, (height, width))
     padded = np.pad(pixels, ((0, 0), (0, -height % stride), (0, -width % stride)))
     device = next(network.parameters()).device
     with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16):
         inputs = torch.from_numpy(padded[None]).to(device)
         output = network(inputs.contiguous(memory_format=torch.channels_last))[0].float().cpu()
-    output = output[:, :height, :width]
-    return flows_to_labels(output[:2].numpy(), torch.sigmoid(output[2]).numpy())
+    found = resample(output[:, :height, :width].numpy(), image.labels.shape)
+    return flows_to_labels(found[:2], 1.0 / (1.0 + np.exp(-found[2])))

@@ -1,0 +1,40 @@
+"""Bring images to the magnification that a network was trained at, and its output back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def zoomed_shape(shape: tuple[int, ...], zoom: float) -> tuple[int, ...]:
+    """Lengths after magnification, at least 1 each."""
+    return tuple(max(1, round(length * zoom)) for length in shape)
+
+
+def resample(array: NDArray[Any], shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """Resample planes linearly, with smoothing where they shrink.
+
+    Parameters
+    ----------
+    array : numpy.ndarray
+        Float (C, Y, X).
+    shape : tuple of int
+        New lengths of y and x.
+
+    Returns
+    -------
+    numpy.ndarray
+        Float32 (C, *shape); the array itself when it has that shape already.
+    """
+    planes = np.ascontiguousarray(array, np.float32)
+    if planes.shape[1:] == tuple(shape):
+        return planes
+    result = torch.nn.functional.interpolate(
+        torch.from_numpy(planes[None]), size=tuple(shape), mode="bilinear", antialias=True
+    )
+    return np.asarray(result[0].numpy(), np.float32)
