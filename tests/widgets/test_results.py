@@ -106,7 +106,7 @@ def test_only_what_is_wanted_is_prepared() -> None:
     assert full.flows.shape == (2, 2, 3)
     np.testing.assert_array_equal(full.probability, 0.5)
     assert result_line(full) == (
-        "Found 1 cell in 2.0 s. The flow and cell-probability layers are hidden."
+        "Found 1 cell in 2.0 s. The flow and cell-probability layers are below the labels."
     )
 
 

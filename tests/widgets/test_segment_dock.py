@@ -398,6 +398,20 @@ def test_a_model_removed_meanwhile_is_no_longer_run(
     assert not dock.panel.run_button.isEnabled()
 
 
+def test_the_menus_open_the_dock(viewer: napari.Viewer) -> None:
+    from napari._app_model import get_app_model
+
+    app = get_app_model()
+    for menu in ("napari/layers/segment", "napari/plugins"):
+        commands = [
+            item.command.id for item in app.menus.get_menu(menu) if hasattr(item, "command")
+        ]
+        assert "napari-ssp.segment" in commands
+    app.commands.execute_command("napari-ssp.segment").result()
+    frame = viewer.window._wrapped_dock_widgets["Segment (napari-ssp)"]
+    assert isinstance(frame.inner_widget(), SegmentDock)
+
+
 def test_docks_open_from_the_manifest_without_torch() -> None:
     code = (
         "import sys, napari, time\n"

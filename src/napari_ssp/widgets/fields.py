@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QSpinBox, QWidget
 
 if TYPE_CHECKING:
@@ -85,6 +86,8 @@ class ChoiceBox(QComboBox):
         self.blockSignals(True)
         self.clear()
         self.addItems([name for name, _ in entries])
+        for index, (name, _) in enumerate(entries):
+            self.setItemData(index, name, Qt.ItemDataRole.ToolTipRole)  # long names are cut off
         self._values = [value for _, value in entries]
         self.set_value(before)
         self.blockSignals(False)

@@ -12,11 +12,16 @@ _SPOKEN = (ValueError, TypeError, OSError, MemoryError, RuntimeError)
 _LONGEST = 400
 
 
+def is_expected(error: BaseException | None) -> bool:
+    """Tell whether an error's own message is meant for a person."""
+    return isinstance(error, _SPOKEN)
+
+
 def error_line(error: BaseException | None) -> str:
     """Say in one line what went wrong; never a traceback."""
     lines = str(error or "").strip().splitlines()
     text = lines[0][:_LONGEST] if lines else type(error).__name__
-    if isinstance(error, _SPOKEN):
+    if is_expected(error):
         return text
     return f"Unexpected error ({type(error).__name__}): {text}"
 
@@ -35,5 +40,7 @@ def result_line(prepared: Prepared) -> str:
         for name, array in (("flow", prepared.flows), ("cell-probability", prepared.probability))
         if array is not None
     ]
-    extra = f" The {' and '.join(kept)} layer{'s are' * (len(kept) > 1) or ' is'} hidden."
+    extra = (
+        f" The {' and '.join(kept)} layer{'s are' if len(kept) > 1 else ' is'} below the labels."
+    )
     return f"Found {prepared.num_objects} {noun} in {seconds}.{extra if kept else ''}"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -55,6 +57,9 @@ class Prepared:
 
 def prepare(result: Segmentation, choices: SegmentChoices) -> Prepared:
     """Make arrays for the layers that are wanted; slow for large images, so not for the GUI."""
+    # napari imports it for the first labels layer; in the GUI thread that would be felt.
+    with suppress(ImportError):
+        import_module("pandas")
     return Prepared(
         labels=result.labels,
         flows=flow_colours(result.flows) if choices.keep_flows else None,

@@ -16,7 +16,7 @@ from napari_ssp.registry import list_cards
 from napari_ssp.service import JobState, SegmentRequest, plan_segmentation
 from napari_ssp.widgets.fields import ChoiceBox
 from napari_ssp.widgets.layers import current_plane, layer_image, region_obstacle, visible_region
-from napari_ssp.widgets.messages import error_line, result_line
+from napari_ssp.widgets.messages import error_line, is_expected, result_line
 from napari_ssp.widgets.result_layers import METADATA_KEY, ResultLayers
 from napari_ssp.widgets.results import prepare
 from napari_ssp.widgets.run_panel import RunPanel
@@ -173,7 +173,8 @@ class SegmentDock(QWidget):
 
     def _show_error(self, error: BaseException | None) -> None:
         line = error_line(error)
-        _LOG.error("Segmentation failed: %s", line, exc_info=error)
+        level = logging.DEBUG if is_expected(error) else logging.ERROR
+        _LOG.log(level, "Segmentation failed: %s", line, exc_info=error)
         self.panel.set_message(line, "error")
         show_error(f"Segmentation failed: {line}")
 
@@ -219,7 +220,7 @@ class SegmentDock(QWidget):
         layout.addWidget(self.form)
         layout.addWidget(self.panel)
         layout.addStretch(1)
-        self.setMinimumWidth(300)
+        self.setMinimumWidth(340)
 
 
 def _is_segmentable(layer: Any) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QFormLayout, QLabel, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QFormLayout, QLabel, QToolButton, QWidget
 
 from napari_ssp.widgets.choices import SegmentChoices
 from napari_ssp.widgets.fields import ChoiceBox, Editor, check_editor, fields_of, number_editor
@@ -20,9 +20,19 @@ DEVICES = (
     ("Apple GPU (MPS)", "mps"),
 )
 _FIELDS = fields_of(SegmentChoices)
-_PLAIN_NUMBERS = ("cell_threshold", "flow_threshold", "min_size")
-_ADVANCED_NUMBERS = ("overlap", "batch_size")
-_ADVANCED_CHECKS = ("tta", "keep_flows", "keep_probability")
+_NUMBERS = ("cell_threshold", "flow_threshold", "min_size", "overlap", "batch_size")
+_CHECKS = ("visible_only", "tta", "keep_flows", "keep_probability")
+_PLAIN = (
+    "model",
+    "channel",
+    "all_planes",
+    "cell_threshold",
+    "flow_threshold",
+    "min_size",
+    "device",
+    "visible_only",
+)
+_ADVANCED = ("overlap", "batch_size", "tta", "keep_flows", "keep_probability")
 _SUFFIXES = {"min_size": " px"}
 
 
@@ -44,9 +54,9 @@ class SegmentForm(QWidget):
         self._device = self._add_choice("device")
         self._device.set_choices(DEVICES)
         self._channel.setToolTip("Channel to segment")
-        for name in (*_PLAIN_NUMBERS, *_ADVANCED_NUMBERS):
+        for name in _NUMBERS:
             self._editors[name] = number_editor(_FIELDS[name], self.changed)
-        for name in ("visible_only", *_ADVANCED_CHECKS):
+        for name in _CHECKS:
             self._editors[name] = check_editor(_FIELDS[name], self.changed)
         self._lay_out()
         self.set_channels(())
@@ -110,54 +120,42 @@ class SegmentForm(QWidget):
 
     def _lay_out(self) -> None:
         self._model.currentIndexChanged.connect(self._show_model_description)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        self._form = _form_layout()
-        for name in ("model", "channel", "all_planes", *_PLAIN_NUMBERS, "device"):
-            self._add_row(self._form, name)
-        self._form.addRow(self._editors["visible_only"].widget)
-        layout.addLayout(self._form)
-        self._toggle, advanced = _foldable("Advanced")
-        for name in _ADVANCED_NUMBERS:
-            self._add_row(advanced, name)
-        for name in _ADVANCED_CHECKS:
-            advanced.addRow(self._editors[name].widget)
-        layout.addWidget(self._toggle)
-        layout.addWidget(advanced.parentWidget())
+        self._form = QFormLayout(self)
+        self._form.setContentsMargins(0, 0, 0, 0)
+        self._form.setHorizontalSpacing(12)
+        self._form.setVerticalSpacing(6)
+        self._form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        self._form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft)
+        for name in _PLAIN:
+            self._add_row(name)
+        self._toggle = _fold_button("Advanced")
+        self._toggle.toggled.connect(self._show_advanced)
+        self._form.addRow(self._toggle)
+        for name in _ADVANCED:
+            self._add_row(name)
+        self._show_advanced(False)
 
-    def _add_row(self, form: QFormLayout, name: str) -> None:
+    def _add_row(self, name: str) -> None:
         widget: Any = self._editors[name].widget
+        if isinstance(widget, QCheckBox):  # has its own label
+            self._form.addRow(widget)
+            return
         if name in _SUFFIXES:
             widget.setSuffix(_SUFFIXES[name])
         label = QLabel(_FIELDS[name].metadata["label"])
         label.setToolTip(widget.toolTip())
-        form.addRow(label, widget)
+        self._form.addRow(label, widget)
+
+    def _show_advanced(self, opened: bool) -> None:
+        self._toggle.setArrowType(Qt.ArrowType.DownArrow if opened else Qt.ArrowType.RightArrow)
+        for name in _ADVANCED:
+            self._form.setRowVisible(self._editors[name].widget, opened)
 
 
-def _form_layout(parent: QWidget | None = None) -> QFormLayout:
-    form = QFormLayout(parent)
-    form.setContentsMargins(0, 0, 0, 0)
-    form.setHorizontalSpacing(12)
-    form.setVerticalSpacing(6)
-    form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-    form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft)
-    return form
-
-
-def _foldable(title: str) -> tuple[QToolButton, QFormLayout]:
-    """Button that opens and closes a form below it."""
-    content = QWidget()
-    content.setVisible(False)
+def _fold_button(title: str) -> QToolButton:
     button = QToolButton()
     button.setText(title)
     button.setCheckable(True)
     button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-    button.setArrowType(Qt.ArrowType.RightArrow)
     button.setAutoRaise(True)
-
-    def show(opened: bool) -> None:
-        content.setVisible(opened)
-        button.setArrowType(Qt.ArrowType.DownArrow if opened else Qt.ArrowType.RightArrow)
-
-    button.toggled.connect(show)
-    return button, _form_layout(content)
+    return button
