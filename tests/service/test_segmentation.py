@@ -9,7 +9,19 @@ import torch
 from skimage import data
 
 import napari_ssp as ssp
+from napari_ssp.engine import (
+    MEDIAR_VIEWS,
+    TileSettings,
+    View,
+    average_networks,
+    floored_gaussian_window,
+    normalise,
+    predict_views,
+)
+from napari_ssp.flows import flows_to_labels
 from napari_ssp.io import write_image
+from napari_ssp.metrics import match_counts
+from napari_ssp.progress import run
 from napari_ssp.service.models import ModelCache
 from napari_ssp.service.segmentation import segment_steps
 
