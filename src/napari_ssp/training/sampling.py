@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from napari_ssp.training.data import LabelledImage
 
 
-def sampling_weights(images: Sequence[LabelledImage], clusters: int = 6) -> NDArray[np.float64]:
-    """Probability of each image, amplified for modalities with few pixels.
+def sampling_weights(images: Sequence[LabelledImage], clusters: int = 8) -> NDArray[np.float64]:
+    """Probability of each image, amplified for rare modalities.
 
-    Modalities are discovered by k-means on grey-level statistics and the typical object's size.
-    Within a modality an image counts by its side length; a modality counts by the root of the sum.
+    Modalities are discovered by k-means on grey-level statistics and the typical object's size. A
+    modality counts by the root of its number of images, which share it evenly.
 
     Returns
     -------
@@ -31,9 +31,7 @@ def sampling_weights(images: Sequence[LabelledImage], clusters: int = 6) -> NDAr
     scaled = (features - features.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
     count = max(1, min(clusters, len(images) // 4))
     _, owner = kmeans2(scaled, count, iter=50, minit="++", seed=0, missing="warn")
-    sides = np.sqrt([float(image.labels.size) for image in images])
-    total = np.bincount(owner, weights=sides, minlength=count)
-    weights = sides / np.sqrt(total[owner])
+    weights = 1.0 / np.sqrt(np.bincount(owner, minlength=count)[owner])
     return np.asarray(weights / weights.sum(), np.float64)
 
 
