@@ -1,4 +1,4 @@
-"""Fixtures for all tests: the shared read-only data, and a napari that keeps its settings to itself."""
+"""Fixtures for all tests: shared read-only data, and napari settings kept apart."""
 
 from __future__ import annotations
 
