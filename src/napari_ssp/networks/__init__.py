@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from napari_ssp.networks.mediar import MediarFormer
+    from napari_ssp.networks.repmode import RepMode
 
-__all__ = ["MediarFormer"]
+__all__ = ["MediarFormer", "RepMode"]
 
-_HOME = {"MediarFormer": "napari_ssp.networks.mediar"}
+_HOME = {
+    "MediarFormer": "napari_ssp.networks.mediar",
+    "RepMode": "napari_ssp.networks.repmode",
+}
 
 
 def __getattr__(name: str) -> Any:

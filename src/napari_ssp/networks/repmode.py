@@ -1,0 +1,304 @@
+"""RepMode: one 3D U-Net for many fluorescent structures, its kernels mixed from experts by task."""
+
+from __future__ import annotations
+
+import math
+from typing import cast
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+#: Side of the merged kernel; smaller experts are padded with zeros to it.
+KERNEL = 5
+#: The U-Net halves its input this many times.
+LEVELS = 4
+
+
+class MoDEConv(nn.Module):
+    """Convolution whose kernel is a mixture of five experts, weighted by the task.
+
+    Parameters
+    ----------
+    num_tasks : int
+        Number of tasks that the gate knows.
+    in_channels, out_channels : int
+        Channels of the convolution.
+    has_norm : bool
+        Whether batch normalisation and ReLU follow; the network's last convolution has none.
+
+    References
+    ----------
+    D. Zhou et al.: RepMode: Learning to Re-parameterize Diverse Experts for Subcellular Structure
+    Prediction. CVPR (2023), section 3.
+    """
+
+    expert_avg3x3_pool: torch.Tensor
+    expert_avg5x5_pool: torch.Tensor
+
+    def __init__(
+        self, num_tasks: int, in_channels: int, out_channels: int, has_norm: bool = True
+    ) -> None:
+        super().__init__()
+        self.num_tasks = num_tasks
+        self.out_channels = out_channels
+        for name, side in _EXPERTS.items():
+            kernel = torch.empty(out_channels, in_channels, side, side, side)
+            nn.init.kaiming_uniform_(kernel, a=math.sqrt(5))
+            self.register_parameter(name, nn.Parameter(kernel))
+        for side in (3, 5):
+            pool = torch.full((side, side, side), 1.0 / side**3)
+            self.register_buffer(f"expert_avg{side}x{side}_pool", pool)
+        self.gate = nn.Linear(num_tasks, len(_EXPERTS) * out_channels)
+        self.subsequent_layer: nn.Module = nn.Identity()
+        if has_norm:
+            self.subsequent_layer = nn.Sequential(nn.BatchNorm3d(out_channels), nn.ReLU())
+
+    def gates(self, task: int) -> torch.Tensor:
+        """Return a task's weights (experts, out_channels); they sum to 1 over the experts."""
+        scores = self.gate.weight[:, task] + self.gate.bias
+        return scores.view(len(_EXPERTS), self.out_channels).softmax(dim=0)
+
+    def kernel(self, task: int) -> torch.Tensor:
+        """Merge the experts to a task's kernel (out, in, 5, 5, 5), as GatRep does."""
+        experts = [getattr(self, name) for name in _EXPERTS]
+        experts[3] = experts[3] * self.expert_avg3x3_pool
+        experts[4] = experts[4] * self.expert_avg5x5_pool
+        merged = torch.zeros_like(experts[0])
+        for weight, expert in zip(self.gates(task), experts, strict=True):
+            margin = (KERNEL - expert.shape[-1]) // 2
+            merged = merged + weight.view(-1, 1, 1, 1, 1) * functional.pad(expert, [margin] * 6)
+        return merged
+
+    def forward(self, x: torch.Tensor, task: torch.Tensor) -> torch.Tensor:
+        """Convolve each sample with the kernel of its own task, in training and in evaluation."""
+        places, parts = [], []
+        for wanted in sorted(set(task.tolist())):
+            places.append((task == wanted).nonzero()[:, 0])
+            chosen = x[places[-1]]
+            parts.append(functional.conv3d(chosen, self.kernel(wanted), padding=KERNEL // 2))
+        ordered = torch.cat(parts)[torch.cat(places).argsort()]
+        result: torch.Tensor = self.subsequent_layer(ordered)
+        return result
+
+
+_EXPERTS = {
+    "expert_conv5x5_conv": 5,
+    "expert_conv3x3_conv": 3,
+    "expert_conv1x1_conv": 1,
+    "expert_avg3x3_conv": 1,
+    "expert_avg5x5_conv": 1,
+}
+
+
+class _TwoConvs(nn.Module):
+    def __init__(self, num_tasks: int, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.conv1 = MoDEConv(num_tasks, in_channels, out_channels)
+        self.conv2 = MoDEConv(num_tasks, out_channels, out_channels)
+
+    def forward(self, x: torch.Tensor, task: torch.Tensor) -> torch.Tensor:
+        result: torch.Tensor = self.conv2(self.conv1(x, task), task)
+        return result
+
+
+class _Down(nn.Module):
+    def __init__(self, num_tasks: int, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.conv_more = _TwoConvs(num_tasks, in_channels, out_channels)
+        self.conv_down = nn.Sequential(
+            nn.Conv3d(out_channels, out_channels, 2, stride=2, bias=False),
+            nn.BatchNorm3d(out_channels),
+            nn.ReLU(),
+        )
+
+    def forward(self, x: torch.Tensor, task: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        skip = self.conv_more(x, task)
+        return self.conv_down(skip), skip
+
+
+class _Up(nn.Module):
+    def __init__(self, num_tasks: int, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.convt = nn.Sequential(
+            nn.ConvTranspose3d(in_channels, out_channels, 2, stride=2, bias=False),
+            nn.BatchNorm3d(out_channels),
+            nn.ReLU(),
+        )
+        self.conv_less = _TwoConvs(num_tasks, in_channels, out_channels)
+
+    def forward(self, x: torch.Tensor, skip: torch.Tensor, task: torch.Tensor) -> torch.Tensor:
+        result: torch.Tensor = self.conv_less(torch.cat([skip, self.convt(x)], dim=1), task)
+        return result
+
+
+class RepMode(nn.Module):
+    """3D U-Net that predicts one of several structures from transmitted light.
+
+    The state-dict keys are those of the published checkpoints.
+
+    Parameters
+    ----------
+    num_tasks : int
+        Number of structures.
+    base_channels : int
+        Channels of the first level; each further level has twice as many.
+    in_channels, out_channels : int
+        Channels of input and output.
+
+    References
+    ----------
+    D. Zhou et al.: RepMode: Learning to Re-parameterize Diverse Experts for Subcellular Structure
+    Prediction. CVPR (2023).
+    """
+
+    def __init__(
+        self,
+        num_tasks: int = 12,
+        base_channels: int = 32,
+        in_channels: int = 1,
+        out_channels: int = 1,
+    ) -> None:
+        super().__init__()
+        self.num_tasks = num_tasks
+        self.stride = 2**LEVELS
+        widths = [base_channels * 2**level for level in range(LEVELS + 1)]
+        for level in range(LEVELS):
+            entering = in_channels if level == 0 else widths[level - 1]
+            self.add_module(f"encoder_block{level + 1}", _Down(num_tasks, entering, widths[level]))
+        self.bottle_block = _TwoConvs(num_tasks, widths[-2], widths[-1])
+        for level in reversed(range(LEVELS)):
+            self.add_module(
+                f"decoder_block{level + 1}", _Up(num_tasks, widths[level + 1], widths[level])
+            )
+        self.conv_out = MoDEConv(num_tasks, base_channels, out_channels, has_norm=False)
+
+    def forward(self, x: torch.Tensor, task: torch.Tensor) -> torch.Tensor:
+        """Predict the structure that each sample asks for.
+
+        Parameters
+        ----------
+        x : torch.Tensor
+            Stacks, float (N, 1, Z, Y, X), z-scored; Z, Y and X multiples of 16.
+        task : torch.Tensor
+            Task of each sample, int64 (N,).
+
+        Returns
+        -------
+        torch.Tensor
+            Float (N, 1, Z, Y, X).
+
+        Raises
+        ------
+        ValueError
+            When a length is not a multiple of 16, or a task does not exist.
+        """
+        self._check(x, task)
+        skips = []
+        for level in range(1, LEVELS + 1):
+            x, skip = self.get_submodule(f"encoder_block{level}")(x, task)
+            skips.append(skip)
+        x = self.bottle_block(x, task)
+        for level in range(LEVELS, 0, -1):
+            x = self.get_submodule(f"decoder_block{level}")(x, skips.pop(), task)
+        result: torch.Tensor = self.conv_out(x, task)
+        return result
+
+    def merge(self, task: int) -> nn.Module:
+        """Plain U-Net for one task: merged kernels, batch normalisation folded in.
+
+        Parameters
+        ----------
+        task : int
+            Which task, from 0.
+
+        Returns
+        -------
+        torch.nn.Module
+            In evaluation mode, on the same device; ``forward(x)``.
+
+        Raises
+        ------
+        ValueError
+            When there is no such task.
+        """
+        if not 0 <= task < self.num_tasks:
+            raise ValueError(f"Task {task} does not exist; there are 0 to {self.num_tasks - 1}.")
+        with torch.no_grad():
+            return MergedRepMode(self, task).eval()
+
+    def _check(self, x: torch.Tensor, task: torch.Tensor) -> None:
+        if any(length % self.stride for length in x.shape[2:]):
+            raise ValueError(
+                f"RepMode needs lengths that are multiples of {self.stride}, got "
+                f"{tuple(x.shape[2:])}; pad the stack or predict it in patches."
+            )
+        if task.shape != (len(x),) or not bool(((task >= 0) & (task < self.num_tasks)).all()):
+            raise ValueError(
+                f"Tasks must be one of 0 to {self.num_tasks - 1} for each of the {len(x)} samples, "
+                f"got {task.tolist()}."
+            )
+
+
+class MergedRepMode(nn.Module):
+    """What is left of a RepMode for one task: a 3D U-Net of plain convolutions."""
+
+    def __init__(self, network: RepMode, task: int) -> None:
+        super().__init__()
+        levels = range(1, LEVELS + 1)
+        down = [cast("_Down", network.get_submodule(f"encoder_block{k}")) for k in levels]
+        up = [cast("_Up", network.get_submodule(f"decoder_block{k}")) for k in reversed(levels)]
+        self.encoder = nn.ModuleList(_merged_pair(block.conv_more, task) for block in down)
+        self.down = nn.ModuleList(_folded(*block.conv_down[:2]) for block in down)
+        self.bottle = _merged_pair(network.bottle_block, task)
+        self.up = nn.ModuleList(_folded(*block.convt[:2]) for block in up)
+        self.decoder = nn.ModuleList(_merged_pair(block.conv_less, task) for block in up)
+        self.out = _merged(network.conv_out, task)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Predict; shapes as of :class:`RepMode`."""
+        skips = []
+        for convs, down in zip(self.encoder, self.down, strict=True):
+            skips.append(convs(x))
+            x = down(skips[-1])
+        x = self.bottle(x)
+        for up, convs in zip(self.up, self.decoder, strict=True):
+            x = convs(torch.cat([skips.pop(), up(x)], dim=1))
+        result: torch.Tensor = self.out(x)
+        return result
+
+
+def _merged_pair(pair: _TwoConvs, task: int) -> nn.Sequential:
+    return nn.Sequential(_merged(pair.conv1, task), _merged(pair.conv2, task))
+
+
+def _merged(layer: MoDEConv, task: int) -> nn.Module:
+    kernel = layer.kernel(task)
+    plain = nn.Conv3d(kernel.shape[1], kernel.shape[0], KERNEL, padding=KERNEL // 2, bias=False)
+    plain.weight = nn.Parameter(kernel, requires_grad=False)
+    if isinstance(layer.subsequent_layer, nn.Sequential):
+        return _folded(plain, layer.subsequent_layer[0])
+    return plain
+
+
+def _folded(conv: nn.Module, norm: nn.Module) -> nn.Sequential:
+    """Convolution with its batch normalisation folded in, then ReLU; computed in float64."""
+    assert isinstance(conv, nn.Conv3d | nn.ConvTranspose3d)
+    assert isinstance(norm, nn.BatchNorm3d)
+    assert norm.running_var is not None
+    assert norm.running_mean is not None
+    scale = norm.weight.double() / (norm.running_var.double() + norm.eps).sqrt()
+    shape = (1, -1, 1, 1, 1) if isinstance(conv, nn.ConvTranspose3d) else (-1, 1, 1, 1, 1)
+    kind = type(conv)
+    folded = kind(
+        conv.in_channels,
+        conv.out_channels,
+        conv.kernel_size,  # type: ignore[arg-type]
+        conv.stride,  # type: ignore[arg-type]
+        conv.padding,  # type: ignore[arg-type]
+    )
+    weight = (conv.weight.double() * scale.view(shape)).to(conv.weight.dtype)
+    bias = norm.bias.double() - norm.running_mean.double() * scale
+    folded.weight = nn.Parameter(weight, requires_grad=False)
+    folded.bias = nn.Parameter(bias.to(conv.weight.dtype), requires_grad=False)
+    return nn.Sequential(folded, nn.ReLU())
