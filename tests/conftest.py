@@ -39,3 +39,17 @@ def _private_settings(tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("settings")
     os.environ["NAPARI_CONFIG"] = str(folder / "napari.yaml")
     os.environ["NAPARI_SSP_CACHE"] = str(folder / "cache")
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a real but tiny model without training: milliseconds per window."""
+    import torch
+
+    from napari_ssp.registry import ModelCard, save_model
+    from napari_ssp.registry.weights import build_network
+
+    torch.manual_seed(0)
+    network = {"encoder": "tu-resnet18d", "decoder_channels": [16, 16, 16, 16], "pab_channels": 16}
+    card = ModelCard("tiny", "mediar", network, "", window=(64, 64))
+    return save_model(build_network(card), card, tmp_path_factory.mktemp("tiny")).weights.parent

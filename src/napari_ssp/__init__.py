@@ -5,8 +5,9 @@ Importing this package loads neither torch nor Qt; its names load what they need
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+import lazy_loader
 
 if TYPE_CHECKING:
     from napari_ssp.api import segment
@@ -25,24 +26,11 @@ __all__ = [
     "segment",
 ]
 
-_HOME = {
-    "MicroscopyImage": "napari_ssp.image",
-    "ModelService": "napari_ssp.service",
-    "SegmentRequest": "napari_ssp.service",
-    "Segmentation": "napari_ssp.service",
-    "TrainRequest": "napari_ssp.service",
-    "segment": "napari_ssp.api",
-}
-
-
-def __getattr__(name: str) -> Any:
-    """Load a public name on first use."""
-    if name in _HOME:
-        value = getattr(import_module(_HOME[name]), name)
-        globals()[name] = value
-        return value
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__, _ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "api": ["segment"],
+        "image": ["MicroscopyImage"],
+        "service": ["ModelService", "Segmentation", "SegmentRequest", "TrainRequest"],
+    },
+)

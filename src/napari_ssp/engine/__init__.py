@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+import lazy_loader
 
 from napari_ssp.engine.blending import floored_gaussian_window, gaussian_window
 from napari_ssp.engine.normalise import normalise
@@ -21,22 +22,6 @@ if TYPE_CHECKING:
     from napari_ssp.engine.scaling import resample, zoomed_shape
     from napari_ssp.engine.tta import MEDIAR_VIEWS, View, average_networks, predict_views
 
-#: Parts that need torch, and the modules they are in.
-_HOMES = {
-    "DeviceInfo": "device",
-    "MEDIAR_VIEWS": "tta",
-    "TileSettings": "predict",
-    "View": "tta",
-    "available_devices": "device",
-    "average_networks": "tta",
-    "predict_tiles": "predict",
-    "predict_views": "tta",
-    "prepare_torch": "device",
-    "release_memory": "device",
-    "resample": "scaling",
-    "resolve_device": "device",
-    "zoomed_shape": "scaling",
-}
 
 __all__ = [
     "MEDIAR_VIEWS",
@@ -60,11 +45,18 @@ __all__ = [
     "zoomed_shape",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    """Load a part that needs torch on first use; geometry and grey levels never wait for it."""
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    globals()[name] = value
-    return value
+__getattr__, __dir__, _ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "device": [
+            "DeviceInfo",
+            "available_devices",
+            "prepare_torch",
+            "release_memory",
+            "resolve_device",
+        ],
+        "predict": ["TileSettings", "predict_tiles"],
+        "scaling": ["resample", "zoomed_shape"],
+        "tta": ["MEDIAR_VIEWS", "View", "average_networks", "predict_views"],
+    },
+)

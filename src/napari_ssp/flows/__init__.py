@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+import lazy_loader
 
 if TYPE_CHECKING:
     from napari_ssp.flows.diffusion import labels_to_flows
@@ -11,14 +12,6 @@ if TYPE_CHECKING:
 
 __all__ = ["flows_to_labels", "labels_to_flows"]
 
-_HOME = {
-    "labels_to_flows": "napari_ssp.flows.diffusion",
-    "flows_to_labels": "napari_ssp.flows.tracking",
-}
-
-
-def __getattr__(name: str) -> Any:
-    """Import on first use: the compiled kernels take a moment to load."""
-    if name in _HOME:
-        return getattr(import_module(_HOME[name]), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__, __dir__, _ = lazy_loader.attach(
+    __name__, submod_attrs={"diffusion": ["labels_to_flows"], "tracking": ["flows_to_labels"]}
+)

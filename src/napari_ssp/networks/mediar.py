@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import segmentation_models_pytorch as smp
 import torch
 from torch import nn
 
@@ -42,6 +41,8 @@ class MediarFormer(nn.Module):
         pab_channels: int = 256,
         in_channels: int = 3,
     ) -> None:
+        import segmentation_models_pytorch as smp  # a second to load, so only where it is needed
+
         super().__init__()
         frame = smp.MAnet(
             encoder_name=encoder,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+import lazy_loader
 
 if TYPE_CHECKING:
     from napari_ssp.registry.card import ModelCard
@@ -12,18 +13,11 @@ if TYPE_CHECKING:
 
 __all__ = ["ModelCard", "cache_folder", "find_card", "list_cards", "load_model", "save_model"]
 
-_HOME = {
-    "ModelCard": "napari_ssp.registry.card",
-    "cache_folder": "napari_ssp.registry.catalogue",
-    "find_card": "napari_ssp.registry.catalogue",
-    "list_cards": "napari_ssp.registry.catalogue",
-    "load_model": "napari_ssp.registry.weights",
-    "save_model": "napari_ssp.registry.weights",
-}
-
-
-def __getattr__(name: str) -> Any:
-    """Import on first use: cards are read without torch, weights with it."""
-    if name in _HOME:
-        return getattr(import_module(_HOME[name]), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__, __dir__, _ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "card": ["ModelCard"],
+        "catalogue": ["cache_folder", "find_card", "list_cards"],
+        "weights": ["load_model", "save_model"],
+    },
+)
