@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from napari_ssp import MicroscopyImage, SegmentRequest
+from napari_ssp.engine import MEDIAR_VIEWS
 from napari_ssp.registry import find_card
 from napari_ssp.service import plan_segmentation
-from napari_ssp.service.plan import count_windows
+from napari_ssp.service.plan import NUM_VIEWS, count_windows
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,6 +30,12 @@ def test_summary_of_a_colour_image(tiny_model: Path) -> None:
 def test_a_model_that_magnifies_needs_more_windows(tiny_model: Path) -> None:
     card = replace(find_card(tiny_model), zoom=2.0)
     assert count_windows(card, (0, 64, 0, 64), overlap=0.0) == 4
+
+
+def test_mirror_averaging_counts_every_view(tiny_model: Path) -> None:
+    assert len(MEDIAR_VIEWS) == NUM_VIEWS
+    plain, mirrored = (_plan(tiny_model, np.zeros((50, 60)), tta=tta) for tta in (False, True))
+    assert mirrored.num_windows == 3 * plain.num_windows == 3
 
 
 def test_summary_of_one_plane_of_a_stack(tiny_model: Path) -> None:

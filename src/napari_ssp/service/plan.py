@@ -14,6 +14,9 @@ from napari_ssp.registry import ModelCard, find_card
 if TYPE_CHECKING:
     from napari_ssp.service.requests import SegmentRequest
 
+#: Views of a window under mirror averaging; counted here because the views themselves load torch.
+NUM_VIEWS = 3
+
 
 @dataclass(frozen=True, eq=False)
 class SegmentPlan:
@@ -32,7 +35,7 @@ class SegmentPlan:
     region : tuple of int
         (y0, y1, x0, x1) in pixels.
     num_windows : int
-        Windows of each plane, mirror images not counted.
+        Windows of each plane; mirror averaging looks at each three times.
     """
 
     image: MicroscopyImage
@@ -91,9 +94,8 @@ def plan_segmentation(request: SegmentRequest) -> SegmentPlan:
     channel = _channel(image, request.channel)
     planes = _planes(image, request.plane)
     region = _region(image, request.region)
-    return SegmentPlan(
-        image, card, channel, planes, region, count_windows(card, region, request.overlap)
-    )
+    windows = count_windows(card, region, request.overlap) * (NUM_VIEWS if request.tta else 1)
+    return SegmentPlan(image, card, channel, planes, region, windows)
 
 
 def open_image(request: SegmentRequest) -> MicroscopyImage:
