@@ -38,8 +38,7 @@ ALLOWED = {
     "networks": set(),
     "image": set(),
     "progress": set(),
-    "api": {"service", "progress"},
-    "__init__": {"api", "image", "service"},
+    "__init__": {"image", "service"},
 }
 NETWORK_LIBRARIES = {"torch", "monai", "segmentation_models_pytorch"}
 VIEWER_LIBRARIES = {"qtpy", "napari", "magicgui", "superqt", "PyQt6", "PySide6"}

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 import lazy_loader
 
 if TYPE_CHECKING:
-    from napari_ssp.api import segment
     from napari_ssp.image import MicroscopyImage
-    from napari_ssp.service import ModelService, Segmentation, SegmentRequest, TrainRequest
+    from napari_ssp.service import ModelService, Segmentation, SegmentRequest, TrainRequest, segment
 
 __version__ = "0.1.0"
 
@@ -29,8 +28,7 @@ __all__ = [
 __getattr__, __dir__, _ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "api": ["segment"],
         "image": ["MicroscopyImage"],
-        "service": ["ModelService", "Segmentation", "SegmentRequest", "TrainRequest"],
+        "service": ["ModelService", "Segmentation", "SegmentRequest", "TrainRequest", "segment"],
     },
 )

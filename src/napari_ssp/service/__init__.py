@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from napari_ssp.service.api import segment
 from napari_ssp.service.jobs import CancelledError, Job, JobState
 from napari_ssp.service.model_service import ModelService
 from napari_ssp.service.plan import SegmentPlan, plan_segmentation
@@ -21,5 +22,6 @@ __all__ = [
     "TrainedModel",
     "devices",
     "plan_segmentation",
+    "segment",
     "versions",
 ]

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from napari_ssp.progress import run
-from napari_ssp.service import Segmentation, SegmentRequest
 from napari_ssp.service.models import ModelCache
 from napari_ssp.service.pipelines import steps_of
+from napari_ssp.service.requests import SegmentRequest
+from napari_ssp.service.results import Segmentation
 
 _MODELS = ModelCache()
 
