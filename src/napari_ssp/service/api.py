@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from napari_ssp.progress import run
 from napari_ssp.service.models import ModelCache
 from napari_ssp.service.pipelines import steps_of
 from napari_ssp.service.requests import SegmentRequest
-from napari_ssp.service.results import Segmentation
+
+if TYPE_CHECKING:
+    from napari_ssp.service.results import Segmentation
 
 _MODELS = ModelCache()
 
