@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes.util
 import hashlib
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -23,7 +24,7 @@ STAMP = VENV / ".napari-ssp-bootstrap"
 
 SYSTEM_PACKAGES = (
     "xvfb xauth libegl1 libgl1 libglib2.0-0 libdbus-1-3 libfontconfig1 libxkbcommon-x11-0 "
-    "libxcb-cursor0 libxcb-icccm4 libxcb-keysyms1 libxcb-shape0"
+    "libxcb-cursor0 libxcb-icccm4 libxcb-keysyms1 libxcb-shape0 python3-venv"
 ).split()
 SHARED_LIBRARIES = (
     "EGL GL glib-2.0 dbus-1 fontconfig xkbcommon-x11 xcb-cursor xcb-icccm xcb-keysyms xcb-shape"
@@ -33,6 +34,8 @@ SHARED_LIBRARIES = (
 def missing_system_parts() -> list[str]:
     """Names of the programs and shared libraries that a napari window needs and that are absent."""
     programs = [name for name in ("Xvfb", "xauth") if shutil.which(name) is None]
+    # Debian keeps this part of Python in a package of its own; without it there is no venv.
+    programs += ["ensurepip"] if importlib.util.find_spec("ensurepip") is None else []
     return programs + [name for name in SHARED_LIBRARIES if ctypes.util.find_library(name) is None]
 
 
@@ -42,7 +45,9 @@ def install_system_packages() -> None:
     if not sys.platform.startswith("linux") or not missing:
         return
     command = ["apt-get", "install", "-y", "--no-install-recommends", *SYSTEM_PACKAGES]
-    prefix = [] if os.geteuid() == 0 else ["sudo", "-n"]
+    # Where nobody can type a password, sudo must not wait for one.
+    sudo = ["sudo"] if sys.stdin.isatty() else ["sudo", "-n"]
+    prefix = [] if os.geteuid() == 0 else sudo
     can_elevate = os.geteuid() == 0 or shutil.which("sudo") is not None
     if shutil.which("apt-get") is None or not can_elevate:
         sys.exit(
@@ -50,9 +55,9 @@ def install_system_packages() -> None:
             f"packages and run the command again:\n  {' '.join(command)}"
         )
     print(f"Installing system libraries for the napari window ({', '.join(missing)}) ...")
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    quiet = ["env", "DEBIAN_FRONTEND=noninteractive"]  # sudo drops the environment
     for step in (["apt-get", "update", "-q"], command):
-        if subprocess.run([*prefix, *step], env=environment, check=False).returncode != 0:
+        if subprocess.run([*prefix, *quiet, *step], check=False).returncode != 0:
             sys.exit(f"'{' '.join(step)}' failed. Run it by hand, then run the command again.")
 
 
