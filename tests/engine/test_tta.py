@@ -142,3 +142,10 @@ def test_nothing_to_average() -> None:
         average_networks([])
     with pytest.raises(ValueError, match="No view"):
         run(predict_views(torch.nn.Identity(), np.zeros((1, 8, 8)), TileSettings((8, 8)), ()))
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 9), (9, 1)])
+def test_images_one_pixel_thin_can_be_mirrored(shape: tuple[int, int]) -> None:
+    image = np.random.default_rng(0).random((3, *shape)).astype(np.float32)
+    output = run(predict_views(lambda x: x, image, TileSettings((16, 16))))
+    assert output.shape == image.shape

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def _plan(tiny_model: Path, image: Any, **choices: Any) -> Any:
-    return plan_segmentation(SegmentRequest(image, str(tiny_model), **choices))
+    return plan_segmentation(SegmentRequest(image, str(tiny_model), **{"tta": False} | choices))
 
 
 def test_summary_of_a_colour_image(tiny_model: Path) -> None:

@@ -154,7 +154,9 @@ def test_an_absent_device_is_an_error(tiny_model: Path) -> None:
 
 
 def test_progress_counts_windows_and_grad_mode_survives_closing(tiny_model: Path) -> None:
-    request = ssp.SegmentRequest(_dots(2, 100, 64), str(tiny_model), axes="zyx", batch_size=1)
+    request = ssp.SegmentRequest(
+        _dots(2, 100, 64), str(tiny_model), axes="zyx", batch_size=1, tta=False
+    )
     steps = segment_steps(request, ModelCache())
     seen: list[Progress] = []
     for progress in steps:

@@ -35,7 +35,8 @@ class View:
 
     def apply(self, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Mirror an input."""
-        return np.flip(array, self.mirrored)
+        # A copy: torch takes no negative strides, which axes of length 1 keep otherwise.
+        return np.flip(array, self.mirrored).copy() if self.mirrored else array
 
     def undo(self, output: npt.NDArray[Any]) -> npt.NDArray[Any]:
         r"""Bring an output (C, \\*spatial) back to the unmirrored image."""
