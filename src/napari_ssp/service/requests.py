@@ -66,7 +66,7 @@ class SegmentRequest:
     region: tuple[int, int, int, int] | None = None
     device: str = _choice("auto", "Device", "Where the network runs: auto, cpu, cuda, mps")
     tta: bool = _choice(
-        True, "Mirror averaging", "Average the image with its mirror images: better, 3 x slower"
+        False, "Mirror averaging", "Average the image with its mirror images: better, 3 x slower"
     )
     overlap: float = _choice(
         0.6, "Overlap", "Share of a window that its neighbours cover too", min=0.0, max=0.9
