@@ -28,8 +28,10 @@ def _score(_: nn.Module) -> Any:
     return {"nothing": 0.0}
 
 
-def _run(folder: Path, steps: int) -> TrainingRun:
-    settings = LoopSettings(steps=steps, minutes=60, learning_rate=0.05, smoothing=0.9)
+def _run(folder: Path, steps: int, workers: int = 0) -> TrainingRun:
+    settings = LoopSettings(
+        steps=steps, minutes=60, learning_rate=0.05, smoothing=0.9, workers=workers
+    )
     folder.mkdir(exist_ok=True)
     return TrainingRun(_network(), lambda y, t: (y.float() - t).square().mean(), settings, folder)
 
@@ -63,6 +65,13 @@ def test_a_broken_run_continues_to_the_same_weights(tmp_path: Path) -> None:
     found = drive(fit(continued, _batch, _score)).state_dict()
     for name, value in expected.items():
         torch.testing.assert_close(found[name], value)
+
+
+def test_processes_give_the_batches_of_one_thread_in_order(tmp_path: Path) -> None:
+    alone = drive(fit(_run(tmp_path / "alone", 7), _batch, _score)).state_dict()
+    helped = drive(fit(_run(tmp_path / "helped", 7, workers=2), _batch, _score)).state_dict()
+    for name, value in alone.items():
+        torch.testing.assert_close(helped[name], value)
 
 
 def test_without_a_checkpoint_there_is_nothing_to_resume(tmp_path: Path) -> None:

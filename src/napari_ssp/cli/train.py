@@ -50,6 +50,7 @@ def train() -> None:
     "zoom",
     "crop",
     "seed",
+    "workers",
     "device",
 )
 @click.option("--decoder-channels", default="128,64,32,16", show_default=True, help="By commas.")

@@ -132,6 +132,9 @@ class TrainRequest:
     )
     crop: int = _choice(256, "Crop", "Side of a crop in pixels, a multiple of 32", min=32, max=2048)
     seed: int = _choice(0, "Seed", "Start of the random numbers", min=0)
+    workers: int = _choice(
+        0, "Workers", "Processes that prepare batches; 0 takes one thread", min=0, max=256
+    )
     device: str = _choice("auto", "Device", "Where the network runs: auto, cpu, cuda, mps")
 
     def __post_init__(self) -> None:

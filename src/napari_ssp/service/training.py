@@ -87,7 +87,11 @@ def _start(request: TrainRequest, card: ModelCard) -> TrainingRun:
     torch.manual_seed(request.seed)
     network = build_network(card).to(resolve_device(request.device))
     settings = LoopSettings(
-        steps=request.steps, minutes=request.minutes, learning_rate=request.learning_rate
+        steps=request.steps,
+        minutes=request.minutes,
+        learning_rate=request.learning_rate,
+        workers=request.workers,
+        score_minutes=request.minutes / 8,
     )
     run = TrainingRun(
         network.to(memory_format=torch.channels_last),  # type: ignore[call-overload]

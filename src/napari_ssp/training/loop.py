@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel
+from torch.utils.data import DataLoader, Dataset
 
 from napari_ssp.progress import Progress, Steps
 
@@ -42,6 +43,8 @@ class LoopSettings:
         Time between two scorings on the validation images.
     checkpoint_minutes : float
         Time between two checkpoints.
+    workers : int
+        Processes that make batches; 0 makes them in a thread of this one.
     """
 
     steps: int = 1_000_000
@@ -51,6 +54,7 @@ class LoopSettings:
     smoothing: float = 0.999
     score_minutes: float = 10.0
     checkpoint_minutes: float = 3.0
+    workers: int = 0
 
 
 class TrainingRun:
@@ -103,11 +107,10 @@ class TrainingRun:
 
     def learn(self, batch: Batch) -> float:
         """Take one optimiser step and return the loss."""
-        began = time.monotonic()
         for group in self.optimiser.param_groups:
             group["lr"] = self.rate()
         self.network.train()
-        inputs, *targets = (part.to(self.device) for part in batch)
+        inputs, *targets = (part.to(self.device, non_blocking=True) for part in batch)
         with _mixed_precision(self.device):
             output = self.network(inputs.contiguous(memory_format=torch.channels_last))
         loss = self.loss(output, *targets)
@@ -117,7 +120,6 @@ class TrainingRun:
         self.optimiser.step()
         self.average.update_parameters(self.network)
         self.step += 1
-        self.seconds += time.monotonic() - began
         return float(loss.detach())
 
     def save(self) -> None:
@@ -156,8 +158,9 @@ def fit(run: TrainingRun, batch_of: Callable[[int], Batch], score: Score) -> Ste
     run : TrainingRun
         Fresh or resumed.
     batch_of : callable
-        Batch of a step number; called ahead of need in a thread. The same step always gives the
-        same batch, so that a resumed run sees what an unbroken one would.
+        Batch of a step number; called ahead of need in a thread, or in processes, which need to
+        pickle it. The same step always gives the same batch, so that a resumed run sees what an
+        unbroken one would.
     score : callable
         Scores a network on validation images.
 
@@ -168,9 +171,12 @@ def fit(run: TrainingRun, batch_of: Callable[[int], Batch], score: Score) -> Ste
     """
     settings, losses = run.settings, []
     scored = saved = run.seconds
-    with _ahead(batch_of, run.step) as batches:
+    source = _by_processes if settings.workers else _ahead
+    with source(batch_of, run) as batches:
         while run.share < 1.0:
+            began = time.monotonic()
             losses.append(run.learn(next(batches)))
+            run.seconds += time.monotonic() - began
             left = run.seconds / run.share * (1.0 - run.share) / 60.0
             stage = f"training, loss {losses[-1]:.2f}, {left:.0f} min left"
             yield Progress(stage, round(1000 * run.share), 1000)
@@ -221,9 +227,9 @@ def _record(run: TrainingRun, loss: float, metrics: dict[str, float]) -> None:
 
 
 @contextmanager
-def _ahead(batch_of: Callable[[int], Batch], first: int) -> Iterator[Iterator[Batch]]:
+def _ahead(batch_of: Callable[[int], Batch], run: TrainingRun) -> Iterator[Iterator[Batch]]:
     """Batches of consecutive steps, three of them prepared ahead in a thread."""
-    pool = ThreadPoolExecutor(1, thread_name_prefix="batches")
+    pool, first = ThreadPoolExecutor(1, thread_name_prefix="batches"), run.step
 
     def stream() -> Iterator[Batch]:
         waiting = [pool.submit(batch_of, first + k) for k in range(3)]
@@ -237,6 +243,34 @@ def _ahead(batch_of: Callable[[int], Batch], first: int) -> Iterator[Iterator[Ba
         yield stream()
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+@dataclass(frozen=True)
+class _Steps(Dataset[Batch]):
+    """Batches by step number, as torch's loader wants them."""
+
+    batch_of: Callable[[int], Batch]
+
+    def __getitem__(self, step: int) -> Batch:
+        return self.batch_of(step)
+
+
+@contextmanager
+def _by_processes(batch_of: Callable[[int], Batch], run: TrainingRun) -> Iterator[Iterator[Batch]]:
+    """Batches of consecutive steps in the same order as one thread would give them."""
+    loader = DataLoader(
+        _Steps(batch_of),
+        batch_size=None,
+        sampler=range(run.step, run.settings.steps),
+        num_workers=run.settings.workers,
+        pin_memory=run.device.type == "cuda",
+        multiprocessing_context="spawn",
+    )
+    batches = iter(loader)
+    try:
+        yield batches
+    finally:
+        del batches  # ends the processes
 
 
 @contextmanager
