@@ -22,7 +22,7 @@ class ModelCard:
     name : str
         Name that users type.
     family : str
-        Architecture: ``"mediar"``.
+        Architecture: ``"mediar"`` or ``"repmode"``.
     network : dict
         Keyword arguments of the network's class.
     sha256 : str
@@ -37,6 +37,11 @@ class ModelCard:
         (z, y, x) in µm that the model expects, None where it takes any.
     tasks : tuple of str
         Names of what the model predicts; append only, a position is a task's id.
+    task_descriptions : dict
+        Name of a task to one line about the structure, for a person who chooses.
+    target_statistics : dict
+        Name of a task to (mean, standard deviation) of its measured training targets, where those
+        were raw; a prediction times the deviation plus the mean is in measured units.
     description, licence, citation, training_data : str
         For the reader.
     figures : dict
@@ -54,6 +59,8 @@ class ModelCard:
     zoom: float = 1.0
     voxel_size: tuple[float, float, float] | None = None
     tasks: tuple[str, ...] = ("cells",)
+    task_descriptions: dict[str, str] = field(default_factory=dict)
+    target_statistics: dict[str, tuple[float, float]] = field(default_factory=dict)
     description: str = ""
     licence: str = ""
     citation: str = ""

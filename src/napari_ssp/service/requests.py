@@ -88,11 +88,83 @@ class SegmentRequest:
 
     def provenance(self) -> dict[str, Any]:
         """JSON-ready values; the image is given by name, shape, axes and data type."""
-        values = {item.name: getattr(self, item.name) for item in fields(self)}
-        values["image"] = _describe(self.image)
-        return {
-            key: list(value) if isinstance(value, tuple) else value for key, value in values.items()
-        }
+        return _provenance(self)
+
+
+@dataclass(frozen=True, eq=False)
+class PredictRequest:
+    """Predict fluorescent structures from a transmitted-light stack.
+
+    Attributes
+    ----------
+    image : MicroscopyImage, array or path
+        The stack, with axes z, y, x and possibly t and c.
+    tasks : tuple of str
+        Names of structures as on the model's card; at least one.
+    model : str
+        Name of a model, or a model's folder.
+    axes : str or None
+        Names of an array's axes out of ``tczyx``; None guesses them.
+    voxel_size : tuple of float or None
+        (z, y, x) in µm; None takes the image's own, and the model's where the image has none.
+    channel : int or None
+        Channel with the transmitted light; None means the first.
+    time : int
+        Time point to predict.
+    z_range : tuple of int or None
+        (first, last + 1) planes to predict; None takes all.
+    region : tuple of int or None
+        (y0, y1, x0, x1) in pixels to predict; None takes the whole planes.
+    measured_units : bool
+        Give results in the units of the measured fluorescence that the model was trained on,
+        instead of its mean 0 and standard deviation 1.
+    device : str
+        ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
+    precision : str
+        ``"auto"``, ``"float32"`` or ``"bfloat16"``; automatic is bfloat16 on CUDA only.
+    overlap : float
+        Share of a patch that its neighbours cover too, from 0 to below 1.
+    batch_size : int
+        Patches that go through the network together.
+    """
+
+    image: MicroscopyImage | np.ndarray[Any, Any] | str | Path
+    tasks: tuple[str, ...] = ()
+    model: str = _choice("repmode-starter", "Model", "Name of a model, or a model's folder")
+    axes: str | None = _choice(None, "Axes", "Names of the image's axes out of tczyx")
+    voxel_size: tuple[float, float, float] | None = _choice(
+        None, "Voxel size", "Voxel size in µm: z y x"
+    )
+    channel: int | None = _choice(
+        None, "Channel", "Channel with the transmitted light, from 0 [default: the first]", min=0
+    )
+    time: int = _choice(0, "Time point", "Time point to predict, from 0", min=0)
+    z_range: tuple[int, int] | None = None
+    region: tuple[int, int, int, int] | None = None
+    measured_units: bool = _choice(
+        False,
+        "Measured units",
+        "Values as the training fluorescence was measured, where the model's card knows them",
+    )
+    device: str = _choice("auto", "Device", "Where the network runs: auto, cpu, cuda, mps")
+    precision: str = _choice(
+        "auto", "Precision", "Numbers that the network computes in: auto, float32, bfloat16"
+    )
+    overlap: float = _choice(
+        0.5, "Overlap", "Share of a patch that its neighbours cover too", min=0.0, max=0.9
+    )
+    batch_size: int = _choice(
+        1, "Batch", "Patches that go through the network together", min=1, max=256
+    )
+
+    def __post_init__(self) -> None:
+        """Refuse values out of their limits."""
+        check_limits(self)
+        object.__setattr__(self, "tasks", tuple(self.tasks))
+
+    def provenance(self) -> dict[str, Any]:
+        """JSON-ready values; the image is given by name, shape, axes and data type."""
+        return _provenance(self)
 
 
 @dataclass(frozen=True)
@@ -162,6 +234,14 @@ def check_limits(request: Any) -> None:
         if not low <= value <= high:
             wanted = f"at least {low}" if high == np.inf else f"between {low} and {high}"
             raise ValueError(f"{limits['label']} must be {wanted}, got {value}.")
+
+
+def _provenance(request: SegmentRequest | PredictRequest) -> dict[str, Any]:
+    values = {item.name: getattr(request, item.name) for item in fields(request)}
+    values["image"] = _describe(request.image)
+    return {
+        key: list(value) if isinstance(value, tuple) else value for key, value in values.items()
+    }
 
 
 def _describe(image: Any) -> Mapping[str, Any] | str:

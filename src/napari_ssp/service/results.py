@@ -46,6 +46,34 @@ class Segmentation:
         return int(self.labels.max(initial=0))
 
 
+@dataclass(frozen=True, eq=False)
+class StructurePrediction:
+    """Fluorescent structures predicted from a stack.
+
+    Attributes
+    ----------
+    images : dict of str to array
+        Float32 (Z, Y, X) by task, on the input's own grid; a large result is a memory map.
+    axes : str
+        Axes of each image: ``"zyx"``.
+    voxel_size : tuple of float or None
+        (z, y, x) in µm, the input's.
+    origin : tuple of int
+        (t, z, y, x) of the first voxel in the input, when only a part of it was predicted.
+    warnings : tuple of str
+        What a person should know before trusting the result.
+    provenance : dict
+        JSON-ready: request, model with sha256, versions, device, duration in seconds.
+    """
+
+    images: dict[str, NDArray[np.float32]]
+    axes: str = "zyx"
+    voxel_size: tuple[float, float, float] | None = None
+    origin: tuple[int, int, int, int] = (0, 0, 0, 0)
+    warnings: tuple[str, ...] = ()
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+
 @dataclass(frozen=True)
 class TrainedModel:
     """A model that training made.
