@@ -53,3 +53,29 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     network = {"encoder": "tu-resnet18d", "decoder_channels": [16, 16, 16, 16], "pab_channels": 16}
     card = ModelCard("tiny", "mediar", network, "", window=(64, 64))
     return save_model(build_network(card), card, tmp_path_factory.mktemp("tiny")).weights.parent
+
+
+@pytest.fixture(scope="session")
+def tiny_structures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a real but tiny RepMode model without training, with three tasks."""
+    import torch
+
+    from napari_ssp.registry import ModelCard, save_model
+    from napari_ssp.registry.weights import build_network
+
+    torch.manual_seed(0)
+    tasks = ("dna", "lamin_b1", "nucleoli")
+    card = ModelCard(
+        "tiny-structures",
+        "repmode",
+        {"num_tasks": len(tasks), "base_channels": 2},
+        "",
+        axes="zyx",
+        window=(16, 32, 32),
+        voxel_size=(0.29, 0.29, 0.29),
+        tasks=tasks,
+        task_descriptions={"dna": "DNA in the nucleus"},
+        target_statistics={"dna": (120.0, 30.0)},
+    )
+    folder = tmp_path_factory.mktemp("tiny-structures")
+    return save_model(build_network(card), card, folder).weights.parent

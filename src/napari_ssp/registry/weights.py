@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+from torch import nn
 
-from napari_ssp.networks import MediarFormer
+from napari_ssp.networks import MediarFormer, RepMode
 from napari_ssp.registry.card import WEIGHTS_FILE, ModelCard
 from napari_ssp.registry.catalogue import find_card
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import torch
-    from torch import nn
 
 
 def load_model(model: str | Path | ModelCard, device: str | torch.device = "cpu") -> nn.Module:
@@ -61,6 +61,10 @@ def load_model(model: str | Path | ModelCard, device: str | torch.device = "cpu"
     return network.to(device).eval()
 
 
+#: Class of each family's networks.
+FAMILIES: dict[str, type[nn.Module]] = {"mediar": MediarFormer, "repmode": RepMode}
+
+
 def build_network(card: ModelCard) -> nn.Module:
     """Untrained network that a card describes.
 
@@ -69,12 +73,13 @@ def build_network(card: ModelCard) -> nn.Module:
     ValueError
         When the family is unknown or its arguments do not fit.
     """
-    if card.family != "mediar":
+    if card.family not in FAMILIES:
         raise ValueError(
-            f"'{card.name}' is of the family '{card.family}', this version knows: mediar."
+            f"'{card.name}' is of the family '{card.family}', this version knows: "
+            f"{', '.join(FAMILIES)}."
         )
     try:
-        return MediarFormer(**card.network)
+        return FAMILIES[card.family](**card.network)
     except (TypeError, KeyError, ValueError) as error:
         raise ValueError(
             f"The card of '{card.name}' has network arguments that do not fit: {error}."
