@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
+from napari_ssp.engine.accumulate import RollingBlend, Write
 from napari_ssp.engine.blending import Map, gaussian_window
 from napari_ssp.engine.device import release_memory
 from napari_ssp.engine.tiling import Tile, count_tiles, padding, smaller_window, tiles
@@ -62,6 +63,17 @@ class TileSettings:
             raise ValueError(f"The overlap is {self.overlap}; give a share from 0 to below 1.")
 
 
+class Source(Protocol):
+    """Where windows come from: an array that need not be in memory."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Lengths of the spatial axes."""
+
+    def read(self, tile: Tile) -> torch.Tensor:
+        """Float32 (C, lengths) of one window."""
+
+
 def predict_tiles(
     network: Network, array: npt.NDArray[Any] | torch.Tensor, settings: TileSettings
 ) -> Steps[npt.NDArray[np.float32]]:
@@ -96,12 +108,56 @@ def predict_tiles(
         If one window of the smallest size does not fit into the device's memory.
     """
     image = _checked_image(array, settings)
+    spatial = tuple(image.shape[1:])
+    margins = padding(spatial, settings.window)
+    source = _Padded(_pad(image, margins))
+    result: npt.NDArray[np.float32] | None = None
+
+    def write(tile: Tile, block: torch.Tensor) -> None:
+        nonlocal result
+        if result is None or len(result) != len(block):
+            result = np.empty((len(block), *source.shape), np.float32)
+        result[(slice(None), *tile)] = block.cpu().numpy()
+
+    yield from predict_stream(network, source, settings, write)
+    assert result is not None
+    inside = tuple(slice(m[0], m[0] + n) for m, n in zip(margins, spatial, strict=True))
+    return np.ascontiguousarray(result[(slice(None), *inside)])
+
+
+def predict_stream(
+    network: Network, source: Source, settings: TileSettings, write: Write
+) -> Steps[None]:
+    r"""Compute a network's output for an array that need not fit into memory, in either direction.
+
+    Parameters
+    ----------
+    network : callable
+        Maps a float32 tensor (N, C, \\*window) to a tensor (N, C_out, \\*window).
+    source : Source
+        Input, no axis shorter than the window.
+    settings : TileSettings
+        Window, overlap, batch, device and blending.
+    write : callable
+        Takes the place of a finished block, one slice per spatial axis, and the block,
+        (C_out, \\*lengths) on the device. Blocks do not overlap and cover the array; when memory
+        was short they come once more from the start.
+
+    Yields
+    ------
+    Progress
+        Stage "windows", once before the first batch and after every batch.
+
+    Raises
+    ------
+    RuntimeError, MemoryError
+        As :func:`predict_tiles`.
+    """
     try:
         attempt: TileSettings | None = settings
         while attempt is not None:
-            result = yield from _predict_at_one_size(network, image, attempt)
-            if result is not None:
-                return result
+            if (yield from _stream_at_one_size(network, source, attempt, write)):
+                return
             window = smaller_window(attempt.window)
             attempt = replace(attempt, window=window) if window else None
     except BaseException:  # also the GeneratorExit of a cancelled job
@@ -110,66 +166,62 @@ def predict_tiles(
     raise MemoryError(_no_memory_message(settings))
 
 
-def _predict_at_one_size(
-    network: Network, image: torch.Tensor, settings: TileSettings
-) -> Steps[npt.NDArray[np.float32] | None]:
-    """Blend all windows, or return None when not even one window fits into memory."""
-    spatial = tuple(image.shape[1:])
-    margins = padding(spatial, settings.window)
-    padded = _pad(image, margins)
-    shape = tuple(padded.shape[1:])
-    remaining = tiles(shape, settings.window, settings.overlap)
-    total, done = count_tiles(shape, settings.window, settings.overlap), 0
-    blend = _Blend(shape, settings)
+def _stream_at_one_size(
+    network: Network, source: Source, settings: TileSettings, write: Write
+) -> Steps[bool]:
+    """Blend all windows; False when not even one window fits into memory."""
+    axis = _longest_axis(source.shape, settings.window)
+    remaining = tiles(source.shape, settings.window, settings.overlap, first=axis)
+    total, done = count_tiles(source.shape, settings.window, settings.overlap), 0
+    device = torch.device(settings.device)
+    weights = np.require(settings.importance(settings.window), np.float32, ["C", "W"])
+    blend = RollingBlend(source.shape, axis, weights, write, device)
     batch_size = settings.batch_size
     yield Progress("windows", 0, total)
     while batch := list(islice(remaining, batch_size)):
         while batch:
-            if _add_batch(network, padded, batch[:batch_size], blend):
+            if _add_batch(network, source, batch[:batch_size], blend, device):
                 done += len(batch[:batch_size])
                 batch = batch[batch_size:]
                 yield Progress("windows", done, total)
                 continue
             release_memory(settings.device)
             if batch_size == 1:
-                return None
+                return False
             batch_size //= 2
-    inside = tuple(slice(m[0], m[0] + n) for m, n in zip(margins, spatial, strict=True))
-    return blend.result(inside)
+    blend.finish(source.shape[axis])
+    return True
 
 
-class _Blend:
-    """Weighted sum of windows and sum of their weights, both in main memory."""
+def _longest_axis(shape: tuple[int, ...], window: tuple[int, ...]) -> int:
+    """Axis along which finished parts are handed on: the rest in memory is then smallest."""
+    shares = [w / n for n, w in zip(shape, window, strict=True)]
+    return shares.index(min(shares))
 
-    def __init__(self, shape: tuple[int, ...], settings: TileSettings) -> None:
-        self.device = torch.device(settings.device)
-        weights = np.require(settings.importance(settings.window), np.float32, ["C", "W"])
-        self._importance = torch.from_numpy(weights)
-        self._shape = shape
-        self._weights = torch.zeros(shape)
-        self._sum: torch.Tensor | None = None
 
-    def add(self, tile: Tile, output: torch.Tensor) -> None:
-        if self._sum is None:
-            self._sum = torch.zeros(len(output), *self._shape)
-        self._sum[(slice(None), *tile)] += output * self._importance
-        self._weights[tile] += self._importance
+class _Padded:
+    """An array in memory as a source."""
 
-    def result(self, inside: Tile) -> npt.NDArray[np.float32]:
-        assert self._sum is not None
-        blended: npt.NDArray[np.float32] = self._sum.numpy()
-        blended /= self._weights.numpy()
-        return np.ascontiguousarray(blended[(slice(None), *inside)])
+    def __init__(self, image: torch.Tensor) -> None:
+        self._image = image
+        self.shape = tuple(image.shape[1:])
+
+    def read(self, tile: Tile) -> torch.Tensor:
+        return self._image[(slice(None), *tile)]
 
 
 def _add_batch(
-    network: Network, padded: torch.Tensor, batch: Sequence[Tile], blend: _Blend
+    network: Network,
+    source: Source,
+    batch: Sequence[Tile],
+    blend: RollingBlend,
+    device: torch.device,
 ) -> bool:
     """Compute one batch; False when it does not fit into memory."""
     # Entered here and left before any yield: a suspended generator would leak the mode.
     with torch.inference_mode():
-        windows = torch.stack([padded[(slice(None), *tile)] for tile in batch])
-        outputs = _run(network, windows, blend.device)
+        windows = torch.stack([source.read(tile) for tile in batch])
+        outputs = _run(network, windows, device)
         if outputs is None:
             return False
         _check_outputs(outputs, windows, batch)
@@ -180,7 +232,7 @@ def _add_batch(
 
 def _run(network: Network, windows: torch.Tensor, device: torch.device) -> torch.Tensor | None:
     try:
-        return network(windows.to(device)).to("cpu", torch.float32)
+        return network(windows.to(device)).float()
     except (RuntimeError, MemoryError) as error:
         if not _is_out_of_memory(error):
             raise

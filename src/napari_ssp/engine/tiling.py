@@ -51,7 +51,7 @@ def tile_starts(length: int, window: int, overlap: float) -> list[int]:
     return [*range(0, last, step), last]
 
 
-def tiles(shape: Shape, window: Shape, overlap: float) -> Iterator[Tile]:
+def tiles(shape: Shape, window: Shape, overlap: float, first: int = 0) -> Iterator[Tile]:
     """Slices of all windows of an array that is at least as large as a window.
 
     Parameters
@@ -60,15 +60,19 @@ def tiles(shape: Shape, window: Shape, overlap: float) -> Iterator[Tile]:
         Lengths of the spatial axes.
     overlap : float
         Share of a window that it has in common with the next one, from 0 to below 1.
+    first : int
+        Axis that runs slowest; the others follow in their order, the last one fastest.
 
     Yields
     ------
     tuple of slice
-        One slice per axis, the last axis running fastest.
+        One slice per axis.
     """
     axes = [tile_starts(n, w, overlap) for n, w in zip(shape, window, strict=True)]
-    for starts in product(*axes):
-        yield tuple(slice(s, s + w) for s, w in zip(starts, window, strict=True))
+    slowest = axes.pop(first)
+    for start, *others in product(slowest, *axes):
+        others.insert(first, start)
+        yield tuple(slice(s, s + w) for s, w in zip(others, window, strict=True))
 
 
 def count_tiles(shape: Shape, window: Shape, overlap: float) -> int:

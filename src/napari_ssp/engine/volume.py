@@ -1,0 +1,185 @@
+"""Volumes on the way to a network and back: z-score, another voxel size, mirrored margins.
+
+Everything works on blocks, so that a volume need not fit into memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from scipy import ndimage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+
+    from napari_ssp.engine.tiling import Tile
+
+#: Reads a block of a volume, (z, y, x), given one slice per axis.
+Read = Callable[["Tile"], "NDArray[Any]"]
+
+# A cubic spline's filter falls below 1e-9 after this many voxels.
+_SPLINE_REACH = 16
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Mean and standard deviation of all voxels of a volume, in float64."""
+
+    mean: float
+    deviation: float
+
+
+def statistics(planes: Iterable[NDArray[Any]]) -> Statistics:
+    """Mean and standard deviation over planes that are looked at one by one.
+
+    Parameters
+    ----------
+    planes : iterable of numpy.ndarray
+        The volume's planes, of any real dtype.
+
+    Returns
+    -------
+    Statistics
+
+    Raises
+    ------
+    ValueError
+        When voxels are NaN or infinite, or all are equal.
+    """
+    count, mean, squares, bad = 0, 0.0, 0.0, 0
+    for plane in planes:
+        values = np.asarray(plane, np.float64)
+        bad += int(values.size - np.count_nonzero(np.isfinite(values)))
+        if bad:
+            continue
+        # Chan's way to join two samples keeps the digits that a plain sum of squares loses.
+        difference = float(values.mean()) - mean
+        total = count + values.size
+        squares += float(values.var()) * values.size + difference**2 * count * values.size / total
+        mean += difference * values.size / total
+        count = total
+    if bad:
+        raise ValueError(
+            f"{bad} voxels are NaN or infinite, so the stack cannot be normalised. Replace them, "
+            "e.g. by the stack's median."
+        )
+    deviation = float(np.sqrt(squares / max(count, 1)))
+    if deviation <= 1e-12 * max(1.0, abs(mean)):
+        raise ValueError(
+            f"All voxels of the stack have the value {mean:g}, so there is nothing to predict from. "
+            "Check the channel and the time point."
+        )
+    return Statistics(mean, deviation)
+
+
+def resized_shape(shape: tuple[int, ...], factors: tuple[float, ...]) -> tuple[int, ...]:
+    """Lengths after resampling by factors, at least 1 each."""
+    return tuple(max(1, round(n * f)) for n, f in zip(shape, factors, strict=True))
+
+
+@dataclass(frozen=True)
+class Resampler:
+    """Spline interpolation of a volume on another grid, the first and last voxels in common.
+
+    Attributes
+    ----------
+    read : callable
+        Reads a block of the volume.
+    shape : tuple of int
+        Lengths of the volume.
+    new_shape : tuple of int
+        Lengths of the new grid.
+    order : int
+        Order of the spline: 3 as RepMode's data were made, 1 is linear.
+
+    Notes
+    -----
+    Equal to ``scipy.ndimage.zoom(volume, mode="nearest")`` of the whole volume.
+    """
+
+    read: Read
+    shape: tuple[int, ...]
+    new_shape: tuple[int, ...]
+    order: int = 3
+
+    def block(self, tile: Tile) -> NDArray[np.float64]:
+        """Values of a block of the new grid, float64."""
+        if self.shape == self.new_shape:
+            return np.asarray(self.read(tile), np.float64)
+        scales = [_scale(n, m) for n, m in zip(self.shape, self.new_shape, strict=True)]
+        reach = _SPLINE_REACH if self.order > 1 else 1
+        box, offsets = [], []
+        for part, scale, length in zip(tile, scales, self.shape, strict=True):
+            start = max(int(np.floor(part.start * scale)) - reach, 0)
+            stop = min(int(np.ceil((part.stop - 1) * scale)) + reach + 1, length)
+            box.append(slice(start, stop))
+            offsets.append(part.start * scale - start)
+        values = np.asarray(self.read(tuple(box)), np.float64)
+        wanted = tuple(part.stop - part.start for part in tile)
+        return np.asarray(
+            ndimage.affine_transform(
+                values, scales, offsets, wanted, order=self.order, mode="nearest"
+            )
+        )
+
+
+def _scale(length: int, new_length: int) -> float:
+    return (length - 1) / (new_length - 1) if new_length > 1 else 0.0
+
+
+@dataclass(frozen=True)
+class VolumeSource:
+    """A volume as the network wants it: normalised, at its voxel size, wide enough for a window.
+
+    Attributes
+    ----------
+    resampler : Resampler
+        The raw volume on the network's grid.
+    statistics : Statistics
+        Of the whole raw volume.
+    window : tuple of int
+        Lengths that a window has.
+    """
+
+    resampler: Resampler
+    statistics: Statistics
+    window: tuple[int, ...]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Lengths with the mirrored margins of axes that are shorter than a window."""
+        lengths = self.resampler.new_shape
+        return tuple(max(n, w) for n, w in zip(lengths, self.window, strict=True))
+
+    @property
+    def inside(self) -> Tile:
+        """Where the volume lies between its margins."""
+        lengths = self.resampler.new_shape
+        starts = [(w - n) // 2 for n, w in zip(lengths, self.shape, strict=True)]
+        return tuple(slice(s, s + n) for s, n in zip(starts, lengths, strict=True))
+
+    def read(self, tile: Tile) -> torch.Tensor:
+        """Float32 (1, z, y, x) of one window."""
+        box, margins = [], []
+        for part, inside in zip(tile, self.inside, strict=True):
+            start, stop = max(part.start, inside.start), min(part.stop, inside.stop)
+            box.append(slice(start - inside.start, stop - inside.start))
+            margins.append((start - part.start, part.stop - stop))
+        values = self.resampler.block(tuple(box))
+        normal = (values - self.statistics.mean) / self.statistics.deviation
+        if any(margin != (0, 0) for margin in margins):
+            normal = np.pad(normal, margins, mode="symmetric")
+        return torch.from_numpy(np.ascontiguousarray(normal, np.float32))[None]
+
+
+def fitting_window(
+    shape: tuple[int, ...], window: tuple[int, ...], multiple: int
+) -> tuple[int, ...]:
+    """Largest useful window: no axis longer than the volume needs, all multiples of a number."""
+    return tuple(min(w, -(-n // multiple) * multiple) for n, w in zip(shape, window, strict=True))
