@@ -11,17 +11,29 @@ import lazy_loader
 
 if TYPE_CHECKING:
     from napari_ssp.image import MicroscopyImage
-    from napari_ssp.service import ModelService, Segmentation, SegmentRequest, TrainRequest, segment
+    from napari_ssp.service import (
+        ModelService,
+        PredictRequest,
+        Segmentation,
+        SegmentRequest,
+        StructurePrediction,
+        TrainRequest,
+        predict_structures,
+        segment,
+    )
 
 __version__ = "0.1.0"
 
 __all__ = [
     "MicroscopyImage",
     "ModelService",
+    "PredictRequest",
     "SegmentRequest",
     "Segmentation",
+    "StructurePrediction",
     "TrainRequest",
     "__version__",
+    "predict_structures",
     "segment",
 ]
 
@@ -29,6 +41,15 @@ __getattr__, __dir__, _ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "image": ["MicroscopyImage"],
-        "service": ["ModelService", "Segmentation", "SegmentRequest", "TrainRequest", "segment"],
+        "service": [
+            "ModelService",
+            "PredictRequest",
+            "Segmentation",
+            "SegmentRequest",
+            "StructurePrediction",
+            "TrainRequest",
+            "predict_structures",
+            "segment",
+        ],
     },
 )

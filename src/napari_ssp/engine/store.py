@@ -73,8 +73,8 @@ class ArrayStore:
         """Return the array itself, read-only and mapped from its file when it is large."""
         array = self._open("r")
         if self._path is not None:
-            # The folder lives as long as the map, or any view of it.
-            weakref.finalize(array, self._folder.cleanup)
+            # Views of a map keep its file open, not the map: the folder must outlive them all.
+            weakref.finalize(array._mmap, self._folder.cleanup)  # type: ignore[attr-defined]
         return array
 
     def _open(self, mode: str) -> NDArray[Any]:
@@ -93,7 +93,7 @@ def _temporary_folder(size: int) -> tempfile.TemporaryDirectory[str]:
         folder.cleanup()
         raise OSError(
             f"The result needs {size / 2**30:.1f} GiB, but the temporary folder "
-            f"{Path(folder.name).parent} has {free / 2**30:.1f} GiB left. Free some room, set TMPDIR "
-            "to a larger disk, or choose a smaller region."
+            f"{Path(folder.name).parent} has {free / 2**30:.1f} GiB left. Free some room, set "
+            "TMPDIR to a folder on a larger disk, or choose a smaller region."
         )
     return folder

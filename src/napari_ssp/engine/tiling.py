@@ -91,3 +91,13 @@ def smaller_window(window: Shape) -> Shape | None:
     halves = [n // 2 // WINDOW_MULTIPLE * WINDOW_MULTIPLE for n in window]
     halved = tuple(h if h >= SMALLEST_WINDOW else n for h, n in zip(halves, window, strict=True))
     return None if halved == window else halved
+
+
+def resized_shape(shape: Shape, factors: tuple[float, ...]) -> Shape:
+    """Lengths after resampling by factors, at least 1 each."""
+    return tuple(max(1, round(n * f)) for n, f in zip(shape, factors, strict=True))
+
+
+def fitting_window(shape: Shape, window: Shape, multiple: int) -> Shape:
+    """Largest useful window: no axis longer than the volume needs, all multiples of a number."""
+    return tuple(min(w, -(-n // multiple) * multiple) for n, w in zip(shape, window, strict=True))

@@ -14,8 +14,6 @@ import torch
 from scipy import ndimage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from numpy.typing import NDArray
 
     from napari_ssp.engine.tiling import Tile
@@ -35,52 +33,49 @@ class Statistics:
     deviation: float
 
 
-def statistics(planes: Iterable[NDArray[Any]]) -> Statistics:
-    """Mean and standard deviation over planes that are looked at one by one.
+class RunningStatistics:
+    """Statistics of a volume whose planes are seen one by one."""
 
-    Parameters
-    ----------
-    planes : iterable of numpy.ndarray
-        The volume's planes, of any real dtype.
+    def __init__(self) -> None:
+        self._count = 0
+        self._mean = 0.0
+        self._squares = 0.0
+        self._bad = 0
 
-    Returns
-    -------
-    Statistics
-
-    Raises
-    ------
-    ValueError
-        When voxels are NaN or infinite, or all are equal.
-    """
-    count, mean, squares, bad = 0, 0.0, 0.0, 0
-    for plane in planes:
+    def add(self, plane: NDArray[Any]) -> None:
+        """Take a plane of any real dtype into account."""
         values = np.asarray(plane, np.float64)
-        bad += int(values.size - np.count_nonzero(np.isfinite(values)))
-        if bad:
-            continue
+        self._bad += int(values.size - np.count_nonzero(np.isfinite(values)))
+        if self._bad:
+            return
         # Chan's way to join two samples keeps the digits that a plain sum of squares loses.
-        difference = float(values.mean()) - mean
-        total = count + values.size
-        squares += float(values.var()) * values.size + difference**2 * count * values.size / total
-        mean += difference * values.size / total
-        count = total
-    if bad:
-        raise ValueError(
-            f"{bad} voxels are NaN or infinite, so the stack cannot be normalised. Replace them, "
-            "e.g. by the stack's median."
-        )
-    deviation = float(np.sqrt(squares / max(count, 1)))
-    if deviation <= 1e-12 * max(1.0, abs(mean)):
-        raise ValueError(
-            f"All voxels of the stack have the value {mean:g}, so there is nothing to predict from. "
-            "Check the channel and the time point."
-        )
-    return Statistics(mean, deviation)
+        difference = float(values.mean()) - self._mean
+        total = self._count + values.size
+        self._squares += float(values.var()) * values.size
+        self._squares += difference**2 * self._count * values.size / total
+        self._mean += difference * values.size / total
+        self._count = total
 
+    def result(self) -> Statistics:
+        """Mean and standard deviation of all planes.
 
-def resized_shape(shape: tuple[int, ...], factors: tuple[float, ...]) -> tuple[int, ...]:
-    """Lengths after resampling by factors, at least 1 each."""
-    return tuple(max(1, round(n * f)) for n, f in zip(shape, factors, strict=True))
+        Raises
+        ------
+        ValueError
+            When voxels are NaN or infinite, or all are equal.
+        """
+        if self._bad:
+            raise ValueError(
+                f"{self._bad} voxels are NaN or infinite, so the stack cannot be normalised. "
+                "Replace them, e.g. by the stack's median."
+            )
+        deviation = float(np.sqrt(self._squares / max(self._count, 1)))
+        if deviation <= 1e-12 * max(1.0, abs(self._mean)):
+            raise ValueError(
+                f"All voxels of the stack have the value {self._mean:g}, so there is nothing to "
+                "predict from. Check the channel and the time point."
+            )
+        return Statistics(self._mean, deviation)
 
 
 @dataclass(frozen=True)
@@ -176,10 +171,3 @@ class VolumeSource:
         if any(margin != (0, 0) for margin in margins):
             normal = np.pad(normal, margins, mode="symmetric")
         return torch.from_numpy(np.ascontiguousarray(normal, np.float32))[None]
-
-
-def fitting_window(
-    shape: tuple[int, ...], window: tuple[int, ...], multiple: int
-) -> tuple[int, ...]:
-    """Largest useful window: no axis longer than the volume needs, all multiples of a number."""
-    return tuple(min(w, -(-n // multiple) * multiple) for n, w in zip(shape, window, strict=True))

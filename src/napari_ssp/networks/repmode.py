@@ -204,6 +204,31 @@ class RepMode(nn.Module):
         result: torch.Tensor = self.conv_out(x, task)
         return result
 
+    def gates(self, task: int) -> dict[str, torch.Tensor]:
+        """Return a task's expert weights by block, in the order of the signal.
+
+        Parameters
+        ----------
+        task : int
+            Which task, from 0.
+
+        Returns
+        -------
+        dict of str to torch.Tensor
+            Float (experts, channels) by block ("encoder 1" ... "bottleneck" ... "output"), the
+            channels of all its convolutions side by side; they sum to 1 over the experts.
+        """
+        self._check_task(task)
+        blocks = {f"encoder {k}": f"encoder_block{k}.conv_more" for k in range(1, LEVELS + 1)}
+        blocks["bottleneck"] = "bottle_block"
+        blocks |= {f"decoder {k}": f"decoder_block{k}.conv_less" for k in range(LEVELS, 0, -1)}
+        pairs = {name: cast("_TwoConvs", self.get_submodule(at)) for name, at in blocks.items()}
+        found = {
+            name: torch.cat([pair.conv1.gates(task), pair.conv2.gates(task)], 1)
+            for name, pair in pairs.items()
+        }
+        return {**found, "output": self.conv_out.gates(task)}
+
     def merge(self, task: int) -> nn.Module:
         """Plain U-Net for one task: merged kernels, batch normalisation folded in.
 
@@ -222,10 +247,13 @@ class RepMode(nn.Module):
         ValueError
             When there is no such task.
         """
-        if not 0 <= task < self.num_tasks:
-            raise ValueError(f"Task {task} does not exist; there are 0 to {self.num_tasks - 1}.")
+        self._check_task(task)
         with torch.no_grad():
             return MergedRepMode(self, task).eval()
+
+    def _check_task(self, task: int) -> None:
+        if not 0 <= task < self.num_tasks:
+            raise ValueError(f"Task {task} does not exist; there are 0 to {self.num_tasks - 1}.")
 
     def _check(self, x: torch.Tensor, task: torch.Tensor) -> None:
         if any(length % self.stride for length in x.shape[2:]):

@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
-from napari_ssp.service.api import segment
+from napari_ssp.service.api import predict_structures, segment
 from napari_ssp.service.jobs import CancelledError, Job, JobState
 from napari_ssp.service.model_service import ModelService
 from napari_ssp.service.plan import SegmentPlan, plan_segmentation
+from napari_ssp.service.plan_structures import PredictionPlan, plan_prediction
 from napari_ssp.service.provenance import devices, versions
-from napari_ssp.service.requests import SegmentRequest, TrainRequest
-from napari_ssp.service.results import Segmentation, TrainedModel
+from napari_ssp.service.requests import GatesRequest, PredictRequest, SegmentRequest, TrainRequest
+from napari_ssp.service.results import Segmentation, StructurePrediction, TrainedModel
 
 __all__ = [
     "CancelledError",
+    "GatesRequest",
     "Job",
     "JobState",
     "ModelService",
+    "PredictRequest",
+    "PredictionPlan",
     "SegmentPlan",
     "SegmentRequest",
     "Segmentation",
+    "StructurePrediction",
     "TrainRequest",
     "TrainedModel",
     "devices",
+    "plan_prediction",
     "plan_segmentation",
+    "predict_structures",
     "segment",
     "versions",
 ]

@@ -7,10 +7,15 @@ from typing import TYPE_CHECKING, Any
 from napari_ssp.progress import run
 from napari_ssp.service.models import ModelCache
 from napari_ssp.service.pipelines import steps_of
-from napari_ssp.service.requests import SegmentRequest
+from napari_ssp.service.requests import PredictRequest, SegmentRequest
 
 if TYPE_CHECKING:
-    from napari_ssp.service.results import Segmentation
+    from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from napari_ssp.service.results import Segmentation, StructurePrediction
 
 _MODELS = ModelCache()
 
@@ -41,3 +46,36 @@ def segment(image: Any, model: str = "mediar-starter", **options: Any) -> Segmen
     """
     result: Segmentation = run(steps_of(SegmentRequest(image, model, **options), _MODELS)())
     return result
+
+
+def predict_structures(
+    stack: Any, tasks: Sequence[str], model: str = "repmode-starter", **options: Any
+) -> dict[str, NDArray[np.float32]]:
+    """Predict fluorescent structures from a transmitted-light stack and wait for the result.
+
+    Parameters
+    ----------
+    stack : array, MicroscopyImage, str or pathlib.Path
+        3D (Z, Y, X), possibly with t and c; an array, an image or a file.
+    tasks : sequence of str
+        Names of structures, as on the model's card.
+    model : str
+        Name of a model, or a model's folder.
+    **options
+        The other fields of :class:`napari_ssp.PredictRequest`: ``axes``, ``voxel_size`` (z, y, x)
+        in µm, ``channel``, ``time``, ``region``, ``device``, ``precision``, ``overlap`` ...
+
+    Returns
+    -------
+    dict of str to numpy.ndarray
+        Float32 (Z, Y, X) by task, on the stack's own grid; mean 0 and standard deviation 1 are
+        those of the measured fluorescence unless ``measured_units`` is chosen.
+
+    Raises
+    ------
+    ValueError, TypeError, FileNotFoundError
+        When the stack, the model or an option cannot be used; the message says why.
+    """
+    request = PredictRequest(stack, tuple(tasks), model, **options)
+    result: StructurePrediction = run(steps_of(request, _MODELS)())
+    return result.images

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
 
+    from napari_ssp.networks import RepMode
     from napari_ssp.registry import ModelCard
 
 
@@ -20,27 +21,57 @@ class ModelCache:
     ----------
     size : int
         Networks kept at most.
+    merged_bytes : int
+        Memory that networks merged for one structure may take together; the last one always stays.
     """
 
-    def __init__(self, size: int = 2) -> None:
+    def __init__(self, size: int = 2, merged_bytes: int = 3 * 2**30) -> None:
         self._size = size
+        self._merged_bytes = merged_bytes
         self._networks: OrderedDict[tuple[str, str], nn.Module] = OrderedDict()
+        self._merged: OrderedDict[tuple[str, int, str, str], nn.Module] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, card: ModelCard, device: torch.device) -> nn.Module:
+    def get(self, card: ModelCard, device: torch.device | str) -> nn.Module:
         """Network of a card on a device, loaded only when it is not there."""
-        from napari_ssp.registry import load_model  # loads torch
-
-        key = (card.sha256, str(device))
         with self._lock:
-            if key not in self._networks:
-                self._networks[key] = load_model(card, device)
-            self._networks.move_to_end(key)
-            while len(self._networks) > self._size:
-                self._networks.popitem(last=False)
-            return self._networks[key]
+            return self._get(card, str(device))
+
+    def merged(
+        self, card: ModelCard, task: int, device: torch.device, dtype: torch.dtype
+    ) -> nn.Module:
+        """Plain network of one of a RepMode's tasks; another task costs a merge, not a load."""
+        import torch
+
+        key = (card.sha256, task, str(device), str(dtype))
+        with self._lock:
+            if key not in self._merged:
+                # The experts stay in main memory; only what computes goes to the device.
+                network = cast("RepMode", self._get(card, "cpu")).merge(task)
+                network = network.to(device, dtype)
+                self._merged[key] = network.to(memory_format=torch.channels_last_3d)
+            self._merged.move_to_end(key)
+            while len(self._merged) > 1 and self._taken() > self._merged_bytes:
+                self._merged.popitem(last=False)
+            return self._merged[key]
 
     def clear(self) -> None:
         """Forget all networks."""
         with self._lock:
             self._networks.clear()
+            self._merged.clear()
+
+    def _get(self, card: ModelCard, device: str) -> nn.Module:
+        from napari_ssp.registry import load_model  # loads torch
+
+        key = (card.sha256, device)
+        if key not in self._networks:
+            self._networks[key] = load_model(card, device)
+        self._networks.move_to_end(key)
+        while len(self._networks) > self._size:
+            self._networks.popitem(last=False)
+        return self._networks[key]
+
+    def _taken(self) -> int:
+        parts = (part for network in self._merged.values() for part in network.parameters())
+        return sum(part.numel() * part.element_size() for part in parts)

@@ -6,7 +6,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from napari_ssp.engine import prepare_torch
-from napari_ssp.service.requests import SegmentRequest, TrainRequest
+from napari_ssp.service.requests import (
+    GatesRequest,
+    PredictRequest,
+    SegmentRequest,
+    TrainRequest,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,10 +30,15 @@ def steps_of(request: Any, models: ModelCache) -> Callable[[], Steps[Any]]:
     """
     if isinstance(request, SegmentRequest):
         return partial(_segment, request, models)
+    if isinstance(request, PredictRequest):
+        return partial(_predict, request, models)
+    if isinstance(request, GatesRequest):
+        return partial(_gates, request, models)
     if isinstance(request, TrainRequest):
         return partial(_train, request)
     raise TypeError(
-        f"The service takes SegmentRequest and TrainRequest, got {type(request).__name__}."
+        "The service takes SegmentRequest, PredictRequest, GatesRequest and TrainRequest, got "
+        f"{type(request).__name__}."
     )
 
 
@@ -37,6 +47,20 @@ def _segment(request: SegmentRequest, models: ModelCache) -> Steps[Any]:
     from napari_ssp.service.segmentation import segment_steps
 
     return segment_steps(request, models)
+
+
+def _predict(request: PredictRequest, models: ModelCache) -> Steps[Any]:
+    prepare_torch()
+    from napari_ssp.service.structures import predict_steps
+
+    return predict_steps(request, models)
+
+
+def _gates(request: GatesRequest, models: ModelCache) -> Steps[Any]:
+    prepare_torch()
+    from napari_ssp.service.gates import gates_steps
+
+    return gates_steps(request, models)
 
 
 def _train(request: TrainRequest) -> Steps[Any]:

@@ -12,7 +12,7 @@ from napari_ssp.io import read_image
 from napari_ssp.registry import ModelCard, find_card
 
 if TYPE_CHECKING:
-    from napari_ssp.service.requests import SegmentRequest
+    from napari_ssp.service.requests import PredictRequest, SegmentRequest
 
 #: Views of a window under mirror averaging; counted here because the views themselves load torch.
 NUM_VIEWS = 3
@@ -90,15 +90,20 @@ def plan_segmentation(request: SegmentRequest) -> SegmentPlan:
         When the channel, plane or region is not in the image.
     """
     card = find_card(request.model)
+    if card.family != "mediar":
+        raise ValueError(
+            f"'{card.name}' predicts structures; it does not segment cells. Choose a model of the "
+            "family 'mediar', see 'napari-ssp models list'."
+        )
     image = open_image(request)
     channel = _channel(image, request.channel)
     planes = _planes(image, request.plane)
-    region = _region(image, request.region)
+    region = clip_region(image, request.region)
     windows = count_windows(card, region, request.overlap) * (NUM_VIEWS if request.tta else 1)
     return SegmentPlan(image, card, channel, planes, region, windows)
 
 
-def open_image(request: SegmentRequest) -> MicroscopyImage:
+def open_image(request: SegmentRequest | PredictRequest) -> MicroscopyImage:
     """Image of a request, with the axes and the voxel size that the request names."""
     source = request.image
     if isinstance(source, str | Path):
@@ -146,9 +151,16 @@ def _planes(image: MicroscopyImage, wanted: tuple[int, int] | None) -> tuple[tup
     return ((wanted[0], wanted[1]),)
 
 
-def _region(
+def clip_region(
     image: MicroscopyImage, wanted: tuple[int, int, int, int] | None
 ) -> tuple[int, int, int, int]:
+    """Part of a region (y0, y1, x0, x1) that lies in the image; None is all of it.
+
+    Raises
+    ------
+    ValueError
+        When no part does.
+    """
     height, width = image.sizes["y"], image.sizes["x"]
     if wanted is None:
         return (0, height, 0, width)

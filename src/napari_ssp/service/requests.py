@@ -168,6 +168,22 @@ class PredictRequest:
 
 
 @dataclass(frozen=True)
+class GatesRequest:
+    """Look up how much each expert of a RepMode model counts for a structure.
+
+    Attributes
+    ----------
+    model : str
+        Name of a model, or a model's folder.
+    task : str
+        Name of the structure.
+    """
+
+    model: str
+    task: str
+
+
+@dataclass(frozen=True)
 class TrainRequest:
     """Train a segmentation model on folders of images and labels.
 

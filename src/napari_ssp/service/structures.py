@@ -1,0 +1,176 @@
+"""Prediction of structures, step by step: read, normalise, resample, patches, back to the grid."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from napari_ssp.engine import TileSettings, resolve_device
+from napari_ssp.engine.predict import predict_stream
+from napari_ssp.engine.store import ArrayStore
+from napari_ssp.engine.volume import Resampler, RunningStatistics, VolumeSource
+from napari_ssp.progress import Progress, Steps
+from napari_ssp.service.plan_structures import PredictionPlan, plan_prediction
+from napari_ssp.service.provenance import describe_run
+from napari_ssp.service.results import StructurePrediction
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from napari_ssp.engine.predict import Network
+    from napari_ssp.engine.tiling import Tile
+    from napari_ssp.engine.volume import Read
+    from napari_ssp.service.models import ModelCache
+    from napari_ssp.service.requests import PredictRequest
+
+# Voxels along y and x that are resampled at once.
+_BLOCK = 256
+
+
+def predict_steps(request: PredictRequest, models: ModelCache) -> Steps[StructurePrediction]:
+    """Predict structures from a stack.
+
+    Parameters
+    ----------
+    request : PredictRequest
+        What to predict and how.
+    models : ModelCache
+        Where networks come from.
+
+    Yields
+    ------
+    Progress
+        Between planes that are read, between batches of patches and between stages.
+
+    Returns
+    -------
+    StructurePrediction
+        One image per task, on the stack's own grid.
+    """
+    began = time.monotonic()
+    yield Progress("reading the stack")
+    plan = plan_prediction(request)
+    source = yield from _source(plan)
+    yield Progress(f"loading {plan.card.name}")
+    device = resolve_device(request.device)
+    dtype = compute_dtype(request.precision, device)
+    networks = [models.merged(plan.card, task, device, dtype) for task in plan.tasks]
+    settings = TileSettings(plan.window, request.overlap, request.batch_size, device)
+    found = ArrayStore((len(plan.tasks), *plan.network_shape))
+    write = _writer(found, source.inside)
+    yield from predict_stream(_side_by_side(networks, dtype), source, settings, write)
+    images = yield from _on_own_grid(found, plan, request)
+    record = describe_run(request.provenance(), plan.card, str(device), time.monotonic() - began)
+    return StructurePrediction(
+        images=images,
+        voxel_size=plan.voxel_size,
+        origin=(plan.time, *(start for start, _ in plan.box)),  # type: ignore[arg-type]
+        warnings=plan.warnings,
+        provenance=record,
+    )
+
+
+def compute_dtype(precision: str, device: torch.device) -> torch.dtype:
+    """Choose the number format to compute in: automatic is bfloat16 on CUDA only."""
+    if precision == "auto":
+        reduced = device.type == "cuda" and torch.cuda.is_bf16_supported()
+        return torch.bfloat16 if reduced else torch.float32
+    return {"float32": torch.float32, "bfloat16": torch.bfloat16}[precision]
+
+
+def _source(plan: PredictionPlan) -> Steps[VolumeSource]:
+    """Stack on the network's grid, with the statistics of all its voxels.
+
+    They are taken from the whole stack even where a part is predicted, so that a part looks as it
+    does in the whole.
+    """
+    image, (first, last), (y0, y1), (x0, x1) = plan.image, *plan.box
+    raw = ArrayStore(plan.shape, image.dtype)
+    seen, depth = RunningStatistics(), image.sizes["z"]
+    for z in range(depth):
+        plane = image.plane(plan.time, z, plan.channel)
+        seen.add(plane)
+        if first <= z < last:
+            raw.write((slice(z - first, z - first + 1),), plane[y0:y1, x0:x1])
+        yield Progress("reading the stack", z + 1, depth)
+    resampler = Resampler(raw.read, plan.shape, plan.network_shape)
+    if plan.network_shape != plan.shape:
+        resampled = ArrayStore(plan.network_shape)
+        yield from _fill(resampled, resampler, "resampling")
+        resampler = Resampler(resampled.read, plan.network_shape, plan.network_shape)
+    return VolumeSource(resampler, seen.result(), plan.window)
+
+
+def _side_by_side(networks: list[torch.nn.Module], dtype: torch.dtype) -> Network:
+    """All structures of a window in one call, so that windows are read and moved once."""
+
+    def compute(windows: torch.Tensor) -> torch.Tensor:
+        windows = windows.to(dtype, memory_format=torch.channels_last_3d)
+        return torch.cat([network(windows).float() for network in networks], 1)
+
+    return compute
+
+
+def _writer(store: ArrayStore, inside: Tile) -> Any:
+    """Store blocks without the margins that were added around the stack."""
+
+    def write(tile: Tile, block: torch.Tensor) -> None:
+        target, part = [slice(None)], [slice(None)]
+        for place, kept in zip(tile, inside, strict=True):
+            start, stop = max(place.start, kept.start), min(place.stop, kept.stop)
+            if stop <= start:
+                return
+            target.append(slice(start - kept.start, stop - kept.start))
+            part.append(slice(start - place.start, stop - place.start))
+        store.write(tuple(target), block[tuple(part)].cpu().numpy())
+
+    return write
+
+
+def _on_own_grid(
+    found: ArrayStore, plan: PredictionPlan, request: PredictRequest
+) -> Steps[dict[str, NDArray[np.float32]]]:
+    """Prediction of each task on the stack's grid, in the units that were asked for."""
+    images = {}
+    for index, name in enumerate(request.tasks):
+        mean, deviation = 0.0, 1.0
+        if request.measured_units:
+            mean, deviation = plan.card.target_statistics.get(name, (0.0, 1.0))
+        if plan.network_shape == plan.shape and (mean, deviation) == (0.0, 1.0):
+            images[name] = found.array()[index]
+            continue
+        read = _scaled(found, index, mean, deviation)
+        # Linear: a spline would swing below the darkest and above the brightest prediction.
+        resampler = Resampler(read, plan.network_shape, plan.shape, order=1)
+        store = ArrayStore(plan.shape)
+        yield from _fill(store, resampler, f"writing {name}")
+        images[name] = store.array()
+    return images
+
+
+def _scaled(store: ArrayStore, index: int, mean: float, deviation: float) -> Read:
+    def read(tile: Tile) -> NDArray[Any]:
+        values = store.read((slice(index, index + 1), *tile))[0]
+        return np.asarray(values * deviation + mean)
+
+    return read
+
+
+def _fill(store: ArrayStore, resampler: Resampler, stage: str) -> Steps[None]:
+    blocks = list(_blocks(store.shape))
+    for done, tile in enumerate(blocks, 1):
+        store.write(tile, resampler.block(tile).astype(np.float32))
+        yield Progress(stage, done, len(blocks))
+
+
+def _blocks(shape: tuple[int, ...]) -> Iterator[Tile]:
+    depth, height, width = shape
+    for y in range(0, height, _BLOCK):
+        for x in range(0, width, _BLOCK):
+            ends = (min(y + _BLOCK, height), min(x + _BLOCK, width))
+            yield (slice(0, depth), slice(y, ends[0]), slice(x, ends[1]))
