@@ -10,7 +10,8 @@ from napari_ssp.service import Segmentation
 from napari_ssp.widgets.choices import SegmentChoices
 from napari_ssp.widgets.flow_colours import flow_colours
 from napari_ssp.widgets.messages import error_line, result_line
-from napari_ssp.widgets.results import Prepared, in_layer_axes, placement, prepare
+from napari_ssp.widgets.placement import in_layer_axes, placement
+from napari_ssp.widgets.results import Prepared, prepare
 
 
 def _prepared(axes: str, origin: tuple[int, int, int, int], channel: int | None = None) -> Prepared:

@@ -3,51 +3,29 @@
 from __future__ import annotations
 
 import weakref
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from napari_ssp.widgets.results import in_layer_axes, placement
+from napari_ssp.widgets.placement import in_layer_axes, placement
 
 if TYPE_CHECKING:
     import napari
-    from napari.layers import Image, Labels, Layer
+    from napari.layers import Image, Layer
     from numpy.typing import NDArray
 
-    from napari_ssp.widgets.results import Prepared
+    from napari_ssp.widgets.contrast import Contrast
+    from napari_ssp.widgets.placement import Part, Placed
 
 METADATA_KEY = "napari_ssp"
-
-
-@dataclass(frozen=True)
-class _Kind:
-    """A kind of result: its name, and how its layer looks at first."""
-
-    name: str
-    add: str
-    look: dict[str, Any]
-
-
-_FLOWS = _Kind("flows", "add_image", {"rgb": True, "visible": False})
-_PROBABILITY = _Kind(
-    "cell probability",
-    "add_image",
-    {
-        "contrast_limits": (0.0, 1.0),
-        "colormap": "magma",
-        "blending": "additive",
-        "visible": False,
-    },
-)
-_LABELS = _Kind("labels", "add_labels", {})
 
 
 class _Target:
     """Where a result goes: its source, the pixels that it covers, its layers' attributes."""
 
-    def __init__(self, source: Image, prepared: Prepared) -> None:
+    def __init__(self, source: Image, placed: Placed) -> None:
         self.source = source
-        self.place = (prepared.axes, prepared.origin, prepared.channel)
-        self.attributes = placement(prepared, source)
+        self.axes = placed.axes
+        self.place = (placed.axes, placed.origin, placed.channel)
+        self.attributes = placement(placed, source)
 
 
 class _Shown:
@@ -57,8 +35,19 @@ class _Shown:
         self.layer = weakref.ref(layer)
         self.place = place
         self.edited = False
+        self.contrast: Contrast | None = None
         if hasattr(layer.events, "paint"):
             layer.events.paint.connect(self._note_edit)
+
+    def set_contrast(self, layer: Any, contrast: Contrast) -> None:
+        """Show the values well, unless a person has chosen limits that still show them."""
+        before, self.contrast = self.contrast, contrast
+        limits, span = tuple(layer.contrast_limits), contrast.span
+        is_chosen = before is not None and limits != before.limits
+        if is_chosen and limits[0] < span[1] and limits[1] > span[0]:
+            return
+        layer.contrast_limits_range = span
+        layer.contrast_limits = contrast.limits
 
     def _note_edit(self, event: Any) -> None:
         self.edited = True
@@ -82,48 +71,40 @@ class ResultLayers:
             weakref.WeakKeyDictionary()
         )
 
-    def show(self, prepared: Prepared, source: Image) -> Labels:
-        """Add or update the layers of a result, the labels on top.
+    def show(self, placed: Placed, source: Image) -> None:
+        """Add or update the layers of a result.
 
         Parameters
         ----------
-        prepared : Prepared
+        placed : Placed
             The result.
         source : napari.layers.Image
-            The layer that was segmented, still in the viewer.
-
-        Returns
-        -------
-        napari.layers.Labels
+            The layer that it was made from, still in the viewer.
         """
-        target = _Target(source, prepared)
-        wanted = [
-            (_FLOWS, prepared.flows),
-            (_PROBABILITY, prepared.probability),
-            (_LABELS, prepared.labels),
-        ]
-        layer: Any = None
-        for kind, array in wanted:
-            if array is not None:
-                data = in_layer_axes(array, prepared.axes, source)
-                layer = self._update(kind, data, target) or self._add(kind, data, target)
-                layer.metadata = {**layer.metadata, METADATA_KEY: prepared.provenance}
-        return layer
+        target = _Target(source, placed)
+        for part in placed.parts:
+            data = in_layer_axes(part.data, target.axes, source)
+            layer = self._update(part, data, target) or self._add(part, data, target)
+            layer.metadata = {**layer.metadata, METADATA_KEY: placed.provenance}
+            if part.contrast is not None:
+                self._shown[source][part.name].set_contrast(layer, part.contrast)
 
-    def _add(self, kind: _Kind, data: NDArray[Any], target: _Target) -> Layer:
-        add = getattr(self._viewer, kind.add)
-        layer: Layer = add(
+    def _add(self, part: Part, data: NDArray[Any], target: _Target) -> Layer:
+        look = dict(part.look)
+        if part.contrast is not None:
+            look["contrast_limits"] = part.contrast.limits  # or napari would read all pixels
+        layer: Layer = getattr(self._viewer, part.add)(
             data,
-            name=f"{target.source.name} {kind.name}",
+            name=f"{target.source.name} {part.name}",
             metadata={METADATA_KEY: {}},  # tells the dock at once that it is no image to segment
             **target.attributes,
-            **kind.look,
+            **look,
         )
-        self._shown.setdefault(target.source, {})[kind.name] = _Shown(layer, target.place)
+        self._shown.setdefault(target.source, {})[part.name] = _Shown(layer, target.place)
         return layer
 
-    def _update(self, kind: _Kind, data: NDArray[Any], target: _Target) -> Layer | None:
-        shown = self._shown.get(target.source, {}).get(kind.name)
+    def _update(self, part: Part, data: NDArray[Any], target: _Target) -> Layer | None:
+        shown = self._shown.get(target.source, {}).get(part.name)
         layer = shown.layer() if shown else None
         if shown is None or layer is None or layer not in self._viewer.layers:
             return None

@@ -8,6 +8,8 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from napari_ssp.progress import Progress
 
 # White on dark red and on dark amber read well in napari's dark and light themes.
@@ -28,14 +30,21 @@ class RunPanel(QWidget):
 
     Setters in: ``set_plan``, ``set_obstacle``, ``set_running``, ``set_progress``, ``set_message``.
     Signals out: ``run_clicked``, ``cancel_clicked``.
+
+    Parameters
+    ----------
+    run_help : str
+        Tooltip of the Run button.
     """
 
     run_clicked = Signal()
     cancel_clicked = Signal()
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, run_help: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._run_help = run_help
         self.plan = _text_line()
+        self.warnings = _text_line()
         self.run_button = QPushButton("Run")
         self.run_button.setStyleSheet(_RUN_STYLE)
         self.cancel_button = QPushButton("Cancel")
@@ -48,14 +57,19 @@ class RunPanel(QWidget):
         self._lay_out()
         self.set_running(False)
 
-    def set_plan(self, summary: str) -> None:
-        """Say what Run will do, and allow it; lines break between the facts, not inside them."""
+    def set_plan(self, summary: str, warnings: Sequence[str] = ()) -> None:
+        """Say what Run will do and what to mind, and allow it.
+
+        Lines break between the facts of the summary, not inside them.
+        """
         facts = [fact.replace(" ", "\N{NO-BREAK SPACE}") for fact in summary.split(", ")]
         self._show_plan(", ".join(facts), "info", can_run=True)
+        _show(self.warnings, "\n".join(warnings), "warning")
 
     def set_obstacle(self, reason: str) -> None:
         """Say why Run is not possible, and forbid it."""
         self._show_plan(reason, "warning", can_run=False)
+        _show(self.warnings, "", "info")
 
     def set_running(self, running: bool) -> None:
         """Switch between before and during a run."""
@@ -86,12 +100,13 @@ class RunPanel(QWidget):
 
     def _update_run_button(self) -> None:
         self.run_button.setEnabled(self._can_run and not self._running)
-        self.run_button.setToolTip("Segment the image" if self._can_run else self.plan.text())
+        self.run_button.setToolTip(self._run_help if self._can_run else self.plan.text())
 
     def _lay_out(self) -> None:
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.plan)
+        layout.addWidget(self.warnings)
         buttons = QHBoxLayout()
         buttons.addWidget(self.run_button, 2)
         buttons.addWidget(self.cancel_button, 1)
