@@ -15,6 +15,7 @@ from napari_ssp.engine import (
     floored_gaussian_window,
     gaussian_window,
     normalise,
+    predict_stream,
     predict_tiles,
 )
 from napari_ssp.progress import Progress, run
@@ -224,3 +225,34 @@ def test_arrays_that_do_not_fit_the_window(shape: tuple[int, ...]) -> None:
 def test_bad_settings(window: tuple[int, ...], overlap: float, batch_size: int) -> None:
     with pytest.raises(ValueError, match=r"must be at least 1|from 0 to below 1"):
         TileSettings(window, overlap, batch_size)
+
+
+@pytest.mark.parametrize("shape", [(40, 9, 30), (8, 70, 16), (16, 16, 90)])
+def test_a_stream_equals_the_whole_and_comes_in_parts(shape: tuple[int, int, int]) -> None:
+    volume = torch.from_numpy(np.random.default_rng(0).normal(size=(1, *shape)).astype(np.float32))
+    window = (8, 8, 16)
+    settings = TileSettings(window, overlap=0.5, batch_size=3)
+    expected = run(predict_tiles(_smooth, volume, settings))
+
+    class Source:
+        def __init__(self) -> None:
+            self.shape = shape
+
+        def read(self, tile: tuple[slice, ...]) -> torch.Tensor:
+            return volume[(slice(None), *tile)]
+
+    found, times, sizes = np.zeros_like(expected), np.zeros(shape, int), []
+
+    def write(tile: tuple[slice, ...], block: torch.Tensor) -> None:
+        found[(slice(None), *tile)] = block.numpy()
+        times[tile] += 1
+        sizes.append(block.numel())
+
+    run(predict_stream(_smooth, Source(), settings, write))
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    assert times.min() == times.max() == 1
+    assert max(sizes) < 0.5 * expected.size
+
+
+def _smooth(windows: torch.Tensor) -> torch.Tensor:
+    return torch.nn.functional.avg_pool3d(windows, 3, 1, 1)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
         release_memory,
         resolve_device,
     )
-    from napari_ssp.engine.predict import TileSettings, predict_tiles
+    from napari_ssp.engine.predict import TileSettings, predict_stream, predict_tiles
     from napari_ssp.engine.scaling import resample, zoomed_shape
     from napari_ssp.engine.tta import MEDIAR_VIEWS, View, average_networks, predict_views
 
@@ -34,6 +34,7 @@ __all__ = [
     "floored_gaussian_window",
     "gaussian_window",
     "normalise",
+    "predict_stream",
     "predict_tiles",
     "predict_views",
     "prepare_torch",
@@ -55,7 +56,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
             "release_memory",
             "resolve_device",
         ],
-        "predict": ["TileSettings", "predict_tiles"],
+        "predict": ["TileSettings", "predict_stream", "predict_tiles"],
         "scaling": ["resample", "zoomed_shape"],
         "tta": ["MEDIAR_VIEWS", "View", "average_networks", "predict_views"],
     },

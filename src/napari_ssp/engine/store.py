@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 import tempfile
 import weakref
 from pathlib import Path
@@ -31,8 +32,8 @@ class ArrayStore:
         Lengths of the axes.
     dtype : dtype
         Type of the values.
-    limit : int
-        Bytes up to which the array stays in memory.
+    limit : int, optional
+        Bytes up to which the array stays in memory; 128 MiB by default.
 
     Raises
     ------
@@ -41,17 +42,19 @@ class ArrayStore:
     """
 
     def __init__(
-        self, shape: tuple[int, ...], dtype: DTypeLike = np.float32, limit: int = MEMORY_LIMIT
+        self, shape: tuple[int, ...], dtype: DTypeLike = np.float32, limit: int | None = None
     ) -> None:
         self.shape = tuple(shape)
         self.dtype = np.dtype(dtype)
         self._memory: NDArray[Any] | None = None
         self._path: Path | None = None
-        if math.prod(self.shape) * self.dtype.itemsize <= limit:
+        if math.prod(self.shape) * self.dtype.itemsize <= (
+            MEMORY_LIMIT if limit is None else limit
+        ):
             self._memory = np.zeros(self.shape, self.dtype)
         else:
-            self._folder = _temporary_folder(math.prod(self.shape) * self.dtype.itemsize)
-            self._path = Path(self._folder.name) / "array.npy"
+            self._folder = _Folder(math.prod(self.shape) * self.dtype.itemsize)
+            self._path = self._folder.path / "array.npy"
             np.lib.format.open_memmap(  # type: ignore[no-untyped-call]
                 self._path, "w+", self.dtype, self.shape
             )
@@ -74,7 +77,7 @@ class ArrayStore:
         array = self._open("r")
         if self._path is not None:
             # Views of a map keep its file open, not the map: the folder must outlive them all.
-            weakref.finalize(array._mmap, self._folder.cleanup)  # type: ignore[attr-defined]
+            weakref.finalize(array._mmap, _Folder.release, self._folder)  # type: ignore[attr-defined]
         return array
 
     def _open(self, mode: str) -> NDArray[Any]:
@@ -84,16 +87,19 @@ class ArrayStore:
         return array
 
 
-def _temporary_folder(size: int) -> tempfile.TemporaryDirectory[str]:
-    import shutil
+class _Folder:
+    """A temporary folder that is removed when nobody refers to this object any more."""
 
-    folder = tempfile.TemporaryDirectory(prefix="napari-ssp-", ignore_cleanup_errors=True)
-    free = shutil.disk_usage(folder.name).free
-    if free < size:
-        folder.cleanup()
-        raise OSError(
-            f"The result needs {size / 2**30:.1f} GiB, but the temporary folder "
-            f"{Path(folder.name).parent} has {free / 2**30:.1f} GiB left. Free some room, set "
-            "TMPDIR to a folder on a larger disk, or choose a smaller region."
-        )
-    return folder
+    def __init__(self, size: int) -> None:
+        self.path = Path(tempfile.mkdtemp(prefix="napari-ssp-"))
+        weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
+        free = shutil.disk_usage(self.path).free
+        if free < size:
+            raise OSError(
+                f"The result needs {size / 2**30:.1f} GiB, but the temporary folder "
+                f"{self.path.parent} has {free / 2**30:.1f} GiB left. Free some room, set TMPDIR "
+                "to a folder on a larger disk, or choose a smaller region."
+            )
+
+    def release(self) -> None:
+        """End a reference that was only held to keep the folder."""

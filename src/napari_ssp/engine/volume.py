@@ -111,7 +111,7 @@ class Resampler:
         reach = _SPLINE_REACH if self.order > 1 else 1
         box, offsets = [], []
         for part, scale, length in zip(tile, scales, self.shape, strict=True):
-            start = max(int(np.floor(part.start * scale)) - reach, 0)
+            start = min(max(int(np.floor(part.start * scale)) - reach, 0), length - 1)
             stop = min(int(np.ceil((part.stop - 1) * scale)) + reach + 1, length)
             box.append(slice(start, stop))
             offsets.append(part.start * scale - start)
@@ -125,7 +125,8 @@ class Resampler:
 
 
 def _scale(length: int, new_length: int) -> float:
-    return (length - 1) / (new_length - 1) if new_length > 1 else 0.0
+    # A single voxel is repeated, whatever the step.
+    return (length - 1) / (new_length - 1) if min(length, new_length) > 1 else 1.0
 
 
 @dataclass(frozen=True)
