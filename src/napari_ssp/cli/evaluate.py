@@ -2,26 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
 import click
-import numpy as np
-from rich.box import SIMPLE
-from rich.console import Console
-from rich.table import Table
 
-from napari_ssp.cli.reporting import as_usage_error, json_option, write_report
-from napari_ssp.io import IMAGE_SUFFIXES, image_stem, read_image
-from napari_ssp.metrics import average_precision, challenge_counts
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-THRESHOLDS = (0.5, 0.75, 0.9)
-LABEL_ENDINGS = ("_label", "_labels", "_masks", "_cp_masks")
-_existing = click.Path(exists=True, path_type=Path)
+from napari_ssp.cli.evaluate_segmentation import segmentation
+from napari_ssp.cli.evaluate_structures import structures
 
 
 @click.group()
@@ -29,116 +13,5 @@ def evaluate() -> None:
     """Score predictions against the truth."""
 
 
-@evaluate.command()
-@click.option("--prediction", required=True, type=_existing, help="Label image or folder of them.")
-@click.option("--truth", required=True, type=_existing, help="Label image or folder of them.")
-@click.option("--groups", type=_existing, help="CSV with a column 'id': means by group as well.")
-@click.option("--by", "column", default="modality", show_default=True, help="Column of the groups.")
-@json_option
-def segmentation(
-    prediction: Path, truth: Path, groups: Path | None, column: str, json_path: Path | None
-) -> None:
-    """Score label images: F1 as the NeurIPS 2022 challenge, average precision as cellpose.
-
-    Images are paired by name; endings such as '_label' do not count.
-    """
-    with as_usage_error():
-        pairs = _pairs(prediction, truth)
-        group_of = _read_groups(groups, column) if groups else {}
-        rows = [_score(name, found, true) for name, found, true in pairs]
-    report = {"images": rows, "mean": _means(rows)}
-    if group_of:
-        names = sorted({group_of[row["name"]] for row in rows if row["name"] in group_of})
-        report["groups"] = {
-            name: _means(row for row in rows if group_of.get(row["name"]) == name) for name in names
-        }
-    if str(json_path) != "-":
-        _print(report)
-    write_report(report, json_path)
-
-
-def _pairs(prediction: Path, truth: Path) -> list[tuple[str, Path, Path]]:
-    if prediction.is_file() and truth.is_file():
-        return [(_name(truth), prediction, truth)]
-    found, true = _by_name(prediction), _by_name(truth)
-    missing = sorted(set(true) - set(found))
-    if missing:
-        raise ValueError(
-            f"{len(missing)} of {len(true)} truth images have no prediction in {prediction}: "
-            f"{', '.join(missing[:5])}."
-        )
-    if not true:
-        raise ValueError(f"There are no label images in {truth}.")
-    return [(name, found[name], true[name]) for name in sorted(true)]
-
-
-def _by_name(place: Path) -> dict[str, Path]:
-    files = sorted(place.iterdir()) if place.is_dir() else [place]
-    # Flows beside labels are no labels.
-    images = [
-        path
-        for path in files
-        if path.suffix.lower() in IMAGE_SUFFIXES and not image_stem(path).endswith("_flows")
-    ]
-    return {_name(path): path for path in images}
-
-
-def _name(path: Path) -> str:
-    stem = image_stem(path)
-    for ending in LABEL_ENDINGS:
-        stem = stem.removesuffix(ending)
-    return stem
-
-
-def _score(name: str, prediction: Path, truth: Path) -> dict[str, Any]:
-    found, true = (np.asarray(read_image(path).data) for path in (prediction, truth))
-    if found.shape != true.shape:
-        raise ValueError(
-            f"'{name}': the prediction has shape {found.shape} and the truth {true.shape}."
-        )
-    row: dict[str, Any] = {"name": name, "true": _count(true), "predicted": _count(found)}
-    precision = average_precision(true, found, THRESHOLDS)
-    for threshold, value in zip(THRESHOLDS, precision, strict=True):
-        row[f"f1_{threshold:.2f}"] = challenge_counts(true, found, threshold).f1
-        row[f"ap_{threshold:.2f}"] = float(value)
-    return row
-
-
-def _count(labels: np.ndarray[Any, Any]) -> int:
-    return int(np.count_nonzero(np.unique(labels)))
-
-
-def _read_groups(path: Path, column: str) -> dict[str, str]:
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    if not rows or not {"id", column} <= set(rows[0]):
-        raise ValueError(f"{path} needs the columns 'id' and '{column}'.")
-    return {row["id"]: row[column] for row in rows}
-
-
-def _means(rows: Iterable[dict[str, Any]]) -> dict[str, float]:
-    chosen = list(rows)
-    names = [f"{kind}_{t:.2f}" for kind in ("f1", "ap") for t in THRESHOLDS]
-    means: dict[str, float] = {"images": len(chosen)}
-    for name in names:
-        values = [row[name] for row in chosen if not np.isnan(row[name])]
-        means[name] = float(np.mean(values)) if values else float("nan")
-    return means
-
-
-def _print(report: dict[str, Any]) -> None:
-    columns = [f"{kind}_{t:.2f}" for kind in ("f1", "ap") for t in THRESHOLDS]
-    table = Table(box=SIMPLE, padding=(0, 1, 0, 0))
-    table.add_column("image", no_wrap=True, overflow="ellipsis", max_width=34)
-    for header in ("true", "found", *(c.upper().replace("_0", " ") for c in columns)):
-        table.add_column(header, justify="right", no_wrap=True, min_width=5)
-    for row in report["images"]:
-        counts = str(row["true"]), str(row["predicted"])
-        table.add_row(row["name"], *counts, *(f"{row[c]:.3f}" for c in columns))
-    table.add_section()
-    for name, means in [*report.get("groups", {}).items(), ("all", report["mean"])]:
-        figures = [f"{means[c]:.3f}" for c in columns]
-        table.add_row(f"mean of {name}", f"n={means['images']}", "", *figures, style="bold")
-    # A pipe has no width of its own; cut figures would be no use to a script.
-    wide = None if Console().is_terminal else 110
-    Console(width=wide).print(table)
+evaluate.add_command(segmentation)
+evaluate.add_command(structures)

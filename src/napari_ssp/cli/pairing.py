@@ -1,0 +1,52 @@
+"""Which prediction belongs to which truth: files of two places, paired by name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_ssp.io import IMAGE_SUFFIXES, image_stem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+
+def image_files(place: Path) -> list[Path]:
+    """Image files in a folder, sorted, or the one file that ``place`` is; a Zarr is a file."""
+    if _is_image(place) or not place.is_dir():
+        return [place]
+    return [path for path in sorted(place.iterdir()) if _is_image(path)]
+
+
+def is_folder(place: Path) -> bool:
+    """Tell a folder of images from an image that is kept as a folder."""
+    return place.is_dir() and not _is_image(place)
+
+
+def without_endings(stem: str, endings: Iterable[str]) -> str:
+    """Remove endings from a name until none is left."""
+    known = tuple(endings)
+    while stem.endswith(known) and stem not in known:
+        stem = stem.removesuffix(next(e for e in known if stem.endswith(e)))
+    return stem
+
+
+def check_all_predicted(predicted: Iterable[str], true: Iterable[str], place: Path) -> None:
+    """Refuse truth without a prediction, and no truth at all.
+
+    Raises
+    ------
+    ValueError
+        With the first names that are missing.
+    """
+    names = set(true)
+    missing = sorted(names - set(predicted))
+    if missing:
+        raise ValueError(
+            f"{len(missing)} of {len(names)} truth images have no prediction in {place}: "
+            f"{', '.join(missing[:5])}."
+        )
+
+
+def _is_image(path: Path) -> bool:
+    return path.suffix.lower() in IMAGE_SUFFIXES and not image_stem(path).startswith(".")
