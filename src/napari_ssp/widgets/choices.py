@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
 
 from napari_ssp.service.requests import SegmentRequest, check_limits
+from napari_ssp.widgets.choice_fields import own_field, request_field, request_values
 
 if TYPE_CHECKING:
     from napari_ssp.image import MicroscopyImage
 
-_REQUEST = {item.name: item for item in fields(SegmentRequest)}
-
-
-def _same(name: str) -> Any:
-    """Field with the default, label, help and limits that the request has."""
-    return field(default=_REQUEST[name].default, metadata=_REQUEST[name].metadata)
-
-
-def _own(label: str, help: str) -> Any:
-    return field(default=False, metadata={"label": label, "help": help})
+_same = partial(request_field, SegmentRequest)
 
 
 @dataclass(frozen=True)
@@ -52,13 +45,21 @@ class SegmentChoices:
     overlap: float = _same("overlap")
     batch_size: int = _same("batch_size")
     tta: bool = _same("tta")
-    all_planes: bool = _own("Planes", "Planes of a stack or time series, each by itself")
-    visible_only: bool = _own("Visible region only", "Segment only what the canvas shows")
-    keep_flows: bool = _own(
-        "Keep flow layer", "Add the predicted flows: the colour is the way to the cell's centre"
+    all_planes: bool = own_field(
+        False, "Planes", "Planes of a stack or time series, each by itself"
     )
-    keep_probability: bool = _own(
-        "Keep cell-probability layer", "Add how sure the network is that a pixel is in a cell"
+    visible_only: bool = own_field(
+        False, "Visible region only", "Segment only what the canvas shows"
+    )
+    keep_flows: bool = own_field(
+        False,
+        "Keep flow layer",
+        "Add the predicted flows: the colour is the way to the cell's centre",
+    )
+    keep_probability: bool = own_field(
+        False,
+        "Keep cell-probability layer",
+        "Add how sure the network is that a pixel is in a cell",
     )
 
     def __post_init__(self) -> None:
@@ -72,7 +73,5 @@ class SegmentChoices:
         region: tuple[int, int, int, int] | None = None,
     ) -> SegmentRequest:
         """Make the request for an image; ``plane`` and ``region`` are as in the request."""
-        shared = {
-            item.name: getattr(self, item.name) for item in fields(self) if item.name in _REQUEST
-        }
+        shared = request_values(self, SegmentRequest)
         return SegmentRequest(image, plane=plane, region=region, **shared)

@@ -67,8 +67,8 @@ class Words:
 class LayerDock(QWidget):
     """Form and run panel for a viewer's image layers; a subclass says what is done to them.
 
-    A subclass gives ``words`` and the methods ``_request``, ``_plan``, ``_preparation`` and
-    ``_result_line``.
+    A subclass gives ``words`` and the methods ``_request``, ``_plan``, ``_preparation``,
+    ``_result_line``, and where its form depends on the model ``_fit_to_model``.
 
     Parameters
     ----------
@@ -161,6 +161,9 @@ class LayerDock(QWidget):
             self._stop("")
         return bool(super().event(event))
 
+    def _fit_to_model(self, model: str) -> None:
+        """Fit the form to the chosen model."""
+
     def _request(self, layer: Image) -> Any:
         """Fit the form to the layer and make the request; a model is chosen."""
         raise NotImplementedError
@@ -178,10 +181,12 @@ class LayerDock(QWidget):
         raise NotImplementedError
 
     def _checked_request(self, layer: Image | None) -> Any:
+        model = self.form.value().model
+        if not model:
+            raise ValueError(self.words.no_model)
+        self._fit_to_model(model)
         if layer is None:
             raise ValueError(self.words.no_image)
-        if not self.form.value().model:
-            raise ValueError(self.words.no_model)
         return self._request(layer)
 
     def _on_progress(self, progress: Progress) -> None:

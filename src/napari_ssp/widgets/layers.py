@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -72,6 +73,15 @@ def layer_image(layer: Image) -> MicroscopyImage:
     )
 
 
+def stack_image(layer: Image) -> MicroscopyImage:
+    """Image of a layer as :func:`layer_image`, but with a voxel size only if z has one too."""
+    image = layer_image(layer)
+    i = image.axes.find("z")
+    if i < 0 or _micrometres(float(layer.scale[i]), layer.units[i]):
+        return image
+    return replace(image, voxel_size=None)
+
+
 def voxel_size(
     axes: str, scale: Sequence[float], units: Sequence[Any]
 ) -> tuple[float, float, float] | None:
@@ -101,24 +111,23 @@ def current_plane(layer: Image, viewer: napari.Viewer) -> tuple[int, int]:
     ValueError
         In 3D display, or when the sliders stand beside the layer.
     """
-    axes = layer_axes(layer)
     if viewer.dims.ndisplay == 3:
         raise ValueError(
             "The viewer shows 3D, so there is no current plane. Switch to 2D, or choose all planes."
         )
-    position = np.round(layer.world_to_data(viewer.dims.point)).astype(int)
-    shape = layer.data[0].shape if layer.multiscale else layer.data.shape
-    found = {"t": 0, "z": 0}
-    for letter, index, length in zip(axes, position, shape, strict=False):
-        if letter not in found:
-            continue
-        if not 0 <= index < length:
-            raise ValueError(
-                f"'{layer.name}' is not on display: the slider stands at {letter}={index}, the "
-                f"layer has {letter}=0 to {length - 1}. Move the slider, or choose all planes."
-            )
-        found[letter] = int(index)
+    found = _positions(layer, viewer, "tz", "Move the slider, or choose all planes.")
     return found["t"], found["z"]
+
+
+def current_time(layer: Image, viewer: napari.Viewer) -> int:
+    """Time point on display; 0 where the layer has no time.
+
+    Raises
+    ------
+    ValueError
+        When the slider stands beside the layer.
+    """
+    return _positions(layer, viewer, "t", "Move the slider.")["t"]
 
 
 def region_obstacle(layer: Image | None, viewer: napari.Viewer) -> str | None:
@@ -157,6 +166,23 @@ def visible_region(layer: Image, viewer: napari.Viewer) -> tuple[int, int, int, 
         start = max(int(np.floor(low * factors[i])), 0)
         bounds += [start, min(int(np.ceil((high + 1) * factors[i])), shape[i])]
     return bounds[0], bounds[1], bounds[2], bounds[3]
+
+
+def _positions(layer: Image, viewer: napari.Viewer, letters: str, remedy: str) -> dict[str, int]:
+    """Where the sliders of some axes stand, in the layer's pixels; 0 where it has no such axis."""
+    position = np.round(layer.world_to_data(viewer.dims.point)).astype(int)
+    shape = layer.data[0].shape if layer.multiscale else layer.data.shape
+    found = dict.fromkeys(letters, 0)
+    for letter, index, length in zip(layer_axes(layer), position, shape, strict=False):
+        if letter not in found:
+            continue
+        if not 0 <= index < length:
+            raise ValueError(
+                f"'{layer.name}' is not on display: the slider stands at {letter}={index}, the "
+                f"layer has {letter}=0 to {length - 1}. {remedy}"
+            )
+        found[letter] = int(index)
+    return found
 
 
 def _displayed(layer: Image, viewer: napari.Viewer) -> list[int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from napari_ssp.widgets.predict_results import PreparedStructures
     from napari_ssp.widgets.results import Prepared
 
 # Errors of these types are ours or the system's, and their message is meant to be read.
@@ -44,3 +45,10 @@ def result_line(prepared: Prepared) -> str:
         f" The {' and '.join(kept)} layer{'s are' if len(kept) > 1 else ' is'} below the labels."
     )
     return f"Found {prepared.num_objects} {noun} in {seconds}.{extra if kept else ''}"
+
+
+def prediction_line(prepared: PreparedStructures) -> str:
+    """Say what was predicted and how long it took."""
+    *names, last = prepared.images
+    listed = f"{', '.join(names)} and {last}" if names else last
+    return f"Predicted {listed} in {prepared.provenance['seconds']:.1f} s."
