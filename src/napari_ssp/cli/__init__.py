@@ -12,6 +12,7 @@ from napari_ssp import __version__
 #: Commands and where they live; loaded when called, so that ``--help`` is quick.
 _COMMANDS = {
     "segment": "napari_ssp.cli.segment:segment",
+    "predict": "napari_ssp.cli.predict:predict",
     "evaluate": "napari_ssp.cli.evaluate:evaluate",
     "train": "napari_ssp.cli.train:train",
     "models": "napari_ssp.cli.models:models",

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import click
 
+from napari_ssp.cli.files import expand, name_outputs, refuse_existing
 from napari_ssp.cli.options import request_options
 from napari_ssp.cli.reporting import (
     USER_ERRORS,
@@ -19,7 +19,7 @@ from napari_ssp.cli.reporting import (
     write_report,
 )
 from napari_ssp.image import MicroscopyImage
-from napari_ssp.io import IMAGE_SUFFIXES, image_stem, write_image, write_labels
+from napari_ssp.io import write_image, write_labels
 from napari_ssp.registry import find_card
 from napari_ssp.service import ModelService, Segmentation, SegmentRequest
 
@@ -74,8 +74,11 @@ def segment(
     """
     with as_usage_error():
         find_card(choices["model"])
-        requests = [SegmentRequest(path, **choices) for path in _expand(images)]
-        targets = _targets([Path(str(r.image)) for r in requests], output, overwrite, save_flows)
+        paths = expand(images)
+        requests = [SegmentRequest(path, **choices) for path in paths]
+        targets = name_outputs(paths, output, "_label.tiff")
+        flows = [_flows_name(target) for target in targets] if save_flows else []
+        refuse_existing([*targets, *flows], overwrite)
         output.mkdir(parents=True, exist_ok=True)
     rows, errors = [], []
     with ModelService(compute) as service:
@@ -101,41 +104,6 @@ def _row(request: SegmentRequest, result: Segmentation, target: Path) -> dict[st
         "objects": result.num_objects,
         "provenance": result.provenance,
     }
-
-
-def _expand(paths: tuple[Path, ...]) -> list[Path]:
-    """Files as given, and the images inside of folders."""
-    found: list[Path] = []
-    for path in paths:
-        inside = [path]
-        if path.is_dir():
-            inside = [p for p in sorted(path.iterdir()) if p.suffix.lower() in IMAGE_SUFFIXES]
-            if not inside:
-                raise ValueError(
-                    f"The folder {path} holds no images; known endings: "
-                    f"{', '.join(sorted(IMAGE_SUFFIXES))}."
-                )
-        found += inside
-    return found
-
-
-def _targets(images: list[Path], folder: Path, overwrite: bool, save_flows: bool) -> list[Path]:
-    """Names of the outputs, refused before any work when they collide or exist."""
-    targets = [folder / f"{image_stem(path)}_label.tiff" for path in images]
-    twice = [path.name for path, count in Counter(targets).items() if count > 1]
-    if twice:
-        raise ValueError(
-            f"Several images would be written to the same name: {', '.join(twice[:5])}. "
-            "Segment them into different folders."
-        )
-    wanted = targets + ([_flows_name(path) for path in targets] if save_flows else [])
-    existing = [path for path in wanted if path.exists()]
-    if existing and not overwrite:
-        raise ValueError(
-            f"{len(existing)} outputs exist already, e.g. {existing[0]}. Add --overwrite to "
-            "replace them, or choose another folder."
-        )
-    return targets
 
 
 def _flows_name(target: Path) -> Path:

@@ -6,7 +6,7 @@ from napari_ssp.service.api import predict_structures, segment
 from napari_ssp.service.jobs import CancelledError, Job, JobState
 from napari_ssp.service.model_service import ModelService
 from napari_ssp.service.plan import SegmentPlan, plan_segmentation
-from napari_ssp.service.plan_structures import PredictionPlan, plan_prediction
+from napari_ssp.service.plan_structures import PredictionPlan, plan_prediction, task_index
 from napari_ssp.service.provenance import devices, versions
 from napari_ssp.service.requests import GatesRequest, PredictRequest, SegmentRequest, TrainRequest
 from napari_ssp.service.results import Segmentation, StructurePrediction, TrainedModel
@@ -30,5 +30,6 @@ __all__ = [
     "plan_segmentation",
     "predict_structures",
     "segment",
+    "task_index",
     "versions",
 ]

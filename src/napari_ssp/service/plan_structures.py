@@ -21,7 +21,6 @@ MULTIPLE = 16
 USUAL_FACTOR = 4.0
 #: Factors this near to 1 are left alone: resampling would blur more than it corrects.
 _SAME_SIZE = 0.02
-PRECISIONS = ("auto", "float32", "bfloat16")
 
 Shape = tuple[int, ...]
 
@@ -106,10 +105,6 @@ def plan_prediction(request: PredictRequest) -> PredictionPlan:
     """
     card = find_card(request.model)
     check_structures_card(card)
-    if request.precision not in PRECISIONS:
-        raise ValueError(
-            f"Precision must be one of {', '.join(PRECISIONS)}, got '{request.precision}'."
-        )
     image = open_image(request)
     check_stack(image)
     tasks = tuple(task_index(card, name) for name in request.tasks)

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from napari_ssp.engine import TileSettings, resolve_device
-from napari_ssp.engine.predict import predict_stream
+from napari_ssp.engine import TileSettings, predict_stream, resolve_device
 from napari_ssp.engine.store import ArrayStore
 from napari_ssp.engine.volume import Resampler, RunningStatistics, VolumeSource
 from napari_ssp.progress import Progress, Steps
