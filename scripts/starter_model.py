@@ -1,83 +1,152 @@
-"""Put a finished training run into the package as ``mediar-starter``, with figures and curve.
+"""Put finished training runs into the package as its starter models, with figures and curves.
 
-``python scripts/starter_model.py RUN REPORT`` takes the run's folder and the JSON report of
-``napari-ssp evaluate segmentation`` on the dsb2018 validation split. See
-docs/models/mediar-starter.md for the commands that come before.
+``python scripts/starter_model.py pairs DATA OUT`` copies the real pairs of ``transmitted_light``
+that ``repmode-starter`` is made of into one folder with a table, ready for ``napari-ssp train
+structures``. ``python scripts/starter_model.py mediar RUN REPORT`` and ``... repmode RUN REPORT``
+take a run's folder and a JSON report: of ``napari-ssp evaluate segmentation`` on the dsb2018
+validation split, or of ``benchmarks/structure_baselines.py --model RUN``. The pages in docs/models
+have all commands.
 """
 
 from __future__ import annotations
 
 import csv
 import json
+import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from matplotlib.figure import Figure
 
 from napari_ssp.registry import ModelCard, find_card, load_model, save_model
 
 ROOT = Path(__file__).resolve().parent.parent
-TARGET = ROOT / "src" / "napari_ssp" / "registry" / "starter" / "mediar-starter"
-CURVE = ROOT / "docs" / "images" / "mediar-starter-curve.png"
+STARTERS = ROOT / "src" / "napari_ssp" / "registry" / "starter"
+IMAGES = ROOT / "docs" / "images"
 
-DESCRIPTION = (
+
+class Text(NamedTuple):
+    """What a reader wants to know of a model."""
+
+    description: str
+    training_data: str
+    citation: str
+
+
+MEDIAR = Text(
     "Nuclei in fluorescence, stained tissue and bright field; a start for phase-contrast cells. "
-    "Small and quick, trained from scratch."
-)
-TRAINING_DATA = (
+    "Small and quick, trained from scratch.",
     "251 images of nuclei (2018 Data Science Bowl, BBBC038, corrected annotations, CC0), 16 "
-    "phase-contrast images of T98G cells (oist/Usiigaci, MIT), 1 image of stardist/stardist (BSD-3)"
-)
-CITATION = (
+    "phase-contrast images of T98G cells (oist/Usiigaci, MIT), 1 image of stardist/stardist "
+    "(BSD-3)",
     "Lee, Kim, Kim, Yun: MEDIAR, arXiv:2212.03465 (2022); "
     "Caicedo et al.: Nucleus segmentation across imaging experiments, Nature Methods 16 (2019); "
-    "Tsai et al.: Usiigaci, SoftwareX 9 (2019)"
+    "Tsai et al.: Usiigaci, SoftwareX 9 (2019)",
+)
+REPMODE = Text(
+    "Nuclear envelope from bright field (hiPSC, 100x) and DNA, MAP2 and neurofilaments from phase "
+    "contrast (neurons); a demonstration, learned from one field of view each. Of DNA, MAP2 and "
+    "neurofilaments only the maximum projection along z was measured: where along z their "
+    "prediction lies is not learned from data.",
+    "6 tiles of 16 x 128 x 128 of one field of the Allen Institute's label-free collection (lamin "
+    "B1, as cut and scaled by marrlab/InstantDL, repository MIT; the Allen Institute's terms of "
+    "use apply), 2 quadrants of 13 x 512 x 512 of google/in-silico-labeling (Apache-2.0)",
+    "Zhou et al.: RepMode, CVPR (2023); Ounkomol et al.: Label-free prediction of "
+    "three-dimensional fluorescence images, Nature Methods 15 (2018); Christiansen et al.: In silico labeling, Cell "
+    "173 (2018)",
 )
 
+#: Task and description of each real target.
+STRUCTURES = {
+    "lamin_b1": "Nuclear envelope (lamin B1), from bright field",
+    "dapi": "DNA (DAPI), from phase contrast; learned from its maximum projection",
+    "map2": "Dendrites and cell bodies (MAP2), from phase contrast; from its maximum projection",
+    "nfh": "Axons (neurofilament H), from phase contrast; from its maximum projection",
+}
+#: Fields of view that are kept out of training entirely.
+HELD_OUT = ("fovB", "q10")
 
-def describe(card: ModelCard, report: Path) -> ModelCard:
-    """Fill in what a reader wants to know."""
-    content = json.loads(report.read_text(encoding="utf-8"))
-    groups = {"dsb2018 validation": content["mean"], **content["groups"]}
-    figures = {
+
+def copy_pairs(data: Path, folder: Path) -> None:
+    """Copy the pairs into one folder, with the table of tasks and splits."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (data / "manifest.csv").open(newline="", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["group"] != "pairs_2d"]
+    names = ("signal", "target", "task", "split", "description")
+    with (folder / "pairs.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, names)
+        writer.writeheader()
+        for row in rows:
+            for role in ("signal", "target"):
+                shutil.copyfile(data / row[role], folder / Path(row[role]).name)
+            is_3d = row["group"] == "pairs_3d"
+            task = "lamin_b1" if is_3d else row["id"].rsplit("_", 1)[1].lower()
+            held_out = any(part in row["id"].split("_") for part in HELD_OUT)
+            signal, target = (Path(row[role]).name for role in ("signal", "target"))
+            split = "validation" if held_out else "train"
+            values = (signal, target, task, split, STRUCTURES[task])
+            writer.writerow(dict(zip(names, values, strict=True)))
+
+
+def segmentation_figures(report: dict[str, Any]) -> dict[str, float]:
+    groups = {"dsb2018 validation": report["mean"], **report["groups"]}
+    return {
         f"{group}, F1 at IoU {threshold}": round(means[f"f1_{threshold}"], 3)
         for group, means in groups.items()
         for threshold in ("0.50", "0.75")
     }
-    return replace(
-        card,
-        name="mediar-starter",
-        description=DESCRIPTION,
-        licence="BSD-3-Clause",
-        citation=CITATION,
-        training_data=TRAINING_DATA,
-        figures=figures,
-    )
 
 
-def draw_curve(metrics: Path) -> None:
+def structure_figures(report: dict[str, Any]) -> dict[str, float]:
+    return {
+        f"{task}, Pearson correlation on the held-out field{suffix}": round(scores[method], 3)
+        for task, scores in report["pcc"].items()
+        for method, suffix in (("model", ""), ("filters", ", linear regression on local filters"))
+    }
+
+
+def draw_curve(metrics: Path, scores: dict[str, str], path: Path) -> None:
     """Draw loss and validation scores against the time of learning."""
     with metrics.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     minutes = [float(row["minutes"]) for row in rows]
     figure = Figure(figsize=(7, 3.2), layout="constrained")
-    scores, loss = figure.subplots(1, 2)
-    for name, label in (("f1_0.50", "F1 at IoU 0.5"), ("f1_0.75", "F1 at IoU 0.75")):
-        scores.plot(minutes, [float(row[name]) for row in rows], marker="o", label=label)
-    scores.set(xlabel="minutes of learning", ylabel="validation, whole images", ylim=(0, 1))
-    scores.legend(loc="lower right")
-    loss.plot(minutes, [float(row["loss"]) for row in rows], marker="o", color="tab:red")
-    loss.set(xlabel="minutes of learning", ylabel="training loss (mean since last point)")
-    figure.savefig(CURVE, dpi=110)
+    left, right = figure.subplots(1, 2)
+    for name, label in scores.items():
+        left.plot(minutes, [float(row[name]) for row in rows], marker="o", label=label)
+    left.set(xlabel="minutes of learning", ylabel="validation, whole images", ylim=(0, 1))
+    left.legend(loc="lower right")
+    right.plot(minutes, [float(row["loss"]) for row in rows], marker="o", color="tab:red")
+    right.set(xlabel="minutes of learning", ylabel="training loss (mean since last point)")
+    figure.savefig(path, dpi=110)
+
+
+def install(family: str, run: Path, report: Path) -> None:
+    """Save a run as the family's starter."""
+    content = json.loads(report.read_text(encoding="utf-8"))
+    name = f"{family}-starter"
+    if family == "mediar":
+        text, figures = MEDIAR, segmentation_figures(content)
+        curves = {"f1_0.50": "F1 at IoU 0.5", "f1_0.75": "F1 at IoU 0.75"}
+    else:
+        text, figures = REPMODE, structure_figures(content)
+        curves = {f"pcc {task}": f"{task}, correlation" for task in STRUCTURES}
+    card = find_card(run)
+    described = replace(card, name=name, licence="BSD-3-Clause", figures=figures, **text._asdict())
+    written: ModelCard = save_model(load_model(card), described, STARTERS / name)
+    draw_curve(run / "metrics.csv", curves, IMAGES / f"{name}-curve.png")
+    size = written.weights.stat().st_size / 1e6
+    print(f"{STARTERS / name}: sha256 {written.sha256}, {size:.1f} MB")
 
 
 def main() -> None:
-    run, report = Path(sys.argv[1]), Path(sys.argv[2])
-    card = find_card(run)
-    written = save_model(load_model(card), describe(card, report), TARGET)
-    draw_curve(run / "metrics.csv")
-    print(f"{TARGET}: sha256 {written.sha256}, {written.weights.stat().st_size / 1e6:.1f} MB")
+    what, first, second = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
+    if what == "pairs":
+        copy_pairs(first, second)
+    else:
+        install(what, first, second)
 
 
 if __name__ == "__main__":

@@ -11,16 +11,18 @@ from napari_ssp.training.loop import LoopSettings, TrainingRun, fit
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from napari_ssp.training.loop import Batch
+
 
 def _network() -> nn.Module:
     torch.manual_seed(0)
     return nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), nn.BatchNorm2d(4), nn.Conv2d(4, 1, 1))
 
 
-def _batch(step: int) -> tuple[torch.Tensor, ...]:
+def _batch(step: int) -> Batch:
     generator = torch.Generator().manual_seed(step)
     x = torch.rand(4, 1, 8, 8, generator=generator)
-    return x, 3 * x
+    return (x,), (3 * x,)
 
 
 def _score(_: nn.Module) -> Any:
@@ -38,7 +40,7 @@ def _run(folder: Path, steps: int, workers: int = 0) -> TrainingRun:
 
 def test_the_loop_learns_and_returns_the_smoothed_network(tmp_path: Path) -> None:
     run = _run(tmp_path, 60)
-    x, target = _batch(1000)
+    (x,), (target,) = _batch(1000)
     with torch.no_grad():
         before = (run.network(x) - target).square().mean()
     network = drive(fit(run, _batch, _score))

@@ -11,6 +11,7 @@ from napari_ssp.service.requests import (
     PredictRequest,
     SegmentRequest,
     TrainRequest,
+    TrainStructuresRequest,
 )
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ def steps_of(request: Any, models: ModelCache) -> Callable[[], Steps[Any]]:
         return partial(_gates, request, models)
     if isinstance(request, TrainRequest):
         return partial(_train, request)
+    if isinstance(request, TrainStructuresRequest):
+        return partial(_train_structures, request)
     raise TypeError(
         "The service takes SegmentRequest, PredictRequest, GatesRequest and TrainRequest, got "
         f"{type(request).__name__}."
@@ -68,3 +71,10 @@ def _train(request: TrainRequest) -> Steps[Any]:
     from napari_ssp.service.training import train_steps
 
     return train_steps(request)
+
+
+def _train_structures(request: TrainStructuresRequest) -> Steps[Any]:
+    prepare_torch()
+    from napari_ssp.service.structure_training import train_structures_steps
+
+    return train_structures_steps(request)

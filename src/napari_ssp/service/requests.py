@@ -19,6 +19,10 @@ def _choice(default: Any, label: str, help: str, **limits: Any) -> Any:
     return field(default=default, metadata={"label": label, "help": help, **limits})
 
 
+#: Number formats of a prediction; automatic is the fastest that is safe on the device.
+PRECISIONS = ("auto", "float32", "bfloat16")
+
+
 @dataclass(frozen=True, eq=False)
 class SegmentRequest:
     """Segment cells or nuclei in an image.
@@ -161,6 +165,10 @@ class PredictRequest:
         """Refuse values out of their limits."""
         check_limits(self)
         object.__setattr__(self, "tasks", tuple(self.tasks))
+        if self.precision not in PRECISIONS:
+            raise ValueError(
+                f"Precision must be one of {', '.join(PRECISIONS)}, got '{self.precision}'."
+            )
 
     def provenance(self) -> dict[str, Any]:
         """JSON-ready values; the image is given by name, shape, axes and data type."""
@@ -232,6 +240,78 @@ class TrainRequest:
             raise ValueError(f"The crop must be a multiple of 32 pixels, got {self.crop}.")
         if not self.data:
             raise ValueError("Training needs at least one folder with 'images' and 'labels'.")
+
+
+@dataclass(frozen=True)
+class TrainStructuresRequest:
+    """Train a RepMode on stacks of transmitted light, each with one measured structure.
+
+    Attributes
+    ----------
+    data : tuple of pathlib.Path
+        Folders that hold ``signal`` and ``target``, CSV files with the columns signal, target and
+        task, or folders that ``napari-ssp data prepare structures`` wrote.
+    output : pathlib.Path
+        Folder of the run: model, metrics and checkpoint.
+    validation : tuple of pathlib.Path
+        As ``data``; scored during training, nothing is learned from them.
+    exclude : tuple of str
+        Names, without suffix, of signals to leave out.
+    tasks : tuple of str
+        Order of the structures on the model's card; empty takes that of their first appearance.
+    descriptions : dict
+        Structure to one line about it, before those of a table.
+    crop : tuple of int
+        Lengths of a crop along z, y and x, multiples of 16.
+    """
+
+    data: tuple[Path, ...]
+    output: Path
+    validation: tuple[Path, ...] = ()
+    exclude: tuple[str, ...] = ()
+    tasks: tuple[str, ...] = ()
+    descriptions: dict[str, str] = field(default_factory=dict)
+    crop: tuple[int, int, int] = (32, 128, 128)
+    name: str = _choice("my-structures", "Name", "Name of the new model")
+    recipe: str = _choice(
+        "repmode", "Recipe", "repmode: as published; few-images: stronger augmentation, cosine"
+    )
+    projection: str = _choice(
+        "max", "Projection", "How a 2D target was made from its stack: max, mean"
+    )
+    voxel_size: tuple[float, float, float] | None = _choice(
+        None, "Voxel size", "Voxel size of the stacks in µm: z y x [default: as in the files]"
+    )
+    base_channels: int = _choice(
+        8, "Channels", "Channels of the first level; 32 is the published network", min=1, max=128
+    )
+    minutes: float = _choice(30.0, "Minutes", "Training time at most", min=0.01)
+    steps: int = _choice(1_000_000, "Steps", "Optimiser steps at most", min=1)
+    learning_rate: float | None = _choice(
+        None, "Learning rate", "Highest learning rate [default: the recipe's]", min=1e-7, max=1
+    )
+    batch_size: int = _choice(8, "Batch", "Crops in a batch", min=2, max=4096)
+    seed: int = _choice(0, "Seed", "Start of the random numbers", min=0)
+    workers: int = _choice(
+        0, "Workers", "Processes that prepare batches; 0 takes one thread", min=0, max=256
+    )
+    device: str = _choice("auto", "Device", "Where the network runs: auto, cpu, cuda, mps")
+
+    def __post_init__(self) -> None:
+        """Refuse values out of their limits."""
+        check_limits(self)
+        if any(side < 16 or side % 16 for side in self.crop):
+            raise ValueError(f"The crop must be multiples of 16 voxels, got {self.crop}.")
+        if not self.data:
+            raise ValueError("Training needs at least one folder or table of pairs.")
+        for label, value, known in (
+            ("recipe", self.recipe, ("repmode", "few-images")),
+            ("projection", self.projection, ("max", "mean")),
+        ):
+            if value not in known:
+                raise ValueError(f"The {label} must be one of {', '.join(known)}, got '{value}'.")
+        if len(set(self.tasks)) < len(self.tasks):
+            raise ValueError(f"Each task can be named once, got {', '.join(self.tasks)}.")
 
 
 def check_limits(request: Any) -> None:

@@ -1,4 +1,4 @@
-"""Training, step by step: check the data, learn, write the model."""
+"""Training on labels, step by step: check the data, learn, write the model."""
 
 from __future__ import annotations
 
@@ -93,11 +93,6 @@ def _start(request: TrainRequest, card: ModelCard) -> TrainingRun:
         workers=request.workers,
         score_minutes=request.minutes / 8,
     )
-    run = TrainingRun(
-        network.to(memory_format=torch.channels_last),  # type: ignore[call-overload]
-        segmentation_loss,
-        settings,
-        request.output,
-    )
+    run = TrainingRun(network, segmentation_loss, settings, request.output, purpose="segmentation")
     run.resume()
     return run

@@ -1,4 +1,4 @@
-"""What training is fed with: normalised images with their labels."""
+"""What training is fed with: images with labels, stacks with measured fluorescence."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_ssp.engine.normalise import normalise
+from napari_ssp.engine.volume import RunningStatistics, Statistics
 from napari_ssp.flows.diffusion import consecutive
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from napari_ssp.engine.volume import Read
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,3 +49,87 @@ class LabelledImage:
             raise ValueError(f"the image is {plane.shape[:2]} and its labels are {ids.shape}")
         pixels = np.round(normalise(plane) * 255).astype(np.uint8)
         return cls(name, pixels[:1] if plane.ndim == 2 else pixels, ids)
+
+
+#: Statistics of an array that was scored before.
+AS_STORED = Statistics(0.0, 1.0)
+
+
+@dataclass(frozen=True, eq=False)
+class ScoredArray:
+    """An array that is read with mean 0 and standard deviation 1, as prediction will see it.
+
+    Attributes
+    ----------
+    read_raw : callable
+        Reads a block of the array, given one slice per axis; goes to other processes.
+    shape : tuple of int
+        Length of each axis.
+    statistics : Statistics
+        Of the whole array.
+    """
+
+    read_raw: Read
+    shape: tuple[int, ...]
+    statistics: Statistics = AS_STORED
+
+    @classmethod
+    def of(cls, pixels: NDArray[Any]) -> ScoredArray:
+        """Measure an array in memory, which keeps its own type.
+
+        Raises
+        ------
+        ValueError
+            When the pixels are all the same, or some are NaN or infinite.
+        """
+        seen = RunningStatistics()
+        for plane in pixels if pixels.ndim > 2 else [pixels]:
+            seen.add(plane)
+        return cls(pixels.__getitem__, pixels.shape, seen.result())
+
+    def read(self, box: tuple[slice, ...]) -> NDArray[np.float32]:
+        """Part of the array, scored."""
+        part = np.asarray(self.read_raw(box), np.float64)
+        return ((part - self.statistics.mean) / self.statistics.deviation).astype(np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class StructurePair:
+    """A transmitted-light stack with the fluorescence of one structure.
+
+    Attributes
+    ----------
+    name : str
+        For messages and scores.
+    signal : ScoredArray
+        Transmitted light, (Z, Y, X).
+    target : ScoredArray
+        Fluorescence, (Z, Y, X), or (Y, X) where only its projection along z was kept.
+    task : int
+        Which structure, as a position in the list of tasks.
+    """
+
+    name: str
+    signal: ScoredArray
+    target: ScoredArray
+    task: int
+
+    @property
+    def is_projected(self) -> bool:
+        """Whether the target is a projection along z."""
+        return len(self.target.shape) == 2
+
+    def check(self) -> None:
+        """Compare the shapes.
+
+        Raises
+        ------
+        ValueError
+            When the target's is neither the signal's nor that of its planes.
+        """
+        signal, target = self.signal.shape, self.target.shape
+        if len(signal) != 3 or target not in (signal, signal[1:]):
+            raise ValueError(
+                f"the signal is {signal} and the target {target}; a target has the signal's shape "
+                "(Z, Y, X), or (Y, X) where it is a projection"
+            )

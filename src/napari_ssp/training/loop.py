@@ -21,8 +21,24 @@ from napari_ssp.progress import Progress, Steps
 if TYPE_CHECKING:
     from pathlib import Path
 
-Batch = tuple[torch.Tensor, ...]
+Tensors = tuple[torch.Tensor, ...]
+#: What the network takes, and what the loss takes besides the network's output.
+Batch = tuple[Tensors, Tensors]
 Score = Callable[[nn.Module], Generator[Progress, None, dict[str, float]]]
+
+OPTIMISERS: dict[str, type[torch.optim.Optimizer]] = {
+    "adamw": torch.optim.AdamW,
+    "adam": torch.optim.Adam,
+}
+#: Factor of the learning rate by the share of the run that is over.
+SCHEDULES: dict[str, Callable[[float], float]] = {
+    "cosine": lambda share: (
+        min(1.0, (share + 1e-3) / 0.03) * (0.01 + 0.495 * (1.0 + math.cos(math.pi * share)))
+    ),
+    "constant": lambda share: 1.0,
+}
+#: Channels last are several times as fast, most of all in 3D on a processor.
+_LAYOUTS = {4: torch.channels_last, 5: torch.channels_last_3d}
 
 
 @dataclass(frozen=True)
@@ -35,10 +51,16 @@ class LoopSettings:
         Optimiser steps at most.
     minutes : float
         Time at most; the learning rate falls along whichever of the two runs out first.
+    optimiser : str
+        ``"adamw"`` or ``"adam"``.
+    schedule : str
+        ``"cosine"``: the rate warms up over 3 % of the run and falls as a cosine to 1 %;
+        ``"constant"``: it stays.
     learning_rate, weight_decay : float
-        Of AdamW; the rate warms up over 3 % of the run and falls as a cosine to 1 %.
+        Highest rate, and decay, of the optimiser.
     smoothing : float
-        Decay of the exponential moving average of the weights that is kept in the end.
+        Decay of the exponential moving average of the weights that is kept in the end; 0 keeps
+        the last weights themselves.
     score_minutes : float
         Time between two scorings on the validation images.
     checkpoint_minutes : float
@@ -49,6 +71,8 @@ class LoopSettings:
 
     steps: int = 1_000_000
     minutes: float = 30.0
+    optimiser: str = "adamw"
+    schedule: str = "cosine"
     learning_rate: float = 1e-3
     weight_decay: float = 0.05
     smoothing: float = 0.999
@@ -63,13 +87,15 @@ class TrainingRun:
     Parameters
     ----------
     network : torch.nn.Module
-        Network to train, on its device.
+        Network to train, on its device; put into the layout of its convolutions.
     loss : callable
-        Takes the network's output and the rest of a batch, returns a scalar tensor.
+        Takes the network's output and the second part of a batch, returns a scalar tensor.
     settings : LoopSettings
         How long and how fast.
     folder : pathlib.Path
         Where ``metrics.csv`` and ``checkpoint.pt`` go.
+    purpose : str
+        What is learned; a checkpoint of another purpose is refused.
     """
 
     def __init__(
@@ -78,17 +104,21 @@ class TrainingRun:
         loss: Callable[..., torch.Tensor],
         settings: LoopSettings,
         folder: Path,
+        purpose: str = "",
     ) -> None:
-        self.network = network
+        self.purpose = purpose
+        self.network = network.to(memory_format=_layout(network))  # type: ignore[call-overload]
         self.loss = loss
         self.settings = settings
         self.folder = folder
         self.device = next(network.parameters()).device
         self.average = AveragedModel(
-            network, multi_avg_fn=_smoothing(settings.smoothing), use_buffers=True
+            self.network, multi_avg_fn=_smoothing(settings.smoothing), use_buffers=True
         )
-        self.optimiser = torch.optim.AdamW(
-            network.parameters(), settings.learning_rate, weight_decay=settings.weight_decay
+        self.optimiser = OPTIMISERS[settings.optimiser](
+            network.parameters(),
+            lr=settings.learning_rate,  # type: ignore[call-arg]
+            weight_decay=settings.weight_decay,
         )
         self.step = 0
         self.seconds = 0.0
@@ -101,18 +131,16 @@ class TrainingRun:
 
     def rate(self) -> float:
         """Learning rate at the present moment."""
-        warmup = min(1.0, (self.share + 1e-3) / 0.03)
-        cosine = 0.01 + 0.99 * 0.5 * (1.0 + math.cos(math.pi * self.share))
-        return self.settings.learning_rate * warmup * cosine
+        return self.settings.learning_rate * SCHEDULES[self.settings.schedule](self.share)
 
     def learn(self, batch: Batch) -> float:
         """Take one optimiser step and return the loss."""
         for group in self.optimiser.param_groups:
             group["lr"] = self.rate()
         self.network.train()
-        inputs, *targets = (part.to(self.device, non_blocking=True) for part in batch)
-        with _mixed_precision(self.device):
-            output = self.network(inputs.contiguous(memory_format=torch.channels_last))
+        inputs, targets = ([self._moved(part) for part in half] for half in batch)
+        with mixed_precision(self.device, volumes=inputs[0].ndim == 5):
+            output = self.network(*inputs)
         loss = self.loss(output, *targets)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -122,9 +150,14 @@ class TrainingRun:
         self.step += 1
         return float(loss.detach())
 
+    def _moved(self, part: torch.Tensor) -> torch.Tensor:
+        layout = _LAYOUTS.get(part.ndim, torch.preserve_format)
+        return part.to(self.device, non_blocking=True, memory_format=layout)
+
     def save(self) -> None:
         """Write the checkpoint under a temporary name, then rename it."""
         state = {
+            "purpose": self.purpose,
             "network": self.network.state_dict(),
             "average": self.average.state_dict(),
             "optimiser": self.optimiser.state_dict(),
@@ -137,11 +170,24 @@ class TrainingRun:
         temporary.replace(self.folder / "checkpoint.pt")
 
     def resume(self) -> bool:
-        """Continue from the folder's checkpoint; False when there is none."""
+        """Continue from the folder's checkpoint; False when there is none.
+
+        Raises
+        ------
+        ValueError
+            When the checkpoint is of another network or purpose.
+        """
         path = self.folder / "checkpoint.pt"
         if not path.exists():
             return False
         state = torch.load(path, map_location=self.device, weights_only=True)
+        same = state.get("purpose") == self.purpose
+        if not same or _shapes(state["network"]) != _shapes(self.network.state_dict()):
+            raise ValueError(
+                f"{self.folder} holds a run of '{state.get('purpose')}' with another network than "
+                f"this one of '{self.purpose}'. Choose another folder, or the choices that the run "
+                "was started with."
+            )
         self.network.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])
         self.optimiser.load_state_dict(state["optimiser"])
@@ -189,6 +235,16 @@ def fit(run: TrainingRun, batch_of: Callable[[int], Batch], score: Score) -> Ste
                 losses, scored = [], run.seconds
     run.save()
     return smoothed(run)
+
+
+def _layout(network: nn.Module) -> torch.memory_format:
+    """Layout that suits the network's convolutions."""
+    dimensions = max((parameter.ndim for parameter in network.parameters()), default=0)
+    return _LAYOUTS.get(dimensions, torch.preserve_format)
+
+
+def _shapes(state: dict[str, torch.Tensor]) -> dict[str, torch.Size]:
+    return {name: value.shape for name, value in state.items()}
 
 
 def _smoothing(decay: float) -> Callable[..., None]:
@@ -274,8 +330,13 @@ def _by_processes(batch_of: Callable[[int], Batch], run: TrainingRun) -> Iterato
 
 
 @contextmanager
-def _mixed_precision(device: torch.device) -> Iterator[None]:
-    """Bfloat16 where the processor or the card has it: the range of float32, so no loss scaling."""
-    usable = device.type == "cpu" or (device.type == "cuda" and torch.cuda.is_bf16_supported())
+def mixed_precision(device: torch.device, volumes: bool = False) -> Iterator[None]:
+    """Bfloat16 where the processor or the card has it: the range of float32, so no loss scaling.
+
+    Not for volumes on a processor: there oneDNN's bfloat16 gradients of the kernels of 3D
+    convolutions are NaN now and then (seen with torch 2.15).
+    """
+    on_card = device.type == "cuda" and torch.cuda.is_bf16_supported()
+    usable = on_card or (device.type == "cpu" and not volumes)
     with torch.autocast(device.type, torch.bfloat16, enabled=usable):
         yield

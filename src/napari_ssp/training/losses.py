@@ -1,15 +1,16 @@
-"""Loss of MEDIAR's training."""
+"""Losses of MEDIAR's and of RepMode's training."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import torch
 from torch.nn import functional
 
 from napari_ssp.flows.tracking import FLOW_SCALE
 
 if TYPE_CHECKING:
-    import torch
+    from collections.abc import Callable
 
 
 def segmentation_loss(
@@ -35,3 +36,65 @@ def segmentation_loss(
     cross_entropy = functional.binary_cross_entropy_with_logits(output[:, 2], cells)
     squared_error = functional.mse_loss(output[:, :2], FLOW_SCALE * flows)
     return cross_entropy + 0.5 * squared_error
+
+
+def _maximum(stack: torch.Tensor, counted: torch.Tensor) -> torch.Tensor:
+    lowest = torch.finfo(stack.dtype).min
+    planes = stack.masked_fill(~counted, lowest).amax(dim=-3)
+    return planes.masked_fill(~counted.any(dim=-3), 0.0)
+
+
+def _mean(stack: torch.Tensor, counted: torch.Tensor) -> torch.Tensor:
+    return (stack * counted).sum(dim=-3) / counted.sum(dim=-3).clamp(min=1)
+
+
+#: How a predicted stack (..., Z, Y, X) becomes the plane (..., Y, X) that was measured; voxels that
+#: do not count are left out.
+PROJECTIONS: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
+    "max": _maximum,
+    "mean": _mean,
+}
+
+
+def structure_loss(
+    output: torch.Tensor,
+    target: torch.Tensor,
+    counted: torch.Tensor,
+    projected: torch.Tensor,
+    projection: str = "max",
+) -> torch.Tensor:
+    """Mean squared error over the voxels that were measured, mean over samples.
+
+    A sample whose target is a projection is compared after the same projection of the prediction:
+    where along z its light comes from is left to the network.
+
+    Parameters
+    ----------
+    output : torch.Tensor
+        Network output, float (N, 1, Z, Y, X).
+    target : torch.Tensor
+        Z-scored fluorescence, float (N, 1, Z, Y, X); a projection is repeated along Z.
+    counted : torch.Tensor
+        Bool (N, 1, Z, Y, X), False where a crop was filled up beyond the image.
+    projected : torch.Tensor
+        Bool (N,), True where the target is a projection.
+    projection : str
+        One of `PROJECTIONS`.
+
+    Returns
+    -------
+    torch.Tensor
+        Scalar float32.
+    """
+    output, in_3d = output.float(), ~projected
+    errors = _errors(output[in_3d], target[in_3d], counted[in_3d])
+    flat = PROJECTIONS[projection](output[projected], counted[projected])
+    planes = counted[projected].any(dim=2)
+    flat_errors = _errors(flat, target[projected][:, :, 0], planes)
+    return (errors.sum() + flat_errors.sum()) / len(output)
+
+
+def _errors(output: torch.Tensor, target: torch.Tensor, counted: torch.Tensor) -> torch.Tensor:
+    """Mean squared error of each sample."""
+    squares = ((output - target).square() * counted).flatten(1).sum(dim=1)
+    return squares / counted.flatten(1).sum(dim=1)

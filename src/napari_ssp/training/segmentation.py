@@ -51,7 +51,7 @@ class SegmentationBatches:
         object.__setattr__(self, "_weights", sampling_weights(self.images))
 
     def __call__(self, step: int) -> Batch:
-        """Batch of a step: images (N, 3, Y, X), unit flows (N, 2, Y, X), cells (N, Y, X)."""
+        """Batch of a step: images (N, 3, Y, X); unit flows (N, 2, Y, X) and cells (N, Y, X)."""
         rng = np.random.default_rng([self.seed, step])
         weights = getattr(self, "_weights")  # noqa: B009
         chosen = rng.choice(len(self.images), self.size, p=weights)
@@ -59,7 +59,7 @@ class SegmentationBatches:
         pixels = np.stack([pixels for pixels, _ in crops])
         flows = np.stack([labels_to_flows(labels) for _, labels in crops])
         cells = np.stack([labels > 0 for _, labels in crops]).astype(np.float32)
-        return torch.from_numpy(pixels), torch.from_numpy(flows), torch.from_numpy(cells)
+        return (torch.from_numpy(pixels),), (torch.from_numpy(flows), torch.from_numpy(cells))
 
 
 def score_segmentation(
