@@ -39,3 +39,14 @@ def test_a_stage_that_counts_coarsely_does_not_turn_time_back() -> None:
     clock.now = 110
     assert left.seconds(Progress("plane 1 of 4", 10, 40)) == 30
     assert left.seconds(Progress("tracking flows", 0, 4)) == 30
+
+
+def test_a_new_stage_counts_from_its_own_start() -> None:
+    clock = Clock()
+    left = TimeLeft(clock)
+    for done in range(1, 5):
+        clock.now += 1
+        left.describe(Progress("reading the stack", done, 4))
+    assert left.describe(Progress("windows", 0, 100)) == "windows …"
+    clock.now += 10
+    assert left.describe(Progress("windows", 20, 100)) == "windows, about 40 s left"

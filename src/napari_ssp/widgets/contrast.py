@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 _PLANES = 16
 _SIDE = 256  # about so many rows and columns of each plane
-_DARK, _BRIGHT = 20.0, 99.8
+# About half of a fluorescence image is background.
+_DARK, _BRIGHT = 40.0, 99.8
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from napari_ssp.widgets.messages import error_line, is_expected
 from napari_ssp.widgets.result_layers import METADATA_KEY, ResultLayers
 from napari_ssp.widgets.run_panel import RunPanel
 from napari_ssp.widgets.runner import Runner
+from napari_ssp.widgets.scroll_column import ScrollColumn
 from napari_ssp.widgets.time_left import TimeLeft
 from napari_ssp.widgets.viewer_watch import ViewerWatch
 
@@ -101,6 +102,7 @@ class LayerDock(QWidget):
         self._time_left = TimeLeft()
         self.image_box = ChoiceBox(self.words.image_help)
         self.form = form
+        self.column = ScrollColumn()
         self.panel = RunPanel(self.words.run_help)
         self._runner = Runner(service, self)
         self._timer = QTimer(self)
@@ -263,13 +265,12 @@ class LayerDock(QWidget):
         self.destroyed.connect(self._watch.close)
 
     def _lay_out(self) -> None:
-        self._layout = QVBoxLayout(self)
-        self._layout.setSpacing(10)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.column)
         self.form.insert_first_row("Image", self.image_box)
-        self._layout.addWidget(self.form)
-        self._layout.addWidget(self.panel)
-        self._layout.addStretch(1)
-        self.setMinimumWidth(340)
+        self.column.add(self.form)
+        self.column.add(self.panel)
 
 
 def channel_choices(image: MicroscopyImage) -> list[tuple[str, int | None]]:

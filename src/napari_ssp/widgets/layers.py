@@ -82,6 +82,16 @@ def stack_image(layer: Image) -> MicroscopyImage:
     return replace(image, voxel_size=None)
 
 
+def check_planes(image: MicroscopyImage) -> None:
+    """Refuse a layer's image that is no stack, with a ValueError that says what to do in napari."""
+    if "z" not in image.axes and not image.rgb:
+        raise ValueError(
+            f"'{image.name}' has no z axis (its axes are {', '.join(image.axes)}), and structures "
+            "are predicted from a z-stack. Choose a layer with planes; if one of its axes is z, "
+            "say so in layer.axis_labels."
+        )
+
+
 def voxel_size(
     axes: str, scale: Sequence[float], units: Sequence[Any]
 ) -> tuple[float, float, float] | None:

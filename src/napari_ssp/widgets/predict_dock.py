@@ -9,7 +9,7 @@ from napari_ssp.registry import find_card
 from napari_ssp.service import GatesRequest, JobState, plan_prediction
 from napari_ssp.widgets.gate_panel import GatePanel
 from napari_ssp.widgets.layer_dock import LayerDock, Words, channel_choices
-from napari_ssp.widgets.layers import current_time, stack_image, visible_region
+from napari_ssp.widgets.layers import check_planes, current_time, stack_image, visible_region
 from napari_ssp.widgets.messages import error_line, prediction_line
 from napari_ssp.widgets.predict_form import PredictForm
 from napari_ssp.widgets.predict_results import prepare_structures
@@ -59,7 +59,7 @@ class PredictDock(LayerDock):
         super().__init__(napari_viewer, PredictForm(), service)
         self.gates = GatePanel()
         self._gate_runner = Runner(service, self)
-        self._layout.insertWidget(self._layout.count() - 1, self.gates)
+        self.column.add(self.gates)
         self.planned.connect(self._follow_plan)
         self.gates.wanted.connect(self._load_gates)
         self._gate_runner.ended.connect(self._show_gates)
@@ -69,14 +69,15 @@ class PredictDock(LayerDock):
         card = find_card(model)
         descriptions = card.task_descriptions
         self.form.set_tasks([(name, descriptions.get(name, "")) for name in card.tasks])
+        self.form.set_model_voxel_size(card.voxel_size)
         self.form.set_units_known(bool(card.target_statistics))
 
     def _request(self, layer: Image) -> PredictRequest:
         image = stack_image(layer)
         self.form.set_channels(channel_choices(image))
         self.form.set_planes(image.sizes.get("z", 1))
-        model: str = self.form.value().model
-        self.form.set_voxel_sizes(image.voxel_size, find_card(model).voxel_size)
+        self.form.set_layer_voxel_size(image.voxel_size)
+        check_planes(image)
         choices = self.form.value()
         request: PredictRequest = choices.request(
             image,

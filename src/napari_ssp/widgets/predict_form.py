@@ -39,8 +39,8 @@ _ADVANCED = ("precision", "overlap", "batch_size")
 class PredictForm(ChoiceForm):
     """Form of the choices of a prediction of structures.
 
-    Setters in: those of :class:`ChoiceForm`, ``set_tasks``, ``set_planes``, ``set_voxel_sizes``,
-    ``set_units_known``.
+    Setters in: those of :class:`ChoiceForm`, ``set_tasks``, ``set_planes``,
+    ``set_layer_voxel_size``, ``set_model_voxel_size``, ``set_units_known``.
     """
 
     value_type = PredictChoices
@@ -72,11 +72,13 @@ class PredictForm(ChoiceForm):
         self._planes.set_planes(count)
         self._form.setRowVisible(self._planes, count > 1)
 
-    def set_voxel_sizes(
-        self, layer: tuple[float, float, float] | None, model: tuple[float, float, float] | None
-    ) -> None:
-        """Tell the voxel sizes (z, y, x) in µm of the layer and of the model, where known."""
-        self._voxel.set_known(layer, model)
+    def set_layer_voxel_size(self, size: tuple[float, float, float] | None) -> None:
+        """Tell the layer's voxel size (z, y, x) in µm, where known."""
+        self._voxel.set_layer_size(size)
+
+    def set_model_voxel_size(self, size: tuple[float, float, float] | None) -> None:
+        """Tell the model's voxel size (z, y, x) in µm, where known."""
+        self._voxel.set_model_size(size)
 
     def set_units_known(self, known: bool) -> None:
         """Offer measured units where the model's card knows them."""

@@ -18,6 +18,7 @@ _STYLES = {
     "error": "background: #99121f; color: white; border-radius: 3px; padding: 5px;",
     "warning": "background: #7a5600; color: white; border-radius: 3px; padding: 5px;",
 }
+_LONGEST_UNBROKEN = 32
 _RUN_STYLE = """
 QPushButton { font-weight: bold; padding: 5px; }
 QPushButton:enabled { background: #2a62c4; color: white; }
@@ -62,8 +63,8 @@ class RunPanel(QWidget):
 
         Lines break between the facts of the summary, not inside them.
         """
-        facts = [fact.replace(" ", "\N{NO-BREAK SPACE}") for fact in summary.split(", ")]
-        self._show_plan(", ".join(facts), "info", can_run=True)
+        facts = ", ".join(_unbroken(fact) for fact in summary.split(", "))
+        self._show_plan(facts, "info", can_run=True)
         _show(self.warnings, "\n".join(warnings), "warning")
 
     def set_obstacle(self, reason: str) -> None:
@@ -122,6 +123,14 @@ def _text_line() -> QLabel:
     label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
     label.setVisible(False)
     return label
+
+
+def _unbroken(fact: str) -> str:
+    """Fact that stays on one line; of a long one only what is multiplied, or the dock gets wide."""
+    if len(fact) <= _LONGEST_UNBROKEN:
+        return fact.replace(" ", "\N{NO-BREAK SPACE}")
+    times = "\N{NO-BREAK SPACE}×\N{NO-BREAK SPACE}"
+    return fact.replace(" × ", times).replace(" µm", "\N{NO-BREAK SPACE}µm")
 
 
 def _show(label: QLabel, text: str, kind: str) -> None:

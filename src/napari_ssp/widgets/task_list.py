@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import QEvent, Qt, Signal
 from qtpy.QtWidgets import QCheckBox, QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 if TYPE_CHECKING:
@@ -71,8 +71,8 @@ class TaskList(QScrollArea):
 
     def _fill(self, tasks: list[tuple[str, str]]) -> None:
         self._tasks, self._boxes = tasks, {}
-        inner = QWidget()
-        layout = QVBoxLayout(inner)
+        self._inner = QWidget()
+        layout = QVBoxLayout(self._inner)
         layout.setContentsMargins(2, 2, 2, 2)
         layout.setSpacing(1)
         for name, description in tasks:
@@ -83,8 +83,29 @@ class TaskList(QScrollArea):
             if description:
                 layout.addWidget(_Description(description, box))
         layout.addStretch(1)
-        self.setWidget(inner)
-        self.setFixedHeight(min(inner.sizeHint().height() + 4, _HEIGHT))
+        self.setWidget(self._inner)
+        self._fit()
+
+    def resizeEvent(self, event: Any) -> None:
+        """Follow the lines of the descriptions, which depend on the width."""
+        super().resizeEvent(event)
+        self._fit()
+
+    def eventFilter(self, watched: Any, event: Any) -> bool:
+        """Follow the lines of the descriptions, which depend on the style too."""
+        if watched is self._inner and event.type() == QEvent.Type.LayoutRequest:
+            self._fit()
+        return bool(super().eventFilter(watched, event))
+
+    def _fit(self) -> None:
+        layout: Any = self._inner.layout()
+        height = layout.totalHeightForWidth(self.width())
+        wanted = height if height >= 0 else layout.totalSizeHint().height()
+        policy = Qt.ScrollBarPolicy
+        self.setVerticalScrollBarPolicy(
+            policy.ScrollBarAlwaysOff if wanted <= _HEIGHT else policy.ScrollBarAlwaysOn
+        )
+        self.setFixedHeight(min(wanted, _HEIGHT))
 
 
 class _Description(QLabel):

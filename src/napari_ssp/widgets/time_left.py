@@ -26,6 +26,7 @@ class TimeLeft:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._start: tuple[float, float] | None = None
+        self._stage = ""
         self._best = 0.0
 
     def describe(self, progress: Progress) -> str:
@@ -40,8 +41,10 @@ class TimeLeft:
         fraction, now = progress.fraction, self._clock()
         if fraction is None:
             return None
-        if self._start is None:
-            self._start = (now, fraction)
+        is_new = progress.stage != self._stage and self._best >= 1.0
+        self._stage = progress.stage
+        if self._start is None or is_new:  # what was counted before is done
+            self._start, self._best = (now, fraction), fraction
         # Some stages count in larger steps, so the fraction may seem to fall back.
         self._best = max(self._best, fraction)
         elapsed, gained = now - self._start[0], self._best - self._start[1]

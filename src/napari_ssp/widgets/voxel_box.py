@@ -17,7 +17,7 @@ _LARGEST = 10_000.0  # µm
 class VoxelBox(QWidget):
     """Three numbers along z, y and x in µm, and where they come from.
 
-    Setters in: ``set_known``, ``set_value``. Signal out: ``changed``.
+    Setters in: ``set_layer_size``, ``set_model_size``, ``set_value``. Signal out: ``changed``.
 
     Parameters
     ----------
@@ -60,9 +60,15 @@ class VoxelBox(QWidget):
         if self.value() != before:
             self.changed.emit()
 
-    def set_known(self, layer: Size | None, model: Size | None) -> None:
-        """Tell the sizes of the layer and of the model; what was entered for another goes."""
-        is_other, self._layer, self._model = layer != self._layer, layer, model
+    def set_model_size(self, size: Size | None) -> None:
+        """Tell the model's voxel size, for layers that have none."""
+        self._model = size
+        if not self._is_entered:
+            self._show_known()
+
+    def set_layer_size(self, size: Size | None) -> None:
+        """Tell the layer's voxel size; what was entered for a layer of another size goes."""
+        is_other, self._layer = size != self._layer, size
         if self._is_entered and is_other:
             self.set_value(None)
         elif not self._is_entered:
@@ -80,7 +86,7 @@ class VoxelBox(QWidget):
         if self._layer is not None:
             self._show(self._layer, "from the layer")
         elif self._model is not None:
-            self._show(self._model, "from the model; the layer has none")
+            self._show(self._model, "from the model")
         else:
             self._show((0.0, 0.0, 0.0), "unknown; taken as it is")
 
@@ -96,7 +102,7 @@ class VoxelBox(QWidget):
         self.reset_button.setVisible(self._is_entered)
 
     def _make_box(self, letter: str, tooltip: str) -> QDoubleSpinBox:
-        box = QDoubleSpinBox()
+        box = _Length()
         box.setDecimals(_DECIMALS)
         box.setRange(0.0, _LARGEST)
         box.setPrefix(f"{letter} ")
@@ -119,3 +125,9 @@ class VoxelBox(QWidget):
         words.addWidget(self.reset_button)
         layout.addLayout(numbers)
         layout.addLayout(words)
+
+
+class _Length(QDoubleSpinBox):
+    def textFromValue(self, value: float) -> str:
+        """Leave out noughts at the end."""
+        return super().textFromValue(value).rstrip("0").rstrip(self.locale().decimalPoint())
