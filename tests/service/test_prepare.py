@@ -237,7 +237,7 @@ def test_paths_are_found_as_the_tables_name_them(tmp_path: Path) -> None:
 
 
 def test_a_real_czi(shared_data: Path, tmp_path: Path) -> None:
-    pytest.importorskip("bioio_czi")
+    pytest.importorskip("pylibCZIrw")
     file = shared_data / "reader_files" / "neubias_two_scenes.czi"
     write_csv(tmp_path / "zo1.csv", [(file, 0, 0)])
     done = run(prepare_steps(PrepareRequest((tmp_path / "zo1.csv",), tmp_path / "out")))

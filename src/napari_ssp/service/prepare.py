@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -32,7 +34,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_ssp.engine.tiling import Tile
     from napari_ssp.engine.volume import Statistics
     from napari_ssp.image import MicroscopyImage
     from napari_ssp.service.collection_files import CheckedFiles
@@ -264,18 +265,38 @@ def prepared_volume(
             seen.add(planes[-1])
     statistics, raw = seen.result(), np.stack(planes)
 
-    def read(tile: Tile) -> NDArray[np.float64]:
-        values = raw[tile].astype(np.float64)
-        return (values - statistics.mean) / statistics.deviation
-
     # Rounded as scipy.ndimage.zoom does.
     shape = tuple(max(1, round(n * f)) for n, f in zip(raw.shape, zoom, strict=True))
-    resampler = Resampler(read, raw.shape, shape)
+    return _resampled(raw, statistics, shape), statistics
+
+
+def _resampled(
+    raw: NDArray[Any], statistics: Statistics, shape: tuple[int, ...]
+) -> NDArray[np.float32]:
+    """Scored stack on another grid, in parts on all processors."""
+
+    def scored(part: NDArray[Any]) -> NDArray[np.float64]:
+        return (part.astype(np.float64) - statistics.mean) / statistics.deviation
+
+    def plane(z: int) -> None:
+        flat = Resampler(lambda tile: scored(raw[z][tile]), raw.shape[1:], shape[1:])
+        values[z] = flat.block(whole[1:])
+
+    def rows(start: int) -> None:
+        box = (whole[0], slice(start, min(start + _BLOCK, shape[1])), whole[2])
+        values[box] = Resampler(lambda tile: scored(raw[tile]), raw.shape, shape).block(box)
+
     values = np.empty(shape, np.float32)
-    for start in range(0, shape[1], _BLOCK):
-        rows = slice(start, min(start + _BLOCK, shape[1]))
-        values[:, rows] = resampler.block((slice(0, shape[0]), rows, slice(0, shape[2])))
-    return values, statistics
+    whole = tuple(slice(0, n) for n in shape)
+    # A spline passes through its own points: planes that stay need no neighbours.
+    stays = shape[0] == len(raw)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(
+            pool.map(plane, range(shape[0]))
+            if stays
+            else pool.map(rows, range(0, shape[1], _BLOCK))
+        )
+    return values
 
 
 def _pairs(
