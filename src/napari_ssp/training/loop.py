@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+import os
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -62,7 +63,8 @@ class LoopSettings:
         Decay of the exponential moving average of the weights that is kept in the end; 0 keeps
         the last weights themselves.
     score_minutes : float
-        Time between two scorings on the validation images.
+        Time between two scorings on the validation images; more where scoring would take over a
+        tenth of the time.
     checkpoint_minutes : float
         Time between two checkpoints.
     workers : int
@@ -217,6 +219,7 @@ def fit(run: TrainingRun, batch_of: Callable[[int], Batch], score: Score) -> Ste
     """
     settings, losses = run.settings, []
     scored = saved = run.seconds
+    pause = 60.0 * settings.score_minutes
     source = _by_processes if settings.workers else _ahead
     with source(batch_of, run) as batches:
         while run.share < 1.0:
@@ -229,10 +232,12 @@ def fit(run: TrainingRun, batch_of: Callable[[int], Batch], score: Score) -> Ste
             if run.seconds - saved > 60.0 * settings.checkpoint_minutes:
                 run.save()
                 saved = run.seconds
-            if run.seconds - scored > 60.0 * settings.score_minutes or run.share >= 1.0:
+            if run.seconds - scored > pause or run.share >= 1.0:
+                began = time.monotonic()
                 metrics = yield from score(smoothed(run))
                 _record(run, sum(losses) / len(losses), metrics)
                 losses, scored = [], run.seconds
+                pause = max(pause, 9.0 * (time.monotonic() - began))
     run.save()
     return smoothed(run)
 
@@ -311,6 +316,11 @@ class _Steps(Dataset[Batch]):
         return self.batch_of(step)
 
 
+def _use_one_thread(worker: int) -> None:
+    """Keep many processes from starting many threads each; torch sees to its own."""
+    os.environ["OMP_NUM_THREADS"] = "1"
+
+
 @contextmanager
 def _by_processes(batch_of: Callable[[int], Batch], run: TrainingRun) -> Iterator[Iterator[Batch]]:
     """Batches of consecutive steps in the same order as one thread would give them."""
@@ -321,6 +331,7 @@ def _by_processes(batch_of: Callable[[int], Batch], run: TrainingRun) -> Iterato
         num_workers=run.settings.workers,
         pin_memory=run.device.type == "cuda",
         multiprocessing_context="spawn",
+        worker_init_fn=_use_one_thread,
     )
     batches = iter(loader)
     try:
