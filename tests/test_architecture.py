@@ -30,7 +30,8 @@ ALLOWED = {
         "progress",
     },
     "training": {"networks", "engine", "flows", "registry", "metrics", "image", "progress"},
-    "registry": {"networks"},
+    # Downloads are long work, and long work yields Progress.
+    "registry": {"networks", "progress"},
     "engine": {"image", "progress"},
     "flows": {"image", "progress"},
     "io": {"image", "progress"},
