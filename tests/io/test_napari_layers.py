@@ -17,7 +17,7 @@ from napari_ssp.image import MicroscopyImage
 from napari_ssp.io import read_image, write_image, write_labels
 from napari_ssp.io.napari_reader import get_reader, read_layers
 from napari_ssp.io.napari_writer import write_image_layer, write_labels_layer
-from napari_ssp.io.samples import SAMPLES, sample_image, sample_path
+from napari_ssp.io.samples import MEASURED, SAMPLES, measured_image, sample_image, sample_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -144,7 +144,9 @@ def test_several_files_are_read_one_by_one(tmp_path: Path) -> None:
     assert len(read(paths, stack=True, plugin_name=PLUGIN)) == 2
 
 
-@pytest.mark.parametrize("path", ["a.png", "a.czi", "folder", ["a.tif", "a.png"], []])
+@pytest.mark.parametrize(
+    "path", ["a.png", "folder", "a.zarr", ["a.tif", "a.png"], ["a.czi", "a.png"], []]
+)
 def test_other_files_are_left_to_others(path: Any) -> None:
     assert get_reader(path) is None
 
@@ -154,6 +156,72 @@ def test_a_bad_file_says_what_is_wrong(tmp_path: Path) -> None:
     path.write_text("hello")
     with pytest.raises(ValueError, match="renaming a file does not convert it"):
         opened(path)
+
+
+def test_the_scenes_of_a_czi_are_layers(shared_data: Path) -> None:
+    pytest.importorskip("pylibCZIrw")
+    first, second = opened(shared_data / "reader_files" / "neubias_two_scenes.czi")
+    assert [first.name, second.name] == ["neubias_two_scenes 0", "neubias_two_scenes 1"]
+    for layer in (first, second):
+        assert isinstance(layer.data, da.Array)
+        assert (layer.data.shape, layer.axis_labels) == ((2, 251, 251), ("z", "y", "x"))
+        np.testing.assert_allclose(layer.scale, [0.3, 0.195644376, 0.195644376])
+        assert units(layer) == ["micrometer"] * 3
+
+
+@pytest.mark.parametrize("version", ["v04", "v05"])
+def test_an_ome_zarr_arrives_as_its_tiff_does(shared_data: Path, version: str) -> None:
+    pytest.importorskip("zarr")
+    folder = shared_data / "reader_files"
+    layers = opened(folder / f"brightfield_lamin_{version}.ome.zarr")
+    for layer, twin in zip(layers, opened(folder / "brightfield_lamin_czyx.ome.tif"), strict=True):
+        assert layer.multiscale
+        assert isinstance(layer.data[0], da.Array)
+        assert layer.name == twin.name.replace("czyx", version)
+        assert (layer.colormap.name, layer.blending) == (twin.colormap.name, twin.blending)
+        assert (layer.axis_labels, units(layer)) == (twin.axis_labels, units(twin))
+        np.testing.assert_array_equal(layer.scale, twin.scale)
+        np.testing.assert_array_equal(np.asarray(layer.data[0]), twin.data)
+
+
+def test_images_and_labels_of_an_ome_zarr(tmp_path: Path) -> None:
+    pytest.importorskip("zarr")
+    labels = np.arange(20 * 30).reshape(20, 30)
+    path = tmp_path / "cells.ome.zarr"
+    image = MicroscopyImage(labels.astype("u2"), "yx", (1.0, 0.5, 0.5), name="cells")
+    write_image(path, image)
+    write_labels(path / "labels" / "nuclei", labels, voxel_size=(1.0, 0.5, 0.5))
+    layer, nuclei = opened(path)
+    assert [type(layer), type(nuclei)] == [Image, Labels]
+    assert [layer.name, nuclei.name] == ["cells", "cells nuclei"]
+    np.testing.assert_array_equal(nuclei.scale, 0.5)
+    np.testing.assert_array_equal(np.asarray(nuclei.data), labels)
+
+
+def test_folders_are_offered_but_only_a_zarr_is_taken(tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    assert get_reader(str(tmp_path / "photos")) is None
+    (tmp_path / "photos" / "zarr.json").touch()
+    assert get_reader(str(tmp_path / "photos")) is not None
+
+
+@pytest.mark.parametrize("name", ["a.zarr", "a.ome.zarr"])
+def test_layers_are_saved_as_ome_zarr(tmp_path: Path, name: str) -> None:
+    pytest.importorskip("zarr")
+    pixels = np.random.default_rng(0).integers(0, 99, (3, 20, 30))
+    options = {"scale": (2, 0.5, 0.25), "units": "µm", "axis_labels": ("z", "y", "x")}
+    for layer in (Image(pixels.astype("f4"), **options), Labels(pixels, **options)):
+        viewer = ViewerModel()
+        viewer.add_layer(layer)
+        # napari asks before it saves over something, so the second replaces the first.
+        (written,) = viewer.layers.save(str(tmp_path / name), plugin=PLUGIN)
+        assert written == str(tmp_path / name)
+        (again,) = opened(Path(written))
+        assert type(again) is type(layer)
+        np.testing.assert_array_equal(np.asarray(again.data), pixels)
+        np.testing.assert_array_equal(again.scale, (2, 0.5, 0.25))
+        assert units(again) == ["micrometer"] * 3
+    assert [p.name for p in tmp_path.iterdir()] == [name]
 
 
 @pytest.mark.parametrize(
@@ -226,6 +294,7 @@ def test_samples_open() -> None:
         "stained_nuclei": 1,
         "phase_contrast_cells": 1,
         "cell_painting": 3,
+        "transmitted_light_neurons": 3,
     }
     viewer = ViewerModel()
     viewer.open_sample(PLUGIN, "cell_painting")
@@ -239,13 +308,36 @@ def test_samples_are_small_and_as_described() -> None:
         "stained_nuclei": ((256, 320, 3), None),
         "phase_contrast_cells": ((1022, 1024), None),
         "cell_painting": ((3, 395, 695), None),
+        "transmitted_light_neurons": ((13, 384, 384), None),
     }
     folder = sample_path("cell_painting").parent
-    assert sum(file.stat().st_size for file in folder.iterdir()) < 2_500_000
+    assert sum(file.stat().st_size for file in folder.iterdir()) < 4_500_000
     notice = (folder / "NOTICE.md").read_text(encoding="utf-8")
-    assert all(f"`{file}`" in notice for file in SAMPLES.values())
+    assert all(f"`{file}`" in notice for file in [*SAMPLES.values(), *MEASURED.values()])
     with pytest.raises(ValueError, match=r"no sample 'x'. Choose one of fluorescent_nuclei"):
         sample_path("x")
+    with pytest.raises(ValueError, match=r"no measured .* 'cell_painting'. Choose one of trans"):
+        measured_image("cell_painting")
+
+
+def test_transmitted_light_lies_under_its_measured_fluorescence(shared_data: Path) -> None:
+    viewer = ViewerModel()
+    stack, dna, neurites = viewer.open_sample(PLUGIN, "transmitted_light_neurons")
+    assert [layer.name for layer in viewer.layers] == [
+        "neurons_phase_contrast",
+        "neurons_measured DAPI",
+        "neurons_measured MAP2",
+    ]
+    assert (stack.data.shape, stack.data.dtype) == ((13, 384, 384), np.uint8)
+    assert stack.colormap.name == "gray"
+    for layer, colour in ((dna, "blue"), (neurites, "green")):
+        assert (layer.data.shape, layer.data.dtype) == ((384, 384), np.uint16)
+        assert (layer.colormap.name, layer.blending) == (colour, "additive")
+        np.testing.assert_array_equal(layer.extent.world, stack.extent.world[:, 1:])
+    field = shared_data / "transmitted_light" / "stack_to_2d" / "neurons_phase_q10"
+    for name, layer in (("signal", stack), ("target_DAPI", dna), ("target_MAP2", neurites)):
+        whole = tifffile.imread(f"{field}_{name}.tif")
+        np.testing.assert_array_equal(layer.data, whole[..., 128:, :384])
 
 
 def test_reading_layers_needs_no_napari_names() -> None:

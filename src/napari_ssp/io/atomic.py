@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import uuid
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+#: Files of which a Zarr group or array holds at least one.
+ZARR_MARKERS = ("zarr.json", ".zgroup", ".zattrs", ".zarray")
 
 # What the system says when the place, not the data, is at fault.
 _NO_ROOM = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
@@ -46,12 +50,71 @@ def atomic_path(path: str | os.PathLike[str], overwrite: bool = False) -> Iterat
     """
     final = Path(path)
     check_target(final, overwrite)
-    suffixes = "".join(final.suffixes[-2:])
-    temporary = final.with_name(f".{uuid.uuid4().hex}{suffixes}")
+    temporary = _beside(final)
     try:
-        yield temporary
-        check_target(final, overwrite)
-        os.replace(temporary, final)
+        with _explained(final):
+            yield temporary
+            check_target(final, overwrite)
+            os.replace(temporary, final)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_folder(path: str | os.PathLike[str], overwrite: bool = False) -> Iterator[Path]:
+    """Give a temporary folder beside ``path`` and rename it when the block ends well.
+
+    Parameters
+    ----------
+    path : path-like
+        The final name of the folder. The folder above it must exist.
+    overwrite : bool
+        Replace a Zarr that has this name already.
+
+    Yields
+    ------
+    pathlib.Path
+        An empty folder to write to. If the block raises, or is closed early, it is removed and
+        ``path`` stays as it was.
+
+    Raises
+    ------
+    FileExistsError
+        If ``path`` exists and is not to be overwritten, or is something else than a Zarr.
+    FileNotFoundError
+        If the folder above it does not exist.
+    OSError
+        If the disk is full.
+    """
+    final = Path(path)
+    check_folder_target(final, overwrite)
+    temporary, old = _beside(final), _beside(final)
+    try:
+        with _explained(final):
+            temporary.mkdir()
+            yield temporary
+            check_folder_target(final, overwrite)
+            if final.exists():
+                os.replace(final, old)
+            os.replace(temporary, final)
+    except BaseException:
+        if old.exists() and not final.exists():
+            os.replace(old, final)
+        raise
+    finally:
+        for leftover in (temporary, old):
+            shutil.rmtree(leftover, ignore_errors=True)
+
+
+def _beside(final: Path) -> Path:
+    return final.with_name(f".{uuid.uuid4().hex}{''.join(final.suffixes[-2:])}")
+
+
+@contextmanager
+def _explained(final: Path) -> Iterator[None]:
+    """Say what to do when the disk is full."""
+    try:
+        yield
     except OSError as error:
         if error.errno not in _NO_ROOM:
             raise
@@ -60,8 +123,6 @@ def atomic_path(path: str | os.PathLike[str], overwrite: bool = False) -> Iterat
             f"'{final}' could not be written: {error.strerror}. Nothing was left under that name. "
             "Free some space or choose another folder.",
         ) from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def check_target(path: Path, overwrite: bool) -> None:
@@ -83,13 +144,44 @@ def check_target(path: Path, overwrite: bool) -> None:
         raise IsADirectoryError(
             f"'{path}' is a folder. Give the name of a file to write, e.g. '{path / 'labels.tif'}'."
         )
+    _check_parent(path)
+    if path.exists() and not overwrite:
+        raise _exists(path)
+
+
+def check_folder_target(path: Path, overwrite: bool) -> None:
+    """Refuse the name of a Zarr that cannot be written to, before any work is done for it.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The final name.
+    overwrite : bool
+        Whether a Zarr of that name may be replaced.
+
+    Raises
+    ------
+    FileExistsError, FileNotFoundError
+        As `atomic_folder`.
+    """
+    _check_parent(path)
+    if path.exists() and not overwrite:
+        raise _exists(path)
+    if path.exists() and not any((path / marker).is_file() for marker in ZARR_MARKERS):
+        raise FileExistsError(
+            f"'{path}' exists and is no Zarr, so it was left as it is. Choose another name."
+        )
+
+
+def _check_parent(path: Path) -> None:
     if not path.parent.is_dir():
         raise FileNotFoundError(
             f"The folder '{path.parent}' does not exist, so '{path.name}' cannot be written to it. "
             "Create it first, or choose another folder."
         )
-    if path.exists() and not overwrite:
-        raise FileExistsError(
-            f"'{path}' exists already and was left as it is. Choose another name, or allow "
-            "overwriting."
-        )
+
+
+def _exists(path: Path) -> FileExistsError:
+    return FileExistsError(
+        f"'{path}' exists already and was left as it is. Choose another name, or allow overwriting."
+    )

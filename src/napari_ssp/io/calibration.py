@@ -1,4 +1,4 @@
-"""Voxel sizes in µm from what TIFF files say about lengths."""
+"""Voxel sizes in µm from what files say about lengths."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from napari_ssp.image import VoxelSize
 
-# Names of lengths in OME-XML (its UnitsLength) and in ImageJ, in µm. Left out are "pixel" and
-# "reference frame", which are no lengths.
+# Names of lengths in OME-XML (its UnitsLength), OME-Zarr and ImageJ, in µm. Left out are "pixel"
+# and "reference frame", which are no lengths.
 _MICROMETRES = {
     "Ym": 1e30, "Zm": 1e27, "Em": 1e24, "Pm": 1e21, "Tm": 1e18, "Gm": 1e15, "Mm": 1e12,
     "km": 1e9, "hm": 1e8, "dam": 1e7, "m": 1e6, "dm": 1e5, "cm": 1e4, "mm": 1e3, "µm": 1.0,
@@ -20,7 +20,8 @@ _MICROMETRES = {
     "micron": 1.0, "microns": 1.0, "micrometer": 1.0, "micrometers": 1.0, "micrometre": 1.0,
     "um": 1.0, "nanometer": 1e-3, "nanometers": 1e-3, "millimeter": 1e3, "millimeters": 1e3,
     "centimeter": 1e4, "meter": 1e6, "metre": 1e6, "inch": 25400.0, "inches": 25400.0,
-    "angstrom": 1e-4,
+    "angstrom": 1e-4, "picometer": 1e-6, "femtometer": 1e-9, "decimeter": 1e5, "kilometer": 1e9,
+    "foot": 304800.0, "yard": 914400.0, "mile": 1.609344e9,
 }  # fmt: skip
 
 _INCH, _CENTIMETRE = 2, 3
@@ -36,7 +37,7 @@ def micrometres(value: Any, unit: str | None) -> float | None:
     value : number or text
         The length.
     unit : str or None
-        A unit of OME-XML or ImageJ; None is µm, OME's default.
+        A unit of OME-XML, OME-Zarr or ImageJ; None is µm, OME's default.
 
     Returns
     -------

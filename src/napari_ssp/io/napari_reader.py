@@ -1,4 +1,4 @@
-"""The npe2 reader: TIFF files as layers with the right axes, scale, names and colours."""
+"""The npe2 reader: TIFF, CZI and OME-Zarr as layers with the right axes, scale and names."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_ssp.io.reading import TIFF_SUFFIXES, read_scenes
+from napari_ssp.io.ome_zarr import is_zarr
+from napari_ssp.io.reading import CZI_SUFFIX, TIFF_SUFFIXES, read_scenes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -25,20 +26,20 @@ _COLOURS = ("blue", "green", "red", "cyan", "magenta", "yellow")
 
 
 def get_reader(path: PathOrPaths) -> Callable[[PathOrPaths], list[LayerData]] | None:
-    """Offer to read TIFF files.
+    """Offer to read TIFF, CZI and OME-Zarr.
 
     Parameters
     ----------
     path : str or list of str
-        One file, or several that are read one by one.
+        One file, or several that are read one by one; of OME-Zarr the folder.
 
     Returns
     -------
     function or None
-        Reads the same path into layer data; None when a path is no TIFF.
+        Reads the same path into layer data; None when a path is nothing of these.
     """
-    suffixes = [Path(p).suffix.lower() for p in _as_list(path)]
-    return read_layers if suffixes and all(s in TIFF_SUFFIXES for s in suffixes) else None
+    paths = [Path(p) for p in _as_list(path)]
+    return read_layers if paths and all(map(_is_ours, paths)) else None
 
 
 def read_layers(path: PathOrPaths) -> list[LayerData]:
@@ -52,11 +53,11 @@ def read_layers(path: PathOrPaths) -> list[LayerData]:
     Returns
     -------
     list of (data, attributes, layer type)
-        One layer per image and channel; labels as "labels", all else as "image".
+        One layer per image (scene, position) and channel; labels as "labels", all else as "image".
 
     Raises
     ------
-    FileNotFoundError, IsADirectoryError, OSError, TypeError, ValueError
+    FileNotFoundError, IsADirectoryError, ModuleNotFoundError, OSError, TypeError, ValueError
         As `napari_ssp.io.read_image`.
     """
     scenes = [scene for file in _as_list(path) for scene in read_scenes(file)]
@@ -88,6 +89,10 @@ def scene_layers(scene: Scene) -> list[LayerData]:
         (_layer_data(image, channel), {**shared, **attributes, "rgb": False}, "image")
         for channel, attributes in enumerate(_channel_attributes(image))
     ]
+
+
+def _is_ours(path: Path) -> bool:
+    return path.suffix.lower() in (*TIFF_SUFFIXES, CZI_SUFFIX) or is_zarr(path)
 
 
 def _as_list(path: PathOrPaths) -> list[str]:

@@ -1,4 +1,4 @@
-"""The npe2 writers: Image and Labels layers as OME-TIFF with scale and units."""
+"""The npe2 writers: Image and Labels layers as OME-TIFF or OME-Zarr with scale and units."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _DEFAULT_AXES = {2: "yx", 3: "zyx", 4: "tzyx"}
 
 
 def write_image_layer(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
-    """Write one Image layer as OME-TIFF.
+    """Write one Image layer as OME-TIFF, or as OME-Zarr where the name ends with ".zarr".
 
-    napari asks before it saves over a file, so an existing file is replaced.
+    napari asks before it saves over a file, so an existing file or Zarr is replaced.
 
     Parameters
     ----------
     path : str
-        The file.
+        The file, or the folder of an OME-Zarr.
     data : array, or sequence of arrays
         The layer's data; of a pyramid the first level is saved.
     attributes : dict
@@ -46,14 +46,14 @@ def write_image_layer(path: str, data: Any, attributes: dict[str, Any]) -> list[
 
 
 def write_labels_layer(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
-    """Write one Labels layer as OME-TIFF, uint16 when the numbers fit, else uint32.
+    """Write one Labels layer as OME-TIFF or OME-Zarr, uint16 when the numbers fit, else uint32.
 
-    napari asks before it saves over a file, so an existing file is replaced.
+    napari asks before it saves over a file, so an existing file or Zarr is replaced.
 
     Parameters
     ----------
     path : str
-        The file.
+        The file, or the folder of an OME-Zarr.
     data : array, or sequence of arrays
         The layer's data; of a pyramid the first level is saved.
     attributes : dict

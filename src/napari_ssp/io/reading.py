@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from napari_ssp.io.czi_checks import CZI_START
+from napari_ssp.io.ome_zarr import is_zarr
 
 if TYPE_CHECKING:
     import os
@@ -13,44 +17,48 @@ if TYPE_CHECKING:
 
 TIFF_SUFFIXES = (".tif", ".tiff", ".btf", ".tf8")
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg")
-#: Endings of the files that are read, in lower case.
-IMAGE_SUFFIXES = (*TIFF_SUFFIXES, *PICTURE_SUFFIXES)
+CZI_SUFFIX, ZARR_SUFFIX = ".czi", ".zarr"
+#: Endings of the files that are read, in lower case; those with ".zarr" are folders.
+IMAGE_SUFFIXES = (*TIFF_SUFFIXES, *PICTURE_SUFFIXES, CZI_SUFFIX, ZARR_SUFFIX)
 _TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _PNG_START = b"\x89PNG\r\n\x1a\n"
 _JPEG_START = b"\xff\xd8\xff"
-_LATER = {
-    ".czi": "Save it as an OME-TIFF from ZEN or Fiji",
-    ".zarr": "Save it as an OME-TIFF from Fiji or with tifffile",
-}
+# Two letters at least, since "C:" is a drive.
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 
 
 def read_image(path: str | os.PathLike[str]) -> MicroscopyImage:
-    """Read an image file: TIFF (plain, ImageJ, OME), PNG or JPEG.
+    """Read an image: TIFF (plain, ImageJ, OME), CZI, OME-Zarr 0.1 to 0.5, PNG or JPEG.
 
     Parameters
     ----------
     path : path-like
-        The file. Of a file with several images the first is read.
+        The file; of OME-Zarr the folder. Of a file with several images the first is read. CZI needs
+        the extra "czi" of napari-ssp, OME-Zarr the extra "zarr".
 
     Returns
     -------
     MicroscopyImage
         With the file's axes, voxel size in µm, channel names and pyramid levels, as far as it has
-        them. Axes of length 1 are dropped. Large TIFF files stay in the file until they are looked
-        at. PNG palettes become colours; TIFF palettes are left out, their indices are the pixels.
+        them. Axes of length 1 are dropped. CZI, OME-Zarr and large TIFF stay in the file until they
+        are looked at. PNG palettes become colours; TIFF palettes are left out, their indices are
+        the pixels. Lengths of an OME-Zarr without a unit are µm, unless all of them are 1.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file.
     IsADirectoryError
-        If it is a folder.
+        If it is a folder, and no OME-Zarr.
+    ModuleNotFoundError
+        If the format needs an extra that is not installed; the message names it.
     OSError
         If the file is cut off or damaged, or may not be read.
     TypeError
         If it holds complex numbers.
     ValueError
-        If it is empty, of another format than those read here, or its axes cannot be told.
+        If it is empty, of another format than those read here, or its axes cannot be told; or if
+        it is not on this computer but an address.
 
     See Also
     --------
@@ -60,7 +68,7 @@ def read_image(path: str | os.PathLike[str]) -> MicroscopyImage:
 
 
 def read_images(path: str | os.PathLike[str]) -> list[MicroscopyImage]:
-    """Read all images of a file, e.g. the positions of an OME-TIFF.
+    """Read all images of a file, e.g. the scenes of a CZI or the positions of an OME-TIFF.
 
     Parameters
     ----------
@@ -70,14 +78,17 @@ def read_images(path: str | os.PathLike[str]) -> list[MicroscopyImage]:
     Returns
     -------
     list of MicroscopyImage
-        At least one, in the order of the file.
+        At least one, in the order of the file. Labels that an OME-Zarr keeps beside its images
+        are left out; `read_scenes` has them.
 
     Raises
     ------
-    FileNotFoundError, IsADirectoryError, OSError, TypeError, ValueError
+    FileNotFoundError, IsADirectoryError, ModuleNotFoundError, OSError, TypeError, ValueError
         As `read_image`.
     """
-    return [scene.image for scene in read_scenes(path)]
+    scenes = read_scenes(path)
+    images = [scene for scene in scenes if not scene.is_labels]
+    return [scene.image for scene in images or scenes]
 
 
 def read_scenes(path: str | os.PathLike[str]) -> list[Scene]:
@@ -95,11 +106,15 @@ def read_scenes(path: str | os.PathLike[str]) -> list[Scene]:
 
     Raises
     ------
-    FileNotFoundError, IsADirectoryError, OSError, TypeError, ValueError
+    FileNotFoundError, IsADirectoryError, ModuleNotFoundError, OSError, TypeError, ValueError
         As `read_image`.
     """
     file = Path(path)
     _check_path(file)
+    if is_zarr(file):
+        from napari_ssp.io.ome_zarr import read_zarr
+
+        return read_zarr(file)
     with file.open("rb") as handle:
         start = handle.read(16)
     # Each format's libraries take a while to import.
@@ -111,22 +126,35 @@ def read_scenes(path: str | os.PathLike[str]) -> list[Scene]:
         from napari_ssp.io.pictures import read_picture
 
         return [read_picture(file)]
+    if start.startswith(CZI_START):
+        from napari_ssp.io.czi import read_czi
+
+        return read_czi(file)
     if not start:
         raise ValueError(f"'{file}' is empty (0 bytes). Copy or export it again.")
     raise ValueError(
-        f"'{file}' is named as an image but begins with {start!r}, which is neither TIFF, PNG nor "
-        "JPEG. Export it again in one of these formats; renaming a file does not convert it."
+        f"'{file}' is named as an image but begins with {start!r}, which is neither TIFF, CZI, PNG "
+        "nor JPEG. Export it again in one of these formats; renaming a file does not convert it."
     )
 
 
 def _check_path(file: Path) -> None:
+    if _ADDRESS.match(str(file)):
+        raise ValueError(
+            f"'{file}' is an address, but only files on this computer (or on a drive that it has "
+            "mounted) are read. Download it first and give the name of the local copy."
+        )
     if not file.exists():
         raise FileNotFoundError(f"There is no file '{file}'. Check the name and the folder.")
     suffix = file.suffix.lower()
-    if suffix in _LATER:
-        raise ValueError(f"'{file}': this version does not read {suffix} yet. {_LATER[suffix]}.")
+    if is_zarr(file):
+        return
     if file.is_dir():
         raise IsADirectoryError(f"'{file}' is a folder. Give the image files in it one by one.")
+    if suffix == ZARR_SUFFIX:
+        raise ValueError(
+            f"'{file}' is a file, but an OME-Zarr is a folder. Unpack it first if it is an archive."
+        )
     if suffix not in IMAGE_SUFFIXES:
         raise ValueError(
             f"'{file}' ends with '{suffix}', but the formats read here are "

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_ssp.io.napari_reader import scene_layers
 from napari_ssp.io.reading import read_scenes
+from napari_ssp.io.scene import Scene
 
 if TYPE_CHECKING:
     from napari_ssp.image import MicroscopyImage
@@ -19,7 +20,12 @@ SAMPLES = {
     "stained_nuclei": "stained_nuclei.png",
     "phase_contrast_cells": "phase_contrast_cells.png",
     "cell_painting": "cell_painting.ome.tif",
+    "transmitted_light_neurons": "neurons_phase_contrast.ome.tif",
 }
+#: Fluorescence of the same field, measured, for the samples that are input of a prediction.
+MEASURED = {"transmitted_light_neurons": "neurons_measured.ome.tif"}
+
+_MEASURED_COLOURS = ("blue", "green")
 
 
 def sample_path(key: str) -> Path:
@@ -65,6 +71,32 @@ def sample_image(key: str) -> MicroscopyImage:
     return read_scenes(sample_path(key))[0].image
 
 
+def measured_image(key: str) -> MicroscopyImage:
+    """Read the fluorescence that was measured for a sample.
+
+    Parameters
+    ----------
+    key : str
+        One of `MEASURED`.
+
+    Returns
+    -------
+    MicroscopyImage
+        Axes "cyx" on the grid of the sample's planes: one maximum projection per stain.
+
+    Raises
+    ------
+    ValueError
+        If nothing was measured for it.
+    """
+    if key not in MEASURED:
+        raise ValueError(
+            f"There is no measured fluorescence for the sample '{key}'. Choose one of "
+            f"{', '.join(MEASURED)}."
+        )
+    return read_scenes(_FOLDER / MEASURED[key])[0].image
+
+
 def fluorescent_nuclei() -> list[tuple[Any, dict[str, Any], str]]:
     """Nuclei in fluorescence, grey (Data Science Bowl 2018, CC0)."""
     return _layers("fluorescent_nuclei")
@@ -83,6 +115,15 @@ def phase_contrast_cells() -> list[tuple[Any, dict[str, Any], str]]:
 def cell_painting() -> list[tuple[Any, dict[str, Any], str]]:
     """U2OS cells in three fluorescence channels (BBBC022, CC0)."""
     return _layers("cell_painting")
+
+
+def transmitted_light_neurons() -> list[tuple[Any, dict[str, Any], str]]:
+    """Neurons in phase contrast, a stack, with measured DAPI and MAP2 (Google, Apache-2.0)."""
+    key = "transmitted_light_neurons"
+    measured = scene_layers(Scene(measured_image(key)))
+    for (_, attributes, _), colour in zip(measured, _MEASURED_COLOURS, strict=True):
+        attributes["colormap"] = colour
+    return _layers(key) + measured
 
 
 def _layers(key: str) -> list[tuple[Any, dict[str, Any], str]]:

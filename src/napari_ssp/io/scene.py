@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 LABELS_DESCRIPTION = "Labels written by napari-ssp"
 
 
+_ZARR = ".zarr"
+
+
 @dataclass(frozen=True)
 class Scene:
     """One image of a file.
@@ -44,6 +47,47 @@ def image_stem(path: Path) -> str:
     str
     """
     return path.stem.removesuffix(".ome")
+
+
+def is_zarr_name(path: Path) -> bool:
+    """Whether a name is that of an OME-Zarr, or of labels in one.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The name; nothing need be there.
+
+    Returns
+    -------
+    bool
+    """
+    return path.suffix.lower() == _ZARR or is_labels_name(path)
+
+
+def is_labels_name(path: Path) -> bool:
+    """Whether a name is that of labels in an OME-Zarr image: "image.ome.zarr/labels/cells"."""
+    folder = path.parent
+    return folder.name == "labels" and folder.parent.suffix.lower() == _ZARR
+
+
+def scene_name(stem: str, number: int, count: int, given: str) -> str:
+    """Name one image of a file.
+
+    Parameters
+    ----------
+    stem : str
+        Name of the file without its suffix.
+    number, count : int
+        Which image, from 0, of how many.
+    given : str
+        What the file calls it, or empty.
+
+    Returns
+    -------
+    str
+        The stem of a file with one image, else with the given name or the number behind it.
+    """
+    return stem if count == 1 else f"{stem} {given or number}"
 
 
 def is_labels(image: MicroscopyImage, stem: str, description: str) -> bool:

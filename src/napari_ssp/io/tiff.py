@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import tifffile
 
 from napari_ssp.image import MicroscopyImage
 from napari_ssp.io.calibration import imagej_voxel_size, resolution_voxel_size
+from napari_ssp.io.errors import damaged
+from napari_ssp.io.lazy import as_dask
 from napari_ssp.io.ome import OmeImage, parse_ome
-from napari_ssp.io.scene import Scene, image_stem, is_labels
+from napari_ssp.io.scene import Scene, image_stem, is_labels, scene_name
 from napari_ssp.io.tiff_axes import arrange, name_axes
-from napari_ssp.io.tiff_checks import check_complete, damaged
+from napari_ssp.io.tiff_checks import check_complete
 from napari_ssp.io.tiff_lazy import TiffArray, TiffSource
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def _scene(tif: Any, path: Path, number: int, ome: OmeImage, source: TiffSource 
         axes=axes,
         voxel_size=_voxel_size(tif, series, ome),
         channel_names=names,
-        name=_name(path, number, len(tif.series), ome.name),
+        name=scene_name(image_stem(path), number, len(tif.series), ome.name),
         rgb=rgb,
         levels=tuple(levels[1:]),
     )
@@ -101,16 +102,10 @@ def _scene(tif: Any, path: Path, number: int, ome: OmeImage, source: TiffSource 
 
 
 def _lazy_array(source: TiffSource, series: int, level: int) -> Any:
-    # dask takes a while to import, and small files do without it.
-    import dask.array as da
-
     try:
-        array = TiffArray(source, series, level)
+        return as_dask(TiffArray(source, series, level))
     except NotImplementedError:
         return None
-    from_array: Any = da.from_array
-    meta = np.empty((0,) * array.ndim, array.dtype)
-    return from_array(array, chunks=array.chunks, name=False, fancy=False, meta=meta)
 
 
 def _decoded(series: Any, path: Path) -> Any:
@@ -142,9 +137,3 @@ def _channel_names(
     if len(names) != channels or not all(isinstance(name, str) and name for name in names):
         return ()
     return tuple(names)
-
-
-def _name(path: Path, number: int, count: int, given: str) -> str:
-    if count == 1:
-        return image_stem(path)
-    return f"{image_stem(path)} {given or number}"

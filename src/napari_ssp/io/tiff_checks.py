@@ -6,30 +6,12 @@ import os
 import struct
 from typing import TYPE_CHECKING, Any
 
+from napari_ssp.io.errors import damaged
+
 if TYPE_CHECKING:
     from pathlib import Path
 
 _IMAGE_DESCRIPTION = 270
-
-
-def damaged(path: Path, cause: Exception | str) -> OSError:
-    """Build the error for a file whose content does not hold together.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        The file.
-    cause : Exception or str
-        What went wrong.
-
-    Returns
-    -------
-    OSError
-    """
-    return OSError(
-        f"'{path}' ({path.stat().st_size} bytes) is cut off or damaged: {cause}. Copy or export it "
-        "again; if it opens elsewhere, save it from there as an uncompressed TIFF."
-    )
 
 
 def check_complete(tif: Any, path: Path) -> None:

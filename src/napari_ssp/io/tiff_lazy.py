@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import tifffile
 
+from napari_ssp.io.lazy import LazyArray
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -46,10 +48,10 @@ class TiffSource:
                 handle.close()
 
 
-class TiffArray:
+class TiffArray(LazyArray):
     """One pyramid level of one series, read from the file at each access.
 
-    Made for ``dask.array.from_array``; the file is open only while it is read, and the object can
+    The file is open only while it is read, and the object can
     be sent to another process.
 
     Parameters
@@ -75,7 +77,6 @@ class TiffArray:
         self._offset = _contiguous_offset(found)
         self.shape: tuple[int, ...] = tuple(found.shape)
         self.dtype: np.dtype[Any] = np.dtype(found.dtype).newbyteorder("=")
-        self.ndim = len(self.shape)
         self._leading = self.shape[: self.ndim - len(self._page.shape)]
         self._check_readable(found.transform)
 
@@ -100,12 +101,6 @@ class TiffArray:
             step["Y"] = min(height, tile_height * max(1, rows // tile_height))
         page = zip(self._page.axes, self._page.shape, strict=True)
         return (1,) * len(self._leading) + tuple(step.get(a, n) for a, n in page)
-
-    def __getitem__(self, key: Any) -> npt.NDArray[Any]:
-        key = key if isinstance(key, tuple) else (key,)
-        key = (*key, *[slice(None)] * (self.ndim - len(key)))
-        box, rest = zip(*map(_bounds, key, self.shape), strict=True)
-        return np.asarray(self._read(box)[rest])
 
     def _check_readable(self, transform: Any) -> None:
         pages = int(np.prod(self._leading))
@@ -165,18 +160,6 @@ class TiffArray:
                 handle.seek(page.dataoffsets[index])
                 data = handle.read(size)
         return self._page.decode(data, index, **jpeg)
-
-
-def _bounds(key: int | slice, length: int) -> tuple[range, int | slice]:
-    """Split an index into the range to read and what to take of it."""
-    if not isinstance(key, slice):
-        position = range(length)[key]
-        return range(position, position + 1), 0
-    picked = range(length)[key]
-    if not picked:
-        return range(0), slice(None)
-    low, high = min(picked[0], picked[-1]), max(picked[0], picked[-1])
-    return range(low, high + 1), slice(None, None, picked.step)
 
 
 def _contiguous_offset(series: Any) -> int | None:

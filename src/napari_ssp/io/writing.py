@@ -1,4 +1,4 @@
-"""Write images and labels as OME-TIFF."""
+"""Write images and labels as OME-TIFF or OME-Zarr."""
 
 from __future__ import annotations
 
@@ -7,21 +7,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from napari_ssp.image import MicroscopyImage
-from napari_ssp.io.atomic import atomic_path, check_target
-from napari_ssp.io.scene import LABELS_DESCRIPTION
+from napari_ssp.io.atomic import check_folder_target, check_target
+from napari_ssp.io.scene import LABELS_DESCRIPTION, is_labels_name, is_zarr_name
+from napari_ssp.io.slabs import slab_depth, slabs
+from napari_ssp.io.tiff_writing import write_tiff
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
 _OME_TYPES = ("bool", "i1", "i2", "i4", "u1", "u2", "u4", "f4", "f8")
-_WRITE_ORDER = "tczyx"
-_ALPHA = 4
-# Classic TIFF counts bytes in 32 bits; some are left for the tags.
-_CLASSIC_LIMIT = 2**32 - 2**25
 
 
 def write_labels(
@@ -32,12 +29,14 @@ def write_labels(
     voxel_size: Sequence[float] | None = None,
     overwrite: bool = False,
 ) -> Path:
-    """Write a label image as OME-TIFF.
+    """Write a label image as OME-TIFF, or as OME-Zarr 0.5.
 
     Parameters
     ----------
     path : path-like
-        The file, e.g. ending with ".tif" or ".ome.tif".
+        The file, e.g. ending with ".tif" or ".ome.tif". A name ending with ".zarr" becomes an
+        OME-Zarr of its own; "image.ome.zarr/labels/cells" adds the labels "cells" to an OME-Zarr
+        image of version 0.5.
     labels : array of bool or int
         0 is background. Saved as uint16 when the numbers fit, else as uint32.
     axes : str
@@ -45,7 +44,7 @@ def write_labels(
     voxel_size : three floats, optional
         µm along z, y and x.
     overwrite : bool
-        Replace a file of that name.
+        Replace a file, or a Zarr, of that name.
 
     Returns
     -------
@@ -58,30 +57,34 @@ def write_labels(
         As `atomic_path`.
     TypeError
         If the labels are no integers.
+    ModuleNotFoundError
+        If an OME-Zarr is to be written and zarr is not installed.
     ValueError
         If a label is negative or above 4294967295, or axes, voxel size and shape do not fit.
     """
-    check_target(Path(path), overwrite)
+    _check_name(Path(path), overwrite)
     image = MicroscopyImage.from_array(labels, axes, voxel_size, name="labels")
     # A last axis of length 3 may be channels of labels, but never colours.
     image = replace(image, rgb=False)
-    return _write(path, image, _label_dtype(image), overwrite, LABELS_DESCRIPTION)
+    return _write(Path(path), image, _label_dtype(image), overwrite, is_labels=True)
 
 
 def write_image(
     path: str | os.PathLike[str], image: MicroscopyImage, overwrite: bool = False
 ) -> Path:
-    """Write an image as OME-TIFF, plane by plane, so that it may be larger than memory.
+    """Write an image as OME-TIFF or OME-Zarr 0.5, in parts, so that it may be larger than memory.
 
     Parameters
     ----------
     path : path-like
-        The file, e.g. ending with ".tif" or ".ome.tif".
+        The file, e.g. ending with ".tif" or ".ome.tif", or for OME-Zarr with ".zarr".
     image : MicroscopyImage
-        Axes are stored in the order t, c, z, y, x. Pyramid levels are left out. OME-TIFF has no
+        Axes are stored in the order t, c, z, y, x. Its levels are left out; an OME-Zarr gets new
+        ones where a plane is longer than 1024 pixels, each of half the size. OME-TIFF has no
         float16 and no 64-bit integers: the first becomes float32, the others 32-bit integers.
+        In an OME-Zarr colours are channels.
     overwrite : bool
-        Replace a file of that name.
+        Replace a file, or a Zarr, of that name.
 
     Returns
     -------
@@ -92,11 +95,14 @@ def write_image(
     ------
     FileExistsError, FileNotFoundError, IsADirectoryError, OSError
         As `atomic_path`.
+    ModuleNotFoundError
+        If an OME-Zarr is to be written and zarr is not installed.
     ValueError
-        If 64-bit integers do not fit into 32 bits.
+        If 64-bit integers do not fit into the 32 bits of an OME-TIFF.
     """
-    check_target(Path(path), overwrite)
-    return _write(path, image, _image_dtype(image), overwrite, "")
+    _check_name(Path(path), overwrite)
+    dtype = _zarr_dtype(image) if is_zarr_name(Path(path)) else _tiff_dtype(image)
+    return _write(Path(path), image, dtype, overwrite, is_labels=False)
 
 
 def _label_dtype(image: MicroscopyImage) -> np.dtype[Any]:
@@ -115,7 +121,12 @@ def _label_dtype(image: MicroscopyImage) -> np.dtype[Any]:
     return np.dtype(np.uint16 if high <= np.iinfo(np.uint16).max else np.uint32)
 
 
-def _image_dtype(image: MicroscopyImage) -> np.dtype[Any]:
+def _zarr_dtype(image: MicroscopyImage) -> np.dtype[Any]:
+    native = image.dtype.newbyteorder("=")
+    return native if native.itemsize <= 8 else np.dtype(np.float64)
+
+
+def _tiff_dtype(image: MicroscopyImage) -> np.dtype[Any]:
     native = image.dtype.newbyteorder("=")
     if native in [np.dtype(name) for name in _OME_TYPES]:
         return native
@@ -132,76 +143,25 @@ def _image_dtype(image: MicroscopyImage) -> np.dtype[Any]:
 
 
 def _extremes(image: MicroscopyImage) -> tuple[int, int]:
-    pairs = [(int(page.min()), int(page.max())) for page in _pages(image, image.dtype)]
+    read = slabs(image, slab_depth(image))
+    pairs = [(int(slab.min()), int(slab.max())) for _, slab in read]
     return min(low for low, _ in pairs), max(high for _, high in pairs)
 
 
 def _write(
-    path: str | os.PathLike[str],
-    image: MicroscopyImage,
-    dtype: np.dtype[Any],
-    overwrite: bool,
-    description: str,
+    path: Path, image: MicroscopyImage, dtype: np.dtype[Any], overwrite: bool, *, is_labels: bool
 ) -> Path:
-    # tifffile takes a while to import.
-    import tifffile
+    if is_zarr_name(path):
+        from napari_ssp.io.zarr_writing import write_zarr
 
-    shape, options = _layout(image)
-    bytes_in_all = int(np.prod(shape)) * dtype.itemsize
-    with atomic_path(path, overwrite) as temporary, temporary.open("w+b") as file:
-        with tifffile.TiffWriter(file, ome=True, bigtiff=bytes_in_all > _CLASSIC_LIMIT) as tif:
-            tif.write(
-                _pages(image, dtype),
-                shape=shape,
-                dtype=dtype,
-                compression="zlib",
-                predictor=dtype.kind in "iu" and not description,
-                metadata=_metadata(image, description),
-                **options,
-            )
-    return Path(path)
+        write_zarr(path, image, dtype, overwrite, is_labels=is_labels)
+    else:
+        write_tiff(path, image, dtype, overwrite, LABELS_DESCRIPTION if is_labels else "")
+    return path
 
 
-def _layout(image: MicroscopyImage) -> tuple[tuple[int, ...], dict[str, Any]]:
-    order = _order(image)
-    if not image.rgb:
-        return tuple(image.sizes[a] for a in order), {"photometric": "minisblack"}
-    options: dict[str, Any] = {"photometric": "rgb", "planarconfig": "contig"}
-    if image.sizes["c"] == _ALPHA:
-        options["extrasamples"] = ["unassalpha"]
-    return tuple(image.sizes[a] for a in order), options
-
-
-def _order(image: MicroscopyImage) -> str:
-    if image.rgb:
-        return "".join(a for a in "tzyxc" if a in image.axes)
-    return "".join(a for a in _WRITE_ORDER if a in image.axes)
-
-
-def _pages(image: MicroscopyImage, dtype: np.dtype[Any]) -> Iterator[npt.NDArray[Any]]:
-    """Go through the planes in the order of the file, reading one at a time."""
-    order = _order(image)
-    page = 3 if image.rgb else 2
-    place = dict.fromkeys(image.axes, slice(None))
-    left = [a for a in image.axes if a in order[-page:]]
-    for index in np.ndindex(*(image.sizes[a] for a in order[:-page])):
-        picked = place | dict(zip(order, index, strict=False))
-        plane = np.asarray(image.data[tuple(picked[a] for a in image.axes)])
-        ordered = plane.transpose([left.index(a) for a in order[-page:]])
-        yield np.ascontiguousarray(ordered, dtype=dtype)
-
-
-def _metadata(image: MicroscopyImage, description: str) -> dict[str, Any]:
-    letters = _order(image).upper()
-    metadata: dict[str, Any] = {
-        "axes": letters.replace("C", "S") if image.rgb else letters,
-        "Name": image.name,
-    }
-    if description:
-        metadata["Description"] = description
-    if image.channel_names:
-        metadata["Channel"] = {"Name": list(image.channel_names)}
-    if image.voxel_size is not None:
-        for axis, size in zip("ZYX", image.voxel_size, strict=True):
-            metadata |= {f"PhysicalSize{axis}": size, f"PhysicalSize{axis}Unit": "µm"}
-    return metadata
+def _check_name(path: Path, overwrite: bool) -> None:
+    if is_labels_name(path):
+        return  # the image around it is looked at first
+    check = check_folder_target if is_zarr_name(path) else check_target
+    check(path, overwrite)

@@ -1,0 +1,80 @@
+"""What the metadata of a CZI file says about sizes and names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree
+
+from napari_ssp.io.calibration import micrometres, voxel_size
+
+if TYPE_CHECKING:
+    from napari_ssp.image import VoxelSize
+
+_DIMENSIONS = "Metadata/Information/Image/Dimensions"
+_NAMES = ("ShortName", "DyeName", "Fluor")
+
+
+@dataclass(frozen=True)
+class CziMetadata:
+    """Sizes and names.
+
+    Attributes
+    ----------
+    voxel_size : tuple of three floats, or None
+        µm along z, y and x.
+    channel_names : tuple of str
+        One per channel, empty where the file has none.
+    scene_names : dict
+        Name of each scene that has one, by its number.
+    """
+
+    voxel_size: VoxelSize | None
+    channel_names: tuple[str, ...]
+    scene_names: dict[int, str]
+
+
+def parse_czi(xml: str) -> CziMetadata:
+    """Read the metadata document of a CZI file.
+
+    Parameters
+    ----------
+    xml : str
+        The document.
+
+    Returns
+    -------
+    CziMetadata
+        Without sizes and names when it cannot be parsed.
+    """
+    try:
+        root = ElementTree.fromstring(xml)
+    except ElementTree.ParseError:
+        return CziMetadata(None, (), {})
+    return CziMetadata(_voxel_size(root), _channel_names(root), _scene_names(root))
+
+
+def _voxel_size(root: ElementTree.Element) -> VoxelSize | None:
+    distances = root.iterfind("Metadata/Scaling/Items/Distance")
+    lengths = {d.get("Id"): micrometres(d.findtext("Value"), "m") for d in distances}
+    return voxel_size(lengths.get("Z"), lengths.get("Y"), lengths.get("X"))
+
+
+def _channel_names(root: ElementTree.Element) -> tuple[str, ...]:
+    channels = root.findall(f"{_DIMENSIONS}/Channels/Channel")
+    shown = root.findall("Metadata/DisplaySetting/Channels/Channel")
+    names = [_name(channel) for channel in channels or shown]
+    if len(shown) == len(names):
+        names = [name or _name(other) for name, other in zip(names, shown, strict=True)]
+    return tuple(names)
+
+
+def _name(channel: ElementTree.Element) -> str:
+    found = [channel.get("Name"), *(channel.findtext(tag) for tag in _NAMES)]
+    return next((name.strip() for name in found if name and name.strip()), "")
+
+
+def _scene_names(root: ElementTree.Element) -> dict[int, str]:
+    scenes = root.iterfind(f"{_DIMENSIONS}/S/Scenes/Scene")
+    named = ((scene.get("Index", ""), scene.get("Name", "").strip()) for scene in scenes)
+    return {int(index): name for index, name in named if index.isdecimal() and name}

@@ -1,0 +1,49 @@
+"""A Zarr array that is read in larger blocks than its chunks, with errors that name the file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_ssp.io.errors import damaged
+from napari_ssp.io.lazy import LazyArray
+
+_BLOCK_SIDE = 2048
+_BLOCK_BYTES = 2**25
+
+
+class ZarrArray(LazyArray):
+    """One level of an OME-Zarr image.
+
+    Parameters
+    ----------
+    path : str
+        Its folder, for messages.
+    array : zarr.Array
+        The open array.
+    """
+
+    def __init__(self, path: str, array: Any) -> None:
+        self._path, self._array = path, array
+        self.shape = tuple(int(n) for n in array.shape)
+        self.dtype = np.dtype(array.dtype).newbyteorder("=")
+
+    @property
+    def chunks(self) -> tuple[int, ...]:
+        """The array's chunks, joined along y and x to blocks that are worth a step of work."""
+        chunks = [max(1, min(c, n)) for c, n in zip(self._array.chunks, self.shape, strict=True)]
+        for axis in range(len(chunks) - 1, max(len(chunks) - 3, -1), -1):
+            room = _BLOCK_BYTES // (int(np.prod(chunks)) * self.dtype.itemsize)
+            many = max(1, min(room, _BLOCK_SIDE // chunks[axis]))
+            chunks[axis] = min(self.shape[axis], chunks[axis] * many)
+        return tuple(chunks)
+
+    def _read(self, box: tuple[range, ...]) -> npt.NDArray[Any]:
+        try:
+            block = self._array[tuple(slice(r.start, r.stop) for r in box)]
+        except (RuntimeError, ValueError, TypeError, OSError) as error:  # codecs differ in this
+            raise damaged(Path(self._path), f"a block cannot be read ({error})") from error
+        return np.asarray(block, dtype=self.dtype)
