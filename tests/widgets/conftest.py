@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from dock_driver import SlowService
 
 from napari_ssp.io.samples import sample_image
+from napari_ssp.registry import cache_folder
 from napari_ssp.service import ModelService
+from napari_ssp.widgets.predict_dock import PredictDock
 from napari_ssp.widgets.segment_dock import SegmentDock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     import napari
     from numpy.typing import NDArray
@@ -39,4 +44,34 @@ def viewer(make_napari_viewer: Callable[..., napari.Viewer]) -> napari.Viewer:
 def dock(viewer: napari.Viewer, service: ModelService) -> SegmentDock:
     dock = SegmentDock(viewer, service)
     viewer.window.add_dock_widget(dock, name="Segment")
+    return dock
+
+
+@pytest.fixture
+def slow_service(service: ModelService) -> Iterator[SlowService]:
+    slow = SlowService(service)
+    yield slow
+    slow.gate.set()
+
+
+@pytest.fixture
+def structures(tiny_structures: Path) -> Iterator[Path]:
+    """The tiny model for structures, installed as a user's own."""
+    folder = cache_folder() / "models" / "tiny-structures"
+    shutil.copytree(tiny_structures, folder)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def stack() -> NDArray[np.uint8]:
+    """A stack that differs in every plane, (12, 40, 48)."""
+    nuclei = np.ascontiguousarray(sample_image("fluorescent_nuclei").plane())
+    return np.stack([nuclei[8 * z : 8 * z + 40, 60:108] for z in range(12)])
+
+
+@pytest.fixture
+def predict_dock(viewer: napari.Viewer, service: ModelService, structures: Path) -> PredictDock:
+    dock = PredictDock(viewer, service)
+    viewer.window.add_dock_widget(dock, name="Predict structures")
     return dock

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
-import threading
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from dock_driver import LONG, run, settle
 
 from napari_ssp.registry import find_card
 from napari_ssp.registry.catalogue import cache_folder
-from napari_ssp.service import JobState, SegmentRequest
+from napari_ssp.service import JobState
 from napari_ssp.widgets.choices import SegmentChoices
 from napari_ssp.widgets.segment_dock import SegmentDock
 
@@ -23,58 +21,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import napari
+    from dock_driver import SlowService
     from numpy.typing import NDArray
     from pytestqt.qtbot import QtBot
 
     from napari_ssp.service import ModelService
-    from napari_ssp.service.jobs import Job
-    from napari_ssp.widgets.relay import Outcome
 
 MODEL = "mediar-starter"
-LONG = 60_000  # milliseconds; the first run loads torch
-
-
-def _run(dock: SegmentDock, qtbot: QtBot) -> Outcome:
-    """Click Run and wait for the end."""
-    plan = _settle(dock, qtbot)
-    assert dock.panel.run_button.isEnabled(), plan
-    with qtbot.waitSignal(dock.done, timeout=LONG) as done:
-        dock.panel.run_button.click()
-    outcome: Outcome = done.args[0]
-    return outcome
-
-
-def _settle(dock: SegmentDock, qtbot: QtBot) -> str:
-    """Wait until the plan is up to date, and read it."""
-    if dock._timer.isActive():
-        with qtbot.waitSignal(dock.planned, timeout=5000):
-            pass
-    return dock.panel.plan.text().replace("\N{NO-BREAK SPACE}", " ")
-
-
-@pytest.fixture
-def slow_service(service: ModelService) -> Iterator[SlowService]:
-    slow = SlowService(service)
-    yield slow
-    slow.gate.set()
-
-
-class SlowService:
-    """The real service, whose jobs wait at a gate once they run."""
-
-    def __init__(self, service: ModelService) -> None:
-        self.gate = threading.Event()
-        self.jobs: list[Job[Any]] = []
-        self._service = service
-
-    def submit(self, request: SegmentRequest) -> Job[Any]:
-        job = self._service.submit(request)
-        job.events.progressed.connect(self._wait)
-        self.jobs.append(job)
-        return job
-
-    def _wait(self) -> None:
-        self.gate.wait(30)
 
 
 def test_run_adds_labels_where_the_image_is(
@@ -88,8 +41,8 @@ def test_run_adds_labels_where_the_image_is(
         units=("um", "um"),
         axis_labels=("y", "x"),
     )
-    assert _settle(dock, qtbot).startswith("2D grey, 0.5 µm/px, 1 plane, 200 × 160 px, ")
-    _run(dock, qtbot)
+    assert settle(dock, qtbot).startswith("2D grey, 0.5 µm/px, 1 plane, 200 × 160 px, ")
+    run(dock, qtbot)
     labels = viewer.layers[-1]
     assert labels.name == "nuclei labels"
     assert labels.data.shape == nuclei.shape
@@ -113,13 +66,13 @@ def test_run_adds_labels_where_the_image_is(
 def test_without_an_image_run_is_refused_with_a_reason(
     viewer: napari.Viewer, dock: SegmentDock, nuclei: NDArray[Any], qtbot: QtBot
 ) -> None:
-    assert "Open an image first" in _settle(dock, qtbot)
+    assert "Open an image first" in settle(dock, qtbot)
     assert not dock.panel.run_button.isEnabled()
     image = viewer.add_image(nuclei)
-    _settle(dock, qtbot)
+    settle(dock, qtbot)
     assert dock.panel.run_button.isEnabled()
     viewer.layers.remove(image)
-    assert "Open an image first" in _settle(dock, qtbot)
+    assert "Open an image first" in settle(dock, qtbot)
     assert not dock.panel.run_button.isEnabled()
 
 
@@ -141,12 +94,12 @@ def test_colours_and_channels_are_offered(
     viewer: napari.Viewer, dock: SegmentDock, nuclei: NDArray[Any], qtbot: QtBot
 ) -> None:
     viewer.add_image(np.dstack([nuclei] * 3))
-    assert _settle(dock, qtbot).startswith("2D RGB, pixel size unknown")
+    assert settle(dock, qtbot).startswith("2D RGB, pixel size unknown")
     assert dock.form._channel.currentText() == "All colours"
     viewer.add_image(np.stack([nuclei, nuclei]), axis_labels=("c", "y", "x"))
-    assert _settle(dock, qtbot).startswith("2D channel 1 of 2")
+    assert settle(dock, qtbot).startswith("2D channel 1 of 2")
     dock.form.set_value(SegmentChoices(channel=1))
-    assert _settle(dock, qtbot).startswith("2D channel 2 of 2")
+    assert settle(dock, qtbot).startswith("2D channel 2 of 2")
 
 
 def test_one_plane_of_a_stack_and_all_of_them(
@@ -155,15 +108,15 @@ def test_one_plane_of_a_stack_and_all_of_them(
     stack = np.stack([np.zeros_like(nuclei), nuclei, nuclei])
     image = viewer.add_image(stack, name="stack", scale=(2, 1, 1))
     viewer.dims.set_current_step(0, 2)
-    assert _settle(dock, qtbot).startswith("3D grey, pixel size unknown, 1 plane of 3")
-    _run(dock, qtbot)
+    assert settle(dock, qtbot).startswith("3D grey, pixel size unknown, 1 plane of 3")
+    run(dock, qtbot)
     plane = viewer.layers["stack labels"]
     assert plane.data.shape == (1, *nuclei.shape)
     np.testing.assert_array_equal(plane.translate, (4, 0, 0))
     viewer.layers.selection.active = image
     dock.form.set_value(SegmentChoices(all_planes=True))
-    assert "3 planes of 3" in _settle(dock, qtbot)
-    _run(dock, qtbot)
+    assert "3 planes of 3" in settle(dock, qtbot)
+    run(dock, qtbot)
     whole = viewer.layers[-1]
     assert whole is not plane
     assert whole.data.shape == stack.shape
@@ -176,7 +129,7 @@ def test_flow_and_probability_layers_are_kept_on_request(
 ) -> None:
     image = viewer.add_image(nuclei, name="n", scale=(2, 2))
     dock.form.set_value(SegmentChoices(keep_flows=True, keep_probability=True))
-    _run(dock, qtbot)
+    run(dock, qtbot)
     assert [layer.name for layer in viewer.layers] == [
         "n",
         "n flows",
@@ -198,12 +151,12 @@ def test_a_second_run_updates_the_layer_and_leaves_its_looks(
     viewer: napari.Viewer, dock: SegmentDock, nuclei: NDArray[Any], qtbot: QtBot
 ) -> None:
     viewer.add_image(nuclei, name="n")
-    _run(dock, qtbot)
+    run(dock, qtbot)
     labels = viewer.layers[-1]
     labels.opacity, labels.contour = 0.3, 2
     before = int(labels.data.max())
     dock.form.set_value(SegmentChoices(min_size=100_000))
-    _run(dock, qtbot)
+    run(dock, qtbot)
     assert list(viewer.layers) == [viewer.layers["n"], labels]
     assert before > 0
     assert labels.data.max() == 0
@@ -216,10 +169,10 @@ def test_drawn_corrections_are_not_overwritten(
     viewer: napari.Viewer, dock: SegmentDock, nuclei: NDArray[Any], qtbot: QtBot
 ) -> None:
     viewer.add_image(nuclei, name="n")
-    _run(dock, qtbot)
+    run(dock, qtbot)
     labels = viewer.layers[-1]
     labels.data_setitem((np.array([3]), np.array([4])), 999)
-    _run(dock, qtbot)
+    run(dock, qtbot)
     assert labels.data[3, 4] == 999
     assert viewer.layers[-1].name == "n labels [1]"
     assert viewer.layers[-1].data[3, 4] != 999
@@ -239,7 +192,7 @@ def test_the_visible_region_lies_where_it_was_seen(
     viewer.scene.camera.center = (0, 10 + 30, 20 + 50)
     viewer.scene.camera.zoom *= 4
     qtbot.waitUntil(lambda: np.ptp(image.corner_pixels[:, 0]) < 100)
-    _run(dock, qtbot)
+    run(dock, qtbot)
     labels = viewer.layers[-1]
     y0, y1, x0, x1 = labels.metadata["napari_ssp"]["request"]["region"]
     assert 0 < y0 < 60 < y1 < 160
@@ -255,7 +208,7 @@ def test_3d_display_turns_the_visible_region_off(
 ) -> None:
     viewer.add_image(nuclei)
     viewer.dims.ndisplay = 3
-    _settle(dock, qtbot)
+    settle(dock, qtbot)
     box = dock.form._editors["visible_only"].widget
     assert not box.isEnabled()
     assert "3D" in box.toolTip()
@@ -268,7 +221,7 @@ def test_cancel_leaves_no_layer_and_frees_the_worker(
     dock = SegmentDock(viewer, slow_service)  # type: ignore[arg-type]
     viewer.window.add_dock_widget(dock)
     viewer.add_image(nuclei, name="n")
-    _settle(dock, qtbot)
+    settle(dock, qtbot)
     dock.panel.run_button.click()
     qtbot.waitUntil(lambda: slow_service.jobs[0].state is JobState.RUNNING, timeout=LONG)
     dock.panel.cancel_button.click()
@@ -277,7 +230,7 @@ def test_cancel_leaves_no_layer_and_frees_the_worker(
     slow_service.gate.set()
     qtbot.waitUntil(lambda: slow_service.jobs[0].state is JobState.CANCELLED, timeout=LONG)
     assert len(viewer.layers) == 1
-    _run(dock, qtbot)
+    run(dock, qtbot)
     assert viewer.layers[-1].name == "n labels"
 
 
@@ -289,7 +242,7 @@ def test_removing_the_layer_stops_its_run(
     image = viewer.add_image(nuclei)
     other = viewer.add_image(nuclei)
     viewer.layers.selection.active = image
-    _settle(dock, qtbot)
+    settle(dock, qtbot)
     dock.panel.run_button.click()
     viewer.layers.remove(other)
     assert dock.panel.cancel_button.isEnabled(), "another layer does not matter"
@@ -353,14 +306,14 @@ def test_an_absent_device_is_said_in_the_dock(
     absent = "mps" if torch.cuda.is_available() else "cuda"
     viewer.add_image(nuclei)
     dock.form.set_value(SegmentChoices(device=absent))
-    outcome = _run(dock, qtbot)
+    outcome = run(dock, qtbot)
     assert outcome.state is JobState.FAILED
     text = dock.panel.message.text()
     assert f"'{absent}' is not available on this machine" in text
     assert "Traceback" not in text
     assert dock.panel.run_button.isEnabled()
     dock.form.set_value(SegmentChoices(device="cpu"))
-    assert _run(dock, qtbot).state is JobState.DONE
+    assert run(dock, qtbot).state is JobState.DONE
     assert dock.panel.message.styleSheet() == ""
 
 
@@ -381,7 +334,7 @@ def test_damaged_weights_are_said_in_the_dock(
     viewer.add_image(nuclei)
     dock.refresh_models()
     dock.form.set_value(SegmentChoices(model="copied"))
-    assert _run(dock, qtbot).state is JobState.FAILED
+    assert run(dock, qtbot).state is JobState.FAILED
     assert "The weights of 'copied' are damaged" in dock.panel.message.text()
 
 
@@ -391,38 +344,8 @@ def test_a_model_removed_meanwhile_is_no_longer_run(
     viewer.add_image(nuclei)
     dock.refresh_models()
     dock.form.set_value(SegmentChoices(model="copied"))
-    _settle(dock, qtbot)
+    settle(dock, qtbot)
     shutil.rmtree(copied_model)
     dock.panel.run_button.click()
     assert "There is no model 'copied'" in dock.panel.plan.text()
     assert not dock.panel.run_button.isEnabled()
-
-
-def test_the_menus_open_the_dock(viewer: napari.Viewer) -> None:
-    from napari._app_model import get_app_model
-
-    app = get_app_model()
-    for menu in ("napari/layers/segment", "napari/plugins"):
-        commands = [
-            item.command.id for item in app.menus.get_menu(menu) if hasattr(item, "command")
-        ]
-        assert "napari-ssp.segment" in commands
-    app.commands.execute_command("napari-ssp.segment").result()
-    frame = viewer.window._wrapped_dock_widgets["Segment (napari-ssp)"]
-    assert isinstance(frame.inner_widget(), SegmentDock)
-
-
-def test_docks_open_from_the_manifest_without_torch() -> None:
-    code = (
-        "import sys, napari, time\n"
-        "viewer = napari.Viewer(show=False)\n"
-        "viewer.add_image(__import__('numpy').zeros((32, 32)))\n"
-        "_, dock = viewer.window.add_plugin_dock_widget('napari-ssp', 'Segment')\n"
-        "assert dock.panel.run_button.isEnabled(), dock.panel.plan.text()\n"
-        "print('torch' in sys.modules)\n"
-        "viewer.close()\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120
-    )
-    assert done.stdout.split() == ["False"]

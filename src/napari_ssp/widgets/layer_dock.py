@@ -158,10 +158,13 @@ class LayerDock(QWidget):
         return request
 
     def event(self, event: Any) -> bool:
-        """Stop the run when the dock is taken out of the window for good."""
+        """Stop the work when the dock is taken out of the window for good."""
         if event.type() == QEvent.Type.ParentChange and self.parent() is None:
-            self._stop("")
+            self._leave()
         return bool(super().event(event))
+
+    def _leave(self) -> None:
+        self._stop("")
 
     def _fit_to_model(self, model: str) -> None:
         """Fit the form to the chosen model."""

@@ -97,6 +97,10 @@ class PredictDock(LayerDock):
     def _result_line(self, value: Any) -> str:
         return prediction_line(value)
 
+    def _leave(self) -> None:
+        super()._leave()
+        self._gate_runner.cancel()
+
     def _follow_plan(self) -> None:
         choices = self.form.value()
         if choices.tasks:
