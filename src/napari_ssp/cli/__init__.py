@@ -15,6 +15,7 @@ _COMMANDS = {
     "predict": "napari_ssp.cli.predict:predict",
     "evaluate": "napari_ssp.cli.evaluate:evaluate",
     "train": "napari_ssp.cli.train:train",
+    "data": "napari_ssp.cli.data:data",
     "models": "napari_ssp.cli.models:models",
     "info": "napari_ssp.cli.info:info",
 }

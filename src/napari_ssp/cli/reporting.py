@@ -18,7 +18,7 @@ from napari_ssp.io import atomic_path
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from napari_ssp.progress import Progress
+    from napari_ssp.progress import Progress, Result, Steps
     from napari_ssp.service import Job
 
 json_option = click.option(
@@ -56,6 +56,26 @@ def wait_for(job: Job[Any], title: str) -> Any:
             raise click.Abort from None
         finally:
             job.events.progressed.disconnect(show)
+
+
+def run_with_bar(steps: Steps[Result], title: str) -> Result:
+    """Do long work in this thread, showing its progress; what it returns is returned."""
+    with _bar() as bar:
+        task = bar.add_task(title, total=None)
+        try:
+            while True:
+                try:
+                    progress = next(steps)
+                except StopIteration as stop:
+                    result: Result = stop.value
+                    return result
+                words = f"{title}: {progress.stage}"
+                total = progress.total or None
+                bar.update(task, description=words, completed=progress.done, total=total)
+        except KeyboardInterrupt:
+            raise click.Abort from None
+        finally:
+            steps.close()
 
 
 @contextmanager
