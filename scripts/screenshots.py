@@ -12,8 +12,12 @@ from typing import TYPE_CHECKING, Any
 import virtual_screen
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import napari
 
+    from napari_ssp.widgets.layer_dock import LayerDock
+    from napari_ssp.widgets.predict_dock import PredictDock
     from napari_ssp.widgets.segment_dock import SegmentDock
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "images"
@@ -26,11 +30,26 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         os.environ["NAPARI_CONFIG"] = str(Path(folder) / "napari.yaml")
         FOLDER.mkdir(parents=True, exist_ok=True)
-        for shoot in (fluorescence, running, phase_contrast, advanced, colours, error):
-            viewer, dock = _open()
-            shoot(viewer, dock)
-            viewer.close()
+        _shoot_all("Segment", fluorescence, running, phase_contrast, advanced, colours, error)
+        if _has_structures():
+            _shoot_all("Predict structures", structures, predicting, scales, refused)
     return 0
+
+
+def _shoot_all(title: str, *shots: Callable[[napari.Viewer, Any], None]) -> None:
+    for shoot in shots:
+        viewer, dock = _open(title)
+        shoot(viewer, dock)
+        viewer.close()
+
+
+def _has_structures() -> bool:
+    from napari_ssp.registry import list_cards
+
+    found = any(card.family == "repmode" for card in list_cards())
+    if not found:
+        print("No model for structures is installed: the Predict dock is left out.", flush=True)
+    return found
 
 
 def fluorescence(viewer: napari.Viewer, dock: SegmentDock) -> None:
@@ -79,12 +98,54 @@ def error(viewer: napari.Viewer, dock: SegmentDock) -> None:
     _save(viewer, "segment-error")
 
 
-def _open() -> tuple[napari.Viewer, SegmentDock]:
+def structures(viewer: napari.Viewer, dock: PredictDock) -> None:
+    _predict(viewer, dock)
+    for layer in viewer.layers:
+        layer.visible = layer.name.startswith(dock.image_box.currentText())
+    _save(viewer, "predict-structures")
+
+
+def predicting(viewer: napari.Viewer, dock: PredictDock) -> None:
+    _choose_all(viewer, dock)
+    dock.panel.run_button.click()
+    _wait(lambda: " left" in dock.panel.message.text() or dock.panel.run_button.isEnabled())
+    _save(viewer, "predict-running")
+    dock.panel.cancel_button.click()
+
+
+def scales(viewer: napari.Viewer, dock: PredictDock) -> None:
+    _choose_all(viewer, dock)
+    dock.gates.fold.click()
+    _wait(lambda: bool(dock.gates.view.bars))
+    _pause(300)
+    dock.column.ensureWidgetVisible(dock.gates)
+    _save(viewer, "predict-scales")
+
+
+def refused(viewer: napari.Viewer, dock: PredictDock) -> None:
+    viewer.open_sample("napari-ssp", "fluorescent_nuclei")
+    _pause(300)
+    _save(viewer, "predict-refused")
+
+
+def _choose_all(viewer: napari.Viewer, dock: PredictDock) -> None:
+    viewer.open_sample("napari-ssp", "transmitted_light_neurons")
+    dock.update_plan()
+    dock.form.set_value(replace(dock.form.value(), tasks=dock.form.tasks()[:3]))
+    dock.update_plan()
+
+
+def _predict(viewer: napari.Viewer, dock: PredictDock) -> None:
+    _choose_all(viewer, dock)
+    _run(dock)
+
+
+def _open(title: str) -> tuple[napari.Viewer, Any]:
     import napari
 
     viewer = napari.Viewer()
     viewer.window.resize(*_WINDOW)
-    _, dock = viewer.window.add_plugin_dock_widget("napari-ssp", "Segment")
+    _, dock = viewer.window.add_plugin_dock_widget("napari-ssp", title)
     _pause(300)  # the canvas gets its size, so that the image fits
     return viewer, dock
 
@@ -92,11 +153,15 @@ def _open() -> tuple[napari.Viewer, SegmentDock]:
 def _segment(viewer: napari.Viewer, dock: SegmentDock, sample: str) -> Any:
     viewer.open_sample("napari-ssp", sample)
     dock.update_plan()
+    _run(dock)
+    return viewer.layers[-1]
+
+
+def _run(dock: LayerDock) -> None:
     ended: list[Any] = []
     dock.done.connect(ended.append)
     dock.panel.run_button.click()
     _wait(lambda: bool(ended))
-    return viewer.layers[-1]
 
 
 def _save(viewer: napari.Viewer, name: str) -> None:

@@ -98,7 +98,7 @@ def test_what_cannot_be_predicted_is_refused_with_a_sentence(
     _choose(predict_dock, voxel_size=(0.0, 0.29, 0.29))
     assert "voxel size is (0.0, 0.29, 0.29)" in refusal()
     _choose(predict_dock, voxel_size=None)
-    viewer.add_image(stack[0], name="flat")
+    predict_dock.image_box.set_value(viewer.add_image(stack[0], name="flat"))
     assert "'flat' has no z axis (its axes are y, x)" in refusal()
     viewer.add_image(np.dstack([stack[0]] * 3), name="photo")
     assert "'photo' is a colour image" in refusal()
@@ -106,6 +106,29 @@ def test_what_cannot_be_predicted_is_refused_with_a_sentence(
     assert "'odd' has 5 dimensions" in refusal()
     viewer.layers.selection.active = viewer.layers["good"]
     settle(predict_dock, qtbot)
+    assert predict_dock.panel.run_button.isEnabled()
+
+
+def test_a_selected_plane_does_not_replace_the_stack(
+    viewer: napari.Viewer, predict_dock: PredictDock, stack: NDArray[Any], qtbot: QtBot
+) -> None:
+    flat = viewer.add_image(stack[0], name="flat")
+    assert predict_dock.image_box.value() is flat, "better than nothing, as it says why not"
+    first = viewer.add_image(stack, name="first")
+    assert predict_dock.image_box.value() is first
+    viewer.layers.selection.active = flat
+    assert predict_dock.image_box.value() is first
+    second = viewer.add_image(stack, name="second")
+    assert predict_dock.image_box.value() is second
+
+
+def test_the_sample_is_ready_to_predict_from(
+    viewer: napari.Viewer, predict_dock: PredictDock, qtbot: QtBot
+) -> None:
+    viewer.open_sample("napari-ssp", "transmitted_light_neurons")
+    _choose(predict_dock, tasks=("dna",))
+    settle(predict_dock, qtbot)
+    assert predict_dock.image_box.value().ndim == 3
     assert predict_dock.panel.run_button.isEnabled()
 
 
@@ -167,7 +190,10 @@ def test_planes_and_channel_reach_the_prediction(
     assert predict_dock.form._planes._kind.itemText(0) == "All 12 planes"
     _choose(predict_dock, tasks=("dna",), channel=1, z_range=(3, 8))
     assert settle(predict_dock, qtbot).startswith("3D channel 2 of 2, 5 × 40 × 48 voxels")
+    viewer.dims.set_current_step(1, 10)
     run(predict_dock, qtbot)
+    text = predict_dock.panel.message.text()
+    assert text.endswith(" s. It lies in planes 3 to 7; the slider stands at 10.")
     layer = viewer.layers["cells dna"]
     expected = predict_structures(stack, ["dna"], MODEL, z_range=(3, 8))["dna"]
     np.testing.assert_allclose(layer.data, expected, rtol=1e-5, atol=1e-6)

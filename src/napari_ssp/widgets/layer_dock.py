@@ -69,7 +69,8 @@ class LayerDock(QWidget):
     """Form and run panel for a viewer's image layers; a subclass says what is done to them.
 
     A subclass gives ``words`` and the methods ``_request``, ``_plan``, ``_preparation``,
-    ``_result_line``, and where its form depends on the model ``_fit_to_model``.
+    ``_result_line``; where not every image will do ``_suits``, and where the form depends on the
+    model ``_fit_to_model``.
 
     Parameters
     ----------
@@ -166,6 +167,10 @@ class LayerDock(QWidget):
     def _leave(self) -> None:
         self._stop("")
 
+    def _suits(self, layer: Image) -> bool:
+        """Whether a layer may be chosen just because it was selected."""
+        return True
+
     def _fit_to_model(self, model: str) -> None:
         """Fit the form to the chosen model."""
 
@@ -181,8 +186,8 @@ class LayerDock(QWidget):
         """Return what makes, on the worker, a ``Placed`` of the job's result."""
         raise NotImplementedError
 
-    def _result_line(self, value: Any) -> str:
-        """Sentence about what was found."""
+    def _result_line(self, value: Any, layer: Image) -> str:
+        """Sentence about what was found in a layer."""
         raise NotImplementedError
 
     def _checked_request(self, layer: Image | None) -> Any:
@@ -217,7 +222,7 @@ class LayerDock(QWidget):
         except Exception as error:  # the image's axes may have been changed meanwhile
             self._show_error(error)
             return
-        self.panel.set_message(self._result_line(outcome.value))
+        self.panel.set_message(self._result_line(outcome.value, layer))
 
     def _show_error(self, error: BaseException | None) -> None:
         line = error_line(error)
@@ -247,8 +252,10 @@ class LayerDock(QWidget):
         self._schedule()
 
     def _follow_selection(self) -> None:
-        active = self._viewer.layers.selection.active
-        if active is not None and active in self.image_box:
+        active, chosen = self._viewer.layers.selection.active, self.image_box.value()
+        if active is None or active not in self.image_box:
+            return
+        if self._suits(active) or not self._suits(chosen):
             self.image_box.set_value(active)
 
     def _schedule(self) -> None:

@@ -82,6 +82,14 @@ def stack_image(layer: Image) -> MicroscopyImage:
     return replace(image, voxel_size=None)
 
 
+def is_stack(layer: Image) -> bool:
+    """Whether a layer is a z-stack of intensities, as far as its axes can be told."""
+    try:
+        return "z" in layer_axes(layer) and not layer.rgb
+    except ValueError:
+        return False
+
+
 def check_planes(image: MicroscopyImage) -> None:
     """Refuse a layer's image that is no stack, with a ValueError that says what to do in napari."""
     if "z" not in image.axes and not image.rgb:

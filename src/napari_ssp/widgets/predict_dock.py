@@ -9,7 +9,14 @@ from napari_ssp.registry import find_card
 from napari_ssp.service import GatesRequest, JobState, plan_prediction
 from napari_ssp.widgets.gate_panel import GatePanel
 from napari_ssp.widgets.layer_dock import LayerDock, Words, channel_choices
-from napari_ssp.widgets.layers import check_planes, current_time, stack_image, visible_region
+from napari_ssp.widgets.layers import (
+    check_planes,
+    current_plane,
+    current_time,
+    is_stack,
+    stack_image,
+    visible_region,
+)
 from napari_ssp.widgets.messages import error_line, prediction_line
 from napari_ssp.widgets.predict_form import PredictForm
 from napari_ssp.widgets.predict_results import prepare_structures
@@ -65,6 +72,10 @@ class PredictDock(LayerDock):
         self._gate_runner.ended.connect(self._show_gates)
         self._follow_plan()
 
+    def _suits(self, layer: Image) -> bool:
+        # A measured plane beside the stack, clicked on to compare, is not what to predict from.
+        return is_stack(layer)
+
     def _fit_to_model(self, model: str) -> None:
         card = find_card(model)
         descriptions = card.task_descriptions
@@ -94,8 +105,12 @@ class PredictDock(LayerDock):
         channel = self.form.value().channel or 0
         return partial(prepare_structures, channel=channel, colours=colours)
 
-    def _result_line(self, value: Any) -> str:
-        return prediction_line(value)
+    def _result_line(self, value: Any, layer: Image) -> str:
+        try:
+            _, plane = current_plane(layer, self._viewer)
+        except ValueError:  # 3D display: there is no plane to look at
+            return prediction_line(value)
+        return prediction_line(value, plane)
 
     def _leave(self) -> None:
         super()._leave()

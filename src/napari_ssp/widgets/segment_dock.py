@@ -67,5 +67,5 @@ class SegmentDock(LayerDock):
     def _preparation(self) -> Callable[[Segmentation], Prepared]:
         return partial(prepare, choices=self.form.value())
 
-    def _result_line(self, value: Any) -> str:
+    def _result_line(self, value: Any, layer: Image) -> str:
         return result_line(value)
