@@ -125,6 +125,17 @@ def test_names_without_anything_in_common(call: Call, tmp_path: Path) -> None:
     assert "2 ('dna', 'tom20'), the truth 2 ('Bright', 'GFP')" in " ".join(result.stderr.split())
 
 
+def test_structures_that_were_not_measured_are_named(
+    call: Call, folders: tuple[Path, Path]
+) -> None:
+    for name in ("a", "b"):
+        (folders[1] / f"{name}.ome.tif").unlink()
+        write(folders[1] / f"{name}.ome.tif", stack(5), stack(0), names=("Bright", "dna"))
+    result = call("evaluate", "structures", "--prediction", folders[0], "--truth", folders[1])
+    assert result.exit_code == 0, result.output
+    assert "Not scored, for the truth has no channel of that name: lamin_b1." in result.stderr
+
+
 def test_measured_units(call: Call, tmp_path: Path) -> None:
     write(tmp_path / "t.tif", stack(1))
     write(tmp_path / "p.tif", stack(1).astype(np.float32) + 3)

@@ -12,7 +12,8 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from napari_ssp.cli.pairing import check_all_predicted, image_files, is_folder, without_endings
+from napari_ssp.cli.files import expand
+from napari_ssp.cli.pairing import check_all_predicted, is_folder, without_endings
 from napari_ssp.cli.reporting import as_usage_error, json_option, write_report
 from napari_ssp.io import image_stem, read_image
 from napari_ssp.metrics import average_precision, challenge_counts
@@ -65,7 +66,7 @@ def _pairs(prediction: Path, truth: Path) -> list[tuple[str, Path, Path]]:
 
 def _by_name(place: Path) -> dict[str, Path]:
     # Flows beside labels are no labels.
-    images = [path for path in image_files(place) if not image_stem(path).endswith("_flows")]
+    images = [path for path in expand([place]) if not image_stem(path).endswith("_flows")]
     return {_name(path): path for path in images}
 
 

@@ -17,7 +17,8 @@ from rich.progress import track
 from rich.table import Table
 
 from napari_ssp.cli.channels import Channel, channels_of, match_channels
-from napari_ssp.cli.pairing import check_all_predicted, image_files, is_folder, without_endings
+from napari_ssp.cli.files import expand
+from napari_ssp.cli.pairing import check_all_predicted, is_folder, without_endings
 from napari_ssp.cli.reporting import as_usage_error, json_option, write_report
 from napari_ssp.io import image_stem, read_image
 from napari_ssp.metrics import STRUCTURE_METRICS, structure_metrics
@@ -92,24 +93,27 @@ def _with_bar(comparisons: list[_Comparison]) -> Iterable[_Comparison]:
 def _comparisons(prediction: Path, truth: Path, project: str | None) -> list[_Comparison]:
     """Find, open and check all pairs before the first is scored."""
     found, true = _channels(prediction), _channels(truth)
-    if not true:
-        raise ValueError(f"There are no images in {truth}.")
     if not is_folder(prediction) and not is_folder(truth):
         found = dict(zip(true, found.values(), strict=True))
     check_all_predicted(found, true, prediction)
-    comparisons = []
+    comparisons: list[_Comparison] = []
+    not_measured: set[str] = set()
     for name, channels in sorted(true.items()):
         matched = match_channels(name, found[name], channels)
         comparisons += [_Comparison(name, *match) for match in matched]
+        not_measured |= {c.name for c in found[name]} - {task for task, _, _ in matched}
     for comparison in comparisons:
         _check_shapes(comparison, project)
+    if not_measured - {""}:
+        names = ", ".join(sorted(not_measured - {""}))
+        click.echo(f"Not scored, for the truth has no channel of that name: {names}.", err=True)
     return comparisons
 
 
 def _channels(place: Path) -> dict[str, list[Channel]]:
     """Channels of all files by the name of the image; several files may be one image."""
     files: defaultdict[str, list[tuple[Path, str]]] = defaultdict(list)
-    for path in image_files(place):
+    for path in expand([place]):
         stem = image_stem(path)
         named = _NAMED.fullmatch(stem)
         stem, task = named.groups() if named else (stem, "")

@@ -4,23 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_ssp.io import IMAGE_SUFFIXES, image_stem
+from napari_ssp.io import IMAGE_SUFFIXES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
 
-def image_files(place: Path) -> list[Path]:
-    """Image files in a folder, sorted, or the one file that ``place`` is; a Zarr is a file."""
-    if _is_image(place) or not place.is_dir():
-        return [place]
-    return [path for path in sorted(place.iterdir()) if _is_image(path)]
-
-
 def is_folder(place: Path) -> bool:
     """Tell a folder of images from an image that is kept as a folder."""
-    return place.is_dir() and not _is_image(place)
+    return place.is_dir() and place.suffix.lower() not in IMAGE_SUFFIXES
 
 
 def without_endings(stem: str, endings: Iterable[str]) -> str:
@@ -32,7 +25,7 @@ def without_endings(stem: str, endings: Iterable[str]) -> str:
 
 
 def check_all_predicted(predicted: Iterable[str], true: Iterable[str], place: Path) -> None:
-    """Refuse truth without a prediction, and no truth at all.
+    """Refuse truth without a prediction.
 
     Raises
     ------
@@ -46,7 +39,3 @@ def check_all_predicted(predicted: Iterable[str], true: Iterable[str], place: Pa
             f"{len(missing)} of {len(names)} truth images have no prediction in {place}: "
             f"{', '.join(missing[:5])}."
         )
-
-
-def _is_image(path: Path) -> bool:
-    return path.suffix.lower() in IMAGE_SUFFIXES and not image_stem(path).startswith(".")
