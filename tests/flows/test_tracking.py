@@ -109,7 +109,7 @@ def test_thin_images(shape: tuple[int, int]) -> None:
         ({"flows": np.zeros((2, 5, 5))}, r"\(2, 5, 5\)"),
         ({"n_steps": 0}, "n_steps"),
         ({"min_size": -1}, "min_size"),
-        ({"device": "cuda"}, "CPU"),
+        ({"cell_probability": np.full((8, 9), 2.0)}, "sigmoid"),
     ],
 )
 def test_bad_arguments_are_refused(changes: dict[str, object], words: str) -> None:

@@ -8,10 +8,25 @@ import lazy_loader
 
 if TYPE_CHECKING:
     from napari_ssp.flows.diffusion import labels_to_flows
-    from napari_ssp.flows.tracking import flows_to_labels
+    from napari_ssp.flows.field import FlowField, TrackingSettings
+    from napari_ssp.flows.orthogonal import combine_orthogonal_flows
+    from napari_ssp.flows.tracking import batch_to_labels, flows_to_labels
 
-__all__ = ["flows_to_labels", "labels_to_flows"]
+__all__ = [
+    "FlowField",
+    "TrackingSettings",
+    "batch_to_labels",
+    "combine_orthogonal_flows",
+    "flows_to_labels",
+    "labels_to_flows",
+]
 
 __getattr__, __dir__, _ = lazy_loader.attach(
-    __name__, submod_attrs={"diffusion": ["labels_to_flows"], "tracking": ["flows_to_labels"]}
+    __name__,
+    submod_attrs={
+        "diffusion": ["labels_to_flows"],
+        "field": ["FlowField", "TrackingSettings"],
+        "orthogonal": ["combine_orthogonal_flows"],
+        "tracking": ["batch_to_labels", "flows_to_labels"],
+    },
 )
