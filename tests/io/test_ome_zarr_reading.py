@@ -8,9 +8,8 @@ import dask.array as da
 import numpy as np
 import pytest
 
-from napari_ssp.io import read_image, read_images
+from napari_ssp.io import read_image, read_images, read_scenes
 from napari_ssp.io.ngff import parse_image
-from napari_ssp.io.reading import read_scenes
 
 zarr = pytest.importorskip("zarr")
 
@@ -43,7 +42,8 @@ def stored(
     """Write one image by hand, without our own writer."""
     kind = 3 if version == "0.5" else 2
     group = zarr.open_group(path, mode="a", zarr_format=kind)
-    group.create_array("0", data=pixels, chunks=tuple(min(n, 64) for n in pixels.shape))
+    chunks = tuple(min(n, 64) for n in pixels.shape)
+    group.create_array("0", shape=pixels.shape, dtype=pixels.dtype, chunks=chunks)[:] = pixels
     if kind == 3:
         group.attrs["ome"] = {"version": version, "multiscales": [entry], **more}
     else:

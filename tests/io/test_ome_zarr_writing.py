@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from napari_ssp.image import MicroscopyImage
-from napari_ssp.io import read_image, write_image, write_labels
-from napari_ssp.io.reading import read_scenes
+from napari_ssp.io import read_image, read_scenes, write_image, write_labels
 from napari_ssp.io.zarr_pyramid import halve, level_sides
 
 pytest.importorskip("zarr")

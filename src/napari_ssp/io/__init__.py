@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from napari_ssp.io.atomic import atomic_path
-from napari_ssp.io.reading import IMAGE_SUFFIXES, read_image, read_images
-from napari_ssp.io.scene import image_stem
+from napari_ssp.io.reading import IMAGE_SUFFIXES, read_image, read_images, read_scenes
+from napari_ssp.io.scene import Scene, image_stem
 from napari_ssp.io.writing import write_image, write_labels
 
 __all__ = [
     "IMAGE_SUFFIXES",
+    "Scene",
     "atomic_path",
     "image_stem",
     "read_image",
     "read_images",
+    "read_scenes",
     "write_image",
     "write_labels",
 ]
