@@ -99,7 +99,8 @@ def error(viewer: napari.Viewer, dock: SegmentDock) -> None:
 
 
 def structures(viewer: napari.Viewer, dock: PredictDock) -> None:
-    _predict(viewer, dock)
+    _choose_all(viewer, dock)
+    _run(dock)
     for layer in viewer.layers:
         layer.visible = layer.name.startswith(dock.image_box.currentText())
     _save(viewer, "predict-structures")
@@ -133,11 +134,6 @@ def _choose_all(viewer: napari.Viewer, dock: PredictDock) -> None:
     dock.update_plan()
     dock.form.set_value(replace(dock.form.value(), tasks=dock.form.tasks()[:3]))
     dock.update_plan()
-
-
-def _predict(viewer: napari.Viewer, dock: PredictDock) -> None:
-    _choose_all(viewer, dock)
-    _run(dock)
 
 
 def _open(title: str) -> tuple[napari.Viewer, Any]:
