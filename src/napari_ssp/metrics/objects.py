@@ -8,17 +8,18 @@ reach the threshold; only overlapping pairs can, so the graph is sparse.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
-from scipy import sparse
-from scipy.sparse.csgraph import maximum_bipartite_matching
+
+from napari_ssp.metrics.overlap import Overlap, checked_pair, checked_threshold
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-Labels = npt.NDArray[np.integer[Any]]
+    import numpy.typing as npt
+
+    from napari_ssp.metrics.overlap import Labels
 
 CHALLENGE_BORDER = 2
 CHALLENGE_TILE = 2000
@@ -45,6 +46,12 @@ class MatchCounts:
             self.false_positives + other.false_positives,
             self.false_negatives + other.false_negatives,
         )
+
+    @classmethod
+    def of(cls, overlap: Overlap, threshold: float) -> MatchCounts:
+        """Count the matches of two label images at one IoU threshold."""
+        found = int(np.count_nonzero(overlap.matches(threshold)))
+        return cls(found, overlap.num_predicted - found, overlap.num_true - found)
 
     @property
     def precision(self) -> float:
@@ -95,8 +102,8 @@ def match_counts(
     ValueError
         If the shapes differ, a label is negative, or the threshold is out of range.
     """
-    pair = _checked_pair(truth, prediction)
-    return _Overlap(*pair, border=border).counts(_checked_threshold(threshold))
+    pair = checked_pair(truth, prediction)
+    return MatchCounts.of(Overlap(*pair, border=border), checked_threshold(threshold))
 
 
 def challenge_counts(
@@ -126,20 +133,21 @@ def challenge_counts(
     ValueError
         If the arrays are not 2D or differ in shape, or the threshold is out of range.
     """
-    true_labels, predicted_labels = _checked_pair(truth, prediction)
+    true_labels, predicted_labels = checked_pair(truth, prediction)
     if true_labels.ndim != 2:
         raise ValueError(
             f"The challenge's F1 is defined for 2D label images, but these have shape "
             f"{true_labels.shape}. Score each plane alone, or use match_counts."
         )
-    limit = _checked_threshold(threshold)
+    limit = checked_threshold(threshold)
     if true_labels.size < CHALLENGE_TILED_FROM:
-        return _Overlap(true_labels, predicted_labels, border=CHALLENGE_BORDER).counts(limit)
+        pair = (true_labels, predicted_labels)
+        return MatchCounts.of(Overlap(*pair, border=CHALLENGE_BORDER), limit)
     total = MatchCounts()
     for tile in _challenge_tiles(true_labels.shape):
         # A tile without predictions still has missed cells; the original forgets them.
         pair = (_full_tile(true_labels[tile]), _full_tile(predicted_labels[tile]))
-        total += _Overlap(*pair, border=CHALLENGE_BORDER).counts(limit)
+        total += MatchCounts.of(Overlap(*pair, border=CHALLENGE_BORDER), limit)
     return total
 
 
@@ -198,58 +206,9 @@ def average_precision(
     ValueError
         If the shapes differ, a label is negative, or a threshold is out of range.
     """
-    overlap = _Overlap(*_checked_pair(truth, prediction))
-    limits = [_checked_threshold(value) for value in np.atleast_1d(thresholds)]
-    return np.array([overlap.counts(limit).average_precision for limit in limits])
-
-
-class _Overlap:
-    """IoU of all overlapping pairs of two label images."""
-
-    def __init__(self, truth: Labels, prediction: Labels, border: int = 0) -> None:
-        rows, columns = (_without_border(_compact(x), border).ravel() for x in (truth, prediction))
-        true_sizes = np.bincount(rows, minlength=1)
-        predicted_sizes = np.bincount(columns, minlength=1)
-        self.n_true = int(np.count_nonzero(true_sizes[1:]))
-        self.n_predicted = int(np.count_nonzero(predicted_sizes[1:]))
-        both = (rows > 0) & (columns > 0)
-        ones = np.ones(np.count_nonzero(both), dtype=np.int64)
-        shape = (true_sizes.size, predicted_sizes.size)
-        shared = sparse.coo_matrix((ones, (rows[both], columns[both])), shape).tocsr().tocoo()
-        self._pairs = (shared.row, shared.col)
-        self._shape = shape
-        union = true_sizes[shared.row] + predicted_sizes[shared.col] - shared.data
-        self._iou = shared.data / union
-
-    def counts(self, threshold: float) -> MatchCounts:
-        good = self._iou >= threshold
-        pairs = (self._pairs[0][good], self._pairs[1][good])
-        ones = np.ones(np.count_nonzero(good), dtype=np.int8)
-        graph = sparse.csr_matrix((ones, pairs), self._shape)
-        # At an IoU of exactly 0.5 two objects can claim the same one, hence a matching.
-        found = int(np.count_nonzero(maximum_bipartite_matching(graph, perm_type="column") >= 0))
-        return MatchCounts(found, self.n_predicted - found, self.n_true - found)
-
-
-def _compact(labels: Labels) -> npt.NDArray[np.intp]:
-    """Renumber to 0..n without gaps, keeping 0 as the background."""
-    if int(labels.max(initial=0)) <= 4 * labels.size:
-        present = np.bincount(labels.ravel().astype(np.intp), minlength=1) > 0
-        present[0] = False
-        numbers = np.where(present, np.cumsum(present), 0)
-        return numbers[labels.astype(np.intp)]
-    ids, inverse = np.unique(labels, return_inverse=True)
-    return np.asarray(inverse.reshape(labels.shape) + (0 if ids[0] == 0 else 1), dtype=np.intp)
-
-
-def _without_border(labels: npt.NDArray[np.intp], width: int) -> npt.NDArray[np.intp]:
-    if width == 0:
-        return labels
-    inner = np.zeros(labels.shape[-2:], dtype=bool)
-    inner[width:-width, width:-width] = True
-    keep = np.ones(labels.max(initial=0) + 1, dtype=bool)
-    keep[labels[..., ~inner]] = False
-    return np.where(keep[labels], labels, 0)
+    overlap = Overlap(*checked_pair(truth, prediction))
+    limits = [checked_threshold(value) for value in np.atleast_1d(thresholds)]
+    return np.array([MatchCounts.of(overlap, limit).average_precision for limit in limits])
 
 
 def _challenge_tiles(shape: tuple[int, ...]) -> Iterator[tuple[slice, slice]]:
@@ -261,41 +220,6 @@ def _challenge_tiles(shape: tuple[int, ...]) -> Iterator[tuple[slice, slice]]:
 def _full_tile(tile: Labels) -> Labels:
     """Pad the last tiles with background, so that the image's own far edges are not a border."""
     return np.pad(tile, [(0, CHALLENGE_TILE - n) for n in tile.shape])
-
-
-def _checked_pair(truth: npt.ArrayLike, prediction: npt.ArrayLike) -> tuple[Labels, Labels]:
-    pair = _checked_labels(truth, "truth"), _checked_labels(prediction, "prediction")
-    if pair[0].shape != pair[1].shape:
-        raise ValueError(
-            f"The truth has shape {pair[0].shape} and the prediction {pair[1].shape}. "
-            "Give two label images of the same region."
-        )
-    return pair
-
-
-def _checked_labels(labels: npt.ArrayLike, role: str) -> Labels:
-    array = np.asarray(labels)
-    if array.dtype.kind not in "iu":
-        raise TypeError(
-            f"The {role} has dtype {array.dtype}, but labels are integers, one number per object. "
-            "Convert it, or number the objects of a mask first (scipy.ndimage.label)."
-        )
-    if array.ndim < 2:
-        raise ValueError(
-            f"The {role} has shape {array.shape}, but a label image has two or more axes."
-        )
-    if array.size and int(array.min()) < 0:
-        raise ValueError(
-            f"The {role} holds the negative label {int(array.min())}. "
-            "Use 0 for the background and positive numbers for objects."
-        )
-    return array
-
-
-def _checked_threshold(threshold: float) -> float:
-    if not 0 < threshold <= 1:
-        raise ValueError(f"The IoU threshold is {threshold}; it must be above 0 and at most 1.")
-    return float(threshold)
 
 
 def _ratio(part: int, whole: int) -> float:

@@ -1,0 +1,154 @@
+"""Which objects of two label images overlap, and by how much; and who is matched to whom."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+from scipy.sparse.csgraph import maximum_bipartite_matching
+
+Labels = npt.NDArray[np.integer[Any]]
+Numbers = npt.NDArray[np.intp]
+
+
+class Overlap:
+    """All overlapping pairs of two label images.
+
+    Objects have numbers from 1, in the order of their ids.
+
+    Parameters
+    ----------
+    truth, prediction : array of int, same shape
+        As `checked_pair` returns them.
+    border : int
+        Objects that touch the outer ``border`` pixels of the last two axes are left out.
+
+    Attributes
+    ----------
+    true_ids, predicted_ids : numpy.ndarray
+        Id of each number, as in the images; 0 stands at number 0.
+    true_numbers, predicted_numbers : numpy.ndarray
+        The images with numbers instead of ids.
+    true_sizes, predicted_sizes : numpy.ndarray
+        Pixels of each number.
+    true, predicted, shared, iou : numpy.ndarray
+        For each overlapping pair both numbers, the common pixels and the IoU.
+    """
+
+    def __init__(self, truth: Labels, prediction: Labels, border: int = 0) -> None:
+        self.true_ids, rows = _compact(truth)
+        self.predicted_ids, columns = _compact(prediction)
+        self.true_numbers, self.predicted_numbers = (
+            _without_border(numbers, border) for numbers in (rows, columns)
+        )
+        rows, columns = self.true_numbers.ravel(), self.predicted_numbers.ravel()
+        self.true_sizes = np.bincount(rows, minlength=self.true_ids.size)
+        self.predicted_sizes = np.bincount(columns, minlength=self.predicted_ids.size)
+        both = (rows > 0) & (columns > 0)
+        ones = np.ones(np.count_nonzero(both), dtype=np.int64)
+        self._shape = (self.true_ids.size, self.predicted_ids.size)
+        pairs = sparse.coo_matrix((ones, (rows[both], columns[both])), self._shape).tocsr().tocoo()
+        self.true, self.predicted, self.shared = pairs.row, pairs.col, pairs.data
+        union = self.true_sizes[self.true] + self.predicted_sizes[self.predicted] - self.shared
+        self.iou = self.shared / union
+
+    @property
+    def num_true(self) -> int:
+        """True objects."""
+        return int(np.count_nonzero(self.true_sizes[1:]))
+
+    @property
+    def num_predicted(self) -> int:
+        """Predicted objects."""
+        return int(np.count_nonzero(self.predicted_sizes[1:]))
+
+    def matches(self, threshold: float) -> Numbers:
+        """Match objects whose IoU reaches a threshold, each used once and as many as possible.
+
+        Parameters
+        ----------
+        threshold : float
+            As `checked_threshold` returns it.
+
+        Returns
+        -------
+        numpy.ndarray
+            For each true number the predicted one, or 0.
+        """
+        good = self.iou >= threshold
+        ones = np.ones(np.count_nonzero(good), dtype=np.int8)
+        graph = sparse.csr_matrix((ones, (self.true[good], self.predicted[good])), self._shape)
+        # At an IoU of exactly 0.5 two objects can claim the same one, hence a matching.
+        partner: Numbers = maximum_bipartite_matching(graph, perm_type="column").astype(np.intp)
+        return np.maximum(partner, 0)
+
+
+def checked_pair(truth: npt.ArrayLike, prediction: npt.ArrayLike) -> tuple[Labels, Labels]:
+    """Refuse what are no label images of the same region.
+
+    Raises
+    ------
+    TypeError
+        If an array does not hold integers.
+    ValueError
+        If the shapes differ, an array has fewer than two axes, or a label is negative.
+    """
+    pair = _checked_labels(truth, "truth"), _checked_labels(prediction, "prediction")
+    if pair[0].shape != pair[1].shape:
+        raise ValueError(
+            f"The truth has shape {pair[0].shape} and the prediction {pair[1].shape}. "
+            "Give two label images of the same region."
+        )
+    return pair
+
+
+def checked_threshold(threshold: float) -> float:
+    """Refuse a threshold that no IoU can mean, with a ValueError."""
+    if not 0 < threshold <= 1:
+        raise ValueError(f"The IoU threshold is {threshold}; it must be above 0 and at most 1.")
+    return float(threshold)
+
+
+def _checked_labels(labels: npt.ArrayLike, role: str) -> Labels:
+    array = np.asarray(labels)
+    if array.dtype.kind not in "iu":
+        raise TypeError(
+            f"The {role} has dtype {array.dtype}, but labels are integers, one number per object. "
+            "Convert it, or number the objects of a mask first (scipy.ndimage.label)."
+        )
+    if array.ndim < 2:
+        raise ValueError(
+            f"The {role} has shape {array.shape}, but a label image has two or more axes."
+        )
+    if array.size and int(array.min()) < 0:
+        raise ValueError(
+            f"The {role} holds the negative label {int(array.min())}. "
+            "Use 0 for the background and positive numbers for objects."
+        )
+    return array
+
+
+def _compact(labels: Labels) -> tuple[Labels, Numbers]:
+    """Give the ids, 0 first, and the image with the places of its labels among them."""
+    if int(labels.max(initial=0)) <= 4 * labels.size:
+        places = labels.astype(np.intp)
+        present = np.bincount(places.ravel(), minlength=1) > 0
+        present[0] = True
+        return np.flatnonzero(present), (np.cumsum(present) - 1)[places]
+    ids, inverse = np.unique(labels, return_inverse=True)
+    numbers = inverse.reshape(labels.shape).astype(np.intp)
+    if ids[0] == 0:
+        return ids, numbers
+    return np.concatenate([np.zeros(1, ids.dtype), ids]), numbers + 1
+
+
+def _without_border(numbers: Numbers, width: int) -> Numbers:
+    if width == 0:
+        return numbers
+    inner = np.zeros(numbers.shape[-2:], dtype=bool)
+    inner[width:-width, width:-width] = True
+    keep = np.ones(numbers.max(initial=0) + 1, dtype=bool)
+    keep[numbers[..., ~inner]] = False
+    return np.where(keep[numbers], numbers, 0)
