@@ -1,11 +1,13 @@
 """Grey levels to the unit interval, as MEDIAR does before its network sees a plane.
 
 Percentiles 0 and 99.5 of the non-zero values of all channels together become 0 and 255, values are
-cut to whole grey levels, and the levels are stretched to [0, 1].
+cut to whole grey levels, and the levels are stretched to [0, 1]. A plane that does not fit into
+memory is seen twice: once for its `GreyStatistics`, once to be brought to the range they found.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 Array = npt.NDArray[Any]
 
 UPPER_PERCENTILE = 99.5
+#: Values that are sorted at most; of more, so many are drawn.
+MOST_SORTED = 2**24
 _EXACT_IN_FLOAT32 = 2.0**24
 _SAFE_IN_FLOAT32 = 1e30
 _SAFE_IN_FLOAT64 = 1e300
@@ -51,12 +55,155 @@ def normalise(plane: npt.ArrayLike) -> npt.NDArray[np.float32]:
     Formula of MEDIAR (Lee, Kim, Kim & Yun, 2022). Where the original leaves a picture blank
     although it has two values, the full range of values is stretched instead.
     """
-    values = _checked(plane)[..., :3]
-    if values.dtype.kind in "iub" and values.dtype.itemsize <= 2:
-        levels = _levels_by_table(values)
-    else:
-        levels = _levels_by_sorting(_finite(values))
-    return _three_channels(_to_unit(levels))
+    values = np.asarray(plane)
+    seen = GreyStatistics(values.size)
+    seen.add(values)
+    return normalise_block(values, seen.result())
+
+
+@dataclass(frozen=True)
+class GreyRange:
+    """How the values of a plane become grey levels.
+
+    Attributes
+    ----------
+    low, high : float
+        Values that become the levels 0 and 255.
+    least, most : float
+        Smallest and largest value; their levels become 0 and 1.
+    precision : numpy.dtype
+        Float type that levels are computed in.
+    """
+
+    low: float
+    high: float
+    least: float
+    most: float
+    precision: np.dtype[Any]
+
+
+class GreyStatistics:
+    """Finds the grey range of a plane whose blocks are seen one by one.
+
+    Exact for integers of 8 and 16 bits, which are counted, and for up to 2**24 values of other
+    types. Of more values, 2**24 are drawn: the lower end stays exact, the upper one lies between
+    the percentiles 99.495 and 99.505 (three standard errors).
+
+    Parameters
+    ----------
+    num_values : int
+        Values that all blocks have together, over all channels.
+    """
+
+    def __init__(self, num_values: int) -> None:
+        self._share = min(1.0, MOST_SORTED / max(num_values, 1))
+        self._random = np.random.default_rng(0)
+        self._dtype = np.dtype(np.uint8)
+        # A grey plane counts once for each of the three channels, as in the original.
+        self._times = 3
+        self._counts = np.zeros(0, np.int64)
+        self._drawn: list[Array] = []
+        self._least, self._most, self._least_nonzero = np.inf, -np.inf, np.inf
+        self._gaps = False
+
+    def add(self, block: npt.ArrayLike) -> None:
+        """Take a block (Y, X) or (Y, X, C) into account; all blocks have one dtype."""
+        values = _checked(block)[..., :3]
+        self._times, self._dtype = 3 if values.shape[-1] == 1 else 1, values.dtype
+        if _is_counted(values.dtype):
+            self._count(values)
+        else:
+            self._draw((values if values.dtype.kind == "f" else values.astype(np.float64)).ravel())
+
+    def result(self) -> GreyRange:
+        """Range of all blocks."""
+        return self._by_counts() if _is_counted(self._dtype) else self._by_sorting()
+
+    def _count(self, values: Array) -> None:
+        counts = np.bincount((values.astype(np.intp) - _lowest(values.dtype)).ravel())
+        self._counts = np.pad(self._counts, (0, max(counts.size - self._counts.size, 0)))
+        self._counts[: counts.size] += counts
+
+    def _draw(self, values: Array) -> None:
+        finite = np.isfinite(values)
+        seen = values if finite.all() else values[finite]
+        self._gaps = self._gaps or bool(np.isnan(values).any())
+        self._least = min(self._least, float(seen.min(initial=np.inf)))
+        self._most = max(self._most, float(seen.max(initial=-np.inf)))
+        if self._share < 1:
+            nonzero = float(seen.min(initial=np.inf, where=seen != 0))
+            self._least_nonzero = min(self._least_nonzero, nonzero)
+            number = round(values.size * self._share)
+            values = values[self._random.integers(0, values.size, number)]
+        self._drawn.append(values)
+
+    def _by_counts(self) -> GreyRange:
+        first, single = _lowest(self._dtype), np.dtype(np.float32)
+        values = np.arange(first, first + max(self._counts.size, 1), dtype=single)
+        present = values[np.flatnonzero(self._counts)] if self._counts.size else values
+        ranks = np.cumsum(np.where(values == 0, 0, self._counts * self._times))
+
+        def value_at(rank: int) -> np.float32:
+            return np.float32(values[np.searchsorted(ranks, rank, side="right")])
+
+        least, most = float(present[0]), float(present[-1])
+        low, high = _limits(value_at, int(ranks[-1])) or (least, most)
+        return GreyRange(low, high, least, most, single)
+
+    def _by_sorting(self) -> GreyRange:
+        least, most = (self._least, self._most) if self._least <= self._most else (0.0, 0.0)
+        precision = _precision(self._dtype, max(abs(least), abs(most)))
+        values = _finite(np.concatenate(self._drawn), least, most, precision)
+        if self._gaps:  # they count as 0
+            least, most = min(least, 0.0), max(most, 0.0)
+        least, most = np.clip([least, most], -_SAFE_IN_FLOAT64, _SAFE_IN_FLOAT64).tolist()
+        nonzero, times = values[values != 0], self._times
+        if nonzero.size:
+            nonzero.partition(sorted({0, *(r // times for r in _ranks(nonzero.size * times)[:2])}))
+            nonzero[0] = min(float(nonzero[0]), self._least_nonzero)
+        limits = _limits(lambda rank: nonzero[rank // times], nonzero.size * times)
+        low, high = limits or (least, most)
+        return GreyRange(low, high, least, most, precision)
+
+
+def normalise_block(block: npt.ArrayLike, grey: GreyRange) -> npt.NDArray[np.float32]:
+    """Bring a block of a plane to what `normalise` makes of it within the whole plane.
+
+    Parameters
+    ----------
+    block : array, shape (Y, X) or (Y, X, C)
+        Of the plane's dtype.
+    grey : GreyRange
+        Of the whole plane.
+
+    Returns
+    -------
+    numpy.ndarray
+        float32, shape (3, Y, X), values from 0 to 1.
+    """
+    return unit_channels(grey_levels(block, grey), grey)
+
+
+def grey_levels(block: npt.ArrayLike, grey: GreyRange) -> npt.NDArray[np.uint8]:
+    """Levels 0 to 255 of a block's first three channels, (Y, X, C)."""
+    values = _checked(block)[..., :3]
+    if not _is_counted(values.dtype):
+        least, most = grey.least, grey.most
+        return _stretch(_finite(values, least, most, grey.precision), grey.low, grey.high)
+    # One look-up per pixel instead of the arithmetic; no value of the plane lies outside.
+    first = int(grey.least)
+    table = np.arange(first, int(grey.most) + 1, dtype=np.float32)
+    return _stretch(table, grey.low, grey.high)[values.astype(np.intp) - first]
+
+
+def unit_channels(levels: npt.NDArray[np.uint8], grey: GreyRange) -> npt.NDArray[np.float32]:
+    """Three channels in [0, 1], (3, Y, X), of levels (Y, X, C)."""
+    ends = np.array([grey.least, grey.most], grey.precision)
+    lowest, highest = (int(level) for level in _stretch(ends, grey.low, grey.high))
+    table = (np.arange(256, dtype=np.float32) - lowest) / np.float32(max(highest - lowest, 1))
+    result = np.zeros((3, *levels.shape[:2]), np.float32)
+    result[: 3 if levels.shape[-1] == 1 else levels.shape[-1]] = np.moveaxis(table[levels], -1, 0)
+    return result
 
 
 def _checked(plane: npt.ArrayLike) -> Array:
@@ -74,34 +221,12 @@ def _checked(plane: npt.ArrayLike) -> Array:
     return array[..., None] if array.ndim == 2 else array
 
 
-def _levels_by_table(values: Array) -> npt.NDArray[np.uint8]:
-    """Count the values of a small integer type once, then look every pixel up."""
-    lowest = int(values.min())
-    indices = values.astype(np.intp) - lowest
-    counts = np.bincount(indices.ravel()) * _times_counted(values)
-    table = np.arange(lowest, lowest + counts.size, dtype=np.float32)
-    ranks = np.cumsum(np.where(table == 0, 0, counts))
-
-    def value_at(rank: int) -> np.float32:
-        return np.float32(table[np.searchsorted(ranks, rank, side="right")])
-
-    limits = _limits(value_at, int(ranks[-1])) or (float(table[0]), float(table[-1]))
-    return _stretch(table, *limits)[indices]
+def _is_counted(dtype: np.dtype[Any]) -> bool:
+    return dtype.kind in "iub" and dtype.itemsize <= 2
 
 
-def _levels_by_sorting(values: Array) -> npt.NDArray[np.uint8]:
-    times = _times_counted(values)
-    nonzero = values[values != 0]
-    ranks = sorted({0, *(rank // times for rank in _ranks(nonzero.size * times)[:2])})
-    if nonzero.size:
-        nonzero.partition(ranks)
-    limits = _limits(lambda rank: nonzero[rank // times], nonzero.size * times)
-    return _stretch(values, *(limits or (float(values.min()), float(values.max()))))
-
-
-def _times_counted(values: Array) -> int:
-    """Count a grey plane once for each of the three channels, as the original does."""
-    return 3 if values.shape[-1] == 1 else 1
+def _lowest(dtype: np.dtype[Any]) -> int:
+    return int(np.iinfo(dtype).min) if dtype.kind == "i" else 0
 
 
 def _ranks(count: int) -> tuple[int, int, float]:
@@ -123,19 +248,22 @@ def _limits(value_at: Callable[[int], Any], count: int) -> tuple[float, float] |
     return (low, high) if low < high else None
 
 
-def _finite(values: Array) -> Array:
-    """Floats without NaN and infinity, in double precision where single would not do."""
-    floats = values if values.dtype.kind == "f" else values.astype(np.float64)
-    finite = np.isfinite(floats)
-    if not finite.all():
-        inside = floats[finite] if finite.any() else np.zeros(1)
-        floats = np.nan_to_num(floats, nan=0.0, posinf=inside.max(), neginf=inside.min())
-    largest = float(np.abs(floats).max())
-    wide = values.dtype.itemsize > 2 and values.dtype != np.float32
+def _precision(dtype: np.dtype[Any], largest: float) -> np.dtype[Any]:
+    """Float type for values up to ``largest``: double where single would not do."""
+    wide = dtype.itemsize > 2 and dtype != np.float32
     too_fine = wide and largest > _EXACT_IN_FLOAT32
     if too_fine or largest > _SAFE_IN_FLOAT32 or 0 < largest < 1 / _SAFE_IN_FLOAT32:
-        return np.clip(floats.astype(np.float64), -_SAFE_IN_FLOAT64, _SAFE_IN_FLOAT64)
-    return floats.astype(np.float32, copy=False)
+        return np.dtype(np.float64)
+    return np.dtype(np.float32)
+
+
+def _finite(values: Array, least: float, most: float, precision: np.dtype[Any]) -> Array:
+    """Floats without NaN and infinity."""
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        values = np.nan_to_num(values, nan=0.0, posinf=most, neginf=least)
+    if precision == np.float64:
+        values = np.clip(values.astype(precision), -_SAFE_IN_FLOAT64, _SAFE_IN_FLOAT64)
+    return values.astype(precision, copy=False)
 
 
 def _stretch(values: Array, low: float, high: float) -> npt.NDArray[np.uint8]:
@@ -143,15 +271,3 @@ def _stretch(values: Array, low: float, high: float) -> npt.NDArray[np.uint8]:
     if low == high:
         return np.zeros(values.shape, np.uint8)
     return ((np.clip(values, low, high) - low) / (high - low) * 255).astype(np.uint8)
-
-
-def _to_unit(levels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-    lowest, highest = int(levels.min()), int(levels.max())
-    table = (np.arange(256, dtype=np.float32) - lowest) / np.float32(max(highest - lowest, 1))
-    return np.moveaxis(table[levels], -1, 0)
-
-
-def _three_channels(channels: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    result = np.zeros((3, *channels.shape[1:]), np.float32)
-    result[: 3 if len(channels) == 1 else len(channels)] = channels
-    return result
