@@ -187,12 +187,11 @@ def test_gaps_and_infinities_in_other_bands_count() -> None:
     np.testing.assert_array_equal(in_bands(plane, 4), normalise(plane))
 
 
-def test_drawn_values_keep_to_the_stated_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_drawn_values_keep_to_the_stated_error() -> None:
     plane = np.random.default_rng(2).normal(1000, 50, (400, 500))
     exact = GreyStatistics(plane.size)
     exact.add(plane)
-    monkeypatch.setattr("napari_ssp.engine.normalise.MOST_SORTED", 2**14)
-    drawn = GreyStatistics(plane.size)
+    drawn = GreyStatistics(plane.size, most_sorted=2**14)
     for band in np.array_split(plane, 7):
         drawn.add(band)
     assert drawn.result().low == exact.result().low

@@ -93,10 +93,12 @@ class GreyStatistics:
     ----------
     num_values : int
         Values that all blocks have together, over all channels.
+    most_sorted : int
+        Values that are drawn at most.
     """
 
-    def __init__(self, num_values: int) -> None:
-        self._share = min(1.0, MOST_SORTED / max(num_values, 1))
+    def __init__(self, num_values: int, most_sorted: int = MOST_SORTED) -> None:
+        self._share = min(1.0, most_sorted / max(num_values, 1))
         self._random = np.random.default_rng(0)
         self._dtype = np.dtype(np.uint8)
         # A grey plane counts once for each of the three channels, as in the original.
