@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -57,6 +57,7 @@ def test_quality_of_nothing() -> None:
     assert panoptic_quality(full, full * 9).quality == 1
 
 
+@settings(deadline=None)
 @given(small_labels, small_labels)
 def test_quality_by_brute_force(truth: np.ndarray, prediction: np.ndarray) -> None:
     true, predicted = (set(np.unique(x)) - {0} for x in (truth, prediction))
@@ -155,6 +156,7 @@ def test_volumes_and_a_stricter_threshold() -> None:
     assert strict.image.shape == truth.shape
 
 
+@settings(deadline=None)
 @given(small_labels, small_labels, st.sampled_from([0.1, 0.3, 0.5, 0.75, 1.0]))
 def test_categories_add_up(truth: np.ndarray, prediction: np.ndarray, threshold: float) -> None:
     found = compare_objects(truth, prediction, threshold)
