@@ -54,8 +54,8 @@ REPMODE = Text(
     "B1, as cut and scaled by marrlab/InstantDL, repository MIT; the Allen Institute's terms of "
     "use apply), 2 quadrants of 13 x 512 x 512 of google/in-silico-labeling (Apache-2.0)",
     "Zhou et al.: RepMode, CVPR (2023); Ounkomol et al.: Label-free prediction of "
-    "three-dimensional fluorescence images, Nature Methods 15 (2018); Christiansen et al.: In silico labeling, Cell "
-    "173 (2018)",
+    "three-dimensional fluorescence images, Nature Methods 15 (2018); "
+    "Christiansen et al.: In silico labeling, Cell 173 (2018)",
 )
 
 #: Task and description of each real target.

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 import imageio.v3 as iio
 import numpy as np
 import pytest
+import tifffile
 
+from napari_ssp import predict_structures
 from napari_ssp.io import write_labels
 from napari_ssp.registry import find_card
 
@@ -99,3 +101,90 @@ def test_bad_choices_are_refused(
     assert result.exit_code in (1, 2)
     assert message in result.stderr
     assert "Traceback" not in result.stderr
+
+
+FEW = ("--base-channels", 1, "--crop", 32, 32, 32, "--batch-size", 2)
+
+
+@pytest.fixture
+def pairs(tmp_path: Path) -> Path:
+    rng = np.random.default_rng(0)
+    rows = ["signal,target,task,split,description"]
+    for k, split in enumerate(("train", "train", "val")):
+        signal = rng.integers(0, 200, (13, 40, 36)).astype(np.uint8)
+        tifffile.imwrite(tmp_path / f"s{k}.tif", signal, photometric="minisblack")
+        tifffile.imwrite(tmp_path / f"dna{k}.tif", signal.max() - signal, photometric="minisblack")
+        tifffile.imwrite(tmp_path / f"axons{k}.tif", signal.max(axis=0), photometric="minisblack")
+        rows.append(f"s{k}.tif,dna{k}.tif,dna,{split},DNA in the nucleus")
+        rows.append(f"s{k}.tif,axons{k}.tif,axons,{split},")
+    (tmp_path / "pairs.csv").write_text("\n".join(rows) + "\n")
+    return tmp_path / "pairs.csv"
+
+
+def test_training_on_structures_makes_a_model_that_predicts(
+    call: Call, pairs: Path, tmp_path: Path
+) -> None:
+    run, report = tmp_path / "run", tmp_path / "report.json"
+    words = ("train", "structures", "--data", pairs, "--validation", pairs, "-o", run, *FEW)
+    words += ("--recipe", "few-images", "--describe", "axons=Axons", "--name", "two")
+    size = ("--voxel-size", 0.5, 0.3, 0.3)
+    result = call(*words, *size, "--steps", 2, "--json", report)
+    assert result.exit_code == 0, result.output
+    card = find_card(run)
+    assert (card.name, card.family, card.axes) == ("two", "repmode", "zyx")
+    assert card.network == {"num_tasks": 2, "base_channels": 1}
+    assert card.tasks == ("dna", "axons")
+    assert card.task_descriptions == {"dna": "DNA in the nucleus", "axons": "Axons"}
+    assert card.window == (16, 32, 32)
+    assert card.voxel_size == (0.5, 0.3, 0.3)
+    assert "For axons only the max projection" in card.description
+    dna = [tifffile.imread(tmp_path / f"dna{k}.tif").astype(float) for k in (0, 1)]
+    expected = np.mean([d.mean() for d in dna]), np.mean([d.std() for d in dna])
+    assert card.target_statistics["dna"] == pytest.approx(expected)
+    metrics = json.loads(report.read_text())["metrics"]
+    assert {"mse", "pcc", "pcc dna", "mse axons"} <= set(metrics)
+    assert call(*words, *size, "--steps", 3).exit_code == 0
+    with (run / "metrics.csv").open(newline="") as file:
+        assert [row["step"] for row in csv.DictReader(file)] == ["2", "3"]
+    found = predict_structures(
+        tifffile.imread(tmp_path / "s2.tif"), ["axons"], model=str(run), axes="zyx"
+    )
+    assert found["axons"].shape == (13, 40, 36)
+
+
+def test_a_run_of_other_structures_in_the_folder_is_refused(
+    call: Call, pairs: Path, tmp_path: Path
+) -> None:
+    words = ("train", "structures", "--data", pairs, "-o", tmp_path / "run", *FEW)
+    assert call(*words, "--steps", 1).exit_code == 0
+    result = call(*words, "--task", "axons", "--task", "dna", "--steps", 2)
+    assert result.exit_code == 1
+    assert "Choose another folder" in result.stderr
+
+
+def test_problems_of_all_sources_are_said_together(call: Call, pairs: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "bad.csv").write_text("signal,target\na,b\n")
+    words = ("--data", pairs, "--data", tmp_path / "empty", "--validation", tmp_path / "bad.csv")
+    result = call("train", "structures", *words, "-o", tmp_path / "run", *FEW)
+    assert result.exit_code == 1
+    assert "has no 'signal'" in result.stderr
+    assert "lacks the columns task" in result.stderr
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--crop", 16, 50, 32], "multiples of 16"),
+        (["--recipe", "magic"], "repmode, few-images"),
+        (["--describe", "dna"], "TASK=TEXT"),
+        (["--task", "dna", "--task", "dna"], "named once"),
+    ],
+)
+def test_bad_choices_for_structures_are_refused(
+    call: Call, pairs: Path, tmp_path: Path, words: list[object], message: str
+) -> None:
+    result = call("train", "structures", "--data", pairs, "-o", tmp_path / "run", *words)
+    assert result.exit_code == 2
+    assert message in result.stderr

@@ -136,7 +136,13 @@ class TrainingRun:
         return self.settings.learning_rate * SCHEDULES[self.settings.schedule](self.share)
 
     def learn(self, batch: Batch) -> float:
-        """Take one optimiser step and return the loss."""
+        """Take one optimiser step and return the loss.
+
+        Raises
+        ------
+        RuntimeError
+            When the loss is no longer finite.
+        """
         for group in self.optimiser.param_groups:
             group["lr"] = self.rate()
         self.network.train()
@@ -150,9 +156,17 @@ class TrainingRun:
         self.optimiser.step()
         self.average.update_parameters(self.network)
         self.step += 1
-        return float(loss.detach())
+        value = float(loss.detach())
+        if not math.isfinite(value):
+            raise RuntimeError(
+                f"The loss became {value} at step {self.step}, so the network is lost. Start again "
+                f"in an empty folder with a learning rate below {self.rate():.2g}."
+            )
+        return value
 
     def _moved(self, part: torch.Tensor) -> torch.Tensor:
+        if part.ndim < 2:  # numbers that samples are grouped by: reading them must not wait
+            return part
         layout = _LAYOUTS.get(part.ndim, torch.preserve_format)
         return part.to(self.device, non_blocking=True, memory_format=layout)
 

@@ -97,4 +97,4 @@ def structure_loss(
 def _errors(output: torch.Tensor, target: torch.Tensor, counted: torch.Tensor) -> torch.Tensor:
     """Mean squared error of each sample."""
     squares = ((output - target).square() * counted).flatten(1).sum(dim=1)
-    return squares / counted.flatten(1).sum(dim=1)
+    return squares / counted.flatten(1).sum(dim=1).clamp(min=1)

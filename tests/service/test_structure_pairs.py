@@ -1,0 +1,181 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+import tifffile
+
+from napari_ssp.service.requests import TrainStructuresRequest
+from napari_ssp.service.structure_pairs import (
+    VALIDATION_SPLITS,
+    PairFiles,
+    find_structure_pairs,
+    load_structures,
+)
+from napari_ssp.training.data import ScoredArray
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def _write(path: Path, array: Any, **options: Any) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tifffile.imwrite(path, array, photometric="minisblack", **options)
+    return path
+
+
+def _stack(seed: int = 0, shape: tuple[int, ...] = (6, 20, 24)) -> np.ndarray[Any, Any]:
+    return np.random.default_rng(seed).integers(0, 4000, shape).astype(np.uint16)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for k in range(3):
+        _write(tmp_path / "dna" / "signal" / f"s{k}.tif", _stack(k))
+        _write(tmp_path / "dna" / "target" / f"s{k}.tif", _stack(k + 10))
+    return tmp_path / "dna"
+
+
+def _table(path: Path, *rows: str, header: str = "signal,target,task,split,description") -> Path:
+    path.write_text("\n".join((header, *rows)) + "\n", encoding="utf-8")
+    return path
+
+
+def test_a_folder_is_one_structure(folder: Path) -> None:
+    files = find_structure_pairs(folder, exclude=["s1"])
+    assert [one.name for one in files] == ["s0", "s2"]
+    data = load_structures(files)
+    assert data.tasks == ("dna",)
+    assert data.training[1].signal.shape == (6, 20, 24)
+    raw = [_stack(k + 10).astype(float) for k in (0, 2)]
+    expected = np.mean([r.mean() for r in raw]), np.mean([r.std() for r in raw])
+    assert data.target_statistics["dna"] == pytest.approx(expected)
+
+
+def test_a_table_names_tasks_splits_and_projected_targets(folder: Path, tmp_path: Path) -> None:
+    _write(tmp_path / "flat.tif", _stack(5, (20, 24)))
+    table = _table(
+        tmp_path / "pairs.csv",
+        "dna/signal/s0.tif,dna/target/s0.tif,dna,train,Nuclei",
+        "dna/signal/s1.tif,flat.tif,actin,train,",
+        "dna/signal/s2.tif,dna/target/s2.tif,dna,val,",
+        "dna/signal/s2.tif,missing.tif,dna,test,",
+    )
+    training = find_structure_pairs(table)
+    validation = find_structure_pairs(table, VALIDATION_SPLITS)
+    data = load_structures(training, validation)
+    assert data.tasks == ("dna", "actin")
+    assert [pair.task for pair in (*data.training, *data.validation)] == [0, 1, 0]
+    assert [pair.is_projected for pair in data.training] == [False, True]
+    assert data.descriptions == {"dna": "Nuclei"}
+    assert load_structures(training, validation, ["actin", "dna"]).training[0].task == 1
+
+
+def test_channels_of_one_file_can_be_the_pair(tmp_path: Path) -> None:
+    both = np.stack([_stack(0), _stack(1)], axis=1)
+    _write(tmp_path / "both.ome.tif", both, metadata={"axes": "ZCYX"}, ome=True)
+    table = _table(
+        tmp_path / "pairs.csv",
+        "both.ome.tif,both.ome.tif,dna,0,1",
+        header="signal,target,task,channel_signal,channel_target",
+    )
+    pair = load_structures(find_structure_pairs(table)).training[0]
+    everything = np.s_[:, :, :]
+    np.testing.assert_allclose(
+        pair.target.read(everything), ScoredArray.of(_stack(1)).read(everything)
+    )
+
+
+def test_all_broken_pairs_are_listed_together(folder: Path, tmp_path: Path) -> None:
+    (folder / "signal" / "s0.tif").write_bytes(b"II*\0 broken")
+    _write(folder / "target" / "s1.tif", _stack(0, (6, 20, 25)))
+    _write(folder / "target" / "s2.tif", np.full((6, 20, 24), 7, np.uint8))
+    _write(tmp_path / "plane.tif", _stack(0, (20, 24)))
+    files = find_structure_pairs(folder)
+    files.append(PairFiles(tmp_path / "plane.tif", folder / "target" / "s0.tif", "dna"))
+    files.append(PairFiles(tmp_path / "gone.tif", tmp_path / "gone.tif", "dna"))
+    with pytest.raises(ValueError, match="5 of 5 pairs cannot be used") as caught:
+        load_structures(files)
+    message = str(caught.value)
+    for words in ("s0: ", "(6, 20, 25)", "have the value 7", "no z", "no file"):
+        assert words in message
+
+
+def test_signals_without_targets_and_lacking_folders_are_said(folder: Path, tmp_path: Path) -> None:
+    (folder / "target" / "s1.tif").unlink()
+    with pytest.raises(FileNotFoundError, match=r"no target for s1\.tif \(1 of 3\)"):
+        find_structure_pairs(folder)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(FileNotFoundError, match="no 'signal'"):
+        find_structure_pairs(tmp_path / "empty")
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "message"),
+    [
+        ("signal,target", "a.tif,b.tif", "lacks the columns task"),
+        ("signal,target,task", ",b.tif,dna", "line 2: no signal"),
+        ("signal,target,task,channel_signal", "a.tif,b.tif,dna,red", "got 'red'"),
+        ("signal,target,task,split", "a.tif,b.tif,dna,test", "no pairs"),
+    ],
+)
+def test_broken_tables_are_refused(tmp_path: Path, header: str, row: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        find_structure_pairs(_table(tmp_path / "pairs.csv", row, header=header))
+
+
+def test_tasks_must_be_all_of_the_data_and_no_others(folder: Path) -> None:
+    files = find_structure_pairs(folder)
+    with pytest.raises(ValueError, match="show dna, which is not among the tasks actin"):
+        load_structures(files, tasks=["actin"])
+    with pytest.raises(ValueError, match="no training pairs for actin"):
+        load_structures(files, tasks=["dna", "actin"])
+
+
+def test_voxel_sizes_are_taken_from_the_files_and_must_agree(tmp_path: Path) -> None:
+    def files(*sizes: float) -> list[PairFiles]:
+        found = []
+        for size in sizes:
+            meta = {"axes": "ZYX", "PhysicalSizeX": size, "PhysicalSizeY": size}
+            meta |= {"PhysicalSizeZ": 0.5}
+            path = _write(tmp_path / f"{size}.ome.tif", _stack(), metadata=meta, ome=True)
+            found.append(PairFiles(path, path, "dna"))
+        return found
+
+    assert load_structures(files(0.29)).voxel_size == pytest.approx((0.5, 0.29, 0.29))
+    with pytest.raises(ValueError, match=r"0\.5 × 0\.1 × 0\.1; 0\.5 × 0\.29 × 0\.29"):
+        load_structures(files(0.29, 0.1))
+
+
+@pytest.mark.parametrize(
+    ("choices", "message"),
+    [
+        ({"crop": (16, 50, 128)}, "multiples of 16"),
+        ({"recipe": "magic"}, "recipe must be one of repmode, few-images"),
+        ({"projection": "sum"}, "projection must be one of max, mean"),
+        ({"tasks": ("dna", "dna")}, "named once"),
+        ({"base_channels": 0}, "Channels must be between 1 and 128"),
+    ],
+)
+def test_bad_choices_are_refused(tmp_path: Path, choices: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        TrainStructuresRequest((tmp_path,), tmp_path, **choices)
+
+
+def test_prepared_data_are_read_crop_by_crop(tmp_path: Path) -> None:
+    pytest.importorskip("zarr")
+    from napari_ssp.training.volumes import PreparedPair, write_index, write_volume
+
+    values = np.random.default_rng(0).standard_normal((6, 20, 24)).astype(np.float32)
+    for key in ("s", "t"):
+        write_volume(tmp_path, key, values, "float32", {})
+    pair = ("dna", "train", "a", values.shape, (120.0, 30.0), "s", "t")
+    write_index(tmp_path, {}, [PreparedPair(*pair)])
+    data = load_structures(find_structure_pairs(tmp_path))
+    assert data.target_statistics == {"dna": (120.0, 30.0)}
+    np.testing.assert_array_equal(
+        data.training[0].signal.read(np.s_[1:3, :, 4:]), values[1:3, :, 4:]
+    )
+    with pytest.raises(ValueError, match="no pairs"):
+        find_structure_pairs(tmp_path, VALIDATION_SPLITS)
