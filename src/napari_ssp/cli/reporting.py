@@ -29,7 +29,15 @@ json_option = click.option(
 )
 
 #: Errors whose message is meant for the user; anything else is a defect and keeps its traceback.
-USER_ERRORS = (ValueError, TypeError, OSError, RuntimeError, MemoryError, IndexError)
+USER_ERRORS = (
+    ValueError,
+    TypeError,
+    OSError,
+    ImportError,
+    RuntimeError,
+    MemoryError,
+    IndexError,
+)
 
 
 def wait_for(job: Job[Any], title: str) -> Any:

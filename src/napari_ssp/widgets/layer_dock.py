@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from napari_ssp.widgets.relay import Outcome
 
 _LOG = logging.getLogger(__name__)
-_REFUSALS = (ValueError, TypeError, OSError)
+_REFUSALS = (ValueError, TypeError, OSError, ImportError)
 # Panning and typing come in bursts; the plan follows when they pause.
 _PAUSE_MS = 100
 
