@@ -151,8 +151,14 @@ class MicroscopyImage:
         """Go through the (t, z) positions, z fastest."""
         yield from product(range(self.sizes.get("t", 1)), range(self.sizes.get("z", 1)))
 
-    def plane(self, t: int = 0, z: int = 0, channel: int | None = None) -> npt.NDArray[Any]:
-        """Read one plane, and only that one.
+    def plane(
+        self,
+        t: int = 0,
+        z: int = 0,
+        channel: int | None = None,
+        region: tuple[int, int, int, int] | None = None,
+    ) -> npt.NDArray[Any]:
+        """Read one plane, or a part of it, and only that.
 
         Parameters
         ----------
@@ -160,6 +166,8 @@ class MicroscopyImage:
             Position, from 0; 0 where the image has no such axis.
         channel : int, optional
             Channel, from 0; None is the first. Colours are one channel.
+        region : tuple of int, optional
+            Part (y0, y1, x0, x1) in pixels; None is the whole plane.
 
         Returns
         -------
@@ -181,7 +189,9 @@ class MicroscopyImage:
             )
         for letter, index in wanted.items():
             self._check_index(letter, index)
-        picked = tuple(wanted.get(a, slice(None)) for a in self.axes if a in "yx" or a in wanted)
+        y0, y1, x0, x1 = region or (0, self.sizes["y"], 0, self.sizes["x"])
+        place = {**wanted, "y": slice(y0, y1), "x": slice(x0, x1)}
+        picked = tuple(place[a] for a in self.axes if a in place)
         if self.rgb:
             picked += (slice(0, 3),)
         plane = np.asarray(self.data[picked])

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from napari_ssp.flows.diffusion import labels_to_flows
     from napari_ssp.flows.field import FlowField, TrackingSettings
     from napari_ssp.flows.orthogonal import combine_orthogonal_flows
+    from napari_ssp.flows.stitching import stitch_labels
     from napari_ssp.flows.tracking import batch_to_labels, flows_to_labels
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "combine_orthogonal_flows",
     "flows_to_labels",
     "labels_to_flows",
+    "stitch_labels",
 ]
 
 __getattr__, __dir__, _ = lazy_loader.attach(
@@ -27,6 +29,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
         "diffusion": ["labels_to_flows"],
         "field": ["FlowField", "TrackingSettings"],
         "orthogonal": ["combine_orthogonal_flows"],
+        "stitching": ["stitch_labels"],
         "tracking": ["batch_to_labels", "flows_to_labels"],
     },
 )

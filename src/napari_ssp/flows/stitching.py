@@ -1,0 +1,241 @@
+"""Flows to labels for planes of any size, block by block and without a seam."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import product
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from napari_ssp.flows.compiled import compiled
+from napari_ssp.flows.field import FlowField, TrackingSettings
+from napari_ssp.flows.threads import spread
+from napari_ssp.progress import Progress, Steps
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+Box = tuple[slice, slice]
+#: Reads flow_y, flow_x and cell probability of a box, float32 (3, Y, X).
+Read = Callable[[Box], "NDArray[np.float32]"]
+
+#: Euler steps that a pixel follows.
+N_STEPS = 200
+#: Pixels that a block sees around its core: flows have length 1, and some networks' are longer.
+MARGIN = N_STEPS + 62
+_PORTION = 1 << 14
+_HALF, _ONE, _ZERO = np.float32(0.5), np.float32(1), np.float32(0)
+
+
+class LabelStore(Protocol):
+    """Labels of a plane, read and written box by box."""
+
+    def read(self, tile: Any) -> NDArray[np.uint32]:
+        """Copy of a box."""
+
+    def write(self, tile: Any, block: NDArray[np.uint32]) -> None:
+        """Put a box at its place."""
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a block lies in its plane: the part that it decides about, and what it sees."""
+
+    plane: tuple[int, int]
+    core: Box
+    seen: Box
+
+    @property
+    def corner(self) -> tuple[int, int]:
+        return self.seen[0].start, self.seen[1].start
+
+    def holds(self, flat: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Whether pixels, numbered within what is seen, lie in the core."""
+        width = self.seen[1].stop - self.seen[1].start
+        y, x = flat // width + self.corner[0], flat % width + self.corner[1]
+        rows, columns = self.core
+        inside = (y >= rows.start) & (y < rows.stop) & (x >= columns.start) & (x < columns.stop)
+        return np.asarray(inside & (flat >= 0))
+
+
+def stitch_labels(
+    read: Read,
+    store: LabelStore,
+    shape: tuple[int, int],
+    settings: TrackingSettings,
+    tile: int,
+    first_id: int = 1,
+) -> Steps[int]:
+    """Labels of a plane from its flows, with no more than one block in memory.
+
+    A pixel moves by at most one step's length 200 times, so a block that also sees a margin of 262
+    pixels sees every pixel that ends in its core, and so the whole of every object whose pixels
+    meet there. It follows them in the coordinates of the whole plane, writes the objects that meet
+    in its core, wherever their pixels lie, and leaves the others to the blocks in whose core they
+    meet. Every object is thus written once and as it is in the whole plane: nothing has to be
+    joined or cut at a seam, whatever the size of objects and blocks. Two things are judged by what
+    a block sees: the flow check lets heat spread for a time set by the largest object there, and
+    ``min_size`` and ``hole_size`` above some thousand pixels meet parts of the mask that are cut.
+
+    Parameters
+    ----------
+    read : callable
+        Reads flow_y, flow_x (5 times unit vectors) and cell probability of a box.
+    store : LabelStore
+        Zeros; receives the labels.
+    shape : tuple of int
+        Lengths of the plane.
+    settings : TrackingSettings
+        Thresholds and sizes.
+    tile : int
+        Side of a block's core, in pixels.
+    first_id : int
+        Number of the first object; the others follow without gaps.
+
+    Yields
+    ------
+    Progress
+        Stage "tracking flows", after every block.
+
+    Returns
+    -------
+    int
+        How many objects there are.
+    """
+    places = _places(shape, tile)
+    found = 0
+    for done, place in enumerate(places):
+        yield Progress("tracking flows", done, len(places))
+        outputs = read(place.seen)
+        if not (outputs[2] > np.float32(settings.cell_threshold)).any():
+            continue
+        labels, count = _Part(outputs, place).own_labels(settings)
+        if count:
+            written = store.read(place.seen)
+            free = (labels > 0) & (written == 0)
+            written[free] = labels[free] + np.uint32(first_id + found - 1)
+            store.write(place.seen, written)
+            found += count
+    yield Progress("tracking flows", len(places), len(places))
+    return found
+
+
+def _places(shape: tuple[int, int], tile: int) -> list[_Place]:
+    if tile < 1:
+        raise ValueError(f"The side of a block is {tile}; it must be at least 1 pixel.")
+    cores = [[slice(a, min(a + tile, n)) for a in range(0, n, tile)] for n in shape]
+    places = []
+    for rows, columns in product(*cores):
+        around = [
+            slice(max(part.start - MARGIN, 0), min(part.stop + MARGIN, n))
+            for part, n in zip((rows, columns), shape, strict=True)
+        ]
+        places.append(_Place(shape, (rows, columns), (around[0], around[1])))
+    return places
+
+
+class _Part(FlowField):
+    """Flows of a block that knows where in its plane it lies."""
+
+    def __init__(self, outputs: NDArray[np.float32], place: _Place) -> None:
+        super().__init__(outputs[:2], outputs[2], N_STEPS)
+        self._place = place
+
+    def own_labels(self, settings: TrackingSettings) -> tuple[NDArray[np.uint32], int]:
+        """Labels 1..n of the objects whose pixels meet in the core, and n."""
+        labels = self.labels(settings)
+        before, count = self._stages["objects"][1]
+        starts = np.flatnonzero(before)
+        ends = self._ends.astype(np.int64, copy=False)
+        sinks = _sinks(starts, ends, before.reshape(-1), count)
+        # Checks and cleaning renumber objects, but leave them where they were.
+        flat = labels.reshape(-1)[starts]
+        origin = np.zeros(int(labels.max(initial=0)) + 1, np.int64)
+        origin[flat] = before.reshape(-1)[starts]
+        own = self._place.holds(sinks[origin])
+        own[0] = False
+        table = np.where(own, np.cumsum(own), 0).astype(np.uint32)
+        return table[labels], int(own.sum())
+
+    def _follow(self, mask: NDArray[np.bool_], starts: NDArray[Any], threshold: np.float32) -> None:
+        _, height, width = mask.shape
+        field = np.zeros((height + 2, width + 2, 2), np.float32)
+        field[1:-1, 1:-1] = np.moveaxis(np.where(mask[0], self._unit[:, 0], _ZERO), 0, -1)
+        place = np.array([*self._place.corner, *self._place.plane])
+        ends: NDArray[Any] = self._ends
+        portions = np.arange(0, len(starts), _PORTION)
+
+        def work(part: NDArray[np.int64]) -> None:
+            for begin in portions[part]:
+                mine = starts[begin : begin + _PORTION]
+                _follow_in_part(field, mine, place, self.n_steps, ends)
+
+        if len(starts):
+            spread(work, np.full(len(portions), float(_PORTION * self.n_steps)))
+
+
+@compiled
+def _follow_in_part(
+    field: NDArray[np.float32],
+    starts: NDArray[np.int32],
+    place: NDArray[np.int64],
+    n_steps: int,
+    ends: NDArray[np.int32],
+) -> None:
+    """Move start pixels along the field (Y + 2, X + 2, 2) and write where they end.
+
+    Positions are those in the whole plane, so that rounding and the half pixel by which
+    `follow_in_plane` samples off are the same in every block. A pixel that leaves the block stays
+    at its border.
+    """
+    height, width = field.shape[0] - 2, field.shape[1] - 2
+    oy, ox, plane_height, plane_width = place
+    stretch_y = np.float32(plane_height / max(plane_height - 1, 1))
+    stretch_x = np.float32(plane_width / max(plane_width - 1, 1))
+    last_y, last_x = np.float32(plane_height - 1), np.float32(plane_width - 1)
+    for start in starts:
+        y, x = np.float32(start // width + oy), np.float32(start % width + ox)
+        before_y, before_x = -_ONE, -_ONE
+        for step in range(n_steps):
+            v, u = y * stretch_y + _HALF, x * stretch_x + _HALF
+            row, column = np.int64(v), np.int64(u)
+            down, across = v - np.float32(row), u - np.float32(column)
+            row, column = row - oy, column - ox
+            if row < 0 or column < 0 or row > height or column > width:
+                break
+            up, back = _ONE - down, _ONE - across
+            a, b, c, d = up * back, up * across, down * back, down * across
+            dy = a * field[row, column, 0] + b * field[row, column + 1, 0]
+            dy += c * field[row + 1, column, 0] + d * field[row + 1, column + 1, 0]
+            dx = a * field[row, column, 1] + b * field[row, column + 1, 1]
+            dx += c * field[row + 1, column, 1] + d * field[row + 1, column + 1, 1]
+            new_y = min(max(y + dy, _ZERO), last_y)
+            new_x = min(max(x + dx, _ZERO), last_x)
+            circling = before_y == new_y and before_x == new_x
+            if circling and (n_steps - step) % 2 == 0:
+                break  # the last of an even number of steps to come ends here again
+            before_y, before_x, y, x = y, x, new_y, new_x
+            if circling:
+                break
+        end_y = min(max(int(y) - oy, 0), height - 1)
+        end_x = min(max(int(x) - ox, 0), width - 1)
+        ends[start] = end_y * width + end_x
+
+
+@compiled
+def _sinks(
+    starts: NDArray[np.int64], ends: NDArray[np.int64], labels: NDArray[np.int32], count: int
+) -> NDArray[np.int64]:
+    """Pixel where most of each object 1..count ends, the first in order where several are."""
+    crowd = np.zeros(len(ends), np.int32)
+    for start in starts:
+        crowd[ends[start]] += 1
+    sinks = np.full(count + 1, np.int64(-1))
+    for start in starts:
+        k, end = labels[start], ends[start]
+        best = sinks[k]
+        if best < 0 or crowd[end] > crowd[best] or (crowd[end] == crowd[best] and end < best):
+            sinks[k] = end
+    return sinks
