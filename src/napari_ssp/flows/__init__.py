@@ -9,6 +9,7 @@ import lazy_loader
 if TYPE_CHECKING:
     from napari_ssp.flows.diffusion import labels_to_flows
     from napari_ssp.flows.field import FlowField, TrackingSettings
+    from napari_ssp.flows.linking import link_labels, link_stored
     from napari_ssp.flows.orthogonal import combine_orthogonal_flows
     from napari_ssp.flows.stitching import stitch_labels
     from napari_ssp.flows.tracking import batch_to_labels, flows_to_labels
@@ -20,6 +21,8 @@ __all__ = [
     "combine_orthogonal_flows",
     "flows_to_labels",
     "labels_to_flows",
+    "link_labels",
+    "link_stored",
     "stitch_labels",
 ]
 
@@ -28,6 +31,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
     submod_attrs={
         "diffusion": ["labels_to_flows"],
         "field": ["FlowField", "TrackingSettings"],
+        "linking": ["link_labels", "link_stored"],
         "orthogonal": ["combine_orthogonal_flows"],
         "stitching": ["stitch_labels"],
         "tracking": ["batch_to_labels", "flows_to_labels"],
