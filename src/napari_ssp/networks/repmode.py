@@ -33,6 +33,11 @@ class MoDEConv(nn.Module):
     Prediction. CVPR (2023), section 3.
     """
 
+    expert_conv5x5_conv: nn.Parameter
+    expert_conv3x3_conv: nn.Parameter
+    expert_conv1x1_conv: nn.Parameter
+    expert_avg3x3_conv: nn.Parameter
+    expert_avg5x5_conv: nn.Parameter
     expert_avg3x3_pool: torch.Tensor
     expert_avg5x5_pool: torch.Tensor
 
@@ -61,13 +66,15 @@ class MoDEConv(nn.Module):
 
     def kernel(self, task: int) -> torch.Tensor:
         """Merge the experts to a task's kernel (out, in, 5, 5, 5), as GatRep does."""
-        experts = [getattr(self, name) for name in _EXPERTS]
-        experts[3] = experts[3] * self.expert_avg3x3_pool
-        experts[4] = experts[4] * self.expert_avg5x5_pool
-        merged = torch.zeros_like(experts[0])
-        for weight, expert in zip(self.gates(task), experts, strict=True):
-            margin = (KERNEL - expert.shape[-1]) // 2
-            merged = merged + weight.view(-1, 1, 1, 1, 1) * functional.pad(expert, [margin] * 6)
+        gates = [weight.view(-1, 1, 1, 1, 1) for weight in self.gates(task)]
+        # The pools are constant, so one of their values stands for all.
+        around = gates[4] * self.expert_avg5x5_conv * self.expert_avg5x5_pool[0, 0, 0]
+        middle = gates[1] * self.expert_conv3x3_conv
+        middle = middle + gates[3] * self.expert_avg3x3_conv * self.expert_avg3x3_pool[0, 0, 0]
+        # One pass over the large kernel; the smaller ones are added where they lie in it.
+        merged = torch.addcmul(around, gates[0], self.expert_conv5x5_conv)
+        merged[:, :, 1:4, 1:4, 1:4] += middle
+        merged[:, :, 2:3, 2:3, 2:3] += gates[2] * self.expert_conv1x1_conv
         return merged
 
     def forward(self, x: torch.Tensor, task: torch.Tensor) -> torch.Tensor:
@@ -302,7 +309,9 @@ def _merged_pair(pair: _TwoConvs, task: int) -> nn.Sequential:
 
 def _merged(layer: MoDEConv, task: int) -> nn.Module:
     kernel = layer.kernel(task)
-    plain = nn.Conv3d(kernel.shape[1], kernel.shape[0], KERNEL, padding=KERNEL // 2, bias=False)
+    shape = (kernel.shape[1], kernel.shape[0], KERNEL)
+    # On "meta" nothing is drawn at random that is replaced at once.
+    plain = nn.Conv3d(*shape, padding=KERNEL // 2, bias=False, device="meta")
     plain.weight = nn.Parameter(kernel, requires_grad=False)
     if isinstance(layer.subsequent_layer, nn.Sequential):
         return _folded(plain, layer.subsequent_layer[0])
@@ -310,7 +319,7 @@ def _merged(layer: MoDEConv, task: int) -> nn.Module:
 
 
 def _folded(conv: nn.Module, norm: nn.Module) -> nn.Sequential:
-    """Convolution with its batch normalisation folded in, then ReLU; computed in float64."""
+    """Convolution with its batch normalisation folded in, then ReLU; its factors in float64."""
     assert isinstance(conv, nn.Conv3d | nn.ConvTranspose3d)
     assert isinstance(norm, nn.BatchNorm3d)
     assert norm.running_var is not None
@@ -324,8 +333,9 @@ def _folded(conv: nn.Module, norm: nn.Module) -> nn.Sequential:
         conv.kernel_size,  # type: ignore[arg-type]
         conv.stride,  # type: ignore[arg-type]
         conv.padding,  # type: ignore[arg-type]
+        device="meta",
     )
-    weight = (conv.weight.double() * scale.view(shape)).to(conv.weight.dtype)
+    weight = conv.weight * scale.view(shape).to(conv.weight.dtype)
     bias = norm.bias.double() - norm.running_mean.double() * scale
     folded.weight = nn.Parameter(weight, requires_grad=False)
     folded.bias = nn.Parameter(bias.to(conv.weight.dtype), requires_grad=False)
