@@ -1,0 +1,251 @@
+"""Structure prediction against the plain way to run RepMode: same weights, same volume, one run.
+
+    python benchmarks/structures.py                     # the published size, on the CPU
+    python benchmarks/structures.py --device cuda
+    python benchmarks/structures.py --memory            # peak memory of small and large stacks
+
+The peer is the network as published: kernels mixed anew on every forward pass, float32, one patch
+at a time, through the same tiles and blending. The floor is the number of floating-point operations
+of the convolutions over the rate that one large convolution reaches on this machine. What is
+compared takes turns, so that a busy machine slows all alike; medians are given.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import torch
+
+PATCH = (32, 128, 128)
+BARS = {"float32": 1.4, "bfloat16": 2.5, "cuda": 3.0, "patch": 1.1, "error": 0.015}
+
+
+def main() -> None:
+    """Measure and print one table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--base-channels", type=int, default=32)
+    parser.add_argument("--shape", type=int, nargs=3, default=(32, 192, 192))
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--memory", action="store_true")
+    parser.add_argument("--peak", type=int, nargs=3, help=argparse.SUPPRESS)
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    if options.peak:
+        print(_peak(tuple(options.peak)))
+        return
+    report = _memory() if options.memory else _speed(options)
+    print(json.dumps(report, indent=2))
+    if options.json:
+        options.json.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+
+
+def _speed(options: argparse.Namespace) -> dict[str, Any]:
+    import torch
+
+    from napari_ssp.networks import RepMode
+
+    device = torch.device(options.device)
+    torch.manual_seed(0)
+    network = RepMode(12, options.base_channels).eval()
+    rng = np.random.default_rng(0)
+    volume = rng.normal(size=tuple(options.shape)).astype(np.float32)
+    runs: dict[str, Callable[[], Any]] = {}
+    outputs: dict[str, np.ndarray[Any, Any]] = {}
+    experts = RepMode(12, options.base_channels).eval()
+    experts.load_state_dict(network.state_dict())
+    experts.to(device)
+    task = torch.tensor([3], device=device)
+    runs["unmerged float32"] = _whole(lambda x: experts(x, task.expand(len(x))), volume, device)
+    for name in ("float32", "bfloat16"):
+        merged = network.merge(3).to(device, getattr(torch, name))
+        merged = merged.to(memory_format=torch.channels_last_3d)
+        runs[f"merged {name}"] = _whole(_typed(merged, getattr(torch, name)), volume, device)
+    patch = torch.randn(1, 1, *PATCH, device=device)
+    plain = network.merge(3).to(device)
+    runs["plain network, one patch"] = lambda: _synchronised(plain, patch, device)
+    times = _take_turns(runs, options.repeats, outputs)
+    return _report(times, outputs, plain, patch, options)
+
+
+def _whole(network: Any, volume: np.ndarray[Any, Any], device: torch.device) -> Callable[[], Any]:
+    from napari_ssp.engine import TileSettings, predict_tiles
+    from napari_ssp.progress import run
+
+    settings = TileSettings(PATCH, 0.5, 1, device)
+    return lambda: run(predict_tiles(network, volume[None], settings))
+
+
+def _typed(network: Any, dtype: torch.dtype) -> Any:
+    import torch
+
+    def compute(x: torch.Tensor) -> torch.Tensor:
+        return network(x.to(dtype, memory_format=torch.channels_last_3d))
+
+    return compute
+
+
+def _synchronised(network: Any, x: torch.Tensor, device: torch.device) -> None:
+    import torch
+
+    with torch.inference_mode():
+        network(x)
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+
+
+def _take_turns(
+    runs: dict[str, Callable[[], Any]], repeats: int, outputs: dict[str, Any]
+) -> dict[str, float]:
+    times: dict[str, list[float]] = {name: [] for name in runs}
+    for turn in range(repeats + 1):  # the first turn warms up
+        for name, call in runs.items():
+            began = time.perf_counter()
+            outputs[name] = call()
+            if turn:
+                times[name].append(time.perf_counter() - began)
+    return {name: statistics.median(values) for name, values in times.items()}
+
+
+def _report(
+    times: dict[str, float],
+    outputs: dict[str, Any],
+    plain: Any,
+    patch: torch.Tensor,
+    options: argparse.Namespace,
+) -> dict[str, Any]:
+    from napari_ssp.engine import count_tiles
+
+    patches = count_tiles(tuple(options.shape), PATCH, 0.5)
+    exact = outputs["unmerged float32"]
+    reduced = outputs["merged bfloat16"] - exact
+    operations = _operations(plain, patch)
+    rate = _convolution_rate(patch.device)
+    slow = times["unmerged float32"]
+    return {
+        "device": str(options.device),
+        "load": [round(x, 2) for x in os.getloadavg()],
+        "shape": list(options.shape),
+        "patches": patches,
+        "seconds": {name: round(value, 4) for name, value in times.items()},
+        "seconds per patch": {
+            name: round(value / patches, 4) for name, value in times.items() if "one" not in name
+        },
+        "floor: seconds per patch": round(operations / rate, 4),
+        "floor: GFLOP per patch, GFLOP/s": [round(operations / 1e9), round(rate / 1e9)],
+        "merged float32 per patch / plain network": round(
+            times["merged float32"] / patches / times["plain network, one patch"], 3
+        ),
+        "faster in float32": round(slow / times["merged float32"], 2),
+        "faster in bfloat16": round(slow / times["merged bfloat16"], 2),
+        "relative RMS error in float32": _relative(outputs["merged float32"] - exact, exact),
+        "relative RMS error in bfloat16": _relative(reduced, exact),
+        "bars": BARS,
+    }
+
+
+def _relative(difference: np.ndarray[Any, Any], exact: np.ndarray[Any, Any]) -> float:
+    return float(f"{np.sqrt(np.mean(difference**2)) / exact.std():.2e}")
+
+
+def _operations(network: Any, patch: torch.Tensor) -> float:
+    """Floating-point operations of all convolutions for one patch."""
+    import torch
+    from torch import nn
+
+    counted = 0.0
+
+    def count(layer: nn.Module, inputs: Any, output: torch.Tensor) -> None:
+        nonlocal counted
+        assert isinstance(layer, nn.Conv3d | nn.ConvTranspose3d)
+        places = output.numel() / output.shape[1]
+        if isinstance(layer, nn.ConvTranspose3d):
+            places = inputs[0].numel() / inputs[0].shape[1]
+        counted += 2.0 * places * layer.weight.numel()
+
+    layers = [m for m in network.modules() if isinstance(m, nn.Conv3d | nn.ConvTranspose3d)]
+    hooks = [layer.register_forward_hook(count) for layer in layers]
+    with torch.inference_mode():
+        network(patch)
+    for hook in hooks:
+        hook.remove()
+    return counted
+
+
+def _convolution_rate(device: torch.device) -> float:
+    """Floating-point operations per second of one large float32 convolution."""
+    import torch
+    from torch import nn
+
+    layer = nn.Conv3d(64, 64, 5, padding=2, bias=False).to(device)
+    layer = layer.to(memory_format=torch.channels_last_3d)
+    x = torch.randn(1, 64, 16, 64, 64, device=device)
+    x = x.contiguous(memory_format=torch.channels_last_3d)
+    seconds = []
+    for _ in range(5):
+        began = time.perf_counter()
+        _synchronised(layer, x, device)
+        seconds.append(time.perf_counter() - began)
+    return 2.0 * x[0, 0].numel() * layer.weight.numel() / min(seconds)
+
+
+def _memory() -> dict[str, Any]:
+    """Peak memory of a process that predicts a stack, by the stack's shape."""
+    peaks = {}
+    for shape in [(32, 512, 512), (64, 2048, 2048)]:
+        words = [sys.executable, __file__, "--peak", *(str(n) for n in shape)]
+        found = subprocess.run(words, check=True, capture_output=True, text=True)
+        peaks[" × ".join(map(str, shape))] = json.loads(found.stdout.replace("'", '"'))
+    return {"peak memory, two structures of a small network": peaks}
+
+
+def _peak(shape: tuple[int, int, int]) -> dict[str, float]:
+    import tifffile
+
+    import napari_ssp as ssp
+    from napari_ssp.networks import RepMode
+    from napari_ssp.registry import ModelCard, save_model
+
+    with tempfile.TemporaryDirectory() as folder:
+        card = ModelCard("peak", "repmode", {"num_tasks": 2, "base_channels": 1}, "", axes="zyx")
+        card = ModelCard(**{**vars(card), "window": PATCH, "tasks": ("a", "b")})
+        save_model(RepMode(2, 1), card, Path(folder))
+        stack = Path(folder) / "stack.tif"
+        rng = np.random.default_rng(0)
+        planes = (rng.integers(0, 60_000, shape[1:]).astype(np.uint16) for _ in range(shape[0]))
+        tifffile.imwrite(stack, planes, shape=shape, dtype=np.uint16, metadata={"axes": "ZYX"})
+        ssp.predict_structures(np.zeros((16, 16, 16)) + np.arange(16), ["a"], folder, axes="zyx")
+        before, began = _resident(), time.perf_counter()
+        out = ssp.predict_structures(stack, ["a", "b"], folder, overlap=0.0)
+        took = time.perf_counter() - began
+        assert out["b"].shape == shape
+    return {
+        "MiB before": round(before),
+        "MiB at the peak": round(_resident()),
+        "seconds": round(took, 1),
+    }
+
+
+def _resident() -> float:
+    """Peak resident memory so far, in MiB."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
+
+
+if __name__ == "__main__":
+    main()
