@@ -1,0 +1,140 @@
+"""The torch code of graphics cards, run on torch's own CPU device."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import torch
+
+from napari_ssp.flows import (
+    TrackingSettings,
+    batch_to_labels,
+    flows_to_labels,
+    labels_to_flows,
+)
+from napari_ssp.flows.cleaning import fill_small_holes, tidy_mask
+from napari_ssp.flows.on_device import track, track_batch
+from napari_ssp.flows.parts_on_device import fill_holes, flip_small
+from napari_ssp.metrics import average_precision
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+DEFAULT = TrackingSettings()
+KINDS = ["touching_disks", "rods", "huge", "tiny", "border", "concave", "dense300"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_labels_are_those_of_the_reference_and_of_the_cpu(
+    shared_reference: Path, kind: str
+) -> None:
+    from flow_inputs import make_labels, make_outputs
+
+    golden = np.load(shared_reference / "flows_shared.npz")
+    output = make_outputs(golden[f"{kind}_flow_mediar"], make_labels(kind, 0), 0, noise=0.5)
+    found = track_batch(output[:1], output[1:], DEFAULT, 200, "cpu")[0]
+    reference = golden[f"{kind}_noisy_masks_mediar"]
+    assert found.dtype == np.uint32
+    assert average_precision(reference, found, (0.9,))[0] >= 0.99
+    assert (found == flows_to_labels(*output)).mean() > 0.999
+
+
+def _images(shape: tuple[int, int] = (64, 72)) -> tuple[list[NDArray[np.float32]], ...]:
+    """Images with objects of very different sizes, so that their flow checks differ in steps."""
+    y, x = np.mgrid[: shape[0], : shape[1]]
+    flows, probabilities = [], []
+    for seed, radius in enumerate((7, 26, 0, 12)):
+        labels = ((y - 30) ** 2 + (x - 30) ** 2 <= radius**2) & (radius > 0)
+        labels = labels.astype(np.int32)
+        labels[48:58, 60:70] = 2
+        noise = np.random.default_rng(seed).normal(0, 0.4, (2, *shape)).astype(np.float32)
+        flows.append(5 * labels_to_flows(labels) + noise)
+        probabilities.append(np.where(labels > 0, 0.9, 0.1).astype(np.float32))
+    return flows, probabilities
+
+
+def test_a_batch_gives_what_each_image_gives_alone() -> None:
+    flows, probabilities = _images()
+    together = track_batch(flows, probabilities, DEFAULT, 200, "cpu")
+    for flow, probability, labels in zip(flows, probabilities, together, strict=True):
+        np.testing.assert_array_equal(labels, flows_to_labels(flow, probability))
+    on_cpu = batch_to_labels(flows, probabilities)
+    np.testing.assert_array_equal(np.stack(on_cpu), np.stack(together))
+
+
+def test_tensors_are_taken_as_they_are() -> None:
+    flows, probabilities = (torch.from_numpy(np.stack(part)) for part in _images())
+    labels = track(flows, probabilities, DEFAULT)
+    assert labels.dtype == torch.int64
+    np.testing.assert_array_equal(labels[1], flows_to_labels(flows[1], probabilities[1]))
+    found = track_batch(flows.requires_grad_(), probabilities, DEFAULT, 200, "cpu")
+    np.testing.assert_array_equal(np.stack(found), labels)
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        TrackingSettings(flow_threshold=None),
+        TrackingSettings(cell_threshold=0.95),
+        TrackingSettings(min_size=200),
+        TrackingSettings(min_size=0, hole_size=30),
+    ],
+)
+def test_settings_have_the_same_meaning(chosen: TrackingSettings) -> None:
+    flows, probabilities = _images()
+    found = track_batch(flows, probabilities, chosen, 200, "cpu")
+    np.testing.assert_array_equal(
+        np.stack(found), np.stack(batch_to_labels(flows, probabilities, chosen))
+    )
+
+
+def test_volumes() -> None:
+    place = np.indices((20, 30, 40))
+    labels = np.zeros(place.shape[1:], np.int32)
+    for identity, centre in enumerate(((9, 10, 10), (9, 10, 23), (10, 21, 30)), 1):
+        labels[sum((place[a] - centre[a]) ** 2 for a in range(3)) <= 49] = identity
+    flows = 5 * labels_to_flows(labels)
+    probability = (labels > 0).astype(np.float32)
+    found = track_batch([flows], [probability], DEFAULT, 200, "cpu")[0]
+    on_cpu = flows_to_labels(flows, probability)
+    np.testing.assert_array_equal(average_precision(on_cpu, found, (0.99,)), [1])
+    np.testing.assert_array_equal(average_precision(labels, found, (0.9,)), [1])
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 40), (40, 1), (0, 5), (2, 3)])
+def test_thin_and_empty_images(shape: tuple[int, int]) -> None:
+    flows, probability = np.zeros((2, *shape)), np.ones(shape)
+    found = track_batch([flows], [probability], DEFAULT, 200, "cpu")[0]
+    np.testing.assert_array_equal(found, flows_to_labels(flows, probability))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_random_masks_and_holes(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    mask = rng.random((3, 40, 50)) > 0.45
+    tensor = flip_small(flip_small(torch.from_numpy(mask), False, 9), True, 12)
+    expected = [tidy_mask(plane, 12, 9) for plane in mask]
+    np.testing.assert_array_equal(tensor, np.stack(expected))
+    labels = np.kron(rng.integers(0, 3, (3, 8, 10)), np.ones((1, 5, 5), int)) * mask
+    filled = fill_holes(torch.from_numpy(labels), 9)
+    expected = [fill_small_holes(plane.astype(np.int32), 9) for plane in labels]
+    np.testing.assert_array_equal(filled, np.stack(expected))
+
+
+def test_bad_input_is_refused() -> None:
+    flows, probability = np.zeros((2, 8, 9)), np.zeros((8, 9))
+    with pytest.raises(ValueError, match=r"\(2, 8, 9\)"):
+        track_batch([flows], [probability[:5]], DEFAULT, 200, "cpu")
+    with pytest.raises(ValueError, match="one shape"):
+        track_batch([flows, flows[:, :5]], [probability, probability[:5]], DEFAULT, 200, "cpu")
+    with pytest.raises(ValueError, match="NaN"):
+        track_batch([flows * np.nan], [probability], DEFAULT, 200, "cpu")
+    with pytest.raises(ValueError, match="sigmoid"):
+        track_batch([flows], [probability - 3], DEFAULT, 200, "cpu")
+    with pytest.raises(ValueError, match="2 and 1"):
+        batch_to_labels([flows, flows], [probability])
+    assert batch_to_labels([], [], device="cuda") == []
