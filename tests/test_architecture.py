@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 PACKAGE = Path(__file__).resolve().parents[1] / "src" / "napari_ssp"
 
 ALLOWED = {
-    "widgets": {"service", "registry", "io", "metrics", "image", "progress"},
-    "cli": {"service", "registry", "io", "metrics", "image", "progress"},
+    "widgets": {"service", "registry", "io", "measure", "metrics", "image", "progress"},
+    "cli": {"service", "registry", "io", "measure", "metrics", "image", "progress"},
     "service": {
         "training",
         "registry",
@@ -25,6 +25,7 @@ ALLOWED = {
         "engine",
         "flows",
         "io",
+        "measure",
         "metrics",
         "image",
         "progress",
@@ -35,6 +36,7 @@ ALLOWED = {
     "engine": {"image", "progress"},
     "flows": {"image", "progress"},
     "io": {"image", "progress"},
+    "measure": {"image", "progress"},
     "metrics": {"image", "progress"},
     "networks": set(),
     "image": set(),

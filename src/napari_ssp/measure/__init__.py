@@ -1,0 +1,7 @@
+"""Measure objects: their size, place, shape and intensities, as a table."""
+
+from __future__ import annotations
+
+from napari_ssp.measure.objects import Table, measure_objects, measuring
+
+__all__ = ["Table", "measure_objects", "measuring"]
