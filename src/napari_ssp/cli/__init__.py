@@ -13,6 +13,8 @@ from napari_ssp import __version__
 _COMMANDS = {
     "segment": "napari_ssp.cli.segment:segment",
     "predict": "napari_ssp.cli.predict:predict",
+    "measure": "napari_ssp.cli.measure:measure",
+    "export": "napari_ssp.cli.export:export",
     "evaluate": "napari_ssp.cli.evaluate:evaluate",
     "train": "napari_ssp.cli.train:train",
     "data": "napari_ssp.cli.data:data",

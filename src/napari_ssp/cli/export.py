@@ -1,0 +1,123 @@
+"""``napari-ssp export``: label images for ImageJ, QuPath and others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from napari_ssp.cli.files import refuse_existing
+from napari_ssp.cli.label_files import axes_option, read_labels, voxel_size_option
+from napari_ssp.cli.reporting import as_usage_error, json_option, run_with_bar, write_report
+from napari_ssp.io import read_image, write_labels
+from napari_ssp.io.geojson import OBJECT_TYPES, write_geojson
+from napari_ssp.io.scene import is_labels_name
+
+if TYPE_CHECKING:
+    from napari_ssp.image import MicroscopyImage, VoxelSize
+
+_existing = click.Path(exists=True, path_type=Path)
+#: Formats, and what their names end with.
+_ENDINGS = {
+    "imagej": (".zip",),
+    "geojson": (".geojson", ".json"),
+    "ome-tiff": (".tif", ".tiff"),
+    "ome-zarr": (".zarr",),
+}
+
+
+@click.command()
+@click.argument("labels", type=_existing)
+@click.option(
+    "--to", "kind", required=True, type=click.Choice(list(_ENDINGS)), help="Format to write."
+)
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="File to write: .zip, .geojson, .tif or .zarr; or IMAGE.zarr/labels/NAME in an OME-Zarr.",
+)
+@axes_option
+@voxel_size_option
+@click.option(
+    "--object-type",
+    type=click.Choice(OBJECT_TYPES),
+    default="detection",
+    show_default=True,
+    help="GeoJSON: what QuPath makes of the objects.",
+)
+@click.option("--measurements", is_flag=True, help="GeoJSON: with the measurements of each object.")
+@click.option("--image", type=_existing, help="GeoJSON: also measure intensities in this image.")
+@click.option("--overwrite", is_flag=True, help="Replace a file that exists.")
+@json_option
+def export(
+    labels: Path,
+    kind: str,
+    output: Path,
+    axes: str | None,
+    voxel_size: VoxelSize | None,
+    overwrite: bool,
+    json_path: Path | None,
+    **choices: Any,
+) -> None:
+    """Write a label image in another program's format.
+
+    imagej: a ZIP of ROIs for the ROI Manager of ImageJ and Fiji. geojson: outlines for QuPath.
+    ome-tiff, ome-zarr: the label image itself. Outlines follow the edges of the pixels, so that the
+    other program finds the same pixels inside.
+    """
+    with as_usage_error():
+        _check_ending(output, kind)
+        refuse_existing([output], overwrite)
+        found = read_labels(labels, axes, voxel_size)
+        _write(found, kind, output, overwrite, choices)
+    click.echo(f"{labels} -> {output}", err=True)
+    write_report({"labels": str(labels), "format": kind, "output": str(output)}, json_path)
+
+
+def _check_ending(output: Path, kind: str) -> None:
+    in_zarr = kind == "ome-zarr" and is_labels_name(output)
+    if not in_zarr and not output.name.lower().endswith(_ENDINGS[kind]):
+        raise ValueError(
+            f"'{output}' is no name for {kind}, which ends with {' or '.join(_ENDINGS[kind])}. "
+            "Change the name or the format."
+        )
+
+
+def _write(
+    labels: MicroscopyImage, kind: str, output: Path, overwrite: bool, choices: dict[str, Any]
+) -> None:
+    if kind == "imagej":
+        from napari_ssp.io.rois import write_imagej_rois
+
+        write_imagej_rois(output, labels.data, axes=labels.axes, overwrite=overwrite)
+    elif kind == "geojson":
+        write_geojson(
+            output,
+            labels.data,
+            axes=labels.axes,
+            object_type=choices["object_type"],
+            measurements=_measured(labels, choices["measurements"], choices["image"]),
+            overwrite=overwrite,
+        )
+    else:
+        write_labels(
+            output,
+            labels.data,
+            axes=labels.axes,
+            voxel_size=labels.voxel_size,
+            overwrite=overwrite,
+        )
+
+
+def _measured(labels: MicroscopyImage, wanted: bool, image: Path | None) -> dict[str, Any] | None:
+    """Measurements plane by plane, as the outlines are."""
+    if not wanted and image is None:
+        return None
+    from napari_ssp.measure import measuring
+
+    intensities = read_image(image) if image else None
+    steps = measuring(labels, intensities, planewise=True)
+    return run_with_bar(steps, labels.name)

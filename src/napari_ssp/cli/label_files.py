@@ -1,0 +1,59 @@
+"""Label images as commands read them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import click
+
+from napari_ssp.image import MicroscopyImage
+from napari_ssp.io import read_scenes
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from napari_ssp.image import VoxelSize
+
+axes_option = click.option(
+    "--axes",
+    metavar="TEXT",
+    help="Axes of LABELS, e.g. tyx for a movie; read from the file when not given.",
+)
+voxel_size_option = click.option(
+    "--voxel-size", nargs=3, type=float, metavar="Z Y X", help="µm; else the file's."
+)
+
+
+def read_labels(path: Path, axes: str | None, voxel_size: VoxelSize | None) -> MicroscopyImage:
+    """Read a label image; of a file that holds images and labels, the first labels.
+
+    Raises
+    ------
+    TypeError
+        If it holds no integers.
+    ValueError, OSError
+        As `read_scenes`, or if the axes do not fit.
+    """
+    scenes = read_scenes(path)
+    image = next((scene.image for scene in scenes if scene.is_labels), scenes[0].image)
+    if image.dtype.kind not in "iu":
+        raise TypeError(
+            f"{path} holds {image.dtype} values, but labels are integers, one number per object. "
+            "Give the label image that belongs to it."
+        )
+    image = with_axes(image, axes)
+    # Colours would be measured and outlined as objects.
+    if image.rgb:
+        raise ValueError(
+            f"{path} is a colour image (shape {image.shape}), not a label image. Give the label "
+            "image that belongs to it, or name its axes, e.g. --axes zyx."
+        )
+    return image if voxel_size is None else replace(image, voxel_size=voxel_size)
+
+
+def with_axes(image: MicroscopyImage, axes: str | None) -> MicroscopyImage:
+    """Give an image other axes than its file says, with a ValueError where they do not fit."""
+    if axes is None or axes.lower() == image.axes:
+        return image
+    return MicroscopyImage(image.data, axes.lower(), image.voxel_size, name=image.name)
