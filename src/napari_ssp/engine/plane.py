@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import product
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import torch
@@ -32,6 +32,20 @@ Read = Callable[["Tile"], "NDArray[np.float32]"]
 STRIP = 8192
 #: Side of the boxes in which stored planes are worked on.
 BOX = 1024
+
+
+class PlaneStore(Protocol):
+    """Room for an output (C, Y, X), read and written box by box."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Lengths of the axes."""
+
+    def read(self, tile: Tile) -> NDArray[np.float32]:
+        """Copy of a box."""
+
+    def write(self, tile: Tile, block: NDArray[np.float32]) -> None:
+        """Put a box at its place."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +97,7 @@ def predict_plane(
     source: PlaneSource,
     settings: TileSettings,
     views: Sequence[View],
-    store: ArrayStore,
+    store: PlaneStore,
 ) -> Steps[None]:
     """Compute a network's output for a plane, as `predict_views` does, block by block.
 
@@ -100,7 +114,7 @@ def predict_plane(
         Window, overlap, batch, device and blending.
     views : sequence of View
         What to average.
-    store : ArrayStore
+    store : PlaneStore
         (C_out, Y, X) at the network's magnification; receives the mean over the views.
 
     Yields
@@ -116,7 +130,7 @@ def predict_plane(
     strips = [strip for view in views for strip in _strips(replace(source, view=view), settings)]
     totals = [count_tiles(s.shape, settings.window, settings.overlap) for s in strips]
     current, done = views[0], 0
-    target = store
+    target: PlaneStore = store
     for strip, total in zip(strips, totals, strict=True):
         if strip.source.view is not current:
             _add(target, store)
@@ -145,7 +159,7 @@ class _Strip:
     def read(self, tile: Tile) -> torch.Tensor:
         return self.source.read(self._shifted(tile))
 
-    def writer(self, store: ArrayStore) -> Write:
+    def writer(self, store: PlaneStore) -> Write:
         """Write what lies in the core and in the plane, the right way round."""
 
         def write(tile: Tile, block: torch.Tensor) -> None:
@@ -182,7 +196,7 @@ def _strips(source: PlaneSource, settings: TileSettings) -> Iterator[_Strip]:
         yield _Strip(source, axis, slice(reaching[0], reaching[-1] + window), core)
 
 
-def _add(part: ArrayStore, total: ArrayStore, divisor: int = 1) -> None:
+def _add(part: PlaneStore, total: PlaneStore, divisor: int = 1) -> None:
     """Add a part, unless it is the total itself, and divide by the number of parts at the end."""
     if part is total and divisor == 1:
         return

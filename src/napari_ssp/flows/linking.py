@@ -161,7 +161,8 @@ class _Memory:
         self.labels = labels
 
     def read(self, tile: Any) -> NDArray[np.uint32]:
-        return self.labels[tile]
+        block: NDArray[np.uint32] = self.labels[tile]
+        return block
 
     def write(self, tile: Any, block: NDArray[np.uint32]) -> None:
         self.labels[tile] = block

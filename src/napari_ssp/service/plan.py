@@ -14,6 +14,13 @@ from napari_ssp.registry import ModelCard, find_card
 if TYPE_CHECKING:
     from napari_ssp.service.requests import PredictRequest, SegmentRequest
 
+#: Pixels, as the network sees them, of a plane that is segmented in one piece.
+WHOLE_PLANE = 4096 * 4096
+#: Side of the blocks of larger planes.
+TILE = 2048
+#: Voxels of equal sides in which 3D objects can be found; each takes about 80 bytes of memory.
+MOST_VOXELS = 2**27
+
 #: Views of a window under mirror averaging; counted here because the views themselves load torch.
 NUM_VIEWS = 3
 
@@ -35,7 +42,12 @@ class SegmentPlan:
     region : tuple of int
         (y0, y1, x0, x1) in pixels.
     num_windows : int
-        Windows of each plane; mirror averaging looks at each three times.
+        Windows in all; mirror averaging looks at each three times.
+    tile : int or None
+        Side of the blocks that a plane is done in; None does it in one piece.
+    volume : tuple of int or None
+        Lengths (z, y, x) of the grid on which the network sees a stack as a volume, the same step
+        along all axes; None where planes are segmented.
     """
 
     image: MicroscopyImage
@@ -44,6 +56,13 @@ class SegmentPlan:
     planes: tuple[tuple[int, int], ...]
     region: tuple[int, int, int, int]
     num_windows: int
+    tile: int | None = None
+    volume: tuple[int, int, int] | None = None
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Lengths of the region along y and x."""
+        return (self.region[1] - self.region[0], self.region[3] - self.region[2])
 
     @property
     def axes(self) -> str:
@@ -64,9 +83,12 @@ class SegmentPlan:
             parts.append(f"{_count(len(self.planes), 'plane')} of {image.num_planes}")
         else:
             parts.append("1 plane")
-        height, width = self.region[1] - self.region[0], self.region[3] - self.region[2]
-        parts.append(f"{width} × {height} px")
-        parts.append(_count(self.num_windows * len(self.planes), "window"))
+        parts.append(f"{self.shape[1]} × {self.shape[0]} px")
+        parts.append(_count(self.num_windows, "window"))
+        if self.volume is not None:
+            parts.append(f"in 3D on {' × '.join(str(n) for n in self.volume[::-1])} voxels")
+        elif self.tile is not None:
+            parts.append(f"in blocks of {self.tile} px")
         return ", ".join(parts)
 
     def _channel_words(self) -> str:
@@ -99,8 +121,15 @@ def plan_segmentation(request: SegmentRequest) -> SegmentPlan:
     channel = _channel(image, request.channel)
     planes = _planes(image, request.plane)
     region = clip_region(image, request.region)
-    windows = count_windows(card, region, request.overlap) * (NUM_VIEWS if request.tta else 1)
-    return SegmentPlan(image, card, channel, planes, region, windows)
+    plan = SegmentPlan(image, card, channel, planes, region, 0)
+    if request.stacks == "volume":
+        volume = _volume(image, card, plan)
+        windows = _volume_windows(card, volume, request.overlap) * image.sizes.get("t", 1)
+        plan = replace(plan, volume=volume, num_windows=windows)
+    else:
+        windows = count_windows(card, region, request.overlap) * len(planes)
+        plan = replace(plan, tile=_tile(card, plan.shape, request.tile), num_windows=windows)
+    return replace(plan, num_windows=plan.num_windows * (NUM_VIEWS if request.tta else 1))
 
 
 def open_image(request: SegmentRequest | PredictRequest) -> MicroscopyImage:
@@ -125,6 +154,43 @@ def count_windows(card: ModelCard, region: tuple[int, int, int, int], overlap: f
     lengths = (round(lengths[0] * card.zoom), round(lengths[1] * card.zoom))
     padded = tuple(max(n, w) for n, w in zip(lengths, card.window, strict=True))
     return count_tiles(padded, card.window, overlap)
+
+
+def _tile(card: ModelCard, shape: tuple[int, int], wanted: int | None) -> int | None:
+    """Side of the blocks that a plane is done in, or None for one piece."""
+    if wanted is not None:
+        return wanted if max(shape) > wanted else None
+    seen = shape[0] * shape[1] * max(card.zoom, 1.0) ** 2
+    return TILE if seen > WHOLE_PLANE else None
+
+
+def _volume(image: MicroscopyImage, card: ModelCard, plan: SegmentPlan) -> tuple[int, int, int]:
+    """Grid of a volume with voxels that are cubes, at the network's magnification."""
+    if "z" not in plan.axes:
+        raise ValueError(
+            f"3D objects need all z-planes of a stack, but '{image.name}' is segmented with the "
+            f"axes '{plan.axes}'. Choose stacks 'planes', or leave the plane out."
+        )
+    z, y, _ = image.voxel_size or (1.0, 1.0, 1.0)
+    lengths = (image.sizes["z"] * z / y, *plan.shape)
+    depth, height, width = (max(1, round(n * card.zoom)) for n in lengths)
+    if depth * height * width > MOST_VOXELS:
+        raise ValueError(
+            f"3D objects are tracked in memory: the stack has {depth} x {height} x {width} voxels "
+            f"of equal sides, at most {MOST_VOXELS} are possible. Choose a smaller region, or "
+            "stacks 'linked'."
+        )
+    return depth, height, width
+
+
+def _volume_windows(card: ModelCard, volume: tuple[int, int, int], overlap: float) -> int:
+    """Windows of all planes of the three orientations."""
+    total = 0
+    for axis in range(3):
+        lengths = volume[:axis] + volume[axis + 1 :]
+        padded = tuple(max(n, w) for n, w in zip(lengths, card.window, strict=True))
+        total += volume[axis] * count_tiles(padded, card.window, overlap)
+    return total
 
 
 def _channel(image: MicroscopyImage, wanted: int | None) -> int | None:

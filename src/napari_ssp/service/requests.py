@@ -21,6 +21,8 @@ def _choice(default: Any, label: str, help: str, **limits: Any) -> Any:
 
 #: Number formats of a prediction; automatic is the fastest that is safe on the device.
 PRECISIONS = ("auto", "float32", "bfloat16")
+#: What becomes of a stack or time series: planes alone, linked by overlap, or 3D objects.
+STACKS = ("planes", "linked", "volume")
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +57,15 @@ class SegmentRequest:
         See :func:`napari_ssp.flows.flows_to_labels`.
     min_size : int
         Smallest object, in pixels.
+    stacks : str
+        ``"planes"``: each plane by itself; ``"linked"``: an object keeps its number from plane to
+        plane and from time point to time point where it overlaps itself; ``"volume"``: 3D objects,
+        from the flows that the network sees in planes of all three orientations.
+    link_overlap : float
+        Smallest intersection over union of an object in two planes or time points that are linked.
+    tile : int or None
+        Side, in pixels, of the blocks that a plane is done in when it is larger; None takes 2048
+        for planes of more than 16 megapixels.
     """
 
     image: MicroscopyImage | np.ndarray[Any, Any] | str | Path
@@ -85,10 +96,23 @@ class SegmentRequest:
         0.4, "Flow threshold", "Largest flow error of an object; 0 keeps all", min=0.0, max=3.0
     )
     min_size: int = _choice(16, "Minimum size", "Smallest object, in pixels", min=0, max=1_000_000)
+    stacks: str = _choice(
+        "planes",
+        "Stacks",
+        "Stack or time series: planes (one by one), linked (overlap), volume (3D)",
+    )
+    link_overlap: float = _choice(
+        0.25, "Link overlap", "Smallest overlap (IoU) of linked objects", min=0.01, max=1.0
+    )
+    tile: int | None = _choice(
+        None, "Tile", "Side of the blocks of a large plane [default: 2048 above 16 Mpx]", min=64
+    )
 
     def __post_init__(self) -> None:
         """Refuse values out of their limits."""
         check_limits(self)
+        if self.stacks not in STACKS:
+            raise ValueError(f"Stacks must be one of {', '.join(STACKS)}, got '{self.stacks}'.")
 
     def provenance(self) -> dict[str, Any]:
         """JSON-ready values; the image is given by name, shape, axes and data type."""

@@ -17,9 +17,11 @@ class Segmentation:
     Attributes
     ----------
     labels : numpy.ndarray
-        Uint32, one axis per letter of ``axes``; 0 is background, ids are unique over all planes.
+        Uint32, one axis per letter of ``axes``; 0 is background, ids are unique over all planes. As
+        flows and probability, a large one is mapped from a temporary file and read as it is used.
     flows : numpy.ndarray
-        Float32 (2, ...): flow_y, flow_x in the network's scale (5 times unit vectors).
+        Float32 (2, ...): flow_y, flow_x in the network's scale (5 times unit vectors). Of volumes
+        (3, ...): flow_z, flow_y, flow_x on the image's own grid.
     cell_probability : numpy.ndarray
         Float32 (...), in [0, 1].
     axes : str
@@ -30,6 +32,8 @@ class Segmentation:
         (t, z, y, x) of the first pixel in the image, when only a part of it was segmented.
     provenance : dict
         JSON-ready: request, model with sha256, versions, device, duration in seconds.
+    count : int or None
+        How many objects there are, where it is known without a look at all labels.
     """
 
     labels: NDArray[np.uint32]
@@ -39,11 +43,12 @@ class Segmentation:
     voxel_size: tuple[float, float, float] | None = None
     origin: tuple[int, int, int, int] = (0, 0, 0, 0)
     provenance: dict[str, Any] = field(default_factory=dict)
+    count: int | None = None
 
     @property
     def num_objects(self) -> int:
         """How many objects there are."""
-        return int(self.labels.max(initial=0))
+        return int(self.labels.max(initial=0)) if self.count is None else self.count
 
 
 @dataclass(frozen=True, eq=False)

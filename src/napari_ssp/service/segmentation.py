@@ -1,41 +1,48 @@
-"""Segmentation, step by step: read, normalise, windows, flows to labels."""
+"""Segmentation, step by step: read, normalise, windows, flows to labels, links."""
 
 from __future__ import annotations
 
 import time
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
+from scipy.special import expit
 
 from napari_ssp.engine import (
     MEDIAR_VIEWS,
     TileSettings,
     View,
     floored_gaussian_window,
-    normalise,
     predict_views,
     resample,
     resolve_device,
     zoomed_shape,
 )
-from napari_ssp.flows import flows_to_labels
+from napari_ssp.engine.plane import boxes
+from napari_ssp.engine.store import ArrayStore
+from napari_ssp.flows import TrackingSettings, flows_to_labels, link_stored
 from napari_ssp.progress import Progress, Steps
+from napari_ssp.service.large import segment_blocks
+from napari_ssp.service.levels import read_levels
 from napari_ssp.service.plan import SegmentPlan, plan_segmentation
 from napari_ssp.service.provenance import describe_run
 from napari_ssp.service.results import Segmentation
+from napari_ssp.service.segment_run import PlaneOf, SegmentRun
+from napari_ssp.service.volume import segment_volume
 
 if TYPE_CHECKING:
-    from napari_ssp.engine.predict import Network
+    from napari_ssp.service.levels import Levels
     from napari_ssp.service.models import ModelCache
     from napari_ssp.service.requests import SegmentRequest
 
-Planes = list[NDArray[np.float32]]
+#: Side of the boxes in which labels of two planes are compared.
+_LINKED_BOX = 4096
 
 
 def segment_steps(request: SegmentRequest, models: ModelCache) -> Steps[Segmentation]:
-    """Segment an image, plane by plane.
+    """Segment an image, plane by plane or as volumes.
 
     Parameters
     ----------
@@ -59,89 +66,120 @@ def segment_steps(request: SegmentRequest, models: ModelCache) -> Steps[Segmenta
     plan = plan_segmentation(request)
     yield Progress(f"loading {plan.card.name}")
     device = resolve_device(request.device)
-    network = models.get(plan.card, device)
-    settings = TileSettings(
+    windows = TileSettings(
         window=plan.card.window,
         overlap=request.overlap,
         batch_size=request.batch_size,
         device=device,
         importance=floored_gaussian_window,
     )
-    labels, outputs = yield from _segment_planes(request, plan, network, settings)
-    record = describe_run(request.provenance(), plan.card, str(device), time.monotonic() - began)
-    return _assemble(plan, labels, outputs, record)
-
-
-def _segment_planes(
-    request: SegmentRequest, plan: SegmentPlan, network: Network, settings: TileSettings
-) -> Steps[tuple[list[NDArray[np.uint32]], Planes]]:
+    tracking = TrackingSettings(request.cell_threshold, request.flow_threshold, request.min_size)
     views = MEDIAR_VIEWS if request.tta else (View(),)
-    labels: list[NDArray[np.uint32]] = []
-    outputs: Planes = []
-    last_id = 0
-    for index, (t, z) in enumerate(plan.planes):
-        array = _normalised(plan, t, z)
-        zoomed = resample(array, zoomed_shape(array.shape[1:], plan.card.zoom))
-        output = yield from _renamed(
-            predict_views(network, zoomed, settings, views), index, len(plan.planes)
-        )
-        output = resample(output, array.shape[1:])
-        # The sigmoid comes after the averaging, as in MEDIAR.
-        output[2] = 1.0 / (1.0 + np.exp(-output[2]))
-        yield Progress("tracking flows", index, len(plan.planes))
-        found = flows_to_labels(
-            output[:2],
-            output[2],
-            cell_threshold=request.cell_threshold,
-            flow_threshold=request.flow_threshold,
-            min_size=request.min_size,
-        )
-        labels.append(np.where(found > 0, found + np.uint32(last_id), found))
-        last_id = max(last_id, int(labels[-1].max(initial=0)))
-        outputs.append(output)
-    return labels, outputs
+    run = SegmentRun(plan, models.get(plan.card, device), windows, views, tracking)
+    labels = ArrayStore((len(plan.planes), *plan.shape), np.uint32)
+    outputs = ArrayStore((3 if plan.volume is None else 4, *labels.shape))
+    if plan.volume is None:
+        count = yield from _segment_planes(run, labels, outputs)
+    else:
+        count = yield from _segment_volumes(run, labels, outputs)
+    if request.stacks != "planes":
+        count = yield from _link(plan, labels, request.link_overlap, count)
+    record = describe_run(request.provenance(), plan.card, str(device), time.monotonic() - began)
+    return _assemble(plan, labels, outputs, record, count)
 
 
-def _normalised(plan: SegmentPlan, t: int, z: int) -> NDArray[np.float32]:
-    """Normalise by the whole plane, so that a region looks as it does in the full image."""
-    y0, y1, x0, x1 = plan.region
-    return normalise(plan.image.plane(t=t, z=z, channel=plan.channel))[:, y0:y1, x0:x1]
+def _segment_planes(run: SegmentRun, labels: ArrayStore, outputs: ArrayStore) -> Steps[int]:
+    planes, count = run.plan.planes, 0
+    work = _segment_whole if run.plan.tile is None else segment_blocks
+    for index, plane in enumerate(planes):
+        levels = yield from read_levels(run.plan, [plane])
+        places = PlaneOf(outputs, 1, index), PlaneOf(labels, 0, index)
+        count += yield from _renamed(work(run, levels, *places, count + 1), index, len(planes))
+    return count
 
 
-def _renamed(
-    steps: Steps[NDArray[np.float32]], index: int, count: int
-) -> Steps[NDArray[np.float32]]:
+def _segment_whole(
+    run: SegmentRun, levels: Levels, outputs: PlaneOf, labels: PlaneOf, first_id: int
+) -> Steps[int]:
+    """Do what `segment_blocks` does, in one piece."""
+    plan = run.plan
+    whole = (slice(0, plan.shape[0]), slice(0, plan.shape[1]))
+    zoomed = resample(levels.read(whole), zoomed_shape(plan.shape, plan.card.zoom))
+    output = yield from predict_views(run.network, zoomed, run.windows, run.views)
+    output = resample(output, plan.shape)
+    # The sigmoid comes after the averaging, as in MEDIAR.
+    output[2] = expit(output[2])
+    yield Progress("tracking flows")
+    found = flows_to_labels(
+        output[:2],
+        output[2],
+        cell_threshold=run.tracking.cell_threshold,
+        flow_threshold=run.tracking.flow_threshold,
+        min_size=run.tracking.min_size,
+    )
+    outputs.write((slice(None), *whole), output)
+    labels.write(whole, np.where(found > 0, found + np.uint32(first_id - 1), found))
+    return int(found.max(initial=0))
+
+
+def _segment_volumes(run: SegmentRun, labels: ArrayStore, outputs: ArrayStore) -> Steps[int]:
+    planes, depth = run.plan.planes, run.plan.image.sizes["z"]
+    count = 0
+    for first in range(0, len(planes), depth):
+        levels = yield from read_levels(run.plan, planes[first : first + depth])
+        steps = segment_volume(run, levels, outputs, labels, (first, count + 1))
+        count += yield from _renamed(steps, first // depth, len(planes) // depth, "volume")
+    return count
+
+
+def _renamed(steps: Steps[int], index: int, count: int, noun: str = "plane") -> Steps[int]:
     """Count windows over all planes, and name the plane where there are several."""
-    while True:
-        try:
-            step = next(steps)
-        except StopIteration as stop:
-            output: NDArray[np.float32] = stop.value
-            return output
-        stage = "windows" if count == 1 else f"plane {index + 1} of {count}"
-        try:
-            yield replace(
-                step, stage=stage, done=index * step.total + step.done, total=count * step.total
-            )
-        except GeneratorExit:
-            steps.close()
-            raise
+    with closing(steps):
+        while True:
+            try:
+                step = next(steps)
+            except StopIteration as stop:
+                return int(stop.value)
+            if step.stage == "windows":
+                done, total = index * step.total + step.done, count * step.total
+                stage = "windows" if count == 1 else f"{noun} {index + 1} of {count}"
+                step = replace(step, stage=stage, done=done, total=total)
+            yield step
+
+
+def _link(plan: SegmentPlan, labels: ArrayStore, min_overlap: float, count: int) -> Steps[int]:
+    """Link planes along z, unless objects are 3D already, then time points."""
+    parts = list(boxes(plan.shape, _LINKED_BOX))
+    depth = plan.image.sizes["z"] if "z" in plan.axes else 1
+    stacks = [range(k, k + depth) for k in range(0, len(plan.planes), depth)]
+    if plan.volume is None and depth > 1:
+        count = 0
+        for stack in stacks:
+            frames = [[(k, *part) for part in parts] for k in stack]
+            count += yield from link_stored(labels, frames, min_overlap, count + 1)
+    if len(stacks) > 1:
+        frames = [[(k, *part) for k in stack for part in parts] for stack in stacks]
+        count = yield from link_stored(labels, frames, min_overlap)
+    return count
 
 
 def _assemble(
-    plan: SegmentPlan, labels: list[NDArray[np.uint32]], outputs: Planes, record: dict[str, object]
+    plan: SegmentPlan,
+    labels: ArrayStore,
+    outputs: ArrayStore,
+    record: dict[str, object],
+    count: int,
 ) -> Segmentation:
-    sizes = plan.image.sizes
-    lead = tuple(sizes[a] for a in plan.axes[:-2])
-    stacked = np.stack(outputs, axis=1)  # (3, planes, Y, X)
-    shape = (*lead, *stacked.shape[2:])
+    shape = (*(plan.image.sizes[a] for a in plan.axes[:-2]), *plan.shape)
+    found = outputs.array()
     t, z = plan.planes[0]
     return Segmentation(
-        labels=np.stack(labels).reshape(shape),
-        flows=stacked[:2].reshape(2, *shape),
-        cell_probability=stacked[2].reshape(shape),
+        labels=labels.array().reshape(shape),
+        flows=found[:-1].reshape(len(found) - 1, *shape),
+        cell_probability=found[-1].reshape(shape),
         axes=plan.axes,
         voxel_size=plan.image.voxel_size,
         origin=(t, z, plan.region[0], plan.region[2]),
         provenance=record,
+        count=count,
     )

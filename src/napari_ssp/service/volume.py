@@ -1,0 +1,147 @@
+"""3D objects from a 2D network that sees a stack from three sides."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.special import expit
+
+from napari_ssp.engine import predict_views
+from napari_ssp.engine.store import ArrayStore
+from napari_ssp.engine.volume import Resampler
+from napari_ssp.flows import combine_orthogonal_flows, flows_to_labels
+from napari_ssp.flows.diffusion import consecutive
+from napari_ssp.progress import Progress, Steps
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from napari_ssp.engine.tiling import Tile
+    from napari_ssp.service.levels import Levels
+    from napari_ssp.service.segment_run import SegmentRun
+
+Grid = tuple[int, int, int]
+
+
+def segment_volume(
+    run: SegmentRun, levels: Levels, outputs: ArrayStore, labels: ArrayStore, first: tuple[int, int]
+) -> Steps[int]:
+    """Segment the stack of one time point into 3D objects.
+
+    Parameters
+    ----------
+    run : SegmentRun
+        Plan with the grid of the volume, network and settings; the flow threshold does not apply,
+        because averaged vectors have no unit length.
+    levels : Levels
+        All planes of the stack.
+    outputs : ArrayStore
+        (4, planes, Y, X); receives flow_z, flow_y, flow_x and cell probability.
+    labels : ArrayStore
+        (planes, Y, X); receives the labels.
+    first : tuple of int
+        First plane of the stack in the stores, and number of the first object.
+
+    Yields
+    ------
+    Progress
+        Between two batches of windows.
+
+    Returns
+    -------
+    int
+        How many objects there are.
+    """
+    plane, first_id = first
+    flows, logits = yield from _predicted(run, levels)
+    yield Progress("tracking flows in 3D")
+    probability = expit(logits)
+    found = flows_to_labels(
+        flows,
+        probability,
+        cell_threshold=run.tracking.cell_threshold,
+        flow_threshold=None,
+        min_size=run.tracking.min_size,
+    )
+    depth = levels.store.shape[0]
+    shape = (depth, *run.plan.shape)
+    # An object thinner than the distance of two planes may lie between them.
+    ids = consecutive(_regrid(found, shape, 0).astype(np.int64))
+    place = slice(plane, plane + depth)
+    labels.write((place,), np.where(ids > 0, ids + (first_id - 1), 0).astype(np.uint32))
+    for channel, values in enumerate((*flows, probability)):
+        part = slice(channel, channel + 1)
+        outputs.write((part, place), _regrid(values, shape, 1).astype(np.float32)[None])
+    return int(ids.max(initial=0))
+
+
+def _predicted(
+    run: SegmentRun, levels: Levels
+) -> Steps[tuple[NDArray[np.float32], NDArray[np.float32]]]:
+    """Flows (3, Z, Y, X) and logits on the grid of the volume, whose voxels are cubes."""
+    grid = run.plan.volume
+    assert grid is not None
+    volume = ArrayStore((levels.store.shape[-1], *grid))
+    for channel in range(volume.shape[0]):
+        resampler = Resampler(_channel(levels, channel), levels.store.shape[:3], grid, order=1)
+        for z in range(grid[0]):
+            box = (slice(z, z + 1), slice(0, grid[1]), slice(0, grid[2]))
+            volume.write((slice(channel, channel + 1), *box), resampler.block(box)[None])
+    sides = [ArrayStore((3, *grid)) for _ in range(3)]
+    done = 0
+    for axis, side in enumerate(sides):
+        for k in range(grid[axis]):
+            done = yield from _predict_plane(run, volume, side, (axis, k), done)
+    flows, logits = np.empty((3, *grid), np.float32), np.empty(grid, np.float32)
+    for z in range(grid[0]):
+        slab = (slice(None), slice(z, z + 1))
+        flows[slab], logits[z : z + 1] = combine_orthogonal_flows(*(s.read(slab) for s in sides))
+    return flows, logits
+
+
+def _predict_plane(
+    run: SegmentRun, volume: ArrayStore, side: ArrayStore, place: tuple[int, int], done: int
+) -> Steps[int]:
+    """Predict plane ``k`` across an axis; return the windows done so far."""
+    axis, k = place
+    cut: Any = (slice(None), *[slice(None)] * axis, k)
+    pixels = volume.read(cut)
+    pixels = np.repeat(pixels, 3, axis=0) if len(pixels) == 1 else pixels
+    steps, last = predict_views(run.network, pixels, run.windows, run.views), 0
+    with closing(steps):
+        while True:
+            try:
+                step = next(steps)
+            except StopIteration as stop:
+                side.write(cut, stop.value)
+                return done + last
+            last = step.total
+            yield replace(step, done=done + step.done, total=_windows(run))
+
+
+def _windows(run: SegmentRun) -> int:
+    """Windows of one time point."""
+    return run.plan.num_windows * run.plan.image.sizes["z"] // len(run.plan.planes)
+
+
+def _channel(levels: Levels, channel: int) -> Callable[[Tile], NDArray[Any]]:
+    def read(tile: Tile) -> NDArray[Any]:
+        planes = range(tile[0].start, tile[0].stop)
+        return np.stack([levels.read(tile[1:], z)[channel] for z in planes])
+
+    return read
+
+
+def _regrid(values: NDArray[Any], shape: tuple[int, ...], order: int) -> NDArray[np.float64]:
+    """Bring a volume to another grid: 0 takes the nearest voxel, 1 is linear."""
+
+    def read(tile: Tile) -> NDArray[Any]:
+        return values[tile]
+
+    whole = tuple(slice(0, n) for n in shape)
+    return Resampler(read, values.shape, shape, order).block(whole)
