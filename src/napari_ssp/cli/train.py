@@ -44,6 +44,7 @@ def train() -> None:
 @request_options(
     TrainRequest,
     "name",
+    "base",
     "encoder",
     "pab_channels",
     "minutes",

@@ -231,6 +231,8 @@ class TrainRequest:
         Name of the new model.
     exclude : tuple of str
         Names, without suffix, of images to leave out.
+    base : str or None
+        Model to start from, which then decides encoder, decoder and attention; None is random.
     """
 
     data: tuple[Path, ...]
@@ -238,6 +240,9 @@ class TrainRequest:
     validation: tuple[Path, ...] = ()
     name: str = _choice("my-model", "Name", "Name of the new model")
     exclude: tuple[str, ...] = ()
+    base: str | None = _choice(
+        None, "Base model", "Model whose weights are the start [default: none, from scratch]"
+    )
     encoder: str = _choice(
         "tu-resnet18d", "Encoder", "Encoder of segmentation_models_pytorch, e.g. mit_b0"
     )

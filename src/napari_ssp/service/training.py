@@ -8,7 +8,7 @@ import torch
 
 from napari_ssp.engine import resolve_device
 from napari_ssp.progress import Progress, Steps
-from napari_ssp.registry import ModelCard, save_model
+from napari_ssp.registry import ModelCard, find_card, load_model, save_model
 from napari_ssp.registry.weights import build_network
 from napari_ssp.service.pairs import find_pairs, load_pairs
 from napari_ssp.service.results import TrainedModel
@@ -71,6 +71,14 @@ def _card(request: TrainRequest, num_images: int) -> ModelCard:
         "decoder_channels": list(request.decoder_channels),
         "pab_channels": request.pab_channels,
     }
+    if request.base is not None:
+        base = find_card(request.base)
+        if base.family != "mediar":
+            raise ValueError(
+                f"'{base.name}' predicts structures, so no cells can be learned from it. Choose a "
+                "base model of the family 'mediar'."
+            )
+        network = base.network
     return ModelCard(
         name=request.name,
         family="mediar",
@@ -85,7 +93,8 @@ def _card(request: TrainRequest, num_images: int) -> ModelCard:
 def _start(request: TrainRequest, card: ModelCard) -> TrainingRun:
     request.output.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(request.seed)
-    network = build_network(card).to(resolve_device(request.device))
+    network = build_network(card) if request.base is None else load_model(request.base)
+    network = network.to(resolve_device(request.device))
     settings = LoopSettings(
         steps=request.steps,
         minutes=request.minutes,
