@@ -60,6 +60,28 @@ def test_flows_are_saved_beside(call: Call, images: Path, tiny_model: Path, tmp_
     assert flows.channel_names == ("flow_y", "flow_x", "cell_probability")
 
 
+def test_a_stack_goes_to_ome_zarr_in_linked_blocks(
+    call: Call, tiny_model: Path, tmp_path: Path
+) -> None:
+    stack = np.stack([data.coins()[:90, :140], data.coins()[2:92, :140]])
+    image = tmp_path / "stack.ome.tif"
+    write_image(image, ssp.MicroscopyImage(stack, "zyx", (2.0, 0.5, 0.5)))
+    options = {"stacks": "linked", "tile": 64, "flow_threshold": 0.0, "cell_threshold": 0.1}
+    words = [f"--{name.replace('_', '-')}={value}" for name, value in options.items()]
+    out = tmp_path / "out"
+    words += ["-o", str(out), "--model", str(tiny_model), "--format", "zarr", "--save-flows"]
+    result = call("segment", image, *words)
+    assert result.exit_code == 0, result.output
+    labels = read_image(out / "stack_label.zarr")
+    direct = ssp.segment(image, str(tiny_model), **options)
+    assert labels.axes == "zyx"
+    assert labels.voxel_size == (2.0, 0.5, 0.5)
+    np.testing.assert_array_equal(labels.data, direct.labels)
+    flows = read_image(out / "stack_flows.zarr")
+    assert flows.channel_names == ("flow_y", "flow_x", "cell_probability")
+    np.testing.assert_array_equal(flows.plane(z=1, channel=2), direct.cell_probability[1])
+
+
 def test_outputs_that_exist_are_kept(
     call: Call, images: Path, tiny_model: Path, tmp_path: Path
 ) -> None:
@@ -98,6 +120,8 @@ def test_bad_files_do_not_stop_the_others(
         (["--cell-threshold", "7"], "7"),
         (["--compute", "moon"], "moon"),
         (["--format", "doc"], "doc"),
+        (["--stacks", "cubes"], "planes, linked, volume"),
+        (["--tile", "9"], "9"),
     ],
 )
 def test_bad_use_ends_with_2_before_any_work(

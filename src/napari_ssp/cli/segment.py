@@ -52,9 +52,19 @@ from napari_ssp.service import ModelService, Segmentation, SegmentRequest
     "cell_threshold",
     "flow_threshold",
     "min_size",
+    "stacks",
+    "link_overlap",
+    "tile",
 )
 @click.option("--compute", type=click.Choice(["local"]), default="local", show_default=True)
-@click.option("--format", "kind", type=click.Choice(["tiff"]), default="tiff", show_default=True)
+@click.option(
+    "--format",
+    "kind",
+    type=click.Choice(["tiff", "zarr"]),
+    default="tiff",
+    show_default=True,
+    help="OME-TIFF, or OME-Zarr for large images.",
+)
 @click.option("--save-flows", is_flag=True, help="Also write flows and cell probability.")
 @click.option("--overwrite", is_flag=True, help="Replace outputs that exist.")
 @json_option
@@ -70,13 +80,13 @@ def segment(
 ) -> None:
     """Segment cells or nuclei in each IMAGE (a file, or a folder of images).
 
-    Writes NAME_label.tiff for each: an OME-TIFF of object numbers, 0 is background.
+    Writes NAME_label.tiff, or NAME_label.zarr, for each: object numbers, 0 is background.
     """
     with as_usage_error():
         find_card(choices["model"])
         paths = expand(images)
         requests = [SegmentRequest(path, **choices) for path in paths]
-        targets = name_outputs(paths, output, "_label.tiff")
+        targets = name_outputs(paths, output, f"_label.{kind}")
         flows = [_flows_name(target) for target in targets] if save_flows else []
         refuse_existing([*targets, *flows], overwrite)
         output.mkdir(parents=True, exist_ok=True)
@@ -107,7 +117,7 @@ def _row(request: SegmentRequest, result: Segmentation, target: Path) -> dict[st
 
 
 def _flows_name(target: Path) -> Path:
-    return target.with_name(target.name.removesuffix("_label.tiff") + "_flows.tiff")
+    return target.with_name(target.stem.removesuffix("_label") + "_flows" + target.suffix)
 
 
 def _write(result: Segmentation, target: Path, save_flows: bool, overwrite: bool) -> None:
@@ -119,9 +129,23 @@ def _write(result: Segmentation, target: Path, save_flows: bool, overwrite: bool
         overwrite=overwrite,
     )
     if save_flows:
-        import numpy as np
-
-        data = np.concatenate([result.flows, result.cell_probability[None]])
-        names = ("flow_y", "flow_x", "cell_probability")
-        image = MicroscopyImage(data, "c" + result.axes, result.voxel_size, names, target.stem)
+        names = ("flow_z", "flow_y", "flow_x")[-len(result.flows) :]
+        image = MicroscopyImage(
+            _outputs(result),
+            "c" + result.axes,
+            result.voxel_size,
+            (*names, "cell_probability"),
+            target.stem,
+        )
         write_image(_flows_name(target), image, overwrite=overwrite)
+
+
+def _outputs(result: Segmentation) -> Any:
+    """Flows and probability as one array, read plane by plane: they may not fit into memory."""
+    import dask.array  # takes a while to import
+
+    da: Any = dask.array
+    planes = tuple(1 for _ in result.axes[:-2]) + result.labels.shape[-2:]
+    flows = da.from_array(result.flows, chunks=(1, *planes), name=False)
+    probability = da.from_array(result.cell_probability, chunks=planes, name=False)
+    return da.concatenate([flows, probability[None]])
