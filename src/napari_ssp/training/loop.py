@@ -10,7 +10,10 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import cached_property
+from multiprocessing.reduction import ForkingPickler
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import torch
 from torch import nn
@@ -18,9 +21,6 @@ from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader, Dataset
 
 from napari_ssp.progress import Progress, Steps
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 Tensors = tuple[torch.Tensor, ...]
 #: What the network takes, and what the loss takes besides the network's output.
@@ -320,14 +320,24 @@ def _ahead(batch_of: Callable[[int], Batch], run: TrainingRun) -> Iterator[Itera
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-@dataclass(frozen=True)
 class _Steps(Dataset[Batch]):
-    """Batches by step number, as torch's loader wants them."""
+    """Batches by step number, as torch's loader wants them.
 
-    batch_of: Callable[[int], Batch]
+    A new process waits for its data before the next one is started. Sent through a file that each
+    reads when it is needed, all start together instead of a quarter of a minute apart.
+    """
+
+    def __init__(self, batch_of: Callable[[int], Batch], folder: str) -> None:
+        self._path = Path(folder) / "batches"
+        self._path.write_bytes(ForkingPickler.dumps(batch_of))
+
+    @cached_property
+    def _batch_of(self) -> Callable[[int], Batch]:
+        read: Callable[[int], Batch] = ForkingPickler.loads(self._path.read_bytes())
+        return read
 
     def __getitem__(self, step: int) -> Batch:
-        return self.batch_of(step)
+        return self._batch_of(step)
 
 
 def _use_one_thread(worker: int) -> None:
@@ -338,20 +348,21 @@ def _use_one_thread(worker: int) -> None:
 @contextmanager
 def _by_processes(batch_of: Callable[[int], Batch], run: TrainingRun) -> Iterator[Iterator[Batch]]:
     """Batches of consecutive steps in the same order as one thread would give them."""
-    loader = DataLoader(
-        _Steps(batch_of),
-        batch_size=None,
-        sampler=range(run.step, run.settings.steps),
-        num_workers=run.settings.workers,
-        pin_memory=run.device.type == "cuda",
-        multiprocessing_context="spawn",
-        worker_init_fn=_use_one_thread,
-    )
-    batches = iter(loader)
-    try:
-        yield batches
-    finally:
-        del batches  # ends the processes
+    with TemporaryDirectory(prefix="napari-ssp-", ignore_cleanup_errors=True) as folder:
+        loader = DataLoader(
+            _Steps(batch_of, folder),
+            batch_size=None,
+            sampler=range(run.step, run.settings.steps),
+            num_workers=run.settings.workers,
+            pin_memory=run.device.type == "cuda",
+            multiprocessing_context="spawn",
+            worker_init_fn=_use_one_thread,
+        )
+        batches = iter(loader)
+        try:
+            yield batches
+        finally:
+            del batches  # ends the processes
 
 
 @contextmanager
