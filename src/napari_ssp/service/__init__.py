@@ -8,21 +8,26 @@ from napari_ssp.service.model_service import ModelService
 from napari_ssp.service.plan import SegmentPlan, plan_segmentation
 from napari_ssp.service.plan_structures import PredictionPlan, plan_prediction, task_index
 from napari_ssp.service.provenance import devices, versions
+from napari_ssp.service.refinement import Display, Patch, Refinement, Thresholds
 from napari_ssp.service.requests import GatesRequest, PredictRequest, SegmentRequest, TrainRequest
 from napari_ssp.service.results import Segmentation, StructurePrediction, TrainedModel
 
 __all__ = [
     "CancelledError",
+    "Display",
     "GatesRequest",
     "Job",
     "JobState",
     "ModelService",
+    "Patch",
     "PredictRequest",
     "PredictionPlan",
+    "Refinement",
     "SegmentPlan",
     "SegmentRequest",
     "Segmentation",
     "StructurePrediction",
+    "Thresholds",
     "TrainRequest",
     "TrainedModel",
     "devices",
