@@ -53,6 +53,9 @@ def test_scores_by_image_group_and_mean(
     assert report["groups"]["two"]["f1_0.50"] == f1_score(_squares(6), shifted)
     assert report["groups"]["two"]["ap_0.75"] == average_precision(_squares(6), shifted, [0.75])[0]
     assert report["mean"]["f1_0.75"] == 0.5
+    # 70 of 130 pixels in common: all six match at an IoU of 7 / 13.
+    assert report["images"][1]["pq"] == pytest.approx(7 / 13)
+    assert report["images"][1]["rq"] == 1.0
     assert "mean of all" in result.output
 
 

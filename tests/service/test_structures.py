@@ -193,7 +193,7 @@ def test_cancel_stops_between_patches(tiny_structures: Path) -> None:
     seen: list[Progress] = []
     for step in steps:
         seen.append(step)
-        if step.stage == "windows" and step.done == 2:
+        if step.stage == "patches" and step.done == 2:
             break
     steps.close()
     assert seen[-1].total > 2

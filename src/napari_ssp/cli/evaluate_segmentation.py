@@ -16,12 +16,13 @@ from napari_ssp.cli.files import expand
 from napari_ssp.cli.pairing import check_all_predicted, is_folder, without_endings
 from napari_ssp.cli.reporting import as_usage_error, json_option, write_report
 from napari_ssp.io import image_stem, read_image
-from napari_ssp.metrics import average_precision, challenge_counts
+from napari_ssp.metrics import average_precision, challenge_counts, panoptic_quality
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 THRESHOLDS = (0.5, 0.75, 0.9)
+SCORES = (*(f"{kind}_{t:.2f}" for kind in ("f1", "ap") for t in THRESHOLDS), "pq")
 LABEL_ENDINGS = ("_label", "_labels", "_masks", "_cp_masks")
 _existing = click.Path(exists=True, path_type=Path)
 
@@ -35,7 +36,7 @@ _existing = click.Path(exists=True, path_type=Path)
 def segmentation(
     prediction: Path, truth: Path, groups: Path | None, column: str, json_path: Path | None
 ) -> None:
-    """Score label images: F1 as the NeurIPS 2022 challenge, average precision as cellpose.
+    """Score label images: F1 as the NeurIPS 2022 challenge, average precision as cellpose, PQ.
 
     Images are paired by name; endings such as '_label' do not count.
     """
@@ -85,6 +86,8 @@ def _score(name: str, prediction: Path, truth: Path) -> dict[str, Any]:
     for threshold, value in zip(THRESHOLDS, precision, strict=True):
         row[f"f1_{threshold:.2f}"] = challenge_counts(true, found, threshold).f1
         row[f"ap_{threshold:.2f}"] = float(value)
+    quality = panoptic_quality(true, found)
+    row |= {"pq": quality.quality, "sq": quality.segmentation, "rq": quality.recognition}
     return row
 
 
@@ -102,26 +105,24 @@ def _read_groups(path: Path, column: str) -> dict[str, str]:
 
 def _means(rows: Iterable[dict[str, Any]]) -> dict[str, float]:
     chosen = list(rows)
-    names = [f"{kind}_{t:.2f}" for kind in ("f1", "ap") for t in THRESHOLDS]
     means: dict[str, float] = {"images": len(chosen)}
-    for name in names:
+    for name in SCORES:
         values = [row[name] for row in chosen if not np.isnan(row[name])]
         means[name] = float(np.mean(values)) if values else float("nan")
     return means
 
 
 def _print(report: dict[str, Any]) -> None:
-    columns = [f"{kind}_{t:.2f}" for kind in ("f1", "ap") for t in THRESHOLDS]
     table = Table(box=SIMPLE, padding=(0, 1, 0, 0))
     table.add_column("image", no_wrap=True, overflow="ellipsis", max_width=34)
-    for header in ("true", "found", *(c.upper().replace("_0", " ") for c in columns)):
+    for header in ("true", "found", *(score.upper().replace("_0", " ") for score in SCORES)):
         table.add_column(header, justify="right", no_wrap=True, min_width=5)
     for row in report["images"]:
         counts = str(row["true"]), str(row["predicted"])
-        table.add_row(row["name"], *counts, *(f"{row[c]:.3f}" for c in columns))
+        table.add_row(row["name"], *counts, *(f"{row[score]:.3f}" for score in SCORES))
     table.add_section()
     for name, means in [*report.get("groups", {}).items(), ("all", report["mean"])]:
-        figures = [f"{means[c]:.3f}" for c in columns]
+        figures = [f"{means[score]:.3f}" for score in SCORES]
         table.add_row(f"mean of {name}", f"n={means['images']}", "", *figures, style="bold")
     # A pipe has no width of its own; cut figures would be no use to a script.
     wide = None if Console().is_terminal else 110

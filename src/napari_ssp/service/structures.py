@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -62,7 +64,10 @@ def predict_steps(request: PredictRequest, models: ModelCache) -> Steps[Structur
     settings = TileSettings(plan.window, request.overlap, request.batch_size, device)
     found = ArrayStore((len(plan.tasks), *plan.network_shape))
     write = _writer(found, source.inside)
-    yield from predict_stream(_side_by_side(networks, dtype), source, settings, write)
+    steps = predict_stream(_side_by_side(networks, dtype), source, settings, write)
+    with closing(steps):
+        for step in steps:
+            yield replace(step, stage="patches")
     images = yield from _on_own_grid(found, plan, request)
     record = describe_run(request.provenance(), plan.card, str(device), time.monotonic() - began)
     return StructurePrediction(
