@@ -72,9 +72,12 @@ class ArrayStore:
         """Copy of a block."""
         return np.array(self._open("r")[tile])
 
-    def array(self) -> NDArray[Any]:
-        """Return the array itself, read-only and mapped from its file when it is large."""
-        array = self._open("r")
+    def array(self, editable: bool = False) -> NDArray[Any]:
+        """Return the array itself, mapped from its file when it is large.
+
+        Then it is read-only, or with ``editable`` what is written stays in memory.
+        """
+        array = self._open("c" if editable else "r")
         if self._path is not None:
             # Views of a map keep its file open, not the map: the folder must outlive them all.
             weakref.finalize(array._mmap, _Folder.release, self._folder)  # type: ignore[attr-defined]

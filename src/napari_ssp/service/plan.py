@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 WHOLE_PLANE = 4096 * 4096
 #: Side of the blocks of larger planes.
 TILE = 2048
-#: Voxels of equal sides in which 3D objects can be found; each takes about 80 bytes of memory.
+#: Voxels of equal sides in which 3D objects can be found; each takes about 100 bytes of memory.
 MOST_VOXELS = 2**27
 
 #: Views of a window under mirror averaging; counted here because the views themselves load torch.

@@ -174,7 +174,7 @@ def _assemble(
     found = outputs.array()
     t, z = plan.planes[0]
     return Segmentation(
-        labels=labels.array().reshape(shape),
+        labels=labels.array(editable=True).reshape(shape),  # a person may draw in them
         flows=found[:-1].reshape(len(found) - 1, *shape),
         cell_probability=found[-1].reshape(shape),
         axes=plan.axes,
