@@ -6,118 +6,16 @@ import hashlib
 import shutil
 import ssl
 import subprocess
-import threading
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
 import pytest
+from download_site import CONTENT, HASTE, MD5, SHA256, Site
 
 from napari_ssp.progress import run
-from napari_ssp.registry.download import Download, Patience, download
+from napari_ssp.registry.download import Download, download
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
-
-CONTENT = np.random.default_rng(0).bytes(3_000_000)
-SHA256 = hashlib.sha256(CONTENT).hexdigest()
-MD5 = hashlib.md5(CONTENT).hexdigest()
-HASTE = Patience(attempts=3, first_wait=0.01, longest_wait=0.02, connect=5, silence=0.5)
-
-
-@dataclass
-class Site:
-    """What the server does, and what it was asked."""
-
-    content: bytes = CONTENT
-    #: Bytes after which the line is cut, one number per request; then never.
-    drops: list[int] = field(default_factory=list)
-    ranges: bool = True
-    tag: str = '"one"'
-    status: list[int] = field(default_factory=list)
-    kind: str = "application/octet-stream"
-    length: bool = True
-    silent: int = 0
-    location: str = ""
-    encoding: str = ""
-    asked: list[str] = field(default_factory=list)
-    sent: int = 0
-    url: str = ""
-    server: Any = None
-
-
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self) -> None:
-        site: Site = self.server.site
-        wanted = self.headers.get("Range", "")
-        site.asked.append(wanted)
-        if site.location:
-            self.send_response(302)
-            self.send_header("Location", site.location)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-            return
-        if site.status:
-            self.send_response(site.status.pop(0))
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-            return
-        start = int(wanted[6:-1]) if wanted and site.ranges else 0
-        if self.headers.get("If-Range", site.tag) != site.tag:
-            start = 0
-        if start >= len(site.content) > 0:
-            self.send_response(416)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-            return
-        self._send(site, start)
-
-    def _send(self, site: Site, start: int) -> None:
-        part = site.content[start:]
-        self.send_response(206 if start else 200)
-        if start:
-            whole = len(site.content)
-            self.send_header("Content-Range", f"bytes {start}-{whole - 1}/{whole}")
-        if site.tag:
-            self.send_header("ETag", site.tag)
-        if site.encoding:
-            self.send_header("Content-Encoding", site.encoding)
-        self.send_header("Content-Type", site.kind)
-        if site.length:
-            self.send_header("Content-Length", str(len(part)))
-        else:
-            self.send_header("Connection", "close")
-        self.end_headers()
-        cut = site.drops.pop(0) if site.drops else len(part)
-        self.wfile.write(part[:cut])
-        self.wfile.flush()
-        site.sent += min(cut, len(part))
-        if cut < len(part) and site.silent:
-            site.silent -= 1
-            threading.Event().wait(1.0)
-        self.close_connection = cut < len(part) or not site.length
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-@pytest.fixture
-def site() -> Iterator[Site]:
-    site = Site()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.site = site
-    server.handle_error = lambda *_: None
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-    thread.start()
-    site.server, site.url = server, f"http://127.0.0.1:{server.server_port}/data/a.czi"
-    yield site
-    server.shutdown()
-    server.server_close()
-    thread.join()
 
 
 def item(site: Site, folder: Path, **known: object) -> Download:
@@ -249,6 +147,51 @@ def test_a_web_page_is_no_file(site: Site, tmp_path: Path, kind: str) -> None:
     with pytest.raises(ValueError, match=r"a web page instead of a\.czi"):
         run(download(item(site, tmp_path), HASTE))
     assert names(tmp_path) == []
+
+
+CONFIRM = b"""<!DOCTYPE html><html><form id="search"><input name="q" value="x"></form>
+<p>Google Drive can't scan this file for viruses.</p>
+<form id="download-form" action="%s" method="get">
+<input type="submit" value="Download anyway"/><input type="hidden" name="id" value="A&amp;B">
+<input type="hidden" name="confirm" value="t"></form></html>"""
+
+
+def test_the_confirmation_page_of_google_drive_is_answered(site: Site, tmp_path: Path) -> None:
+    site.pages = [CONFIRM % b"/download"]
+    run(download(item(site, tmp_path, sha256=SHA256), HASTE))
+    assert (tmp_path / "data" / "a.czi").read_bytes() == CONTENT
+    assert site.paths == ["/data/a.czi", "/download?id=A%26B&confirm=t"]
+    assert names(tmp_path) == ["a.czi"]
+
+
+def test_after_a_confirmation_lost_connections_are_taken_up(site: Site, tmp_path: Path) -> None:
+    site.pages, site.drops = [CONFIRM % b"/download"], [1_000_000]
+    run(download(item(site, tmp_path, sha256=SHA256), HASTE))
+    assert site.asked == ["", "", "bytes=1000000-"]
+    assert site.sent == len(CONTENT)
+
+
+def test_a_page_behind_the_page_is_no_file(site: Site, tmp_path: Path) -> None:
+    site.pages = [CONFIRM % b"/download"] * 3
+    with pytest.raises(ValueError, match="again and again"):
+        run(download(item(site, tmp_path), HASTE))
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("action", [b"http://elsewhere.example/download", b"https://127.0.0.1/x"])
+def test_a_confirmation_never_leads_to_another_site(
+    site: Site, tmp_path: Path, action: bytes
+) -> None:
+    site.pages = [CONFIRM % action]
+    with pytest.raises(ValueError, match="a web page instead"):
+        run(download(item(site, tmp_path), HASTE))
+    assert len(site.asked) == 1
+
+
+def test_a_quota_is_named(site: Site, tmp_path: Path) -> None:
+    site.pages = [b"<html>Too many users have viewed or downloaded this file recently.</html>"]
+    with pytest.raises(ValueError, match="by too many people today"):
+        run(download(item(site, tmp_path), HASTE))
 
 
 @pytest.mark.parametrize(

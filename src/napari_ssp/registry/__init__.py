@@ -7,17 +7,70 @@ from typing import TYPE_CHECKING
 import lazy_loader
 
 if TYPE_CHECKING:
-    from napari_ssp.registry.card import ModelCard
-    from napari_ssp.registry.catalogue import cache_folder, find_card, list_cards
+    from napari_ssp.registry.card import ModelCard, Remote
+    from napari_ssp.registry.catalogue import (
+        cache_folder,
+        find_card,
+        find_in_catalogue,
+        is_installed,
+        is_users,
+        list_cards,
+        list_catalogue,
+    )
+    from napari_ssp.registry.describing import card_lines, size_words, state_words
+    from napari_ssp.registry.extra import add_catalogue, catalogue_places, remove_catalogue
+    from napari_ssp.registry.fetching import download_steps
+    from napari_ssp.registry.importing import import_checkpoint, import_steps
+    from napari_ssp.registry.keeping import Verdict, removable, remove_model, verify_steps
+    from napari_ssp.registry.packages import export_steps
     from napari_ssp.registry.weights import load_model, save_model
 
-__all__ = ["ModelCard", "cache_folder", "find_card", "list_cards", "load_model", "save_model"]
+_NAMES = {
+    "card": ["ModelCard", "Remote"],
+    "catalogue": [
+        "cache_folder",
+        "find_card",
+        "find_in_catalogue",
+        "is_installed",
+        "is_users",
+        "list_cards",
+        "list_catalogue",
+    ],
+    "describing": ["card_lines", "size_words", "state_words"],
+    "extra": ["add_catalogue", "catalogue_places", "remove_catalogue"],
+    "fetching": ["download_steps"],
+    "importing": ["import_checkpoint", "import_steps"],
+    "keeping": ["Verdict", "removable", "remove_model", "verify_steps"],
+    "packages": ["export_steps"],
+    "weights": ["load_model", "save_model"],
+}
 
-__getattr__, __dir__, _ = lazy_loader.attach(
-    __name__,
-    submod_attrs={
-        "card": ["ModelCard"],
-        "catalogue": ["cache_folder", "find_card", "list_cards"],
-        "weights": ["load_model", "save_model"],
-    },
-)
+__all__ = [
+    "ModelCard",
+    "Remote",
+    "Verdict",
+    "add_catalogue",
+    "cache_folder",
+    "card_lines",
+    "catalogue_places",
+    "download_steps",
+    "export_steps",
+    "find_card",
+    "find_in_catalogue",
+    "import_checkpoint",
+    "import_steps",
+    "is_installed",
+    "is_users",
+    "list_cards",
+    "list_catalogue",
+    "load_model",
+    "removable",
+    "remove_catalogue",
+    "remove_model",
+    "save_model",
+    "size_words",
+    "state_words",
+    "verify_steps",
+]
+
+__getattr__, __dir__, _ = lazy_loader.attach(__name__, submod_attrs=_NAMES)

@@ -5,11 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from napari_ssp.registry.confirmation import confirmed_address
+
 if TYPE_CHECKING:
     from requests import Response
 
     from napari_ssp.registry.download import Download
 
+#: Longest page that is read for what it asks.
+_LONGEST_PAGE = 2**19
 _RETRIED = (408, 425, 429, 500, 502, 503, 504)
 _PAGE_STARTS = (b"<!doctype html", b"<html")
 
@@ -22,6 +26,20 @@ class TryAgainError(Exception):
         self.wait = wait
 
 
+class ElsewhereError(Exception):
+    """A page that asks for a confirmation; the file is at another address.
+
+    Parameters
+    ----------
+    url : str
+        That address.
+    """
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.url = url
+
+
 def check_answer(item: Download, response: Response) -> None:
     """Refuse an answer that is not the file, by its head.
 
@@ -29,6 +47,8 @@ def check_answer(item: Download, response: Response) -> None:
     ------
     FileNotFoundError, PermissionError
         If there is no such file, or the server does not give it.
+    ElsewhereError
+        If it is a page that asks for a confirmation, as Google Drive does for large files.
     TryAgainError
         If it may be better next time.
     ValueError
@@ -56,7 +76,9 @@ def check_answer(item: Download, response: Response) -> None:
         raise ValueError(f"{item.url} is sent packed ({packed}), which was not asked for: refused.")
     kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if kind in ("text/html", "application/xhtml+xml") and status != 416:
-        raise _page(item)
+        page = response.raw.read(_LONGEST_PAGE, decode_content=True).decode("utf-8", "replace")
+        confirmed = confirmed_address(page, response.url)
+        raise ElsewhereError(confirmed) if confirmed else _page(item, page)
 
 
 def check_start(item: Download, chunk: bytes) -> None:
@@ -76,7 +98,12 @@ def check_start(item: Download, chunk: bytes) -> None:
         )
 
 
-def _page(item: Download) -> ValueError:
+def _page(item: Download, text: str = "") -> ValueError:
+    if "too many users" in text.lower() or "quota exceeded" in text.lower():
+        return ValueError(
+            f"{item.url} was downloaded by too many people today, so Google Drive does not give it "
+            "now. Try again tomorrow, or open the address in a browser where you are logged in."
+        )
     return ValueError(
         f"{item.url} gave a web page instead of {item.path.name}: a log-in page of the site or of "
         "the network, or an error page. Open the address in a browser and see what it asks for."

@@ -6,11 +6,39 @@ import json
 from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
+from napari_ssp.registry.card_checks import check_content
+
 if TYPE_CHECKING:
     from pathlib import Path
 
 CARD_FILE = "card.json"
 WEIGHTS_FILE = "weights.safetensors"
+
+
+@dataclass(frozen=True)
+class Remote:
+    """File on a server that a model is made from.
+
+    Attributes
+    ----------
+    name : str
+        Name of the file.
+    urls : tuple of str
+        Addresses of the same file, tried in this order; a path where a catalogue is a folder.
+    page : str
+        Where a person finds it in a browser.
+    sha256, md5 : str
+        Digest in hexadecimal; one of them is needed.
+    size : int or None
+        Length in bytes, or None when unknown.
+    """
+
+    name: str
+    urls: tuple[str, ...]
+    page: str = ""
+    sha256: str = ""
+    md5: str = ""
+    size: int | None = None
 
 
 @dataclass(frozen=True)
@@ -46,6 +74,15 @@ class ModelCard:
         For the reader.
     figures : dict
         Measured quality: what was measured to its value.
+    origin : str
+        Where the model came from: a file that was imported, an address.
+    parameters : int
+        How many numbers were learned; 0 where that is not stated.
+    members : tuple of str
+        Names of the models whose outputs an ensemble averages. It has no weights of its own; its
+        digest is that of its members' digests.
+    remote : Remote or None
+        File to download the model from.
     folder : pathlib.Path or None
         Where the card was read; not part of the file.
     """
@@ -66,6 +103,10 @@ class ModelCard:
     citation: str = ""
     training_data: str = ""
     figures: dict[str, float] = field(default_factory=dict)
+    origin: str = ""
+    parameters: int = 0
+    members: tuple[str, ...] = ()
+    remote: Remote | None = None
     folder: Path | None = field(default=None, compare=False)
 
     @property
@@ -93,18 +134,35 @@ class ModelCard:
                 "'napari-ssp train', or a name listed by 'napari-ssp models list'."
             )
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            known = {item.name for item in fields(cls)} - {"folder"}
-            for name in ("window", "tasks", "voxel_size"):
-                if content.get(name) is not None:
-                    content[name] = tuple(content[name])
-            values = {name: value for name, value in content.items() if name in known}
-            return cls(**values, folder=folder)
-        except (ValueError, TypeError, AttributeError) as error:
+            return cls.from_content(json.loads(path.read_text(encoding="utf-8")), folder)
+        except (ValueError, TypeError, AttributeError, RecursionError) as error:
             raise ValueError(f"{path} is not a valid model card: {error}.") from error
+
+    @classmethod
+    def from_content(cls, content: Any, folder: Path | None = None) -> ModelCard:
+        """Make a card of what its file says; entries that this version does not know are left out.
+
+        Raises
+        ------
+        ValueError, TypeError
+            When an entry is missing or of another kind.
+        """
+        check_content(content)
+        known = {item.name for item in fields(cls)} - {"folder"}
+        values = {name: value for name, value in content.items() if name in known}
+        for name in ("window", "tasks", "voxel_size", "members"):
+            if values.get(name) is not None:
+                values[name] = tuple(values[name])
+        if values.get("remote") is not None:
+            remote = values["remote"]
+            values["remote"] = Remote(**(remote | {"urls": tuple(remote["urls"])}))
+        return cls(**values, folder=folder)
 
     def write(self, folder: Path) -> None:
         """Write the card into a model folder."""
+        (folder / CARD_FILE).write_text(self.text(), encoding="utf-8")
+
+    def text(self) -> str:
+        """Content of the card's file."""
         content = {key: value for key, value in asdict(self).items() if key != "folder"}
-        text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
-        (folder / CARD_FILE).write_text(text, encoding="utf-8")
+        return json.dumps(content, indent=2, ensure_ascii=False) + "\n"

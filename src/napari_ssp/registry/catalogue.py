@@ -1,9 +1,11 @@
-"""The models there are: shipped with the package, or the user's own."""
+"""The models there are: shipped, the user's own, and those that can be downloaded."""
 
 from __future__ import annotations
 
 import difflib
+import hashlib
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +14,7 @@ import platformdirs
 from napari_ssp.registry.card import CARD_FILE, ModelCard
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 STARTER_FOLDER = Path(__file__).resolve().parent / "starter"
 
@@ -23,9 +25,31 @@ def cache_folder() -> Path:
     return Path(chosen) if chosen else platformdirs.user_cache_path("napari-ssp", appauthor=False)
 
 
+def models_folder() -> Path:
+    """Folder that models are imported and downloaded to."""
+    return cache_folder() / "models"
+
+
 def list_cards() -> list[ModelCard]:
-    """Cards of all models, the shipped ones first; broken folders are left out."""
-    return list(_cards())
+    """Cards of all models that can be used now, the shipped ones first.
+
+    Broken folders are left out. An ensemble is there when all its members are.
+    """
+    cards = _first_of_each(_installed())
+    by_name = {card.name: card for card in cards}
+    ensembles = (card for card in _offered() if card.members and card.name not in by_name)
+    complete = [_complete(card, by_name) for card in _first_of_each(ensembles)]
+    return cards + [card for card in complete if card.sha256]
+
+
+def list_catalogue() -> list[ModelCard]:
+    """Cards of all models, those that can be used now first; the others can be downloaded."""
+    return _first_of_each([*list_cards(), *_offered()])
+
+
+def is_installed(card: ModelCard) -> bool:
+    """Whether a model can be used without a download."""
+    return card.folder is not None or bool(card.members and card.sha256)
 
 
 def find_card(model: str | Path) -> ModelCard:
@@ -34,12 +58,11 @@ def find_card(model: str | Path) -> ModelCard:
     Raises
     ------
     FileNotFoundError
-        When there is no such model; similar names are listed.
+        When there is no such model, with similar names; or when it is to be downloaded first.
     ValueError
         When the card is not valid.
     """
-    cards = list_cards()
-    for card in cards:
+    for card in list_cards():
         if card.name == str(model):
             return card
     path = Path(model)
@@ -47,19 +70,74 @@ def find_card(model: str | Path) -> ModelCard:
         return ModelCard.read(path)
     if path.is_file():
         raise ValueError(
-            f"{path} is a file; a model is a folder with a card.json. Give the folder, or a name "
-            f"of: {', '.join(card.name for card in cards) or 'none installed'}."
+            f"{path} is a file; a model is a folder with a card.json. Import it with 'napari-ssp "
+            f"models import {path}', or give a name of: {_names(list_cards())}."
         )
-    names = [card.name for card in cards]
-    near = difflib.get_close_matches(str(model), names, cutoff=0.4)
-    hint = f"Did you mean {' or '.join(near)}?" if near else f"There are: {', '.join(names)}."
-    raise FileNotFoundError(f"There is no model '{model}'. {hint}")
+    card = find_in_catalogue(str(model))
+    raise FileNotFoundError(
+        f"The model '{card.name}' is not installed. Download it with 'napari-ssp models download "
+        f"{card.name}'; installed are: {_names(list_cards())}."
+    )
 
 
-def _cards() -> Iterator[ModelCard]:
-    for parent in (STARTER_FOLDER, cache_folder() / "models"):
-        for path in sorted(parent.glob(f"*/{CARD_FILE}")):
+def find_in_catalogue(name: str) -> ModelCard:
+    """Card of a model by name, whether it is installed or not.
+
+    Raises
+    ------
+    FileNotFoundError
+        When there is no such model; similar names are listed.
+    """
+    cards = list_catalogue()
+    for card in cards:
+        if card.name == name:
+            return card
+    near = difflib.get_close_matches(name, [card.name for card in cards], cutoff=0.4)
+    hint = f"Did you mean {' or '.join(near)}?" if near else f"There are: {_names(cards)}."
+    raise FileNotFoundError(f"There is no model '{name}'. {hint}")
+
+
+def is_users(card: ModelCard) -> bool:
+    """Whether a model lies in the user's folder, so that it may be changed."""
+    return card.folder is not None and card.folder.parent == models_folder()
+
+
+def is_shipped(name: str) -> bool:
+    """Whether a name belongs to a model of the package."""
+    return (STARTER_FOLDER / name).is_dir()
+
+
+def _names(cards: Iterable[ModelCard]) -> str:
+    return ", ".join(card.name for card in cards) or "none"
+
+
+def _installed() -> Iterator[ModelCard]:
+    from napari_ssp.registry.extra import model_folders  # which needs the cache's folder
+
+    for parent in (STARTER_FOLDER, models_folder(), *model_folders()):
+        for path in sorted(parent.glob(f"[!.]*/{CARD_FILE}")):
             try:
                 yield ModelCard.read(path.parent)
-            except ValueError:
+            except (ValueError, OSError):
                 continue  # a broken folder must not hide the others
+
+
+def _offered() -> Iterator[ModelCard]:
+    from napari_ssp.registry.extra import offered_cards
+
+    return offered_cards()
+
+
+def _first_of_each(cards: Iterable[ModelCard]) -> list[ModelCard]:
+    found: dict[str, ModelCard] = {}
+    for card in cards:
+        found.setdefault(card.name, card)
+    return list(found.values())
+
+
+def _complete(card: ModelCard, installed: dict[str, ModelCard]) -> ModelCard:
+    """Ensemble with the digest of its members' digests, or with none when a member is missing."""
+    if not all(name in installed for name in card.members):
+        return replace(card, sha256="")
+    digests = "".join(installed[name].sha256 for name in card.members)
+    return replace(card, sha256=hashlib.sha256(digests.encode()).hexdigest())

@@ -5,12 +5,18 @@ from __future__ import annotations
 import hashlib
 import re
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from napari_ssp.progress import Progress, Steps
-from napari_ssp.registry.answers import TryAgainError, check_answer, check_start, file_version
+from napari_ssp.registry.answers import (
+    ElsewhereError,
+    TryAgainError,
+    check_answer,
+    check_start,
+    file_version,
+)
 from napari_ssp.registry.partial_file import PartialFile
 
 if TYPE_CHECKING:
@@ -156,13 +162,21 @@ def _load(item: Download, part: PartialFile, patience: Patience) -> Steps[None]:
     """Ask for the rest until all is there."""
     from requests import Session
 
-    failures = 0
+    failures, asked = 0, item.url
     with Session() as session:
         while not part.is_complete:
             before = part.size
             try:
-                yield from _receive(item, part, session, patience)
+                yield from _receive(replace(item, url=asked), part, session, patience)
                 return
+            except ElsewhereError as page:
+                # Once: a page behind the page is no file.
+                if asked != item.url:
+                    raise ValueError(
+                        f"{item.url} asks for a confirmation again and again. Download it in a "
+                        "browser."
+                    ) from None
+                asked = page.url
             except TryAgainError as error:
                 failures = 1 if part.size > before else failures + 1
                 if failures >= patience.attempts:

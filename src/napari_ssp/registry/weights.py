@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import nn
 
 from napari_ssp.networks import MediarFormer, RepMode
 from napari_ssp.registry.card import WEIGHTS_FILE, ModelCard
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import torch
+    from torch import nn
 
 
 def load_model(model: str | Path | ModelCard, device: str | torch.device = "cpu") -> nn.Module:
@@ -43,6 +43,11 @@ def load_model(model: str | Path | ModelCard, device: str | torch.device = "cpu"
         When the weights are not those of the card, or no weights at all.
     """
     card = model if isinstance(model, ModelCard) else find_card(model)
+    if card.members:
+        raise ValueError(
+            f"'{card.name}' is an ensemble without weights of its own; load its members: "
+            f"{', '.join(card.members)}."
+        )
     path = card.weights
     if not path.is_file():
         raise FileNotFoundError(f"The weights of '{card.name}' are missing: {path}.")

@@ -1,0 +1,75 @@
+"""A card in words, for a terminal, a dock or a page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from napari_ssp.registry.card import ModelCard
+
+_FAMILIES = {
+    "mediar": "mediar, segments cells and nuclei",
+    "repmode": "repmode, predicts structures",
+}
+
+
+def card_lines(card: ModelCard) -> list[tuple[str, str]]:
+    """Everything that a person wants to know of a model, as labels and texts."""
+    lines = [
+        ("name", card.name),
+        ("what it is", card.description),
+        ("family", _FAMILIES.get(card.family, card.family)),
+        ("state", state_words(card)),
+        ("size", size_words(card)),
+        ("licence", card.licence or "not stated"),
+        ("citation", card.citation),
+        ("input", _input(card)),
+        ("voxel size", _voxel_size(card)),
+        ("training data", card.training_data),
+        ("origin", card.origin),
+        ("average of", ", ".join(card.members)),
+        ("network", ", ".join(f"{key} {value}" for key, value in card.network.items())),
+        ("sha256", card.sha256),
+    ]
+    lines += [(f"predicts {task}", card.task_descriptions.get(task, "")) for task in card.tasks]
+    lines += [(name, f"{value:.4g}") for name, value in card.figures.items()]
+    if card.remote is not None:
+        lines += [("file", card.remote.name), ("found at", card.remote.page)]
+    return [(label, text) for label, text in lines if text or label.startswith("predicts")]
+
+
+def state_words(card: ModelCard) -> str:
+    """Whether a model can be used now."""
+    if card.folder is not None:
+        return f"installed in {card.folder}"
+    if card.members:
+        return "installed" if card.sha256 else "its members are to be downloaded"
+    return "can be downloaded" if card.remote is not None else "not installed"
+
+
+def size_words(card: ModelCard) -> str:
+    """How large a model is, in MB and in learned numbers."""
+    learned = f"{card.parameters / 1e6:.4g} million parameters" if card.parameters else ""
+    return ", ".join(part for part in (_megabytes(card), learned) if part)
+
+
+def _megabytes(card: ModelCard) -> str:
+    if card.folder is not None and card.weights.is_file():
+        return f"{card.weights.stat().st_size / 1e6:.3g} MB"
+    if card.remote is not None and card.remote.size:
+        return f"{card.remote.size / 1e6:.3g} MB"
+    # As float32, which is what published files hold.
+    return f"about {card.parameters * 4 / 1e6:.3g} MB" if card.parameters else ""
+
+
+def _input(card: ModelCard) -> str:
+    kind = "one plane, grey or RGB" if card.family == "mediar" else "a stack of transmitted light"
+    window = " × ".join(str(side) for side in card.window)
+    zoom = f", magnified {card.zoom:g} times" if card.zoom != 1.0 else ""
+    return f"{kind} ({card.axes}), in windows of {window}{zoom}"
+
+
+def _voxel_size(card: ModelCard) -> str:
+    if card.voxel_size is None:
+        return "any"
+    return " × ".join(f"{step:g}" for step in card.voxel_size) + " µm (z, y, x)"

@@ -1,0 +1,132 @@
+"""Download the models of catalogues: mirrors in turn, verified, then imported."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_ssp.progress import Progress, Steps
+from napari_ssp.registry.catalogue import cache_folder, find_in_catalogue, is_installed
+from napari_ssp.registry.download import Download, Patience, download
+from napari_ssp.registry.importing import import_steps
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari_ssp.registry.card import ModelCard, Remote
+
+
+def download_steps(
+    name: str, mirrors: Sequence[str] = (), patience: Patience | None = None
+) -> Steps[ModelCard]:
+    """Download a model of a catalogue and install it; of an ensemble, its members.
+
+    Parameters
+    ----------
+    name : str
+        Name of the model. One that is installed already is left as it is.
+    mirrors : sequence of str
+        Addresses or paths of the same file that are tried first.
+    patience : Patience or None
+        How long to go on when the connection is lost.
+
+    Yields
+    ------
+    Progress
+        Bytes so far and in all. Closing the generator keeps what was loaded for the next time.
+
+    Returns
+    -------
+    ModelCard
+        The card of the installed model.
+
+    Raises
+    ------
+    ConnectionError
+        When no address gave the file; with what each said, and how to do without.
+    FileNotFoundError
+        When no catalogue has such a model; similar names are listed.
+    ValueError
+        When the file is not what the card says.
+    """
+    card = find_in_catalogue(name)
+    if is_installed(card):
+        return card
+    if card.members:
+        _check_members(card, mirrors)
+        for member in card.members:
+            yield from download_steps(member, (), patience)
+        return find_in_catalogue(name)
+    if card.remote is None:
+        raise ValueError(f"The card of '{name}' does not say where to download it.")
+    file = yield from _first_of(card, mirrors, patience or Patience())
+    yield Progress(f"importing {file.name}")
+    package_name = name if file.suffix == ".zip" else None
+    installed = yield from import_steps(file, package_name, card=card)
+    if file.parent == _downloads():
+        file.unlink()
+    return installed
+
+
+def _check_members(card: ModelCard, mirrors: Sequence[str]) -> None:
+    if mirrors:
+        raise ValueError(
+            f"'{card.name}' is made of several files, so a mirror cannot stand for it. Download "
+            f"its members, each with its own: {', '.join(card.members)}."
+        )
+
+
+def _downloads() -> Path:
+    return cache_folder() / "downloads"
+
+
+def _first_of(card: ModelCard, mirrors: Sequence[str], patience: Patience) -> Steps[Path]:
+    """Get the file from the first address that gives it."""
+    assert card.remote is not None
+    remote, said = card.remote, []
+    for url in (*mirrors, *remote.urls):
+        try:
+            return (yield from _get(remote, url, patience))
+        except (ConnectionError, FileNotFoundError, PermissionError, ValueError) as error:
+            said.append(str(error))
+    raise ConnectionError(
+        f"'{card.name}' could not be downloaded. {' '.join(said) or 'No address is known.'} "
+        f"Without a connection: get {remote.name} in a browser or on another computer"
+        f"{' from ' + remote.page if remote.page else ''}, then run 'napari-ssp models import "
+        f"{remote.name}' here. Its {_digest(remote)}."
+    )
+
+
+def _get(remote: Remote, url: str, patience: Patience) -> Steps[Path]:
+    path = _downloads() / remote.name
+    if "://" in url:
+        item = Download(url, path, remote.sha256, remote.md5, remote.size)
+        return (yield from download(item, patience))
+    source = Path(url)
+    if not source.is_file():
+        raise FileNotFoundError(f"There is no file '{url}'.")
+    yield Progress(f"copying {source.name}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source, path)
+    # As if it had been there: verified, and refused with the same words.
+    yield from _verified(replace(remote, urls=(url,)), path)
+    return path
+
+
+def _verified(remote: Remote, path: Path) -> Steps[None]:
+    from napari_ssp.registry.digests import hashed
+
+    found = yield from hashed(path, f"verifying {path.name}")
+    for wanted, digest in ((remote.sha256, found.sha256), (remote.md5, found.md5)):
+        if wanted and wanted.lower() != digest:
+            path.unlink()
+            raise ValueError(
+                f"{remote.urls[0]} has the digest {digest}, but {wanted} was expected: it is "
+                "damaged or another file. It was not kept."
+            )
+
+
+def _digest(remote: Remote) -> str:
+    return f"sha256 is {remote.sha256}" if remote.sha256 else f"md5 is {remote.md5}"
