@@ -31,6 +31,7 @@ def main() -> int:
         os.environ["NAPARI_CONFIG"] = str(Path(folder) / "napari.yaml")
         FOLDER.mkdir(parents=True, exist_ok=True)
         _shoot_all("Segment", fluorescence, running, phase_contrast, advanced, colours, error)
+        _shoot_all("Segment", refining, committed)
         if _has_structures():
             _shoot_all("Predict structures", structures, predicting, scales, refused)
     return 0
@@ -98,6 +99,22 @@ def error(viewer: napari.Viewer, dock: SegmentDock) -> None:
     _save(viewer, "segment-error")
 
 
+def refining(viewer: napari.Viewer, dock: SegmentDock) -> None:
+    labels = _segment(viewer, dock, "phase_contrast_cells")
+    labels.contour = 2
+    labels.opacity = 1
+    _slide(dock, cell_threshold=0.25, min_size=200)
+    _save(viewer, "segment-refine")
+
+
+def committed(viewer: napari.Viewer, dock: SegmentDock) -> None:
+    _segment(viewer, dock, "fluorescent_nuclei")
+    _slide(dock, cell_threshold=0.7)
+    dock.refining.panel.commit_button.click()
+    _slide(dock, cell_threshold=0.3)
+    _save(viewer, "segment-commit")
+
+
 def structures(viewer: napari.Viewer, dock: PredictDock) -> None:
     _choose_all(viewer, dock)
     _run(dock)
@@ -151,6 +168,14 @@ def _segment(viewer: napari.Viewer, dock: SegmentDock, sample: str) -> Any:
     dock.update_plan()
     _run(dock)
     return viewer.layers[-1]
+
+
+def _slide(dock: SegmentDock, **values: Any) -> None:
+    panel = dock.refining.panel
+    settled: list[Any] = []
+    dock.refining.settled.connect(lambda: settled.append(True))
+    panel.set_value(replace(panel.value(), **values))
+    _wait(lambda: bool(settled))
 
 
 def _run(dock: LayerDock) -> None:

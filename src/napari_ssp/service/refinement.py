@@ -132,6 +132,11 @@ class Refinement:
         self._fields: dict[int, FlowField] = {}
         self._near: tuple[Any, FlowField] | None = None
 
+    @property
+    def is_quick(self) -> bool:
+        """Whether everything is brought up to date in one piece."""
+        return self._planes * math.prod(self._shape) <= LIVE_PIXELS
+
     def steps(self, chosen: Thresholds, display: Display | None = None) -> Steps[Segmentation]:
         """Bring the labels up to date, what is on display first where all takes longer.
 
@@ -228,7 +233,7 @@ class Refinement:
         return flows.FlowField(outputs[:2], outputs[2])
 
     def _outputs(self, plane: int, box: tuple[slice, slice]) -> NDArray[np.float32]:
-        place = (*self._position(plane), *box)
+        place: Any = (*self._position(plane), *box)
         flow = self.segmentation.flows[(slice(None), *place)]
         return np.concatenate([flow, self.segmentation.cell_probability[place][None]])
 

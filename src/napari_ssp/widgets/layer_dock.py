@@ -22,7 +22,7 @@ from napari_ssp.widgets.run_panel import RunPanel
 from napari_ssp.widgets.runner import Runner
 from napari_ssp.widgets.scroll_column import ScrollColumn
 from napari_ssp.widgets.time_left import TimeLeft
-from napari_ssp.widgets.viewer_watch import ViewerWatch
+from napari_ssp.widgets.viewer_watch import ViewerWatch, own_viewer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,8 +69,8 @@ class LayerDock(QWidget):
     """Form and run panel for a viewer's image layers; a subclass says what is done to them.
 
     A subclass gives ``words`` and the methods ``_request``, ``_plan``, ``_preparation``,
-    ``_result_line``; where not every image will do ``_suits``, and where the form depends on the
-    model ``_fit_to_model``.
+    ``_result_line``; where not every image will do ``_suits``, where the form depends on the model
+    ``_fit_to_model``, and where a result is not the end ``_after_result``.
 
     Parameters
     ----------
@@ -97,8 +97,8 @@ class LayerDock(QWidget):
         self, viewer: napari.Viewer, form: ChoiceForm, service: ModelService | None = None
     ) -> None:
         super().__init__()
-        self._viewer = viewer
-        self._results = ResultLayers(viewer)
+        self._viewer = own_viewer(viewer)
+        self._results = ResultLayers(self._viewer)
         self._source: weakref.ref[Image] | None = None
         self._time_left = TimeLeft()
         self.image_box = ChoiceBox(self.words.image_help)
@@ -190,6 +190,9 @@ class LayerDock(QWidget):
         """Sentence about what was found in a layer."""
         raise NotImplementedError
 
+    def _after_result(self, value: Any, layer: Image) -> None:
+        """Do what comes after a result is on display."""
+
     def _checked_request(self, layer: Image | None) -> Any:
         model = self.form.value().model
         if not model:
@@ -223,6 +226,7 @@ class LayerDock(QWidget):
             self._show_error(error)
             return
         self.panel.set_message(self._result_line(outcome.value, layer))
+        self._after_result(outcome.value, layer)
 
     def _show_error(self, error: BaseException | None) -> None:
         line = error_line(error)

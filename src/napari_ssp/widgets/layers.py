@@ -9,6 +9,7 @@ import numpy as np
 import pint
 
 from napari_ssp.image import MicroscopyImage
+from napari_ssp.service import Display
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -184,6 +185,36 @@ def visible_region(layer: Image, viewer: napari.Viewer) -> tuple[int, int, int, 
         start = max(int(np.floor(low * factors[i])), 0)
         bounds += [start, min(int(np.ceil((high + 1) * factors[i])), shape[i])]
     return bounds[0], bounds[1], bounds[2], bounds[3]
+
+
+def display_in_result(
+    layer: Image, viewer: napari.Viewer, axes: str, sizes: Sequence[int], origin: Sequence[int]
+) -> Display | None:
+    """Find what of a layer's result the canvas shows; None where that is no part of one plane.
+
+    Parameters
+    ----------
+    layer : napari.layers.Image
+        The layer that the result was made from.
+    viewer : napari.Viewer
+        What shows it.
+    axes, sizes, origin
+        Axes of the result, their lengths, and (t, z, y, x) of its first pixel.
+    """
+    lengths = {**dict.fromkeys("tzyx", 1), **dict(zip(axes, sizes, strict=True))}
+    t0, z0, top, left = origin
+    try:
+        t, z = current_plane(layer, viewer)
+        y0, y1, x0, x1 = visible_region(layer, viewer)
+    except ValueError:  # 3D display, or out of view
+        return None
+    t, z = t - t0, z - z0
+    rows = max(y0 - top, 0), min(y1 - top, lengths["y"])
+    columns = max(x0 - left, 0), min(x1 - left, lengths["x"])
+    seen = rows[0] < rows[1] and columns[0] < columns[1]
+    if not (seen and 0 <= t < lengths["t"] and 0 <= z < lengths["z"]):
+        return None
+    return Display(t * lengths["z"] + z, (*rows, *columns))
 
 
 def _positions(layer: Image, viewer: napari.Viewer, letters: str, remedy: str) -> dict[str, int]:

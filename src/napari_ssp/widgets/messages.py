@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from napari_ssp.service import Thresholds
     from napari_ssp.widgets.predict_results import PreparedStructures
     from napari_ssp.widgets.results import Prepared
 
@@ -35,7 +36,6 @@ def result_line(prepared: Prepared) -> str:
             f"No cells found ({seconds}). Try a lower cell threshold or minimum size, another "
             "channel or another model."
         )
-    noun = "cell" if prepared.num_objects == 1 else "cells"
     kept = [
         name
         for name, array in (("flow", prepared.flows), ("cell-probability", prepared.probability))
@@ -44,7 +44,22 @@ def result_line(prepared: Prepared) -> str:
     extra = (
         f" The {' and '.join(kept)} layer{'s are' if len(kept) > 1 else ' is'} below the labels."
     )
-    return f"Found {prepared.num_objects} {noun} in {seconds}.{extra if kept else ''}"
+    return f"Found {count_line(prepared.num_objects)} in {seconds}.{extra if kept else ''}"
+
+
+def count_line(count: int) -> str:
+    """Say how many cells there are."""
+    return f"{count} {'cell' if count == 1 else 'cells'}"
+
+
+def committed_line(name: str, chosen: Thresholds) -> str:
+    """Say what was kept, and by which thresholds."""
+    flow = f"flow threshold {chosen.flow_threshold:g}" if chosen.flow_threshold else "no flow check"
+    return (
+        f"Kept '{name}': cell threshold {chosen.cell_threshold:g}, {flow}, minimum size "
+        f"{chosen.min_size} px, holes below {chosen.hole_size} px filled. Another change makes a "
+        "new layer."
+    )
 
 
 def prediction_line(prepared: PreparedStructures, plane: int | None = None) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import weakref
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from napari_ssp.widgets.placement import in_layer_axes, placement
 
 if TYPE_CHECKING:
@@ -29,15 +31,16 @@ class _Target:
 
 
 class _Shown:
-    """A layer that shows a result, until a person draws in it."""
+    """A layer that shows a result, until a person draws in it or commits it."""
 
     def __init__(self, layer: Layer, place: tuple[Any, ...]) -> None:
         self.layer = weakref.ref(layer)
         self.place = place
-        self.edited = False
+        self.data: NDArray[Any] | None = None
+        self.kept = False
         self.contrast: Contrast | None = None
         if hasattr(layer.events, "paint"):
-            layer.events.paint.connect(self._note_edit)
+            layer.events.paint.connect(self._keep)
 
     def set_contrast(self, layer: Any, contrast: Contrast) -> None:
         """Show the values well, unless a person has chosen limits that still show them."""
@@ -49,15 +52,16 @@ class _Shown:
         layer.contrast_limits_range = span
         layer.contrast_limits = contrast.limits
 
-    def _note_edit(self, event: Any) -> None:
-        self.edited = True
+    def _keep(self, event: Any) -> None:
+        self.kept = True
 
 
 class ResultLayers:
     """Shows results of a viewer's image layers.
 
     A run over the same pixels updates the layers of the run before. A run elsewhere (another
-    plane, region or channel), or after somebody drew in the labels, adds new ones: nothing is lost.
+    plane, region or channel), or after somebody drew in the labels or committed them, adds new
+    ones: nothing is lost.
 
     Parameters
     ----------
@@ -86,8 +90,51 @@ class ResultLayers:
             data = in_layer_axes(part.data, target.axes, source)
             layer = self._update(part, data, target) or self._add(part, data, target)
             layer.metadata = {**layer.metadata, METADATA_KEY: placed.provenance}
+            shown = self._shown[source][part.name]
+            shown.data = part.data
             if part.contrast is not None:
-                self._shown[source][part.name].set_contrast(layer, part.contrast)
+                shown.set_contrast(layer, part.contrast)
+
+    def layer(self, source: Image, name: str) -> Layer | None:
+        """Layer of the last result's part that a later one will update; None without one."""
+        shown = self._shown.get(source, {}).get(name)
+        layer = shown.layer() if shown and not shown.kept else None
+        return layer if layer in self._viewer.layers else None
+
+    def keep(self, source: Image, name: str) -> Layer | None:
+        """Leave a part's layer alone from now on, and return it; None without one."""
+        layer = self.layer(source, name)
+        if layer is not None:
+            self._shown[source][name].kept = True
+        return layer
+
+    def patch(self, source: Image, name: str, place: tuple[Any, ...], block: NDArray[Any]) -> bool:
+        """Replace pixels of a part's layer, unless it is not to be touched.
+
+        Parameters
+        ----------
+        source : napari.layers.Image
+            The layer that the result was made from.
+        name : str
+            Name of the part.
+        place : tuple
+            Index into the part's array.
+        block : numpy.ndarray
+            New pixels.
+
+        Returns
+        -------
+        bool
+            Whether they are on display.
+        """
+        layer = self.layer(source, name)
+        if layer is None:
+            return False
+        data = self._shown[source][name].data
+        assert data is not None
+        _writable(data)[place] = block
+        layer.refresh()
+        return True
 
     def _add(self, part: Part, data: NDArray[Any], target: _Target) -> Layer:
         look = dict(part.look)
@@ -108,9 +155,20 @@ class ResultLayers:
         layer = shown.layer() if shown else None
         if shown is None or layer is None or layer not in self._viewer.layers:
             return None
-        if shown.edited or shown.place != target.place or layer.data.shape != data.shape:
+        if shown.kept or shown.place != target.place or layer.data.shape != data.shape:
             return None
         layer.data = data
+        if len(getattr(layer, "features", ())):
+            layer.features = {}  # they were measured on other pixels
         for name, value in target.attributes.items():
             setattr(layer, name, value)
         return layer
+
+
+def _writable(array: NDArray[Any]) -> NDArray[Any]:
+    """Array itself, or where it is mapped from a result's own file, the same pixels to write."""
+    file = getattr(array, "filename", None)
+    if array.flags.writeable or not isinstance(array, np.memmap) or file is None:
+        return array
+    writable: NDArray[Any] = np.memmap(file, array.dtype, "r+", array.offset, array.shape)
+    return writable

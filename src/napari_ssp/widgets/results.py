@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +39,8 @@ class Prepared(Placed):
         Float32; None when not wanted.
     num_objects : int
         How many objects there are.
+    segmentation : Segmentation
+        All that was found, for other thresholds.
     axes, origin, channel, provenance
         As in :class:`napari_ssp.widgets.placement.Placed`.
     """
@@ -47,6 +49,7 @@ class Prepared(Placed):
     flows: NDArray[np.uint8] | None
     probability: NDArray[np.float32] | None
     num_objects: int
+    segmentation: Segmentation
 
     @property
     def parts(self) -> tuple[Part, ...]:
@@ -71,6 +74,19 @@ def prepare(result: Segmentation, choices: SegmentChoices) -> Prepared:
         axes=result.axes,
         origin=result.origin,
         channel=choices.channel or 0,
+        num_objects=result.num_objects,
+        segmentation=result,
+        provenance=result.provenance,
+    )
+
+
+def refined(before: Prepared, result: Segmentation) -> Prepared:
+    """Labels by other thresholds; the other layers of the run stay as they are."""
+    return replace(
+        before,
+        labels=result.labels,
+        flows=None,
+        probability=None,
         num_objects=result.num_objects,
         provenance=result.provenance,
     )

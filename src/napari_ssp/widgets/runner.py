@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from qtpy.QtCore import QObject, Qt, Signal
 
@@ -12,7 +12,14 @@ from napari_ssp.widgets.shared_service import shared_service
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from napari_ssp.service import ModelService
+    from napari_ssp.service import Job
+
+
+class Backend(Protocol):
+    """Who does the work."""
+
+    def submit(self, request: Any) -> Job[Any]:
+        """Line up a request."""
 
 
 class _Current:
@@ -34,7 +41,7 @@ class Runner(QObject):
 
     Parameters
     ----------
-    service : ModelService or None
+    service : ModelService, Workbench or None
         Who does the work; None takes the service that all docks share.
     parent : QObject
         When it is deleted, the run is cancelled.
@@ -43,7 +50,7 @@ class Runner(QObject):
     progressed = Signal(object)
     ended = Signal(object)
 
-    def __init__(self, service: ModelService | None = None, parent: QObject | None = None) -> None:
+    def __init__(self, service: Backend | None = None, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._service = service
         self._number = 0
@@ -60,7 +67,7 @@ class Runner(QObject):
 
         Parameters
         ----------
-        request : SegmentRequest
+        request : SegmentRequest, or what else the service takes
             What to do.
         prepare : callable
             Makes of the result, on the worker, the value of the outcome.

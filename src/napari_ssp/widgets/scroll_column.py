@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from qtpy.QtCore import QEvent, QObject, QSize, Qt
-from qtpy.QtWidgets import QAbstractSpinBox, QComboBox, QFrame, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QAbstractSpinBox,
+    QComboBox,
+    QFrame,
+    QScrollArea,
+    QSlider,
+    QVBoxLayout,
+    QWidget,
+)
 
 _LEAST_SIZE = (340, 200)  # pixels
 
@@ -31,7 +39,7 @@ class ScrollColumn(QScrollArea):
     def add(self, widget: QWidget) -> None:
         """Put a widget below the others."""
         self._column.insertWidget(self._column.count() - 1, widget)
-        for kind in (QAbstractSpinBox, QComboBox):
+        for kind in (QAbstractSpinBox, QComboBox, QSlider):
             for child in widget.findChildren(kind):
                 child.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
                 child.installEventFilter(self._guard)

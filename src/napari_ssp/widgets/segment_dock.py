@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from napari_ssp.service import plan_segmentation
+from napari_ssp.widgets.choices import SegmentChoices
+from napari_ssp.widgets.fields import fields_of
 from napari_ssp.widgets.layer_dock import LayerDock, Words, channel_choices
 from napari_ssp.widgets.layers import current_plane, layer_image, visible_region
 from napari_ssp.widgets.messages import result_line
+from napari_ssp.widgets.refining import Refining
 from napari_ssp.widgets.results import prepare
 from napari_ssp.widgets.segment_form import SegmentForm
 
@@ -18,7 +22,13 @@ if TYPE_CHECKING:
     import napari
     from napari.layers import Image
 
-    from napari_ssp.service import ModelService, Segmentation, SegmentPlan, SegmentRequest
+    from napari_ssp.service import (
+        ModelService,
+        Segmentation,
+        SegmentPlan,
+        SegmentRequest,
+        Thresholds,
+    )
     from napari_ssp.widgets.results import Prepared
 
 
@@ -47,6 +57,9 @@ class SegmentDock(LayerDock):
 
     def __init__(self, napari_viewer: napari.Viewer, service: ModelService | None = None) -> None:
         super().__init__(napari_viewer, SegmentForm(), service)
+        self.refining = Refining(self._viewer, self._results, self)
+        self.refining.committed.connect(self._start_from)
+        self.column.add(self.refining.panel)
 
     def _request(self, layer: Image) -> SegmentRequest:
         image = layer_image(layer)
@@ -69,3 +82,21 @@ class SegmentDock(LayerDock):
 
     def _result_line(self, value: Any, layer: Image) -> str:
         return result_line(value)
+
+    def _after_result(self, value: Any, layer: Image) -> None:
+        self.refining.set_result(value, layer)
+
+    def _update_layers(self) -> None:
+        super()._update_layers()
+        if hasattr(self, "refining"):  # the first time comes while the dock is being made
+            self.refining.follow_layers()
+
+    def _leave(self) -> None:
+        super()._leave()
+        self.refining.clear()
+
+    def _start_from(self, chosen: Thresholds) -> None:
+        """Begin the next run with thresholds that a person found to be good."""
+        known = fields_of(SegmentChoices)
+        same = {name: value for name, value in asdict(chosen).items() if name in known}
+        self.form.set_value(replace(self.form.value(), **same))

@@ -74,6 +74,12 @@ class ViewerWatch:
         _call(self._on_view)
 
 
+def own_viewer(viewer: napari.Viewer) -> napari.Viewer:
+    """Viewer itself: plugins get a proxy, whose layers are proxies that live for a moment only."""
+    found: napari.Viewer = getattr(viewer, "__wrapped__", viewer)
+    return found
+
+
 def _call(method: weakref.WeakMethod[Callable[[], None]]) -> None:
     function = method()
     if function is not None:
