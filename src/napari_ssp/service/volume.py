@@ -11,7 +11,6 @@ from scipy.special import expit
 
 from napari_ssp.engine import predict_views
 from napari_ssp.engine.store import ArrayStore
-from napari_ssp.engine.tiling import WINDOW_MULTIPLE, fitting_window
 from napari_ssp.engine.volume import Resampler
 from napari_ssp.flows import combine_orthogonal_flows, flows_to_labels
 from napari_ssp.flows.diffusion import consecutive
@@ -113,9 +112,8 @@ def _predict_plane(
     cut: Any = (slice(None), *[slice(None)] * axis, k)
     pixels = volume.read(cut)
     pixels = np.repeat(pixels, 3, axis=0) if len(pixels) == 1 else pixels
-    window = fitting_window(pixels.shape[1:], run.windows.window, WINDOW_MULTIPLE)
-    windows = replace(run.windows, window=window)  # planes across z are often narrow
-    steps, last = predict_views(run.network, pixels, windows, run.views), 0
+    # Narrow planes have margins as in 2D: in smaller windows than its own a network sees worse.
+    steps, last = predict_views(run.network, pixels, run.windows, run.views), 0
     with closing(steps):
         while True:
             try:
