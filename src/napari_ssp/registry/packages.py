@@ -9,6 +9,7 @@ import zipfile
 from typing import TYPE_CHECKING
 
 from napari_ssp.progress import Progress, Steps
+from napari_ssp.registry.archives import members
 from napari_ssp.registry.card import CARD_FILE, WEIGHTS_FILE, ModelCard
 from napari_ssp.registry.catalogue import find_card
 from napari_ssp.registry.describing import card_lines
@@ -99,10 +100,7 @@ def _write(card: ModelCard, path: Path) -> Steps[None]:
 
 def is_package(path: Path) -> bool:
     """Whether a file is an archive with a card at its top."""
-    if not zipfile.is_zipfile(path):
-        return False
-    with zipfile.ZipFile(path) as archive:
-        return CARD_FILE in archive.namelist()
+    return any(item.filename == CARD_FILE for item in members(path))
 
 
 def unpack_package(path: Path, folder: Path) -> Steps[ModelCard]:

@@ -7,6 +7,8 @@ from io import BytesIO
 from pickletools import genops
 from typing import IO, TYPE_CHECKING, Any
 
+from napari_ssp.registry.archives import members
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -71,9 +73,10 @@ _DTYPES = {f"{kind}{bits}" for kind in ("float", "int", "uint") for bits in (8, 
 
 
 def _pickles(path: Path) -> Iterator[Iterator[str]]:
-    if zipfile.is_zipfile(path):
+    items = members(path)
+    if items:
         with zipfile.ZipFile(path) as archive:
-            for item in archive.infolist():
+            for item in items:
                 if item.filename.endswith("data.pkl"):
                     if item.file_size > _MOST_BYTES:
                         raise ValueError(f"its list of contents is {item.file_size} bytes long")

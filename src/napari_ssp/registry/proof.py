@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch.overrides import TorchFunctionMode
 
 from napari_ssp.progress import Progress, Steps
 from napari_ssp.registry.weights import build_network
@@ -54,12 +55,25 @@ def prove_weights(card: ModelCard, state: Mapping[str, torch.Tensor]) -> Steps[i
 
 
 def _skeleton(card: ModelCard) -> torch.nn.Module:
-    """Network for its shapes; where its class allows it, without any memory for numbers."""
+    """Network for its names and shapes only: no memory and no time for its numbers."""
     try:
-        with torch.device("meta"):
+        with torch.device("meta"), _NumbersOfEncoders():
             return build_network(card)
-    except RuntimeError:
+    except RuntimeError:  # an encoder that reads back more
         return build_network(card)
+
+
+class _NumbersOfEncoders(TorchFunctionMode):
+    """Keep on the CPU what encoders read back while they are built: their rates of dropping."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        """Call a function of torch, `linspace` on the CPU."""
+        given = dict(kwargs or {})
+        if func is torch.linspace:
+            given.setdefault("device", "cpu")
+        return func(*args, **given)
 
 
 def _differences(

@@ -6,6 +6,7 @@ import argparse
 import zipfile
 from typing import TYPE_CHECKING, Any
 
+from napari_ssp.registry.archives import members
 from napari_ssp.registry.pickle_names import LEGACY_START, NAMESPACE, foreign_names
 
 if TYPE_CHECKING:
@@ -19,9 +20,8 @@ _FIXED_TORCH = (2, 6)
 
 def is_torch_file(path: Path) -> bool:
     """Whether a file is of PyTorch's present or older format, or at least a pickle."""
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            return any(name.endswith("data.pkl") for name in archive.namelist())
+    if any(item.filename.endswith("data.pkl") for item in members(path)):
+        return True
     with path.open("rb") as file:
         return file.read(2) in (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 
@@ -38,7 +38,7 @@ def read_torch_file(path: Path) -> Any:
     wanted = _scan(path)
     if wanted and wanted != [NAMESPACE]:
         raise _refusal(path, wanted)
-    is_archive = zipfile.is_zipfile(path)
+    is_archive = bool(members(path))
     if is_archive:
         _check_archive(path)
     elif not _is_legacy(path):
@@ -107,8 +107,7 @@ def _check_archive(path: Path) -> None:
     ValueError
         When it does.
     """
-    with zipfile.ZipFile(path) as archive:
-        items = archive.infolist()
+    items = members(path)
     total, size = sum(item.file_size for item in items), path.stat().st_size
     packed = any(item.compress_type != zipfile.ZIP_STORED for item in items)
     if packed or total > size:
