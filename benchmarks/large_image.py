@@ -159,7 +159,7 @@ def _timed(steps: Any) -> tuple[Any, dict[str, float]]:
 class _Cheap:
     """Where the network comes from."""
 
-    def get(self, card: Any, device: Any) -> Any:
+    def get(self, card: Any, device: Any, dtype: Any) -> Any:
         return _up_the_brightness
 
 

@@ -8,7 +8,13 @@ import sys
 import pytest
 import torch
 
-from napari_ssp.engine import available_devices, prepare_torch, release_memory, resolve_device
+from napari_ssp.engine import (
+    available_devices,
+    compute_dtype,
+    prepare_torch,
+    release_memory,
+    resolve_device,
+)
 
 
 def fresh(code: str) -> str:
@@ -73,6 +79,23 @@ def test_every_public_name_is_there() -> None:
     from napari_ssp import engine
 
     for name in engine.__all__:
-        assert callable(getattr(engine, name)) or name == "MEDIAR_VIEWS"
+        assert callable(getattr(engine, name)) or name.endswith("_VIEWS")
     with pytest.raises(AttributeError, match="nothing"):
         _ = engine.nothing
+
+
+@pytest.mark.parametrize("name", ["float32", "bfloat16"])
+def test_a_chosen_precision_is_kept(name: str) -> None:
+    assert compute_dtype(name, torch.device("cpu")) == getattr(torch, name)
+
+
+def test_automatic_precision_follows_the_processor(monkeypatch: pytest.MonkeyPatch) -> None:
+    cpu = torch.device("cpu")
+    for has, expected in ((True, torch.bfloat16), (False, torch.float32)):
+        monkeypatch.setattr(
+            torch.cpu, "get_capabilities", lambda has=has: {"avx512_bf16": has}, raising=False
+        )
+        assert compute_dtype("auto", cpu) == expected
+        assert compute_dtype("auto", cpu, volumes=True) == torch.float32
+    monkeypatch.delattr(torch.cpu, "get_capabilities")
+    assert compute_dtype("auto", cpu) == torch.float32

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,14 +10,15 @@ import pytest
 import torch
 
 from napari_ssp.engine import (
+    EIGHT_VIEWS,
     MEDIAR_VIEWS,
     TileSettings,
     View,
     floored_gaussian_window,
-    predict_views,
+    predict_tiles,
     resample,
 )
-from napari_ssp.engine import plane as module
+from napari_ssp.engine import predict as module
 from napari_ssp.engine.plane import PlaneSource, boxes, predict_plane, resample_box
 from napari_ssp.engine.store import ArrayStore
 from napari_ssp.progress import run
@@ -43,16 +45,19 @@ def reader(image: np.ndarray[Any, Any]) -> Any:
 
 
 @pytest.mark.parametrize("shape", [(100, 130), (20, 200), (131, 30), (5, 7), (33, 49)])
-@pytest.mark.parametrize("views", [(View(),), MEDIAR_VIEWS], ids=["plain", "mirrored"])
+@pytest.mark.parametrize(
+    "views", [(View(),), MEDIAR_VIEWS, EIGHT_VIEWS], ids=["plain", "mirrored", "turned"]
+)
 def test_equals_the_prediction_of_the_whole(
     shape: tuple[int, int], views: tuple[View, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "STRIP", 50)
     image = np.random.default_rng(0).random((3, *shape), np.float32)
+    settings = replace(SETTINGS, views=views)
+    expected = run(predict_tiles(network, image, settings))
+    monkeypatch.setattr(module, "STRIP", 50)
     store = ArrayStore((3, *shape))
-    source = PlaneSource(reader(image), shape, SETTINGS.window)
-    steps = list(predict_plane(network, source, SETTINGS, views, store))
-    expected = run(predict_views(network, image, SETTINGS, views))
+    source = PlaneSource(reader(image), shape)
+    steps = list(predict_plane(network, source, settings, store))
     np.testing.assert_allclose(store.array(), expected, atol=2e-5)
     assert steps[-1].done == steps[-1].total
     assert [s.done for s in steps] == sorted(s.done for s in steps)

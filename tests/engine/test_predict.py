@@ -139,6 +139,50 @@ def test_half_precision_output_becomes_single() -> None:
     assert result.dtype == np.float32
 
 
+def test_a_batch_is_one_window_on_a_processor() -> None:
+    network = Limited(10**9)
+    run(predict_tiles(network, noise(1, 40, 40), TileSettings((16, 16), 0.5)))
+    assert [shape[0] for shape in network.shapes] == [1] * 16
+
+
+def test_what_fits_is_remembered_for_the_next_plane() -> None:
+    network, image = Limited(2 * 64 * 64), noise(1, 130, 130)
+    settings = TileSettings((256, 256), 0.5, 4)
+    for _ in range(2):
+        result = run(predict_tiles(network, image, settings))
+        np.testing.assert_allclose(result, 2 * image, rtol=1e-5)
+    sizes = [(shape[0], shape[2]) for shape in network.shapes]
+    tried = [(4, 256), (2, 256), (1, 256), (4, 128), (2, 128), (1, 128), (4, 64)]
+    # An axis of 130 pixels has one window of 256, so the first batch holds a single one.
+    assert [size for size in sizes if size[0] * size[1] ** 2 > 2 * 64 * 64] == [
+        (1, 256),
+        *tried[3:],
+    ]
+
+
+def test_windows_without_content_are_computed_once() -> None:
+    torch.manual_seed(0)
+    layer, computed = torch.nn.Conv2d(3, 3, 5, padding=2), []
+
+    def network(windows: torch.Tensor) -> torch.Tensor:
+        computed.append(windows)
+        return layer(windows)
+
+    image = np.zeros((3, 160, 160), np.float32)
+    image[:, 70:90, 30:60] = np.random.default_rng(0).random((3, 20, 30))
+    image[:, 128:] = 0.25
+    settings = TileSettings((32, 32), 0.5, 7, importance=floored_gaussian_window)
+    with torch.no_grad():
+        everything = image + np.random.default_rng(1).random(image.shape).astype(np.float32) * 1e-9
+        expected = run(predict_tiles(layer, np.nextafter(everything, np.float32(1)), settings))
+    result = run(predict_tiles(network, image, settings))
+    np.testing.assert_allclose(result, expected, atol=1e-6)
+    seen = torch.cat(computed)
+    single = [w for w in seen if all(len(channel.unique()) == 1 for channel in w)]
+    assert sorted(float(w[0, 0, 0]) for w in single) == [0.0, 0.25]
+    assert len(seen) < 81 / 2
+
+
 def test_batch_is_halved_when_memory_is_short() -> None:
     network, image = Limited(2 * 16 * 16), noise(1, 40, 40)
     steps = predict_tiles(network, image, TileSettings((16, 16), 0.5, 8))
@@ -220,7 +264,7 @@ def test_arrays_that_do_not_fit_the_window(shape: tuple[int, ...]) -> None:
 
 @pytest.mark.parametrize(
     ("window", "overlap", "batch_size"),
-    [((), 0.5, 1), ((8, 0), 0.5, 1), ((8, 8), 1.0, 1), ((8, 8), 0.5, 0)],
+    [((), 0.5, 1), ((8, 0), 0.5, 1), ((8, 8), 1.0, 1), ((8, 8), 0.5, -1)],
 )
 def test_bad_settings(window: tuple[int, ...], overlap: float, batch_size: int) -> None:
     with pytest.raises(ValueError, match=r"must be at least 1|from 0 to below 1"):

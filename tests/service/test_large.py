@@ -27,7 +27,7 @@ class Known:
     def __init__(self, network: Any) -> None:
         self._network = network
 
-    def get(self, card: Any, device: Any) -> Any:
+    def get(self, card: Any, device: Any, dtype: Any = None) -> Any:
         return self._network
 
 
@@ -39,7 +39,8 @@ def analytic(shared_reference: Path) -> Known:
 
 
 def segment(models: Known, image: Any, model: Path, **options: Any) -> ssp.Segmentation:
-    return run(segment_steps(ssp.SegmentRequest(image, str(model), **options), models))
+    request = ssp.SegmentRequest(image, str(model), precision="float32", **options)
+    return run(segment_steps(request, models))
 
 
 @pytest.mark.parametrize("tile", [64, 300])

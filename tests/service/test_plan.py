@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from napari_ssp import MicroscopyImage, SegmentRequest
-from napari_ssp.engine import MEDIAR_VIEWS
+from napari_ssp.engine import EIGHT_VIEWS, MEDIAR_VIEWS
 from napari_ssp.registry import find_card
 from napari_ssp.service import plan_segmentation
-from napari_ssp.service.plan import NUM_VIEWS, count_windows
+from napari_ssp.service.plan import NUM_EIGHTFOLD, NUM_MIRRORED, count_windows
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,9 +33,10 @@ def test_a_model_that_magnifies_needs_more_windows(tiny_model: Path) -> None:
 
 
 def test_mirror_averaging_counts_every_view(tiny_model: Path) -> None:
-    assert len(MEDIAR_VIEWS) == NUM_VIEWS
+    assert (len(MEDIAR_VIEWS), len(EIGHT_VIEWS)) == (NUM_MIRRORED, NUM_EIGHTFOLD)
     plain, mirrored = (_plan(tiny_model, np.zeros((50, 60)), tta=tta) for tta in (False, True))
     assert mirrored.num_windows == 3 * plain.num_windows == 3
+    assert _plan(tiny_model, np.zeros((50, 60)), tta=True, eightfold=True).num_windows == 8
 
 
 def test_summary_of_one_plane_of_a_stack(tiny_model: Path) -> None:
@@ -81,7 +82,8 @@ def test_an_unknown_model_lists_the_near_ones() -> None:
     [
         ({"cell_threshold": 1.5}, "Cell threshold must be between 0.0 and 1.0, got 1.5"),
         ({"overlap": 1.0}, "Overlap"),
-        ({"batch_size": 0}, "Batch"),
+        ({"batch_size": -1}, "Batch"),
+        ({"precision": "half"}, "Precision must be one of auto"),
         ({"min_size": -1}, "Minimum size"),
         ({"flow_threshold": float("nan")}, "Flow threshold"),
     ],

@@ -16,7 +16,7 @@ from napari_ssp.engine import (
     average_networks,
     floored_gaussian_window,
     normalise,
-    predict_views,
+    predict_tiles,
 )
 from napari_ssp.flows import flows_to_labels
 from napari_ssp.io import write_image
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from napari_ssp.progress import Progress
 from napari_ssp.registry import find_card, load_model, save_model
+from napari_ssp.registry.weights import build_network
 
 
 def _dots(*shape: int) -> np.ndarray[Any, Any]:
@@ -213,13 +214,59 @@ def test_whole_pipeline_finds_every_object_of_the_reference(
 
     second = AnalyticModel(sigma=6.0, threshold=0.4, drift=-0.15, shift=-2)
     networks = [AnalyticModel(), *([second] if "ensemble" in mode else [])]
-    settings = TileSettings((512, 512), 0.6, 4, "cpu", floored_gaussian_window)
     views = MEDIAR_VIEWS if "tta" in mode else (View(),)
+    settings = TileSettings((512, 512), 0.6, 4, "cpu", floored_gaussian_window, views)
     image = normalise(np.tile(data.coins(), (tiling, tiling)))
-    output = run(predict_views(average_networks(networks), image, settings, views))
+    output = run(predict_tiles(average_networks(networks), image, settings))
     labels = flows_to_labels(output[:2], 1 / (1 + np.exp(-output[2])))
     name = f"coins{'2x2' if tiling == 2 else ''}_analytic_{mode}_mask"
     golden = np.load(shared_reference / "mediar_pipeline_shared.npz")[name]
     counts = match_counts(golden, labels, threshold=0.9)
     assert counts.recall >= 0.98
     assert counts.false_positives <= 6
+
+
+def test_models_joined_by_a_plus_are_averaged(tiny_model: Path, tmp_path: Path) -> None:
+    card = find_card(tiny_model)
+    torch.manual_seed(1)
+    second = save_model(build_network(card), replace(card, name="second"), tmp_path / "second")
+    image, paths = _dots(70, 90), [str(tiny_model), str(second.weights.parent)]
+    options: dict[str, Any] = {"precision": "float32", "tta": True}
+    alone = [ssp.segment(image, path, **options) for path in paths]
+    both = ssp.segment(image, "+".join(paths), **options)
+    flows = np.mean([result.flows for result in alone], axis=0)
+    np.testing.assert_allclose(both.flows, flows, atol=1e-5)
+    assert both.provenance["model"]["name"] == "+".join(paths)
+    assert both.provenance["model"]["sha256"] not in {card.sha256, second.sha256}
+
+
+def test_eight_views_turn_with_the_image(tiny_model: Path) -> None:
+    image = _dots(64, 96)
+    options: dict[str, Any] = {"precision": "float32", "eightfold": True}
+    straight = ssp.segment(image, str(tiny_model), **options)
+    turned = ssp.segment(np.rot90(image), str(tiny_model), **options)
+    expected = np.rot90(straight.cell_probability)
+    np.testing.assert_allclose(turned.cell_probability, expected, atol=1e-4)
+    flow_y, flow_x = np.rot90(straight.flows, axes=(1, 2))
+    np.testing.assert_allclose(turned.flows, [-flow_x, flow_y], atol=1e-3)
+
+
+@pytest.mark.parametrize("tile", [None, 64])
+def test_bfloat16_is_close(tiny_model: Path, tile: int | None) -> None:
+    image = data.coins()[:70, :90]
+    exact, quick = (
+        ssp.segment(image, str(tiny_model), precision=precision, tile=tile)
+        for precision in ("float32", "bfloat16")
+    )
+    assert not np.array_equal(exact.flows, quick.flows)
+    np.testing.assert_allclose(quick.flows, exact.flows, atol=0.05 * np.abs(exact.flows).max())
+    assert quick.provenance["request"]["precision"] == "bfloat16"
+
+
+def test_models_of_different_magnification_are_not_averaged(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    card = replace(find_card(tiny_model), name="wide", zoom=2.0)
+    wide = save_model(build_network(card), card, tmp_path / "wide").weights.parent
+    with pytest.raises(ValueError, match="'tiny' 1, 'wide' 2"):
+        ssp.segment(_dots(20, 20), f"{tiny_model}+{wide}")

@@ -20,8 +20,7 @@ from napari_ssp.cli.reporting import (
 )
 from napari_ssp.image import MicroscopyImage
 from napari_ssp.io import write_image, write_labels
-from napari_ssp.registry import find_card
-from napari_ssp.service import ModelService, Segmentation, SegmentRequest
+from napari_ssp.service import ModelService, Segmentation, SegmentRequest, find_members
 
 
 @click.command()
@@ -46,7 +45,9 @@ from napari_ssp.service import ModelService, Segmentation, SegmentRequest
     "voxel_size",
     "channel",
     "device",
+    "precision",
     "tta",
+    "eightfold",
     "overlap",
     "batch_size",
     "cell_threshold",
@@ -83,7 +84,7 @@ def segment(
     Writes NAME_label.tiff, or NAME_label.zarr, for each: object numbers, 0 is background.
     """
     with as_usage_error():
-        find_card(choices["model"])
+        find_members(choices["model"])
         paths = expand(images)
         requests = [SegmentRequest(path, **choices) for path in paths]
         targets = name_outputs(paths, output, f"_label.{kind}")

@@ -8,41 +8,42 @@ import lazy_loader
 
 from napari_ssp.engine.blending import floored_gaussian_window, gaussian_window
 from napari_ssp.engine.normalise import normalise
-from napari_ssp.engine.tiling import count_tiles, tile_starts, tiles
+from napari_ssp.engine.tiling import count_tiles, tile_starts
 
 if TYPE_CHECKING:
     from napari_ssp.engine.device import (
         DeviceInfo,
         available_devices,
+        compute_dtype,
         prepare_torch,
         release_memory,
         resolve_device,
     )
     from napari_ssp.engine.predict import TileSettings, predict_stream, predict_tiles
     from napari_ssp.engine.scaling import resample, zoomed_shape
-    from napari_ssp.engine.tta import MEDIAR_VIEWS, View, average_networks, predict_views
+    from napari_ssp.engine.tta import EIGHT_VIEWS, MEDIAR_VIEWS, View, average_networks
 
 
 __all__ = [
+    "EIGHT_VIEWS",
     "MEDIAR_VIEWS",
     "DeviceInfo",
     "TileSettings",
     "View",
     "available_devices",
     "average_networks",
+    "compute_dtype",
     "count_tiles",
     "floored_gaussian_window",
     "gaussian_window",
     "normalise",
     "predict_stream",
     "predict_tiles",
-    "predict_views",
     "prepare_torch",
     "release_memory",
     "resample",
     "resolve_device",
     "tile_starts",
-    "tiles",
     "zoomed_shape",
 ]
 
@@ -52,12 +53,13 @@ __getattr__, __dir__, _ = lazy_loader.attach(
         "device": [
             "DeviceInfo",
             "available_devices",
+            "compute_dtype",
             "prepare_torch",
             "release_memory",
             "resolve_device",
         ],
         "predict": ["TileSettings", "predict_stream", "predict_tiles"],
         "scaling": ["resample", "zoomed_shape"],
-        "tta": ["MEDIAR_VIEWS", "View", "average_networks", "predict_views"],
+        "tta": ["EIGHT_VIEWS", "MEDIAR_VIEWS", "View", "average_networks"],
     },
 )

@@ -1,4 +1,4 @@
-"""The blended sum of overlapping windows, handed on as soon as no later window can change it."""
+"""The sum of overlapping windows, handed on as soon as no later window can change it."""
 
 from __future__ import annotations
 
@@ -8,70 +8,62 @@ from typing import TYPE_CHECKING
 import torch
 
 if TYPE_CHECKING:
-    from napari_ssp.engine.blending import Map
     from napari_ssp.engine.tiling import Tile
 
 #: Takes the place of a finished block in the array, and the block (C, lengths), float32.
 Write = Callable[["Tile", torch.Tensor], None]
 
 
-class RollingBlend:
-    """Weighted mean of windows that come in order along one axis.
+class RollingSum:
+    """Sum of windows that come in order along one axis.
 
     Only the part between the first and the last pixel that windows still reach is held, so memory
-    grows with two of the array's axes instead of three.
+    grows with the other axes of the region alone.
 
     Parameters
     ----------
-    shape : tuple of int
-        Lengths of the spatial axes of the whole array.
+    region : tuple of slice
+        Part of the array that is summed; what windows have outside of it is left out.
     axis : int
         Spatial axis along which windows advance; their starts never decrease on it.
-    importance : numpy.ndarray
-        Float32 weights of a window's pixels, all above 0.
     write : callable
         Receives finished blocks, in order.
     device : torch.device
         Where sums are kept.
     """
 
-    def __init__(
-        self,
-        shape: tuple[int, ...],
-        axis: int,
-        importance: Map,
-        write: Write,
-        device: torch.device,
-    ) -> None:
-        self._shape = shape
+    def __init__(self, region: Tile, axis: int, write: Write, device: torch.device) -> None:
+        self._region = region
         self._axis = axis
         self._write = write
-        self._importance = torch.from_numpy(importance).to(device)
-        self._first = 0
+        self._device = device
+        self._first = region[axis].start
         self._sum: torch.Tensor | None = None
 
-    def add(self, tile: Tile, output: torch.Tensor) -> None:
-        """Add a window's output, (C, window lengths); what lies before the window is finished."""
-        place = tile[self._axis]
-        self.finish(place.start)
-        self._reach(place.stop, len(output))
+    def add(self, place: Tile, values: torch.Tensor) -> None:
+        """Add a window's values, (C, window lengths); what lies before the window is finished."""
+        inside, spot = [slice(None)], [slice(None)]
+        for part, whole in zip(place, self._region, strict=True):
+            start, stop = max(part.start, whole.start), min(part.stop, whole.stop)
+            inside.append(slice(start - part.start, stop - part.start))
+            spot.append(slice(start - whole.start, stop - whole.start))
+        part, whole = place[self._axis], self._region[self._axis]
+        self.finish(max(part.start, whole.start))
+        self._reach(min(part.stop, whole.stop), len(values))
         assert self._sum is not None
-        within = list(tile)
-        within[self._axis] = slice(place.start - self._first, place.stop - self._first)
-        spot = (slice(None), *within)
-        # The last channel holds the sum of the weights.
-        self._sum[:-1][spot] += output * self._importance
-        self._sum[-1:][spot] += self._importance
+        gone = self._first - whole.start
+        along = spot[1 + self._axis]
+        spot[1 + self._axis] = slice(along.start - gone, along.stop - gone)
+        self._sum[tuple(spot)] += values[tuple(inside)]
 
     def finish(self, stop: int) -> None:
         """Hand on all up to a position along the axis."""
         if self._sum is None or stop <= self._first:
             return
         count = min(stop - self._first, self._sum.shape[1 + self._axis])
-        done = self._sum.narrow(1 + self._axis, 0, count)
-        place = [slice(0, n) for n in self._shape]
+        place = list(self._region)
         place[self._axis] = slice(self._first, self._first + count)
-        self._write(tuple(place), done[:-1] / done[-1:])
+        self._write(tuple(place), self._sum.narrow(1 + self._axis, 0, count))
         rest = self._sum.shape[1 + self._axis] - count
         self._sum = self._sum.narrow(1 + self._axis, count, rest).clone()
         self._first += count
@@ -82,7 +74,7 @@ class RollingBlend:
         missing = stop - self._first - held
         if missing <= 0:
             return
-        shape = [channels + 1, *self._shape]
+        shape = [channels, *(part.stop - part.start for part in self._region)]
         shape[1 + self._axis] = missing
-        room = torch.zeros(shape, device=self._importance.device)
+        room = torch.zeros(shape, device=self._device)
         self._sum = room if self._sum is None else torch.cat([self._sum, room], 1 + self._axis)

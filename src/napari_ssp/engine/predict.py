@@ -6,27 +6,31 @@ progress; closing it there cancels the work.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from itertools import islice
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import dataclass, field, replace
+from itertools import islice, product
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from napari_ssp.engine.accumulate import RollingBlend, Write
+from napari_ssp.engine.accumulate import RollingSum, Write
 from napari_ssp.engine.blending import Map, gaussian_window
 from napari_ssp.engine.device import release_memory
-from napari_ssp.engine.tiling import Tile, count_tiles, padding, smaller_window, tiles
+from napari_ssp.engine.looks import Layout, Look, Shares, merged_looks
+from napari_ssp.engine.memory import Capacity, is_out_of_memory, start_measuring
+from napari_ssp.engine.tiling import Tile, smaller_window
+from napari_ssp.engine.tta import IDENTITY, View
+from napari_ssp.engine.windows import Network, Source, WindowComputer
 from napari_ssp.progress import Progress
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
     from napari_ssp.progress import Steps
 
-Network = Callable[[torch.Tensor], torch.Tensor]
-
-_NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "alloc_failed")
+#: Pixels across the band that is blended at a time; windows at its sides are computed twice.
+STRIP = 8192
 
 
 @dataclass(frozen=True)
@@ -40,38 +44,36 @@ class TileSettings:
     overlap : float
         Share of a window that it has in common with the next one, from 0 to below 1.
     batch_size : int
-        Windows computed at once; halved by itself when memory is short.
+        Windows computed at once, of all views together; halved by itself when memory is short. 0
+        takes as many as the free memory of a graphics card holds, and one on a processor.
     device : str or torch.device
         Where the network is and computes.
     importance : callable
         Window lengths to float32 weights of that shape, all above 0.
+    views : sequence of View
+        How the whole array is looked at; the results are averaged.
+    capacity : Capacity
+        What is known about the device's memory; shared by all that these settings are used for.
     """
 
     window: tuple[int, ...]
     overlap: float = 0.5
-    batch_size: int = 4
+    batch_size: int = 0
     device: str | torch.device = "cpu"
     importance: Callable[[tuple[int, ...]], Map] = gaussian_window
+    views: Sequence[View] = (IDENTITY,)
+    capacity: Capacity = field(default_factory=Capacity, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        if not self.window or min(self.window) < 1 or self.batch_size < 1:
+        if not self.window or min(self.window) < 1 or self.batch_size < 0:
             raise ValueError(
-                f"The window is {self.window} and the batch {self.batch_size}; "
-                "window lengths and batch size must be at least 1."
+                f"The window is {self.window} and the batch {self.batch_size}; window lengths "
+                "must be at least 1, and the batch size too, or 0 for as many as fit."
             )
         if not 0 <= self.overlap < 1:
             raise ValueError(f"The overlap is {self.overlap}; give a share from 0 to below 1.")
-
-
-class Source(Protocol):
-    """Where windows come from: an array that need not be in memory."""
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Lengths of the spatial axes."""
-
-    def read(self, tile: Tile) -> torch.Tensor:
-        """Float32 (C, lengths) of one window."""
+        if not self.views:
+            raise ValueError("No view was given; pass at least (View(),), the image as it is.")
 
 
 def predict_tiles(
@@ -86,7 +88,7 @@ def predict_tiles(
     array : array or tensor, shape (C, \\*spatial)
         Input. An axis shorter than the window is padded with zeros, half on each side.
     settings : TileSettings
-        Window, overlap, batch, device and blending.
+        Window, overlap, batch, device, blending and views.
 
     Yields
     ------
@@ -107,10 +109,7 @@ def predict_tiles(
     MemoryError
         If one window of the smallest size does not fit into the device's memory.
     """
-    image = _checked_image(array, settings)
-    spatial = tuple(image.shape[1:])
-    margins = padding(spatial, settings.window)
-    source = _Padded(_pad(image, margins))
+    source = _InMemory(_checked_image(array, settings), torch.device(settings.device))
     result: npt.NDArray[np.float32] | None = None
 
     def write(tile: Tile, block: torch.Tensor) -> None:
@@ -121,8 +120,7 @@ def predict_tiles(
 
     yield from predict_stream(network, source, settings, write)
     assert result is not None
-    inside = tuple(slice(m[0], m[0] + n) for m, n in zip(margins, spatial, strict=True))
-    return np.ascontiguousarray(result[(slice(None), *inside)])
+    return result
 
 
 def predict_stream(
@@ -135,9 +133,9 @@ def predict_stream(
     network : callable
         Maps a float32 tensor (N, C, \\*window) to a tensor (N, C_out, \\*window).
     source : Source
-        Input, no axis shorter than the window.
+        Input. An axis shorter than the window is padded with zeros, half on each side.
     settings : TileSettings
-        Window, overlap, batch, device and blending.
+        Window, overlap, batch, device, blending and views.
     write : callable
         Takes the place of a finished block, one slice per spatial axis, and the block,
         (C_out, \\*lengths) on the device. Blocks do not overlap and cover the array; when memory
@@ -153,13 +151,14 @@ def predict_stream(
     RuntimeError, MemoryError
         As :func:`predict_tiles`.
     """
+    capacity = settings.capacity
     try:
-        attempt: TileSettings | None = settings
-        while attempt is not None:
+        window: tuple[int, ...] | None = capacity.window(settings.window)
+        while window is not None:
+            attempt = replace(settings, window=window)
             if (yield from _stream_at_one_size(network, source, attempt, write)):
                 return
-            window = smaller_window(attempt.window)
-            attempt = replace(attempt, window=window) if window else None
+            window = capacity.shrink(settings.window, window)
     except BaseException:  # also the GeneratorExit of a cancelled job
         release_memory(settings.device)
         raise
@@ -170,97 +169,92 @@ def _stream_at_one_size(
     network: Network, source: Source, settings: TileSettings, write: Write
 ) -> Steps[bool]:
     """Blend all windows; False when not even one window fits into memory."""
-    axis = _longest_axis(source.shape, settings.window)
-    remaining = tiles(source.shape, settings.window, settings.overlap, first=axis)
-    total, done = count_tiles(source.shape, settings.window, settings.overlap), 0
+    layouts = [
+        Layout(source.shape, settings.window, settings.overlap, view) for view in settings.views
+    ]
+    axis = _rolling_axis(source.shape, settings.window)
+    regions = list(_regions(source.shape, axis))
+    counts = [sum(layout.count(region) for layout in layouts) for region in regions]
     device = torch.device(settings.device)
     weights = np.require(settings.importance(settings.window), np.float32, ["C", "W"])
-    blend = RollingBlend(source.shape, axis, weights, write, device)
-    batch_size = settings.batch_size
-    yield Progress("windows", 0, total)
-    while batch := list(islice(remaining, batch_size)):
-        while batch:
-            if _add_batch(network, source, batch[:batch_size], blend, device):
-                done += len(batch[:batch_size])
-                batch = batch[batch_size:]
-                yield Progress("windows", done, total)
+    shares = Shares(layouts, weights, device)
+    computer, done = WindowComputer(network, source, device), 0
+    yield Progress("windows", 0, sum(counts))
+    for region in regions:
+        total = RollingSum(region, axis, write, device)
+        remaining = merged_looks(layouts, region, axis)
+        pending: list[Look] = []
+        while pending := pending or list(islice(remaining, _batch(settings))):
+            part = pending[: _batch(settings)]
+            if _add_batch(computer, part, shares, total, settings):
+                pending = pending[len(part) :]
+                done += len(part)
+                yield Progress("windows", done, sum(counts))
                 continue
-            release_memory(settings.device)
-            if batch_size == 1:
+            release_memory(device)
+            if not settings.capacity.halve(settings.window, len(part)):
                 return False
-            batch_size //= 2
-    blend.finish(source.shape[axis])
+        total.finish(source.shape[axis])
     return True
 
 
-def _longest_axis(shape: tuple[int, ...], window: tuple[int, ...]) -> int:
+def _rolling_axis(shape: tuple[int, ...], window: tuple[int, ...]) -> int:
     """Axis along which finished parts are handed on: the rest in memory is then smallest."""
     shares = [w / n for n, w in zip(shape, window, strict=True)]
     return shares.index(min(shares))
 
 
-class _Padded:
-    """An array in memory as a source."""
+def _regions(shape: tuple[int, ...], axis: int) -> Iterator[Tile]:
+    """Cut the other axes where a band of windows would be too long for memory."""
+    steps = [n if k == axis else STRIP for k, n in enumerate(shape)]
+    yield from product(
+        *(
+            [slice(first, min(first + step, n)) for first in range(0, n, step)]
+            for n, step in zip(shape, steps, strict=True)
+        )
+    )
 
-    def __init__(self, image: torch.Tensor) -> None:
-        self._image = image
+
+def _batch(settings: TileSettings) -> int:
+    device = torch.device(settings.device)
+    return settings.capacity.batch(settings.window, settings.batch_size, device)
+
+
+def _add_batch(
+    computer: WindowComputer,
+    batch: Sequence[Look],
+    shares: Shares,
+    total: RollingSum,
+    settings: TileSettings,
+) -> bool:
+    """Compute one batch; False when it does not fit into memory."""
+    device = torch.device(settings.device)
+    # Entered here and left before any yield: a suspended generator would leak the mode.
+    with torch.inference_mode():
+        before = start_measuring(device)
+        outputs = computer.outputs(batch)
+        if outputs is None:
+            return False
+        settings.capacity.measure(settings.window, len(batch), device, before)
+        for look, output in zip(batch, outputs, strict=True):
+            total.add(look.place, look.view.undo(output * shares.of(look)))
+    return True
+
+
+class _InMemory:
+    """An array in memory as a source, on the device where it fits."""
+
+    def __init__(self, image: torch.Tensor, device: torch.device) -> None:
+        try:
+            self._image = image.to(device)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            self._image = image
         self.shape = tuple(image.shape[1:])
 
     def read(self, tile: Tile) -> torch.Tensor:
         return self._image[(slice(None), *tile)]
-
-
-def _add_batch(
-    network: Network,
-    source: Source,
-    batch: Sequence[Tile],
-    blend: RollingBlend,
-    device: torch.device,
-) -> bool:
-    """Compute one batch; False when it does not fit into memory."""
-    # Entered here and left before any yield: a suspended generator would leak the mode.
-    with torch.inference_mode():
-        windows = torch.stack([source.read(tile) for tile in batch])
-        outputs = _run(network, windows, device)
-        if outputs is None:
-            return False
-        _check_outputs(outputs, windows, batch)
-        for tile, output in zip(batch, outputs, strict=True):
-            blend.add(tile, output)
-    return True
-
-
-def _run(network: Network, windows: torch.Tensor, device: torch.device) -> torch.Tensor | None:
-    try:
-        return network(windows.to(device)).float()
-    except (RuntimeError, MemoryError) as error:
-        if not _is_out_of_memory(error):
-            raise
-    return None
-
-
-def _is_out_of_memory(error: BaseException) -> bool:
-    if isinstance(error, MemoryError | torch.cuda.OutOfMemoryError):
-        return True
-    return any(words in str(error).lower() for words in _NO_MEMORY)
-
-
-def _check_outputs(outputs: torch.Tensor, windows: torch.Tensor, batch: Sequence[Tile]) -> None:
-    expected = (len(windows), *windows.shape[2:])
-    if (len(outputs), *outputs.shape[2:]) != expected:
-        raise RuntimeError(
-            f"The model returned shape {tuple(outputs.shape)} for an input of shape "
-            f"{tuple(windows.shape)}; batch and spatial lengths must stay the same. "
-            "Check that the model fits this kind of image and the window size."
-        )
-    bad = ~torch.isfinite(outputs).flatten(1).all(dim=1)
-    if bad.any():
-        place = ", ".join(f"{s.start}:{s.stop}" for s in batch[int(bad.nonzero()[0])])
-        cause = "weights" if torch.isfinite(windows).all() else "input, which is not finite itself"
-        raise RuntimeError(
-            f"The model produced NaN or infinite values in the window [{place}]. "
-            f"Check the {cause}; on a graphics card, try the CPU to rule out its precision."
-        )
 
 
 def _checked_image(array: npt.NDArray[Any] | torch.Tensor, settings: TileSettings) -> torch.Tensor:
@@ -272,11 +266,6 @@ def _checked_image(array: npt.NDArray[Any] | torch.Tensor, settings: TileSetting
     if isinstance(array, torch.Tensor):
         return array.detach().to("cpu", torch.float32)
     return torch.from_numpy(np.require(array, np.float32, ["C", "W"]))
-
-
-def _pad(image: torch.Tensor, margins: list[tuple[int, int]]) -> torch.Tensor:
-    flat = [pixels for before_after in reversed(margins) for pixels in before_after]
-    return torch.nn.functional.pad(image, flat) if any(flat) else image
 
 
 def _no_memory_message(settings: TileSettings) -> str:

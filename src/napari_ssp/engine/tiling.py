@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import product
 from math import prod
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 Shape = tuple[int, ...]
 Tile = tuple[slice, ...]
@@ -51,39 +46,9 @@ def tile_starts(length: int, window: int, overlap: float) -> list[int]:
     return [*range(0, last, step), last]
 
 
-def tiles(shape: Shape, window: Shape, overlap: float, first: int = 0) -> Iterator[Tile]:
-    """Slices of all windows of an array that is at least as large as a window.
-
-    Parameters
-    ----------
-    shape, window : tuple of int
-        Lengths of the spatial axes.
-    overlap : float
-        Share of a window that it has in common with the next one, from 0 to below 1.
-    first : int
-        Axis that runs slowest; the others follow in their order, the last one fastest.
-
-    Yields
-    ------
-    tuple of slice
-        One slice per axis.
-    """
-    axes = [tile_starts(n, w, overlap) for n, w in zip(shape, window, strict=True)]
-    slowest = axes.pop(first)
-    for start, *others in product(slowest, *axes):
-        others.insert(first, start)
-        yield tuple(slice(s, s + w) for s, w in zip(others, window, strict=True))
-
-
 def count_tiles(shape: Shape, window: Shape, overlap: float) -> int:
-    """Count the windows that :func:`tiles` yields, also for a shape smaller than a window."""
+    """Count the windows of an array; axes shorter than a window are padded to it."""
     return prod(len(tile_starts(n, w, overlap)) for n, w in zip(shape, window, strict=True))
-
-
-def padding(shape: Shape, window: Shape) -> list[tuple[int, int]]:
-    """Pixels to add before and after each axis to reach the window; an odd one goes after."""
-    missing = [max(w - n, 0) for n, w in zip(shape, window, strict=True)]
-    return [(m // 2, m - m // 2) for m in missing]
 
 
 def smaller_window(window: Shape) -> Shape | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from napari_ssp.service.api import predict_structures, segment
 from napari_ssp.service.jobs import CancelledError, Job, JobState
 from napari_ssp.service.model_service import ModelService
-from napari_ssp.service.plan import SegmentPlan, plan_segmentation
+from napari_ssp.service.plan import SegmentPlan, find_members, plan_segmentation
 from napari_ssp.service.plan_structures import PredictionPlan, plan_prediction, task_index
 from napari_ssp.service.provenance import devices, versions
 from napari_ssp.service.refinement import Display, Patch, Refinement, Thresholds
@@ -31,6 +31,7 @@ __all__ = [
     "TrainRequest",
     "TrainedModel",
     "devices",
+    "find_members",
     "plan_prediction",
     "plan_segmentation",
     "predict_structures",

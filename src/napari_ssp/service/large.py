@@ -64,8 +64,8 @@ def segment_blocks(
     def tracked(box: Tile) -> NDArray[np.float32]:
         return outputs.read((slice(None), *box))
 
-    source = PlaneSource(magnified, seen, plan.card.window)
-    yield from predict_plane(run.network, source, run.windows, run.views, found)
+    source = PlaneSource(magnified, seen)
+    yield from predict_plane(run.network, source, run.windows, found)
     for box in boxes(plan.shape):
         values = resample_box(predicted, seen, plan.shape, box)
         # The sigmoid comes after the averaging, as in MEDIAR.

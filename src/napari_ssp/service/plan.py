@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,8 +22,8 @@ TILE = 2048
 #: Voxels of equal sides in which 3D objects can be found; each takes about 100 bytes of memory.
 MOST_VOXELS = 2**27
 
-#: Views of a window under mirror averaging; counted here because the views themselves load torch.
-NUM_VIEWS = 3
+#: Views of a plane, mirrored and in all; counted here because the views themselves load torch.
+NUM_MIRRORED, NUM_EIGHTFOLD = 3, 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +35,9 @@ class SegmentPlan:
     image : MicroscopyImage
         What is segmented, with its final axes and voxel size.
     card : ModelCard
-        The model.
+        The model; for several, what they have in common.
+    members : tuple of ModelCard
+        Models that are averaged; one, or those of an ensemble.
     channel : int or None
         Channel that is read; None where the image has colours or a single channel.
     planes : tuple of (t, z)
@@ -42,7 +45,7 @@ class SegmentPlan:
     region : tuple of int
         (y0, y1, x0, x1) in pixels.
     num_windows : int
-        Windows in all; mirror averaging looks at each three times.
+        Windows in all, over all views.
     tile : int or None
         Side of the blocks that a plane is done in; None does it in one piece.
     volume : tuple of int or None
@@ -52,6 +55,7 @@ class SegmentPlan:
 
     image: MicroscopyImage
     card: ModelCard
+    members: tuple[ModelCard, ...]
     channel: int | None
     planes: tuple[tuple[int, int], ...]
     region: tuple[int, int, int, int]
@@ -111,17 +115,12 @@ def plan_segmentation(request: SegmentRequest) -> SegmentPlan:
     ValueError
         When the channel, plane or region is not in the image.
     """
-    card = find_card(request.model)
-    if card.family != "mediar":
-        raise ValueError(
-            f"'{card.name}' predicts structures; it does not segment cells. Choose a model of the "
-            "family 'mediar', see 'napari-ssp models list'."
-        )
+    card, members = find_members(request.model)
     image = open_image(request)
     channel = _channel(image, request.channel)
     planes = _planes(image, request.plane)
     region = clip_region(image, request.region)
-    plan = SegmentPlan(image, card, channel, planes, region, 0)
+    plan = SegmentPlan(image, card, members, channel, planes, region, 0)
     if request.stacks == "volume":
         volume = _volume(image, card, plan)
         windows = _volume_windows(card, volume, request.overlap) * image.sizes.get("t", 1)
@@ -129,7 +128,51 @@ def plan_segmentation(request: SegmentRequest) -> SegmentPlan:
     else:
         windows = count_windows(card, region, request.overlap) * len(planes)
         plan = replace(plan, tile=_tile(card, plan.shape, request.tile), num_windows=windows)
-    return replace(plan, num_windows=plan.num_windows * (NUM_VIEWS if request.tta else 1))
+    return replace(plan, num_windows=plan.num_windows * _num_views(request))
+
+
+def _num_views(request: SegmentRequest) -> int:
+    if request.eightfold:
+        return NUM_EIGHTFOLD
+    return NUM_MIRRORED if request.tta else 1
+
+
+def find_members(model: str) -> tuple[ModelCard, tuple[ModelCard, ...]]:
+    """Card of what a request calls its model, and the cards of the networks that are averaged.
+
+    Raises
+    ------
+    FileNotFoundError
+        When a model is missing.
+    ValueError
+        When a model does not segment, or they see images at different magnifications.
+    """
+    names = [model] if Path(model).is_dir() else [name.strip() for name in model.split("+")]
+    chosen = [find_card(name) for name in names]
+    members: list[ModelCard] = []
+    for card in chosen:
+        if card.family != "mediar":
+            raise ValueError(
+                f"'{card.name}' predicts structures; it does not segment cells. Choose a model of "
+                "the family 'mediar', see 'napari-ssp models list'."
+            )
+        members += [find_card(name) for name in card.members] or [card]
+    if len({card.zoom for card in members}) > 1:
+        zooms = ", ".join(f"'{card.name}' {card.zoom:g}" for card in members)
+        raise ValueError(
+            "The models cannot be averaged, because they magnify images differently before they "
+            f"look at them: {zooms}. Choose models of the same magnification."
+        )
+    if len(chosen) == 1:
+        return chosen[0], tuple(members)
+    digests = "".join(card.sha256 for card in members)
+    joined = replace(
+        members[0],
+        name=model,
+        sha256=sha256(digests.encode()).hexdigest(),
+        members=tuple(card.name for card in members),
+    )
+    return joined, tuple(members)
 
 
 def open_image(request: SegmentRequest | PredictRequest) -> MicroscopyImage:

@@ -34,7 +34,7 @@ class SegmentRequest:
     image : MicroscopyImage, array or path
         What to segment.
     model : str
-        Name of a model, or a model's folder.
+        Name of a model, or a model's folder; several, joined by ``+``, are averaged.
     axes : str or None
         Names of an array's axes out of ``tczyx``; None guesses them.
     voxel_size : tuple of float or None
@@ -47,12 +47,18 @@ class SegmentRequest:
         (y0, y1, x0, x1) in pixels to segment; None takes the whole plane.
     device : str
         ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
+    precision : str
+        ``"auto"``, ``"float32"`` or ``"bfloat16"``; automatic is bfloat16 where the graphics card
+        or the processor has instructions for it.
     tta : bool
         Average the image and its two mirror images, as MEDIAR does; three times the work.
+    eightfold : bool
+        Average all eight mirror images and quarter turns, MEDIAR's three among them.
     overlap : float
         Share of a window that its neighbours cover too, from 0 to below 1.
     batch_size : int
-        Windows that go through the network together.
+        Windows that go through the network together, of all views; 0 takes as many as the free
+        memory of a graphics card holds, and one on a processor.
     cell_threshold, flow_threshold : float
         See :func:`napari_ssp.flows.flows_to_labels`.
     min_size : int
@@ -80,14 +86,20 @@ class SegmentRequest:
     plane: tuple[int, int] | None = None
     region: tuple[int, int, int, int] | None = None
     device: str = _choice("auto", "Device", "Where the network runs: auto, cpu, cuda, mps")
+    precision: str = _choice(
+        "auto", "Precision", "Numbers that the network computes in: auto, float32, bfloat16"
+    )
     tta: bool = _choice(
         False, "Mirror averaging", "Average the image with its mirror images: better, 3 x slower"
+    )
+    eightfold: bool = _choice(
+        False, "Eightfold averaging", "Average quarter turns and all mirror images: 8 x slower"
     )
     overlap: float = _choice(
         0.6, "Overlap", "Share of a window that its neighbours cover too", min=0.0, max=0.9
     )
     batch_size: int = _choice(
-        4, "Batch", "Windows that go through the network together", min=1, max=256
+        0, "Batch", "Windows that go through the network together; 0: what fits", min=0, max=256
     )
     cell_threshold: float = _choice(
         0.5, "Cell threshold", "Pixels with a higher cell probability count", min=0.0, max=1.0
@@ -113,6 +125,7 @@ class SegmentRequest:
         check_limits(self)
         if self.stacks not in STACKS:
             raise ValueError(f"Stacks must be one of {', '.join(STACKS)}, got '{self.stacks}'.")
+        _check_precision(self.precision)
 
     def provenance(self) -> dict[str, Any]:
         """JSON-ready values; the image is given by name, shape, axes and data type."""
@@ -189,10 +202,7 @@ class PredictRequest:
         """Refuse values out of their limits."""
         check_limits(self)
         object.__setattr__(self, "tasks", tuple(self.tasks))
-        if self.precision not in PRECISIONS:
-            raise ValueError(
-                f"Precision must be one of {', '.join(PRECISIONS)}, got '{self.precision}'."
-            )
+        _check_precision(self.precision)
 
     def provenance(self) -> dict[str, Any]:
         """JSON-ready values; the image is given by name, shape, axes and data type."""
@@ -359,6 +369,11 @@ def check_limits(request: Any) -> None:
         if not low <= value <= high:
             wanted = f"at least {low}" if high == np.inf else f"between {low} and {high}"
             raise ValueError(f"{limits['label']} must be {wanted}, got {value}.")
+
+
+def _check_precision(precision: str) -> None:
+    if precision not in PRECISIONS:
+        raise ValueError(f"Precision must be one of {', '.join(PRECISIONS)}, got '{precision}'.")
 
 
 def _provenance(request: SegmentRequest | PredictRequest) -> dict[str, Any]:

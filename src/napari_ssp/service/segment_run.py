@@ -6,14 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
-    from napari_ssp.engine import TileSettings, View
-    from napari_ssp.engine.predict import Network
+    from napari_ssp.engine import TileSettings
     from napari_ssp.engine.store import ArrayStore
     from napari_ssp.engine.tiling import Tile
+    from napari_ssp.engine.windows import Network
     from napari_ssp.flows import TrackingSettings
     from napari_ssp.service.plan import SegmentPlan
 
@@ -29,9 +27,7 @@ class SegmentRun:
     network : callable
         Maps windows (N, 3, Y, X) to [flow_y, flow_x, cell logit].
     windows : TileSettings
-        How planes are cut into windows.
-    views : sequence of View
-        Mirror images that are averaged.
+        How planes are cut into windows, and which views of them are averaged.
     tracking : TrackingSettings
         How labels are made from flows.
     """
@@ -39,7 +35,6 @@ class SegmentRun:
     plan: SegmentPlan
     network: Network
     windows: TileSettings
-    views: Sequence[View]
     tracking: TrackingSettings
 
 

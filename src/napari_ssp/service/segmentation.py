@@ -11,11 +11,14 @@ import numpy as np
 from scipy.special import expit
 
 from napari_ssp.engine import (
+    EIGHT_VIEWS,
     MEDIAR_VIEWS,
     TileSettings,
     View,
+    average_networks,
+    compute_dtype,
     floored_gaussian_window,
-    predict_views,
+    predict_tiles,
     resample,
     resolve_device,
     zoomed_shape,
@@ -33,6 +36,10 @@ from napari_ssp.service.segment_run import PlaneOf, SegmentRun
 from napari_ssp.service.volume import segment_volume
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import torch
+
     from napari_ssp.service.levels import Levels
     from napari_ssp.service.models import ModelCache
     from napari_ssp.service.requests import SegmentRequest
@@ -66,16 +73,7 @@ def segment_steps(request: SegmentRequest, models: ModelCache) -> Steps[Segmenta
     plan = plan_segmentation(request)
     yield Progress(f"loading {plan.card.name}")
     device = resolve_device(request.device)
-    windows = TileSettings(
-        window=plan.card.window,
-        overlap=request.overlap,
-        batch_size=request.batch_size,
-        device=device,
-        importance=floored_gaussian_window,
-    )
-    tracking = TrackingSettings(request.cell_threshold, request.flow_threshold, request.min_size)
-    views = MEDIAR_VIEWS if request.tta else (View(),)
-    run = SegmentRun(plan, models.get(plan.card, device), windows, views, tracking)
+    run = _prepare(request, plan, models, device)
     labels = ArrayStore((len(plan.planes), *plan.shape), np.uint32)
     outputs = ArrayStore((3 if plan.volume is None else 4, *labels.shape))
     if plan.volume is None:
@@ -86,6 +84,29 @@ def segment_steps(request: SegmentRequest, models: ModelCache) -> Steps[Segmenta
         count = yield from _link(plan, labels, request.link_overlap, count)
     record = describe_run(request.provenance(), plan.card, str(device), time.monotonic() - began)
     return _assemble(plan, labels, outputs, record, count)
+
+
+def _prepare(
+    request: SegmentRequest, plan: SegmentPlan, models: ModelCache, device: torch.device
+) -> SegmentRun:
+    dtype = compute_dtype(request.precision, device)
+    networks = [models.get(card, device, dtype) for card in plan.members]
+    windows = TileSettings(
+        window=plan.card.window,
+        overlap=request.overlap,
+        batch_size=request.batch_size,
+        device=device,
+        importance=floored_gaussian_window,
+        views=_views(request),
+    )
+    tracking = TrackingSettings(request.cell_threshold, request.flow_threshold, request.min_size)
+    return SegmentRun(plan, average_networks(networks, dtype), windows, tracking)
+
+
+def _views(request: SegmentRequest) -> Sequence[View]:
+    if request.eightfold:
+        return EIGHT_VIEWS
+    return MEDIAR_VIEWS if request.tta else (View(),)
 
 
 def _segment_planes(run: SegmentRun, labels: ArrayStore, outputs: ArrayStore) -> Steps[int]:
@@ -105,7 +126,7 @@ def _segment_whole(
     plan = run.plan
     whole = (slice(0, plan.shape[0]), slice(0, plan.shape[1]))
     zoomed = resample(levels.read(whole), zoomed_shape(plan.shape, plan.card.zoom))
-    output = yield from predict_views(run.network, zoomed, run.windows, run.views)
+    output = yield from predict_tiles(run.network, zoomed, run.windows)
     output = resample(output, plan.shape)
     # The sigmoid comes after the averaging, as in MEDIAR.
     output[2] = expit(output[2])

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from napari_ssp.engine import TileSettings, predict_stream, resolve_device
+from napari_ssp.engine import TileSettings, compute_dtype, predict_stream, resolve_device
 from napari_ssp.engine.store import ArrayStore
 from napari_ssp.engine.volume import Resampler, RunningStatistics, VolumeSource
 from napari_ssp.progress import Progress, Steps
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_ssp.engine.predict import Network
     from napari_ssp.engine.tiling import Tile
     from napari_ssp.engine.volume import Read
+    from napari_ssp.engine.windows import Network
     from napari_ssp.service.models import ModelCache
     from napari_ssp.service.requests import PredictRequest
 
@@ -59,7 +59,7 @@ def predict_steps(request: PredictRequest, models: ModelCache) -> Steps[Structur
     source = yield from _source(plan)
     yield Progress(f"loading {plan.card.name}")
     device = resolve_device(request.device)
-    dtype = compute_dtype(request.precision, device)
+    dtype = compute_dtype(request.precision, device, volumes=True)
     networks = [models.merged(plan.card, task, device, dtype) for task in plan.tasks]
     settings = TileSettings(plan.window, request.overlap, request.batch_size, device)
     found = ArrayStore((len(plan.tasks), *plan.network_shape))
@@ -77,14 +77,6 @@ def predict_steps(request: PredictRequest, models: ModelCache) -> Steps[Structur
         warnings=plan.warnings,
         provenance=record,
     )
-
-
-def compute_dtype(precision: str, device: torch.device) -> torch.dtype:
-    """Choose the number format to compute in: automatic is bfloat16 on CUDA only."""
-    if precision == "auto":
-        reduced = device.type == "cuda" and torch.cuda.is_bf16_supported()
-        return torch.bfloat16 if reduced else torch.float32
-    return {"float32": torch.float32, "bfloat16": torch.bfloat16}[precision]
 
 
 def _source(plan: PredictionPlan) -> Steps[VolumeSource]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.special import expit
 
-from napari_ssp.engine import predict_views
+from napari_ssp.engine import predict_tiles
 from napari_ssp.engine.store import ArrayStore
 from napari_ssp.engine.volume import Resampler
 from napari_ssp.flows import combine_orthogonal_flows, flows_to_labels
@@ -113,7 +113,7 @@ def _predict_plane(
     pixels = volume.read(cut)
     pixels = np.repeat(pixels, 3, axis=0) if len(pixels) == 1 else pixels
     # Narrow planes have margins as in 2D: in smaller windows than its own a network sees worse.
-    steps, last = predict_views(run.network, pixels, run.windows, run.views), 0
+    steps, last = predict_tiles(run.network, pixels, run.windows), 0
     with closing(steps):
         while True:
             try:
