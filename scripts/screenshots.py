@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
     import napari
 
-    from napari_ssp.widgets.layer_dock import LayerDock
+    from napari_ssp.widgets.compare_dock import CompareDock
+    from napari_ssp.widgets.job_dock import JobDock
+    from napari_ssp.widgets.measure_dock import MeasureDock
     from napari_ssp.widgets.predict_dock import PredictDock
     from napari_ssp.widgets.segment_dock import SegmentDock
 
@@ -32,6 +34,8 @@ def main() -> int:
         FOLDER.mkdir(parents=True, exist_ok=True)
         _shoot_all("Segment", fluorescence, running, phase_contrast, advanced, colours, error)
         _shoot_all("Segment", refining, committed)
+        _shoot_all("Measure objects", measuring)
+        _shoot_all("Compare with truth", comparing)
         if _has_structures():
             _shoot_all("Predict structures", structures, predicting, scales, refused)
     return 0
@@ -115,6 +119,38 @@ def committed(viewer: napari.Viewer, dock: SegmentDock) -> None:
     _save(viewer, "segment-commit")
 
 
+def measuring(viewer: napari.Viewer, dock: MeasureDock) -> None:
+    viewer.open_sample("napari-ssp", "cell_painting")
+    for layer in viewer.layers:
+        layer.scale, layer.units = (0.65, 0.65), ("um", "um")
+    viewer.add_labels(_bright_objects(viewer.layers[0].data), name="nuclei", **_place(viewer))
+    _run(dock)
+    dock.table_button.click()
+    _save(viewer, "measure-objects")
+
+
+def comparing(viewer: napari.Viewer, dock: CompareDock) -> None:
+    viewer.open_sample("napari-ssp", "fluorescent_nuclei")
+    image = viewer.layers[0].data
+    viewer.add_labels(_bright_objects(image), name="drawn by hand")
+    viewer.add_labels(_bright_objects(image, 1.6), name="another threshold")
+    _run(dock)
+    _save(viewer, "compare-with-truth")
+
+
+def _bright_objects(image: Any, factor: float = 1.0) -> Any:
+    """Labels for pictures of what is done with labels: a threshold, without a network."""
+    from scipy import ndimage
+    from skimage.filters import gaussian, threshold_otsu
+
+    smooth = gaussian(image, 1.5, preserve_range=True)
+    return ndimage.label(smooth > factor * threshold_otsu(smooth))[0]
+
+
+def _place(viewer: napari.Viewer) -> dict[str, Any]:
+    return {"scale": viewer.layers[0].scale, "units": viewer.layers[0].units}
+
+
 def structures(viewer: napari.Viewer, dock: PredictDock) -> None:
     _choose_all(viewer, dock)
     _run(dock)
@@ -178,8 +214,9 @@ def _slide(dock: SegmentDock, **values: Any) -> None:
     _wait(lambda: bool(settled))
 
 
-def _run(dock: LayerDock) -> None:
+def _run(dock: JobDock) -> None:
     ended: list[Any] = []
+    dock.update_plan()
     dock.done.connect(ended.append)
     dock.panel.run_button.click()
     _wait(lambda: bool(ended))

@@ -10,13 +10,13 @@ if TYPE_CHECKING:
 
     from napari_ssp.service import ModelService
     from napari_ssp.service.jobs import Job
-    from napari_ssp.widgets.layer_dock import LayerDock
+    from napari_ssp.widgets.job_dock import JobDock
     from napari_ssp.widgets.relay import Outcome
 
 LONG = 60_000  # milliseconds; the first run loads torch
 
 
-def run(dock: LayerDock, qtbot: QtBot) -> Outcome:
+def run(dock: JobDock, qtbot: QtBot) -> Outcome:
     """Click Run and wait for the end."""
     plan = settle(dock, qtbot)
     assert dock.panel.run_button.isEnabled(), plan
@@ -26,7 +26,7 @@ def run(dock: LayerDock, qtbot: QtBot) -> Outcome:
     return outcome
 
 
-def settle(dock: LayerDock, qtbot: QtBot) -> str:
+def settle(dock: JobDock, qtbot: QtBot) -> str:
     """Wait until the plan is up to date, and read it."""
     if dock._timer.isActive():
         with qtbot.waitSignal(dock.planned, timeout=5000):

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from napari_ssp.registry import list_cards
+from napari_ssp.widgets.compare_dock import CompareDock
+from napari_ssp.widgets.measure_dock import MeasureDock
 from napari_ssp.widgets.predict_dock import PredictDock
 from napari_ssp.widgets.segment_dock import SegmentDock
 
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     [
         ("napari-ssp.segment", "napari/layers/segment", "Segment", SegmentDock),
         ("napari-ssp.predict", "napari/layers/filter", "Predict structures", PredictDock),
+        ("napari-ssp.measure", "napari/layers/measure", "Measure objects", MeasureDock),
+        ("napari-ssp.compare", "napari/layers/measure", "Compare with truth", CompareDock),
     ],
 )
 def test_the_menus_open_the_docks(
@@ -51,6 +55,9 @@ def test_docks_open_from_the_manifest_without_torch(structures: Path) -> None:
         "_, dock = viewer.window.add_plugin_dock_widget('napari-ssp', 'Predict structures')\n"
         "dock.form._tasks.set_value(['dna'])\n"
         "assert dock.update_plan() is not None, dock.panel.plan.text()\n"
+        "viewer.add_labels(numpy.ones((4, 32, 32), int))\n"
+        "for title in ('Measure objects', 'Compare with truth'):\n"
+        "    viewer.window.add_plugin_dock_widget('napari-ssp', title)\n"
         "print('torch' in sys.modules)\n"
         "viewer.close()\n"
     )

@@ -170,7 +170,7 @@ class Refinement:
             count += yield from self._refine_plane(plane, settings, labels, count + 1)
         return replace(
             self.segmentation,
-            labels=labels.array().reshape(self.segmentation.labels.shape),
+            labels=labels.array(editable=True).reshape(self.segmentation.labels.shape),
             count=count,
             provenance=self._record(chosen),
         )

@@ -5,8 +5,6 @@ from __future__ import annotations
 import weakref
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from napari_ssp.widgets.placement import in_layer_axes, placement
 
 if TYPE_CHECKING:
@@ -132,7 +130,7 @@ class ResultLayers:
             return False
         data = self._shown[source][name].data
         assert data is not None
-        _writable(data)[place] = block
+        data[place] = block
         layer.refresh()
         return True
 
@@ -163,12 +161,3 @@ class ResultLayers:
         for name, value in target.attributes.items():
             setattr(layer, name, value)
         return layer
-
-
-def _writable(array: NDArray[Any]) -> NDArray[Any]:
-    """Array itself, or where it is mapped from a result's own file, the same pixels to write."""
-    file = getattr(array, "filename", None)
-    if array.flags.writeable or not isinstance(array, np.memmap) or file is None:
-        return array
-    writable: NDArray[Any] = np.memmap(file, array.dtype, "r+", array.offset, array.shape)
-    return writable

@@ -36,17 +36,19 @@ class RunPanel(QWidget):
     ----------
     run_help : str
         Tooltip of the Run button.
+    run_text : str
+        Its text.
     """
 
     run_clicked = Signal()
     cancel_clicked = Signal()
 
-    def __init__(self, run_help: str, parent: QWidget | None = None) -> None:
+    def __init__(self, run_help: str, run_text: str = "Run", parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._run_help = run_help
         self.plan = _text_line()
         self.warnings = _text_line()
-        self.run_button = QPushButton("Run")
+        self.run_button = QPushButton(run_text)
         self.run_button.setStyleSheet(_RUN_STYLE)
         self.cancel_button = QPushButton("Cancel")
         self.bar = QProgressBar()

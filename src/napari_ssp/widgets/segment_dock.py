@@ -57,6 +57,8 @@ class SegmentDock(LayerDock):
 
     def __init__(self, napari_viewer: napari.Viewer, service: ModelService | None = None) -> None:
         super().__init__(napari_viewer, SegmentForm(), service)
+
+    def _fill(self) -> None:
         self.refining = Refining(self._viewer, self._results, self)
         self.refining.committed.connect(self._start_from)
         self.column.add(self.refining.panel)
@@ -88,8 +90,7 @@ class SegmentDock(LayerDock):
 
     def _update_layers(self) -> None:
         super()._update_layers()
-        if hasattr(self, "refining"):  # the first time comes while the dock is being made
-            self.refining.follow_layers()
+        self.refining.follow_layers()
 
     def _leave(self) -> None:
         super()._leave()
