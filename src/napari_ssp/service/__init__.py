@@ -4,18 +4,30 @@ from __future__ import annotations
 
 from napari_ssp.service.api import predict_structures, segment
 from napari_ssp.service.jobs import CancelledError, Job, JobState
+from napari_ssp.service.model_requests import (
+    AddCatalogueRequest,
+    DownloadModelRequest,
+    ExportModelRequest,
+    ImportModelRequest,
+    VerifyModelsRequest,
+)
 from napari_ssp.service.model_service import ModelService
 from napari_ssp.service.plan import SegmentPlan, find_members, plan_segmentation
 from napari_ssp.service.plan_structures import PredictionPlan, plan_prediction, task_index
 from napari_ssp.service.provenance import devices, versions
 from napari_ssp.service.refinement import Display, Patch, Refinement, Thresholds
+from napari_ssp.service.repeating import as_command, as_script, request_of
 from napari_ssp.service.requests import GatesRequest, PredictRequest, SegmentRequest, TrainRequest
 from napari_ssp.service.results import Segmentation, StructurePrediction, TrainedModel
 
 __all__ = [
+    "AddCatalogueRequest",
     "CancelledError",
     "Display",
+    "DownloadModelRequest",
+    "ExportModelRequest",
     "GatesRequest",
+    "ImportModelRequest",
     "Job",
     "JobState",
     "ModelService",
@@ -30,11 +42,15 @@ __all__ = [
     "Thresholds",
     "TrainRequest",
     "TrainedModel",
+    "VerifyModelsRequest",
+    "as_command",
+    "as_script",
     "devices",
     "find_members",
     "plan_prediction",
     "plan_segmentation",
     "predict_structures",
+    "request_of",
     "segment",
     "task_index",
     "versions",

@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from napari_ssp.engine import prepare_torch
+from napari_ssp.service.model_requests import ModelRequest
 from napari_ssp.service.requests import (
     GatesRequest,
     PredictRequest,
@@ -39,9 +40,11 @@ def steps_of(request: Any, models: ModelCache) -> Callable[[], Steps[Any]]:
         return partial(_train, request)
     if isinstance(request, TrainStructuresRequest):
         return partial(_train_structures, request)
+    if isinstance(request, ModelRequest):
+        return partial(_models, request)
     raise TypeError(
-        "The service takes SegmentRequest, PredictRequest, GatesRequest and TrainRequest, got "
-        f"{type(request).__name__}."
+        "The service takes SegmentRequest, PredictRequest, GatesRequest, TrainRequest and requests "
+        f"about models, got {type(request).__name__}."
     )
 
 
@@ -78,3 +81,8 @@ def _train_structures(request: TrainStructuresRequest) -> Steps[Any]:
     from napari_ssp.service.structure_training import train_structures_steps
 
     return train_structures_steps(request)
+
+
+def _models(request: ModelRequest) -> Steps[Any]:
+    prepare_torch()
+    return request.steps()

@@ -1,0 +1,180 @@
+"""From a result's provenance back to what makes it again: a request, a command, a script."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import MISSING, fields
+from typing import TYPE_CHECKING, Any
+
+from napari_ssp.registry import ModelCard, find_card, list_cards
+from napari_ssp.service.plan import find_members
+from napari_ssp.service.requests import PredictRequest, SegmentRequest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Request = SegmentRequest | PredictRequest
+
+
+def request_of(provenance: dict[str, Any], image: Any = None) -> Request:
+    """Request that makes a result again.
+
+    On the same processor, with the same versions, the result is the same bit for bit.
+
+    Parameters
+    ----------
+    provenance : dict
+        Of a result, or of a layer's metadata.
+    image : MicroscopyImage, array, path or None
+        What it was made of; None takes the file that the provenance names.
+
+    Returns
+    -------
+    SegmentRequest or PredictRequest
+        With the device that computed the result.
+
+    Raises
+    ------
+    ValueError
+        When the provenance is incomplete or of another version, or the model was replaced.
+    FileNotFoundError
+        When the model is not installed.
+    """
+    kind, values = _read(provenance)
+    if image is None:
+        image = values["image"]
+        if not isinstance(image, str):
+            raise ValueError(
+                f"The result was made of '{image.get('name', 'an array')}', which was in memory "
+                "and not in a file. Give the file that holds it."
+            )
+    chosen = {key: _tuple(value) for key, value in values.items() if key != "image"}
+    chosen["model"] = _model(str(values["model"]), provenance)
+    chosen["device"] = provenance.get("device", chosen["device"])
+    return kind(image, **chosen)
+
+
+def as_command(
+    provenance: dict[str, Any], image: str | Path | None = None, output: str | Path = "results"
+) -> str:
+    """Command line that makes a result again.
+
+    Parameters
+    ----------
+    provenance : dict
+        Of a result, or of a layer's metadata.
+    image : str, pathlib.Path or None
+        File; None takes the one that the provenance names.
+    output : str or pathlib.Path
+        Folder for the result.
+
+    Returns
+    -------
+    str
+        For a shell, quoted where needed.
+
+    Raises
+    ------
+    ValueError
+        As `request_of`, or when the result is of a part of its image only, which the command line
+        does not do.
+    FileNotFoundError
+        When the model is not installed.
+    """
+    request = request_of(provenance, image)
+    parts = [name for name in _PARTS if getattr(request, name, None) is not None]
+    if parts:
+        raise ValueError(
+            f"The result is of a part of its image ({', '.join(_PARTS[name] for name in parts)}); "
+            "the command line does whole images. Copy it as a script."
+        )
+    verb = "predict" if isinstance(request, PredictRequest) else "segment"
+    words = ["napari-ssp", verb, str(request.image), "-o", str(output)]
+    for name, value in _chosen(request).items():
+        words += _option(name, value)
+    return shlex.join(words)
+
+
+def as_script(provenance: dict[str, Any], image: str | Path | None = None) -> str:
+    """Lines of Python that make a result again; parameters and errors as of `request_of`."""
+    request = request_of(provenance, image)
+    values = [repr(str(request.image))]
+    verb = "segment"
+    if isinstance(request, PredictRequest):
+        verb = "predict_structures"
+        values.append(f"tasks={request.tasks!r}")
+    values += [f"{k}={v!r}" for k, v in _chosen(request).items() if k != "tasks"]
+    return f"import napari_ssp as ssp\n\nresult = ssp.{verb}({', '.join(values)})\n"
+
+
+#: Fields that choose a part of an image, and the words for them.
+_PARTS = {"plane": "one plane", "region": "a region", "z_range": "some planes"}
+
+
+def _read(provenance: dict[str, Any]) -> tuple[type[Request], dict[str, Any]]:
+    values = provenance.get("request")
+    if not isinstance(values, dict) or not {"image", "model"} <= set(values):
+        raise ValueError(
+            "The layer does not say how it was made; only results of napari-ssp can be repeated."
+        )
+    kind: type[Request] = PredictRequest if "tasks" in values else SegmentRequest
+    unknown = set(values) - {item.name for item in fields(kind)}
+    if unknown:
+        raise ValueError(
+            f"The result was made by another version of napari-ssp, with settings that this one "
+            f"does not have: {', '.join(sorted(unknown))}. Install that version to repeat it."
+        )
+    return kind, values
+
+
+def _model(name: str, provenance: dict[str, Any]) -> str:
+    """Name or folder of the model with the digest that made the result."""
+    wanted = provenance.get("model", {}).get("sha256", "")
+    found = _digest(name)
+    if found == wanted:
+        return name
+    for card in list_cards():
+        if card.sha256 == wanted:
+            return card.name
+    if found is None:
+        find_card(name)
+    raise ValueError(
+        f"The model '{name}' has changed since: the result was made with the weights "
+        f"{wanted[:12]}…, now they are {str(found)[:12]}…. The result would be another one."
+    )
+
+
+def _digest(name: str) -> str | None:
+    try:
+        card: ModelCard = find_members(name)[0]
+    except ValueError:  # of another family than cells
+        return find_card(name).sha256
+    except FileNotFoundError:
+        return None
+    return card.sha256
+
+
+def _chosen(request: Request) -> dict[str, Any]:
+    """Fields that are not as they are by default, and the model and the device in any case."""
+    values = {}
+    for item in fields(request):
+        value = getattr(request, item.name)
+        default = None if item.default is MISSING else item.default
+        if item.name in ("model", "device") or (item.name != "image" and value != default):
+            values[item.name] = value
+    return values
+
+
+def _option(name: str, value: Any) -> list[str]:
+    flag = "--" + name.replace("_", "-")
+    if name == "tasks":
+        return [word for task in value for word in ("--task", task)]
+    if isinstance(value, bool):
+        return [flag if value else f"--no-{flag[2:]}"]
+    if isinstance(value, tuple):
+        return [flag, *(repr(number) for number in value)]
+    return [flag, str(value)]
+
+
+def _tuple(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
