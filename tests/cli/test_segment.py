@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import imageio.v3 as iio
@@ -13,6 +14,7 @@ from skimage import data
 
 import napari_ssp as ssp
 from napari_ssp.io import read_image, write_image
+from napari_ssp.registry import find_card, load_model, save_model
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -161,3 +163,29 @@ def test_the_installed_program_answers() -> None:
     done = subprocess.run([*code, "--version"], capture_output=True, text=True, timeout=60)
     assert done.stdout.strip() == f"napari-ssp, version {ssp.__version__}"
     assert subprocess.run([*code, "segment"], capture_output=True, timeout=60).returncode == 2
+
+
+def test_a_diameter_in_microns_needs_a_voxel_size(
+    call: Call, images: Path, tiny_model: Path, tmp_path: Path
+) -> None:
+    card = replace(find_card(tiny_model), object_diameter=16.0)
+    model = save_model(load_model(tiny_model), card, tmp_path / "sized").weights.parent
+    out, report = tmp_path / "out", tmp_path / "report.json"
+    words = ("segment", images, "-o", out, "--model", model, "--json", report)
+    result = call(*words, "--diameter-um", "4")
+    assert result.exit_code == 1
+    assert "'coins' has no voxel size, so 4 µm are an unknown number" in result.output
+    rows = json.loads(report.read_text())["images"]
+    assert rows[1]["provenance"]["request"]["diameter"] == 8.0
+    result = call(*words, "--diameter-um", "4", "--diameter", "9")
+    assert result.exit_code == 2
+    assert "Give one of --diameter, --diameter-um" in result.output
+
+
+def test_the_diameter_can_be_estimated(call: Call, images: Path, tmp_path: Path) -> None:
+    out, report = tmp_path / "out", tmp_path / "report.json"
+    words = ("segment", images / "coins.png", "-o", out, "--json", report, "--estimate-diameter")
+    result = call(*words)
+    assert result.exit_code == 0, result.output
+    row = json.loads(report.read_text())["images"][0]
+    assert 20 < row["provenance"]["request"]["diameter"] < 70

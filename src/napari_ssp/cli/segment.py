@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,14 @@ from napari_ssp.cli.reporting import (
 )
 from napari_ssp.image import MicroscopyImage
 from napari_ssp.io import write_image, write_labels
-from napari_ssp.service import ModelService, Segmentation, SegmentRequest, find_members
+from napari_ssp.service import (
+    DiameterRequest,
+    ModelService,
+    Segmentation,
+    SegmentRequest,
+    diameter_in_pixels,
+    find_members,
+)
 
 
 @click.command()
@@ -44,6 +52,7 @@ from napari_ssp.service import ModelService, Segmentation, SegmentRequest, find_
     "axes",
     "voxel_size",
     "channel",
+    "diameter",
     "device",
     "precision",
     "tta",
@@ -56,6 +65,12 @@ from napari_ssp.service import ModelService, Segmentation, SegmentRequest, find_
     "stacks",
     "link_overlap",
     "tile",
+)
+@click.option(
+    "--diameter-um", type=click.FloatRange(0, min_open=True), help="Typical diameter in µm."
+)
+@click.option(
+    "--estimate-diameter", is_flag=True, help="Find the typical diameter of each image first."
 )
 @click.option("--compute", type=click.Choice(["local"]), default="local", show_default=True)
 @click.option(
@@ -77,6 +92,8 @@ def segment(
     save_flows: bool,
     overwrite: bool,
     json_path: Path | None,
+    diameter_um: float | None,
+    estimate_diameter: bool,
     **choices: Any,
 ) -> None:
     """Segment cells or nuclei in each IMAGE (a file, or a folder of images).
@@ -86,6 +103,8 @@ def segment(
     with as_usage_error():
         find_members(choices["model"])
         paths = expand(images)
+        if sum(map(bool, (choices["diameter"], diameter_um, estimate_diameter))) > 1:
+            raise ValueError("Give one of --diameter, --diameter-um and --estimate-diameter.")
         requests = [SegmentRequest(path, **choices) for path in paths]
         targets = name_outputs(paths, output, f"_label.{kind}")
         flows = [_flows_name(target) for target in targets] if save_flows else []
@@ -95,7 +114,13 @@ def segment(
     with ModelService(compute) as service:
         for request, target in zip(requests, targets, strict=True):
             try:
-                result = wait_for(service.submit(request), Path(str(request.image)).name)
+                name = Path(str(request.image)).name
+                if diameter_um is not None:
+                    request = replace(request, diameter=diameter_in_pixels(request, diameter_um))
+                elif estimate_diameter:
+                    found = wait_for(service.submit(DiameterRequest(request)), name)
+                    request = replace(request, diameter=found)
+                result = wait_for(service.submit(request), name)
                 _write(result, target, save_flows, overwrite)
             except USER_ERRORS as error:
                 errors.append(f"{request.image}: {one_line(error)}")

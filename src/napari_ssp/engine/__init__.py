@@ -20,7 +20,7 @@ if TYPE_CHECKING:
         resolve_device,
     )
     from napari_ssp.engine.predict import TileSettings, predict_stream, predict_tiles
-    from napari_ssp.engine.scaling import resample, zoomed_shape
+    from napari_ssp.engine.scaling import median_diameter, resample, zoomed_shape
     from napari_ssp.engine.tta import EIGHT_VIEWS, MEDIAR_VIEWS, View, average_networks
 
 
@@ -36,6 +36,7 @@ __all__ = [
     "count_tiles",
     "floored_gaussian_window",
     "gaussian_window",
+    "median_diameter",
     "normalise",
     "predict_stream",
     "predict_tiles",
@@ -59,7 +60,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
             "resolve_device",
         ],
         "predict": ["TileSettings", "predict_stream", "predict_tiles"],
-        "scaling": ["resample", "zoomed_shape"],
+        "scaling": ["median_diameter", "resample", "zoomed_shape"],
         "tta": ["EIGHT_VIEWS", "MEDIAR_VIEWS", "View", "average_networks"],
     },
 )

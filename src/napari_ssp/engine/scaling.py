@@ -8,12 +8,32 @@ import numpy as np
 import torch
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
 
 
 def zoomed_shape(shape: tuple[int, ...], zoom: float) -> tuple[int, ...]:
     """Lengths after magnification, at least 1 each."""
     return tuple(max(1, round(length * zoom)) for length in shape)
+
+
+def median_diameter(images: Iterable[NDArray[Any]]) -> float | None:
+    """Typical size of objects.
+
+    Parameters
+    ----------
+    images : iterable of numpy.ndarray
+        Labels, integers from 0 (background), (Y, X) each.
+
+    Returns
+    -------
+    float or None
+        Diameter, in pixels, of the disk with the median area of all objects; None without any.
+    """
+    areas = [np.unique(labels[labels > 0], return_counts=True)[1] for labels in images]
+    found = np.concatenate([*areas, np.zeros(0, int)])
+    return float(2 * np.sqrt(np.median(found) / np.pi)) if found.size else None
 
 
 def resample(array: NDArray[Any], shape: tuple[int, ...]) -> NDArray[np.float32]:

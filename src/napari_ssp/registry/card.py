@@ -61,6 +61,8 @@ class ModelCard:
         Tile shape of the sliding window, in pixels, one number per axis.
     zoom : float
         Magnification of the image before the network sees it; results come back on its own grid.
+    object_diameter : float or None
+        Typical diameter of the objects, in pixels of what the network sees; None when unknown.
     voxel_size : tuple of float or None
         (z, y, x) in µm that the model expects, None where it takes any.
     tasks : tuple of str
@@ -94,6 +96,7 @@ class ModelCard:
     axes: str = "yx"
     window: tuple[int, ...] = (512, 512)
     zoom: float = 1.0
+    object_diameter: float | None = None
     voxel_size: tuple[float, float, float] | None = None
     tasks: tuple[str, ...] = ("cells",)
     task_descriptions: dict[str, str] = field(default_factory=dict)

@@ -58,6 +58,9 @@ def check_content(content: Any) -> None:
     size = content.get("voxel_size")
     _need(size is None or (_is_list(size, int | float) and len(size) == 3), "voxel_size", "z y x")
     _need(isinstance(content.get("zoom", 1.0), int | float), "zoom", "a number")
+    across = content.get("object_diameter")
+    sized = across is None or (isinstance(across, int | float) and across > 0)
+    _need(sized, "object_diameter", "a number above 0")
     _need(isinstance(content.get("parameters", 0), int), "parameters", "a whole number")
     if content.get("remote") is not None:
         _check_remote(content["remote"])

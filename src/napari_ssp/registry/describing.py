@@ -66,7 +66,8 @@ def _input(card: ModelCard) -> str:
     kind = "one plane, grey or RGB" if card.family == "mediar" else "a stack of transmitted light"
     window = " × ".join(str(side) for side in card.window)
     zoom = f", magnified {card.zoom:g} times" if card.zoom != 1.0 else ""
-    return f"{kind} ({card.axes}), in windows of {window}{zoom}"
+    size = f", objects about {card.object_diameter:.3g} px then" if card.object_diameter else ""
+    return f"{kind} ({card.axes}), in windows of {window}{zoom}{size}"
 
 
 def _voxel_size(card: ModelCard) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from napari_ssp.service.api import predict_structures, segment
+from napari_ssp.service.api import estimate_diameter, predict_structures, segment
 from napari_ssp.service.jobs import CancelledError, Job, JobState
 from napari_ssp.service.model_requests import (
     AddCatalogueRequest,
@@ -12,17 +12,24 @@ from napari_ssp.service.model_requests import (
     VerifyModelsRequest,
 )
 from napari_ssp.service.model_service import ModelService
-from napari_ssp.service.plan import SegmentPlan, find_members, plan_segmentation
+from napari_ssp.service.plan import SegmentPlan, diameter_in_pixels, find_members, plan_segmentation
 from napari_ssp.service.plan_structures import PredictionPlan, plan_prediction, task_index
 from napari_ssp.service.provenance import devices, versions
 from napari_ssp.service.refinement import Display, Patch, Refinement, Thresholds
 from napari_ssp.service.repeating import as_command, as_script, request_of
-from napari_ssp.service.requests import GatesRequest, PredictRequest, SegmentRequest, TrainRequest
+from napari_ssp.service.requests import (
+    DiameterRequest,
+    GatesRequest,
+    PredictRequest,
+    SegmentRequest,
+    TrainRequest,
+)
 from napari_ssp.service.results import Segmentation, StructurePrediction, TrainedModel
 
 __all__ = [
     "AddCatalogueRequest",
     "CancelledError",
+    "DiameterRequest",
     "Display",
     "DownloadModelRequest",
     "ExportModelRequest",
@@ -46,6 +53,8 @@ __all__ = [
     "as_command",
     "as_script",
     "devices",
+    "diameter_in_pixels",
+    "estimate_diameter",
     "find_members",
     "plan_prediction",
     "plan_segmentation",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from napari_ssp.progress import run
 from napari_ssp.service.models import ModelCache
 from napari_ssp.service.pipelines import steps_of
-from napari_ssp.service.requests import PredictRequest, SegmentRequest
+from napari_ssp.service.requests import DiameterRequest, PredictRequest, SegmentRequest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,6 +46,32 @@ def segment(image: Any, model: str = "mediar-starter", **options: Any) -> Segmen
     """
     result: Segmentation = run(steps_of(SegmentRequest(image, model, **options), _MODELS)())
     return result
+
+
+def estimate_diameter(image: Any, model: str = "mediar-starter", **options: Any) -> float:
+    """Estimate the typical diameter of objects, for the ``diameter`` of :func:`segment`.
+
+    Parameters
+    ----------
+    image : array, MicroscopyImage, str or pathlib.Path
+        As for :func:`segment`.
+    model : str
+        Name of a model, or a model's folder.
+    **options
+        As for :func:`segment`.
+
+    Returns
+    -------
+    float
+        Diameter in pixels of the image.
+
+    Raises
+    ------
+    ValueError
+        When no objects are found, or the model's card does not say which sizes it knows.
+    """
+    request = DiameterRequest(SegmentRequest(image, model, **options))
+    return float(run(steps_of(request, _MODELS)()))
 
 
 def predict_structures(

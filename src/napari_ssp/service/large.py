@@ -52,7 +52,7 @@ def segment_blocks(
     """
     plan = run.plan
     assert plan.tile is not None
-    seen = zoomed_shape(plan.shape, plan.card.zoom)
+    seen = zoomed_shape(plan.shape, plan.zoom)
     found: PlaneStore = outputs if seen == plan.shape else ArrayStore((3, *seen))
 
     def magnified(box: Tile) -> NDArray[np.float32]:

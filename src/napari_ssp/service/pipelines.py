@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from napari_ssp.engine import prepare_torch
 from napari_ssp.service.model_requests import ModelRequest
 from napari_ssp.service.requests import (
+    DiameterRequest,
     GatesRequest,
     PredictRequest,
     SegmentRequest,
@@ -32,6 +33,8 @@ def steps_of(request: Any, models: ModelCache) -> Callable[[], Steps[Any]]:
     """
     if isinstance(request, SegmentRequest):
         return partial(_segment, request, models)
+    if isinstance(request, DiameterRequest):
+        return partial(_diameter, request, models)
     if isinstance(request, PredictRequest):
         return partial(_predict, request, models)
     if isinstance(request, GatesRequest):
@@ -53,6 +56,13 @@ def _segment(request: SegmentRequest, models: ModelCache) -> Steps[Any]:
     from napari_ssp.service.segmentation import segment_steps
 
     return segment_steps(request, models)
+
+
+def _diameter(request: DiameterRequest, models: ModelCache) -> Steps[Any]:
+    prepare_torch()
+    from napari_ssp.service.diameter import diameter_steps
+
+    return diameter_steps(request, models)
 
 
 def _predict(request: PredictRequest, models: ModelCache) -> Steps[Any]:

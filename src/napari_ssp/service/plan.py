@@ -22,6 +22,9 @@ TILE = 2048
 #: Voxels of equal sides in which 3D objects can be found; each takes about 100 bytes of memory.
 MOST_VOXELS = 2**27
 
+#: Limits of the magnification that a diameter asks for.
+SMALLEST_ZOOM, LARGEST_ZOOM = 1 / 64, 8.0
+
 #: Views of a plane, mirrored and in all; counted here because the views themselves load torch.
 NUM_MIRRORED, NUM_EIGHTFOLD = 3, 8
 
@@ -44,6 +47,8 @@ class SegmentPlan:
         Planes that are segmented, in order.
     region : tuple of int
         (y0, y1, x0, x1) in pixels.
+    zoom : float
+        Magnification of the region before the network sees it.
     num_windows : int
         Windows in all, over all views.
     tile : int or None
@@ -59,6 +64,7 @@ class SegmentPlan:
     channel: int | None
     planes: tuple[tuple[int, int], ...]
     region: tuple[int, int, int, int]
+    zoom: float
     num_windows: int
     tile: int | None = None
     volume: tuple[int, int, int] | None = None
@@ -88,6 +94,8 @@ class SegmentPlan:
         else:
             parts.append("1 plane")
         parts.append(f"{self.shape[1]} × {self.shape[0]} px")
+        if self.zoom != self.card.zoom:
+            parts.append(f"magnified {self.zoom:.2g} times")
         parts.append(_count(self.num_windows, "window"))
         if self.volume is not None:
             parts.append(f"in 3D on {' × '.join(str(n) for n in self.volume[::-1])} voxels")
@@ -120,14 +128,15 @@ def plan_segmentation(request: SegmentRequest) -> SegmentPlan:
     channel = _channel(image, request.channel)
     planes = _planes(image, request.plane)
     region = clip_region(image, request.region)
-    plan = SegmentPlan(image, card, members, channel, planes, region, 0)
+    zoom = _zoom(request, card, image)
+    plan = SegmentPlan(image, card, members, channel, planes, region, zoom, 0)
     if request.stacks == "volume":
-        volume = _volume(image, card, plan)
+        volume = _volume(image, plan)
         windows = _volume_windows(card, volume, request.overlap) * image.sizes.get("t", 1)
         plan = replace(plan, volume=volume, num_windows=windows)
     else:
-        windows = count_windows(card, region, request.overlap) * len(planes)
-        plan = replace(plan, tile=_tile(card, plan.shape, request.tile), num_windows=windows)
+        windows = count_windows(card, plan.shape, request.overlap, zoom) * len(planes)
+        plan = replace(plan, tile=_tile(plan, request.tile), num_windows=windows)
     return replace(plan, num_windows=plan.num_windows * _num_views(request))
 
 
@@ -191,23 +200,53 @@ def open_image(request: SegmentRequest | PredictRequest) -> MicroscopyImage:
     return source
 
 
-def count_windows(card: ModelCard, region: tuple[int, int, int, int], overlap: float) -> int:
-    """Windows that cover a region of a plane."""
-    lengths = (region[1] - region[0], region[3] - region[2])
-    lengths = (round(lengths[0] * card.zoom), round(lengths[1] * card.zoom))
-    padded = tuple(max(n, w) for n, w in zip(lengths, card.window, strict=True))
-    return count_tiles(padded, card.window, overlap)
+def count_windows(card: ModelCard, shape: tuple[int, int], overlap: float, zoom: float) -> int:
+    """Windows that cover a plane."""
+    seen = tuple(max(1, round(n * zoom)) for n in shape)
+    return count_tiles(seen, card.window, overlap)
 
 
-def _tile(card: ModelCard, shape: tuple[int, int], wanted: int | None) -> int | None:
+def _zoom(request: SegmentRequest, card: ModelCard, image: MicroscopyImage) -> float:
+    """Magnification at which objects or pixels have the size that the model knows."""
+    if request.diameter is not None:
+        if card.object_diameter is None:
+            raise ValueError(
+                f"The card of '{card.name}' does not say how large objects are that it knows, so "
+                "a diameter cannot be used. Leave it out, or choose another model."
+            )
+        return min(max(card.object_diameter / request.diameter, SMALLEST_ZOOM), LARGEST_ZOOM)
+    if card.voxel_size is not None and image.voxel_size is not None:
+        wanted = image.voxel_size[1] / card.voxel_size[1]
+        return min(max(wanted, SMALLEST_ZOOM), LARGEST_ZOOM)
+    return card.zoom
+
+
+def diameter_in_pixels(request: SegmentRequest, microns: float) -> float:
+    """Diameter for a request whose image has a voxel size.
+
+    Raises
+    ------
+    ValueError
+        When it has none.
+    """
+    image = open_image(request)
+    if image.voxel_size is None:
+        raise ValueError(
+            f"'{image.name}' has no voxel size, so {microns:g} µm are an unknown number of pixels. "
+            "Give the voxel size, or the diameter in pixels."
+        )
+    return microns / image.voxel_size[1]
+
+
+def _tile(plan: SegmentPlan, wanted: int | None) -> int | None:
     """Side of the blocks that a plane is done in, or None for one piece."""
     if wanted is not None:
-        return wanted if max(shape) > wanted else None
-    seen = shape[0] * shape[1] * max(card.zoom, 1.0) ** 2
+        return wanted if max(plan.shape) > wanted else None
+    seen = plan.shape[0] * plan.shape[1] * max(plan.zoom, 1.0) ** 2
     return TILE if seen > WHOLE_PLANE else None
 
 
-def _volume(image: MicroscopyImage, card: ModelCard, plan: SegmentPlan) -> tuple[int, int, int]:
+def _volume(image: MicroscopyImage, plan: SegmentPlan) -> tuple[int, int, int]:
     """Grid of a volume with voxels that are cubes, at the network's magnification."""
     if "z" not in plan.axes:
         raise ValueError(
@@ -216,7 +255,7 @@ def _volume(image: MicroscopyImage, card: ModelCard, plan: SegmentPlan) -> tuple
         )
     z, y, _ = image.voxel_size or (1.0, 1.0, 1.0)
     lengths = (image.sizes["z"] * z / y, *plan.shape)
-    depth, height, width = (max(1, round(n * card.zoom)) for n in lengths)
+    depth, height, width = (max(1, round(n * plan.zoom)) for n in lengths)
     if depth * height * width > MOST_VOXELS:
         raise ValueError(
             f"3D objects are tracked in memory: the stack has {depth} x {height} x {width} voxels "

@@ -45,6 +45,10 @@ class SegmentRequest:
         (t, z) of the only plane to segment; None segments all planes, each by itself.
     region : tuple of int or None
         (y0, y1, x0, x1) in pixels to segment; None takes the whole plane.
+    diameter : float or None
+        Typical diameter of the objects in pixels of the image, which is then magnified so that
+        they have the size that the model knows best; None takes the model's magnification, or the
+        voxel size where the model and the image have one.
     device : str
         ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
     precision : str
@@ -85,6 +89,9 @@ class SegmentRequest:
     )
     plane: tuple[int, int] | None = None
     region: tuple[int, int, int, int] | None = None
+    diameter: float | None = _choice(
+        None, "Diameter", "Typical diameter of the objects, in pixels", min=1.0, max=100_000.0
+    )
     device: str = _choice("auto", "Device", "Where the network runs: auto, cpu, cuda, mps")
     precision: str = _choice(
         "auto", "Precision", "Numbers that the network computes in: auto, float32, bfloat16"
@@ -130,6 +137,19 @@ class SegmentRequest:
     def provenance(self) -> dict[str, Any]:
         """JSON-ready values; the image is given by name, shape, axes and data type."""
         return _provenance(self)
+
+
+@dataclass(frozen=True)
+class DiameterRequest:
+    """Estimate the typical diameter of objects, for `SegmentRequest.diameter`.
+
+    Attributes
+    ----------
+    segment : SegmentRequest
+        What is to be segmented. Of its planes the middle one counts, of a large one the middle.
+    """
+
+    segment: SegmentRequest
 
 
 @dataclass(frozen=True, eq=False)

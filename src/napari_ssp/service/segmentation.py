@@ -125,7 +125,7 @@ def _segment_whole(
     """Do what `segment_blocks` does, in one piece."""
     plan = run.plan
     whole = (slice(0, plan.shape[0]), slice(0, plan.shape[1]))
-    zoomed = resample(levels.read(whole), zoomed_shape(plan.shape, plan.card.zoom))
+    zoomed = resample(levels.read(whole), zoomed_shape(plan.shape, plan.zoom))
     output = yield from predict_tiles(run.network, zoomed, run.windows)
     output = resample(output, plan.shape)
     # The sigmoid comes after the averaging, as in MEDIAR.

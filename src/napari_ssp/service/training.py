@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from napari_ssp.engine import resolve_device
+from napari_ssp.engine import median_diameter, resolve_device
 from napari_ssp.progress import Progress, Steps
 from napari_ssp.registry import ModelCard, find_card, load_model, save_model
 from napari_ssp.registry.weights import build_network
@@ -41,7 +41,8 @@ def train_steps(request: TrainRequest) -> Steps[TrainedModel]:
     yield Progress("reading training images")
     images = _load(request.data, request.exclude)
     held_out = _load(request.validation, ())
-    card = _card(request, len(images))
+    across = median_diameter(image.labels for image in images)
+    card = _card(request, len(images), across and across * request.zoom)
     run = _start(request, card)
     last: dict[str, float] = {}
 
@@ -65,7 +66,7 @@ def _load(folders: tuple[Path, ...], exclude: tuple[str, ...]) -> list[LabelledI
     return load_pairs([pair for folder in folders for pair in find_pairs(folder, exclude)])
 
 
-def _card(request: TrainRequest, num_images: int) -> ModelCard:
+def _card(request: TrainRequest, num_images: int, across: float | None) -> ModelCard:
     network = {
         "encoder": request.encoder,
         "decoder_channels": list(request.decoder_channels),
@@ -85,6 +86,7 @@ def _card(request: TrainRequest, num_images: int) -> ModelCard:
         network=network,
         sha256="",
         zoom=request.zoom,
+        object_diameter=across,
         description=f"MEDIAR-Former trained on {num_images} images.",
         training_data=", ".join(folder.name for folder in request.data),
     )
