@@ -52,15 +52,20 @@ def labels_to_flows(labels: ArrayLike) -> NDArray[np.float32]:
     return flow.reshape(ids.ndim, *ids.shape)
 
 
-def flows_of(ids: NDArray[np.int32], count: int, axes: int) -> NDArray[np.float32]:
-    """Flows (axes, Z, Y, X) of objects 1..count without gaps; a plane has 2 axes and Z of 1."""
+def flows_of(
+    ids: NDArray[np.int32], count: int, axes: int, least_steps: int = 0
+) -> NDArray[np.float32]:
+    """Flows (axes, Z, Y, X) of objects 1..count without gaps; a plane has 2 axes and Z of 1.
+
+    ``least_steps`` are those of `heat_steps` for a larger image that the ids are a part of.
+    """
     plane = axes == 2
     flow = np.zeros((axes, *ids.shape), np.float32)
     if count == 0:
         return flow
     runs, first = runs_by_object(ids, count)
     sizes = sizes_of(runs, first)
-    n_steps = int(2 * (sizes[:, int(plane) : 3].sum(axis=1) + 2).max())
+    n_steps = max(_steps_for(sizes, plane), least_steps)
     heat = np.zeros(ids.shape)
     spread(
         lambda part: spread_heat(part, runs, first, n_steps, heat),
@@ -70,6 +75,15 @@ def flows_of(ids: NDArray[np.int32], count: int, axes: int) -> NDArray[np.float3
     rows = ids.shape[0] * ids.shape[1]
     spread(lambda part: directions(heat, ids, part, flow), np.full(rows, 4.0 * ids.shape[2]))
     return flow
+
+
+def heat_steps(ids: NDArray[np.int32], count: int, axes: int) -> int:
+    """Count the steps that heat spreads in `flows_of`."""
+    return _steps_for(sizes_of(*runs_by_object(ids, count)), axes == 2) if count else 0
+
+
+def _steps_for(sizes: NDArray[np.int64], plane: bool) -> int:
+    return int(2 * (sizes[:, int(plane) : 3].sum(axis=1) + 2).max())
 
 
 def consecutive(labels: ArrayLike) -> NDArray[np.int32]:

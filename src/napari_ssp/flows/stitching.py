@@ -9,8 +9,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from napari_ssp.flows.cleaning import fill_small_holes, without
 from napari_ssp.flows.compiled import compiled
-from napari_ssp.flows.field import FlowField, TrackingSettings
+from napari_ssp.flows.diffusion import consecutive, flows_of, heat_steps
+from napari_ssp.flows.field import FLOW_SCALE, FlowField, TrackingSettings
+from napari_ssp.flows.grouping import flow_errors
+from napari_ssp.flows.numbering import pixel_counts
 from napari_ssp.flows.threads import spread
 from napari_ssp.progress import Progress, Steps
 
@@ -39,7 +43,7 @@ class LabelStore(Protocol):
         """Put a box at its place."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Place:
     """Where a block lies in its plane: the part that it decides about, and what it sees."""
 
@@ -75,9 +79,11 @@ def stitch_labels(
     meet there. It follows them in the coordinates of the whole plane, writes the objects that meet
     in its core, wherever their pixels lie, and leaves the others to the blocks in whose core they
     meet. Every object is thus written once and as it is in the whole plane: nothing has to be
-    joined or cut at a seam, whatever the size of objects and blocks. Two things are judged by what
-    a block sees: the flow check lets heat spread for a time set by the largest object there, and
-    ``min_size`` and ``hole_size`` above some thousand pixels meet parts of the mask that are cut.
+    joined or cut at a seam, whatever the size of objects and blocks. When all are written, the flow
+    check and the cleaning go over the blocks again, with what only the whole can tell: how long
+    heat spreads, and how large an object is. The labels are those of `flows_to_labels`, but for the
+    order of ids, and but for parts of the mask that a block cuts where ``min_size`` and
+    ``hole_size`` are above some thousand pixels.
 
     Parameters
     ----------
@@ -104,22 +110,85 @@ def stitch_labels(
     int
         How many objects there are.
     """
+    plane = _Passes(read, store, settings)
     places = _places(shape, tile)
-    found = 0
-    for done, place in enumerate(places):
-        yield Progress("tracking flows", done, len(places))
-        outputs = read(place.seen)
-        if not (outputs[2] > np.float32(settings.cell_threshold)).any():
-            continue
-        labels, count = _Part(outputs, place).own_labels(settings)
-        if count:
-            written = store.read(place.seen)
-            free = (labels > 0) & (written == 0)
-            written[free] = labels[free] + np.uint32(first_id + found - 1)
-            store.write(place.seen, written)
-            found += count
-    yield Progress("tracking flows", len(places), len(places))
-    return found
+    passes = (plane.track, plane.check, plane.clean, plane.number)
+    total = len(passes) * len(places)
+    for order, work in enumerate(passes):
+        if order == passes.index(plane.number):
+            plane.choose(first_id)
+        for done, place in enumerate(places, order * len(places)):
+            yield Progress("tracking flows", done, total)
+            work(place)
+    yield Progress("tracking flows", total, total)
+    return plane.count
+
+
+class _Passes:
+    """What is done to each block of a plane, one pass after the other."""
+
+    def __init__(self, read: Read, store: LabelStore, settings: TrackingSettings) -> None:
+        self._read, self._store, self._settings = read, store, settings
+        self._born: dict[_Place, range] = {}
+        self._n_steps = 0
+        self._bad = np.zeros(1, np.bool_)
+        self._sizes = np.zeros(1, np.int64)
+        self._table = np.zeros(1, np.uint32)
+        self.count = 0
+
+    def track(self, place: _Place) -> None:
+        """Write the objects that meet in the core, with ids of their own."""
+        outputs = self._read(place.seen)
+        first = len(self._bad)
+        self._born[place] = range(first, first)
+        if not (outputs[2] > np.float32(self._settings.cell_threshold)).any():
+            return
+        objects, count = _Part(outputs, place).own_objects(self._settings)
+        if count == 0:
+            return
+        self._n_steps = max(self._n_steps, heat_steps(objects[None], count, 2))
+        written = self._store.read(place.seen)
+        written[objects > 0] = objects[objects > 0] + np.uint32(first - 1)
+        self._store.write(place.seen, written)
+        self._born[place] = range(first, first + count)
+        self._bad = np.zeros(first + count, np.bool_)
+        self._sizes = np.zeros(first + count, np.int64)
+
+    def check(self, place: _Place) -> None:
+        """Note which of the block's objects have flows that are not their own."""
+        born = self._born[place]
+        if not self._settings.flow_threshold or not born:
+            return
+        labels = self._store.read(place.seen)
+        local, ids = consecutive(labels)[None], np.unique(labels[labels > 0])
+        unit = self._read(place.seen)[:2, None] / np.float32(FLOW_SCALE)
+        own = flows_of(local, len(ids), 2, self._n_steps)
+        errors = flow_errors(local, own, unit, len(ids))[1:]
+        mine = (ids >= born.start) & (ids < born.stop)
+        self._bad[ids[mine]] = errors[mine] > self._settings.flow_threshold
+
+    def clean(self, place: _Place) -> None:
+        """Drop what the check has found and fill holes; ids stay."""
+        labels = self._store.read(place.seen)
+        labels[self._bad[labels]] = 0
+        filled = fill_small_holes(labels.astype(np.int32), self._settings.holes)
+        (top, left), (rows, columns) = place.corner, place.core
+        core = filled[
+            rows.start - top : rows.stop - top, columns.start - left : columns.stop - left
+        ]
+        self._sizes += pixel_counts(np.ascontiguousarray(core), len(self._sizes) - 1)
+        self._store.write(place.core, core.astype(np.uint32))
+
+    def choose(self, first_id: int) -> None:
+        """Choose numbers, without gaps, for the objects that are large enough."""
+        keep = self._sizes >= max(self._settings.min_size, 1)
+        keep[0] = False
+        self.count = int(keep.sum())
+        self._table = np.where(keep, np.cumsum(keep) + (first_id - 1), 0).astype(np.uint32)
+
+    def number(self, place: _Place) -> None:
+        """Give the objects their final numbers."""
+        self._store.write(place.core, self._table[self._store.read(place.core)])
 
 
 def _places(shape: tuple[int, int], tile: int) -> list[_Place]:
@@ -143,21 +212,13 @@ class _Part(FlowField):
         super().__init__(outputs[:2], outputs[2], N_STEPS)
         self._place = place
 
-    def own_labels(self, settings: TrackingSettings) -> tuple[NDArray[np.uint32], int]:
-        """Labels 1..n of the objects whose pixels meet in the core, and n."""
-        labels = self.labels(settings)
-        before, count = self._stages["objects"][1]
-        starts = np.flatnonzero(before)
+    def own_objects(self, settings: TrackingSettings) -> tuple[NDArray[np.int32], int]:
+        """Objects 1..n whose pixels meet in the core, before any check, and n."""
+        objects, count = self._objects(settings)
         ends = self._ends.astype(np.int64, copy=False)
-        sinks = _sinks(starts, ends, before.reshape(-1), count)
-        # Checks and cleaning renumber objects, but leave them where they were.
-        flat = labels.reshape(-1)[starts]
-        origin = np.zeros(int(labels.max(initial=0)) + 1, np.int64)
-        origin[flat] = before.reshape(-1)[starts]
-        own = self._place.holds(sinks[origin])
-        own[0] = False
-        table = np.where(own, np.cumsum(own), 0).astype(np.uint32)
-        return table[labels], int(own.sum())
+        sinks = _sinks(np.flatnonzero(objects), ends, objects.reshape(-1), count)
+        own = self._place.holds(sinks)
+        return without(objects, ~own)[0], int(own[1:].sum())
 
     def _follow(self, mask: NDArray[np.bool_], starts: NDArray[Any], threshold: np.float32) -> None:
         _, height, width = mask.shape
