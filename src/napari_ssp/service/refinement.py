@@ -11,6 +11,7 @@ import numpy as np
 
 from napari_ssp import flows  # its parts are imported when they are used: they compile
 from napari_ssp.progress import Progress, Steps
+from napari_ssp.service.numbers import keep_numbers
 from napari_ssp.service.plan import TILE, WHOLE_PLANE
 from napari_ssp.service.requests import SegmentRequest, check_limits
 from napari_ssp.service.segment_run import PlaneOf
@@ -137,7 +138,12 @@ class Refinement:
         """Whether everything is brought up to date in one piece."""
         return self._planes * math.prod(self._shape) <= LIVE_PIXELS
 
-    def steps(self, chosen: Thresholds, display: Display | None = None) -> Steps[Segmentation]:
+    def steps(
+        self,
+        chosen: Thresholds,
+        display: Display | None = None,
+        before: NDArray[np.uint32] | None = None,
+    ) -> Steps[Segmentation]:
         """Bring the labels up to date, what is on display first where all takes longer.
 
         Parameters
@@ -146,6 +152,9 @@ class Refinement:
             What to apply.
         display : Display, optional
             What a person is looking at.
+        before : numpy.ndarray, optional
+            Labels on display, of the result's shape: objects keep their numbers, and so their
+            colours. Without it, and of results of many pixels, the numbers are those of a run.
 
         Yields
         ------
@@ -160,17 +169,21 @@ class Refinement:
         from napari_ssp.engine.store import ArrayStore
 
         settings = flows.TrackingSettings(**asdict(chosen))
+        before = before if self._planes * math.prod(self._shape) <= KEPT_PIXELS else None
         patch = self._patch(settings, display)
         if patch is not None:
+            if before is not None:
+                patch = Patch(patch.place, keep_numbers(patch.labels, before[patch.place]))
             yield Progress("updating the rest", 0, self._planes, patch)
         labels, count = ArrayStore((self._planes, *self._shape), np.uint32), 0
         for plane in range(self._planes):
             if plane:
                 yield Progress("updating the rest", plane, self._planes)
             count += yield from self._refine_plane(plane, settings, labels, count + 1)
+        found = labels.array(editable=True).reshape(self.segmentation.labels.shape)
         return replace(
             self.segmentation,
-            labels=labels.array(editable=True).reshape(self.segmentation.labels.shape),
+            labels=found if before is None else keep_numbers(found, before),
             count=count,
             provenance=self._record(chosen),
         )

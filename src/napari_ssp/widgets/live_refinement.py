@@ -12,6 +12,9 @@ from napari_ssp.widgets.runner import Runner
 from napari_ssp.widgets.workbench import shared_workbench
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from napari_ssp.progress import Progress
     from napari_ssp.service import Display, Refinement, Thresholds
     from napari_ssp.widgets.relay import Outcome
@@ -40,6 +43,7 @@ class LiveRefinement(QObject):
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
         self._refinement: Refinement | None = None
+        self._before: NDArray[np.uint32] | None = None
         self._next: tuple[Thresholds, Display | None] | None = None
         self._at_rest = False
         self._quiet = False
@@ -57,6 +61,7 @@ class LiveRefinement(QObject):
         self._runner.cancel()
         self._next, self._quiet = None, False
         self._refinement = refinement
+        self._before = None if refinement is None else refinement.segmentation.labels
 
     def warm_up(self) -> None:
         """Work out in advance what the first change of a small result needs; tells nothing."""
@@ -74,7 +79,8 @@ class LiveRefinement(QObject):
         wanted, self._next = self._next, None
         if wanted is not None and self._refinement is not None:
             self._at_rest = self._quiet = False
-            self._runner.start(partial(self._refinement.steps, *wanted), _unchanged)
+            steps = partial(self._refinement.steps, *wanted, self._before)
+            self._runner.start(steps, _unchanged)
 
     def _on_progress(self, progress: Progress) -> None:
         if progress.preview is not None and not self._quiet:
@@ -86,6 +92,7 @@ class LiveRefinement(QObject):
         if outcome.state is JobState.FAILED:
             self.failed.emit(outcome.error)
         elif not self._quiet:
+            self._before = outcome.value.labels
             self.refined.emit(outcome.value)
         self._start()
 

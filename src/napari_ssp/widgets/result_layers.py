@@ -5,6 +5,8 @@ from __future__ import annotations
 import weakref
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from napari_ssp.widgets.placement import in_layer_axes, placement
 
 if TYPE_CHECKING:
@@ -159,5 +161,14 @@ class ResultLayers:
         if len(getattr(layer, "features", ())):
             layer.features = {}  # they were measured on other pixels
         for name, value in target.attributes.items():
-            setattr(layer, name, value)
+            if _differ(getattr(layer, name), value):  # each change draws the layer again
+                setattr(layer, name, value)
         return layer
+
+
+def _differ(one: Any, other: Any) -> bool:
+    """Tell whether two places differ: numbers, names, or affine transforms."""
+    one, other = (getattr(each, "affine_matrix", each) for each in (one, other))
+    if isinstance(one, tuple):
+        return bool(one != other)
+    return not np.array_equal(one, other)
