@@ -33,7 +33,7 @@ def main() -> int:
         os.environ["NAPARI_CONFIG"] = str(Path(folder) / "napari.yaml")
         FOLDER.mkdir(parents=True, exist_ok=True)
         _shoot_all("Segment", fluorescence, running, phase_contrast, advanced, colours, error)
-        _shoot_all("Segment", refining, committed)
+        _shoot_all("Segment", refining)
         _shoot_all("Measure objects", measuring)
         _shoot_all("Compare with truth", comparing)
         if _has_structures():
@@ -111,14 +111,6 @@ def refining(viewer: napari.Viewer, dock: SegmentDock) -> None:
     _save(viewer, "segment-refine")
 
 
-def committed(viewer: napari.Viewer, dock: SegmentDock) -> None:
-    _segment(viewer, dock, "fluorescent_nuclei")
-    _slide(dock, cell_threshold=0.7)
-    dock.refining.panel.commit_button.click()
-    _slide(dock, cell_threshold=0.3)
-    _save(viewer, "segment-commit")
-
-
 def measuring(viewer: napari.Viewer, dock: MeasureDock) -> None:
     viewer.open_sample("napari-ssp", "cell_painting")
     for layer in viewer.layers:
@@ -132,7 +124,7 @@ def measuring(viewer: napari.Viewer, dock: MeasureDock) -> None:
 def comparing(viewer: napari.Viewer, dock: CompareDock) -> None:
     viewer.open_sample("napari-ssp", "fluorescent_nuclei")
     image = viewer.layers[0].data
-    viewer.add_labels(_bright_objects(image), name="drawn by hand")
+    viewer.add_labels(_bright_objects(image), name="reference")
     viewer.add_labels(_bright_objects(image, 1.6), name="another threshold")
     _run(dock)
     _save(viewer, "compare-with-truth")

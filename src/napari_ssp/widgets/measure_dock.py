@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image, Labels
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QCheckBox,
     QFileDialog,
@@ -96,9 +97,13 @@ class MeasureDock(JobDock):
         self._launch(steps, _unchanged)
 
     def show_table(self) -> None:
-        """Open napari's table of the layer's features."""
+        """Open napari's table of the layer's features, below the canvas: it is wide."""
         self._viewer.layers.selection.active = self.labels_box.value()
-        self._viewer.window.add_plugin_dock_widget("napari", "Features table widget")
+        window = self._viewer.window
+        frame, _ = window.add_plugin_dock_widget("napari", "Features table widget")
+        main: Any = frame.parent()
+        main.addDockWidget(Qt.DockWidgetArea.BottomDockWidgetArea, frame)
+        frame.show()
 
     def _check(self) -> tuple[Any, str, Sequence[str]]:
         layer = self.labels_box.value()
