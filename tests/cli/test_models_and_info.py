@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from typing import TYPE_CHECKING
 
 import pytest
@@ -69,6 +70,15 @@ def test_a_model_goes_out_and_comes_in(
     assert (cache / "models" / "mine").is_dir()
     assert call("models", "remove", "mine", "--yes").exit_code == 0
     assert not (cache / "models" / "mine").exists()
+
+
+def test_a_package_for_other_programs(call: Call, tiny_structures: Path, tmp_path: Path) -> None:
+    words = ("models", "export", tiny_structures, "-o", tmp_path / "m.zip")
+    assert call(*words, "--task", "dna").exit_code == 2
+    assert "choose one" in call(*words, "--format", "bioimageio").stderr
+    assert call(*words, "--format", "bioimageio", "--task", "dna").exit_code == 0
+    with zipfile.ZipFile(tmp_path / "m.zip") as archive:
+        assert {"rdf.yaml", "weights.pt", "test_input.npy"} <= set(archive.namelist())
 
 
 def test_an_original_checkpoint_is_imported(

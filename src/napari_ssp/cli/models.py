@@ -24,6 +24,7 @@ from napari_ssp.registry import (
     card_lines,
     catalogue_places,
     download_steps,
+    export_bioimage_steps,
     export_steps,
     find_card,
     find_in_catalogue,
@@ -134,12 +135,26 @@ def import_model(path: Path, name: str | None, overwrite: bool, json_path: Path 
 @models.command("export")
 @click.argument("model")
 @click.option("-o", "--output", required=True, type=_file, help="File to write, ending in .zip.")
+@click.option(
+    "--format",
+    "kind",
+    type=click.Choice(["napari-ssp", "bioimageio"]),
+    default="napari-ssp",
+    show_default=True,
+    help="For 'models import' elsewhere, or a BioImage.IO package for other programs.",
+)
+@click.option("--task", metavar="NAME", help="Structure of a BioImage.IO package.")
 @click.option("--overwrite", is_flag=True, help="Replace a file of that name.")
-def export(model: str, output: Path, overwrite: bool) -> None:
-    """Write MODEL, a name or a folder, into one file for 'models import' elsewhere."""
+def export(model: str, output: Path, kind: str, task: str | None, overwrite: bool) -> None:
+    """Write MODEL, a name or a folder, into one file."""
     with as_usage_error():
         find_card(model)
-    _do(export_steps(model, output, overwrite), f"export {model}")
+        if task and kind != "bioimageio":
+            raise ValueError("--task is for --format bioimageio; the other holds all structures.")
+    steps = export_steps(model, output, overwrite)
+    if kind == "bioimageio":
+        steps = export_bioimage_steps(model, output, task, overwrite)
+    _do(steps, f"export {model}")
     click.echo(f"{model} -> {output}", err=True)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import lazy_loader
 
 if TYPE_CHECKING:
+    from napari_ssp.registry.bioimage import export_bioimage_steps
     from napari_ssp.registry.card import ModelCard, Remote
     from napari_ssp.registry.catalogue import (
         cache_folder,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from napari_ssp.registry.weights import load_model, save_model
 
 _NAMES = {
+    "bioimage": ["export_bioimage_steps"],
     "card": ["ModelCard", "Remote"],
     "catalogue": [
         "cache_folder",
@@ -54,6 +56,7 @@ __all__ = [
     "card_lines",
     "catalogue_places",
     "download_steps",
+    "export_bioimage_steps",
     "export_steps",
     "find_card",
     "find_in_catalogue",

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_ssp.progress import Progress, Steps, run
+from napari_ssp.registry.archives import members
 from napari_ssp.registry.card import WEIGHTS_FILE, ModelCard
 from napari_ssp.registry.card_checks import check_name
 from napari_ssp.registry.catalogue import is_shipped, list_cards, list_catalogue, models_folder
@@ -23,6 +24,10 @@ from napari_ssp.registry.torch_files import is_torch_file, read_torch_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+
+#: One of them is in every package of BioImage.IO.
+_BIOIMAGE_FILES = ("rdf.yaml", "bioimageio.yaml")
 
 
 def import_checkpoint(
@@ -154,6 +159,11 @@ def _content(path: Path) -> Any:
         return read_torch_file(path)
     if is_safetensors(path):
         return read_safetensors(path)
+    if any(item.filename in _BIOIMAGE_FILES for item in members(path)):
+        raise ValueError(
+            f"{path.name} is a BioImage.IO package, which this version writes but does not read. "
+            "If it was exported by napari-ssp, export it there without --format bioimageio."
+        )
     with path.open("rb") as file:
         start = file.read(12)
     raise ValueError(

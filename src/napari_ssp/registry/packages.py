@@ -55,7 +55,7 @@ def export_steps(model: str | Path, path: Path, overwrite: bool = False) -> Step
         When the weights are damaged, or the ending is another one.
     """
     card = find_card(model)
-    _check_target(card, path, overwrite)
+    check_target(card, path, overwrite)
     found = yield from hashed(card.weights, f"verifying {card.name}")
     if found.sha256 != card.sha256:
         raise ValueError(f"The weights of '{card.name}' are damaged; nothing was written.")
@@ -68,7 +68,8 @@ def export_steps(model: str | Path, path: Path, overwrite: bool = False) -> Step
     return path
 
 
-def _check_target(card: ModelCard, path: Path, overwrite: bool) -> None:
+def check_target(card: ModelCard, path: Path, overwrite: bool) -> None:
+    """Refuse an export that cannot be written; errors as of `export_steps`."""
     if card.members:
         raise ValueError(
             f"'{card.name}' is an ensemble without weights of its own. Export its members: "

@@ -14,7 +14,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 #: Beginnings of names that stand for a network saved as a whole.
-_NETWORK_ROOMS = ("torch.nn.", "segmentation_models_pytorch.", "timm.", "monai.", "core.")
+_NETWORK_ROOMS = (
+    "torch.nn.",
+    "torch.jit.",
+    "__torch__.",
+    "segmentation_models_pytorch.",
+    "timm.",
+    "monai.",
+    "core.",
+)
 _FIXED_TORCH = (2, 6)
 
 
