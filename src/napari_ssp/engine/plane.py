@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import product
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import torch
+from scipy import sparse
 
 from napari_ssp.engine.predict import predict_stream
 
@@ -129,11 +130,12 @@ def resample_box(
     (rows, down), (columns, across) = (
         _weights(n, m, part) for n, m, part in zip(shape, new_shape, box, strict=True)
     )
-    result = down @ read((rows, columns)).astype(np.float64) @ across.T
-    return np.ascontiguousarray(result, np.float32)
+    # Few pixels count for each new one, so most of a full matrix would be zeros.
+    planes = (np.asarray(across @ (down @ plane).T).T for plane in read((rows, columns)))
+    return np.stack([np.ascontiguousarray(plane, np.float32) for plane in planes])
 
 
-def _weights(length: int, new_length: int, part: slice) -> tuple[slice, NDArray[np.float64]]:
+def _weights(length: int, new_length: int, part: slice) -> tuple[slice, Any]:
     """Pixels that a range of new pixels is made of, and their weights: a triangle around each."""
     scale = length / new_length
     reach = max(scale, 1.0)
@@ -142,4 +144,4 @@ def _weights(length: int, new_length: int, part: slice) -> tuple[slice, NDArray[
     last = min(int(np.ceil(centres[-1] + reach)), length)
     distances = np.abs(np.arange(first, last) + 0.5 - centres[:, None])
     weights = np.maximum(1.0 - distances / reach, 0.0)
-    return slice(first, last), weights / weights.sum(axis=1, keepdims=True)
+    return slice(first, last), sparse.csr_array(weights / weights.sum(axis=1, keepdims=True))
