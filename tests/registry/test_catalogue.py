@@ -218,6 +218,14 @@ def test_a_catalogue_that_vanished_hides_nothing(
     assert "mediar-starter" in [card.name for card in list_catalogue()]
 
 
+def test_an_ensemble_of_itself_ends(package: Path, cache: Path, tmp_path: Path) -> None:
+    entry = _entry(package, "tiny.zip", name="loop", members=["loop"])
+    run(add_catalogue(str(_offer(tmp_path / "lab", entry))))
+    assert "loop" not in [card.name for card in list_cards()]
+    with pytest.raises(ValueError, match="ensemble of ensembles"):
+        run(download_steps("loop"))
+
+
 def _lab(package: Path, tmp_path: Path, *urls: str, **known: Any) -> None:
     entry = _entry(package, "")
     entry["remote"] |= {"urls": list(urls), **known}

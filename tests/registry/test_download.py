@@ -6,16 +6,14 @@ import hashlib
 import shutil
 import ssl
 import subprocess
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from download_site import CONTENT, HASTE, MD5, SHA256, Site
 
+import napari_ssp
 from napari_ssp.progress import run
 from napari_ssp.registry.download import Download, download
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def item(site: Site, folder: Path, **known: object) -> Download:
@@ -270,3 +268,11 @@ def test_addresses_that_are_none(tmp_path: Path, url: str) -> None:
 def test_digests_that_are_none(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="not a sha256 digest"):
         Download("https://host/x", tmp_path / "x", sha256=MD5)
+
+
+def test_identities_are_verified_everywhere() -> None:
+    package = Path(napari_ssp.__file__).parent
+    for path in package.rglob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        for words in ("verify=False", "CERT_NONE", "check_hostname", "_create_unverified"):
+            assert words not in text, path.name

@@ -327,6 +327,26 @@ def test_a_packed_package(tiny_model: Path, cache: Path, tmp_path: Path) -> None
     _refused(path, cache, "longer than 1 MB")
 
 
+@pytest.mark.parametrize("seed", range(40))
+def test_bytes_of_a_package_that_changed(
+    tiny_structures: Path, cache: Path, tmp_path: Path, seed: int
+) -> None:
+    import random
+
+    run(export_steps(tiny_structures, tmp_path / "m.zip"))
+    content = bytearray((tmp_path / "m.zip").read_bytes())
+    chance = random.Random(seed)
+    for _ in range(chance.choice([1, 3, 20])):
+        place = chance.choice([chance.randrange(3000), -chance.randrange(1, 900)])
+        content[place] = chance.randrange(256)
+    (tmp_path / "m.zip").write_bytes(content)
+    try:
+        import_checkpoint(tmp_path / "m.zip")
+    except ValueError as error:
+        assert len(str(error)) > 30
+    assert not [p for p in (cache / "models").glob(".*") if p.is_dir()]
+
+
 def test_a_pickle_in_the_place_of_safetensors(
     tiny_model: Path, cache: Path, tmp_path: Path, trap: Path
 ) -> None:

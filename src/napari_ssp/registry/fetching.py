@@ -76,6 +76,9 @@ def _check_members(card: ModelCard, mirrors: Sequence[str]) -> None:
             f"'{card.name}' is made of several files, so a mirror cannot stand for it. Download "
             f"its members, each with its own: {', '.join(card.members)}."
         )
+    nested = [name for name in card.members if find_in_catalogue(name).members]
+    if nested:
+        raise ValueError(f"'{card.name}' is an ensemble of ensembles ({nested[0]}): refused.")
 
 
 def _downloads() -> Path:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import shutil
 import uuid
 import zipfile
+import zlib
 from typing import TYPE_CHECKING
 
 from napari_ssp.progress import Progress, Steps
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 _README = "README.md"
 _CHUNK = 2**22
 _LONGEST_CARD = 2**20
+#: As which damage to an archive shows.
+_DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, TypeError, KeyError, RuntimeError, OSError)
 
 
 def export_steps(model: str | Path, path: Path, overwrite: bool = False) -> Steps[Path]:
@@ -120,7 +124,10 @@ def unpack_package(path: Path, folder: Path) -> Steps[ModelCard]:
             with archive.open(WEIGHTS_FILE) as source, (folder / WEIGHTS_FILE).open("wb") as target:
                 yield Progress(f"unpacking {path.name}", 0, size)
                 shutil.copyfileobj(source, target, _CHUNK)
-    except (zipfile.BadZipFile, EOFError, TypeError, KeyError, RecursionError) as error:
+    except _DAMAGED as error:
+        # A place before the beginning of the file; a full disk has another number.
+        if isinstance(error, OSError) and error.errno != errno.EINVAL:
+            raise
         raise ValueError(f"{path.name} is damaged: {error}. Copy it again.") from error
     return card
 
