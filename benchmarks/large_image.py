@@ -122,7 +122,9 @@ def _segment(options: argparse.Namespace) -> dict[str, Any]:
     torch.set_num_threads(1)
     image = np.load(options.child, mmap_mode="r")
     axes = "yx" if image.ndim == 2 else "yxc"
-    choices = {"axes": axes, "overlap": options.overlap, "tta": options.tta, "device": "cpu"}
+    choices = {"axes": axes, "overlap": options.overlap, "tta": options.tta}
+    # Gradients of brightness need all digits; a trained network's flows do not.
+    choices |= {"device": "cpu", "precision": "float32"}
     request = SegmentRequest(image, str(options.folder), tile=options.tile, **choices)
     began = time.monotonic()
     result, seconds = _timed(segment_steps(request, _Cheap()))  # type: ignore[arg-type]
