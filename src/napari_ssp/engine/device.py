@@ -76,18 +76,16 @@ def available_devices() -> list[DeviceInfo]:
     return [_describe(name) for name in _device_names()]
 
 
-def compute_dtype(precision: str, device: torch.device, *, volumes: bool = False) -> torch.dtype:
+def compute_dtype(precision: str, device: torch.device) -> torch.dtype:
     """Choose the number format that a network computes in.
 
     Parameters
     ----------
     precision : str
-        "float32", "bfloat16", or "auto": bfloat16 where the device has instructions for it. On a
-        processor that is float32 for volumes, which are not faster there.
+        "float32", "bfloat16", or "auto": bfloat16 on a graphics card that has instructions for it.
+        A processor computes in float32 then, so that a result does not depend on which one it is.
     device : torch.device
         Where the network computes.
-    volumes : bool
-        Whether it sees volumes instead of planes.
 
     Returns
     -------
@@ -97,20 +95,8 @@ def compute_dtype(precision: str, device: torch.device, *, volumes: bool = False
 
     if precision != "auto":
         return {"float32": torch.float32, "bfloat16": torch.bfloat16}[precision]
-    if device.type == "cuda":
-        reduced = torch.cuda.is_bf16_supported()
-    else:
-        reduced = device.type == "cpu" and not volumes and _processor_has_bfloat16()
+    reduced = device.type == "cuda" and torch.cuda.is_bf16_supported()
     return torch.bfloat16 if reduced else torch.float32
-
-
-def _processor_has_bfloat16() -> bool:
-    import torch
-
-    # Absent in older versions, which then compute in float32.
-    find: Any = getattr(torch.cpu, "get_capabilities", dict)
-    found = find()
-    return bool(found.get("avx512_bf16") or found.get("amx_bf16"))
 
 
 def release_memory(device: torch.device | str) -> None:

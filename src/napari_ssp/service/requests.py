@@ -52,8 +52,7 @@ class SegmentRequest:
     device : str
         ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
     precision : str
-        ``"auto"``, ``"float32"`` or ``"bfloat16"``; automatic is bfloat16 where the graphics card
-        or the processor has instructions for it.
+        ``"auto"``, ``"float32"`` or ``"bfloat16"``; automatic is bfloat16 on CUDA only.
     tta : bool
         Average the image and its two mirror images, as MEDIAR does; three times the work.
     eightfold : bool
