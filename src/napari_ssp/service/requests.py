@@ -117,7 +117,7 @@ class SegmentRequest:
     stacks: str = _choice(
         "planes",
         "Stacks",
-        "Stack or time series: planes (one by one), linked (overlap), volume (3D)",
+        "Stack or time series: planes (one by one), linked (overlap), volume (3D, experimental)",
     )
     link_overlap: float = _choice(
         0.25, "Link overlap", "Smallest overlap (IoU) of linked objects", min=0.01, max=1.0
