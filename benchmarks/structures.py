@@ -3,6 +3,7 @@
     python benchmarks/structures.py                     # the published size, on the CPU
     python benchmarks/structures.py --device cuda
     python benchmarks/structures.py --memory            # peak memory of small and large stacks
+    python benchmarks/structures.py --switch            # another structure on a shown preview
 
 There are two peers, both with kernels mixed anew on every forward pass, float32, one patch at a
 time, through the same tiles and blending: "as published" pads each expert to the full kernel,
@@ -51,13 +52,17 @@ def main() -> None:
     parser.add_argument("--shape", type=int, nargs=3, default=(32, 192, 192))
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--memory", action="store_true")
+    parser.add_argument("--switch", action="store_true")
     parser.add_argument("--peak", type=int, nargs=3, help=argparse.SUPPRESS)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     if options.peak:
         print(_peak(tuple(options.peak)))
         return
-    report = _memory() if options.memory else _speed(options)
+    if options.memory:
+        report = _memory()
+    else:
+        report = _switch(options) if options.switch else _speed(options)
     print(json.dumps(report, indent=2))
     if options.json:
         options.json.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
@@ -249,6 +254,35 @@ def _memory() -> dict[str, Any]:
         found = subprocess.run(words, check=True, capture_output=True, text=True)
         peaks[" × ".join(map(str, shape))] = json.loads(found.stdout.replace("'", '"'))
     return {"peak memory, two structures of a small network": peaks}
+
+
+def _switch(options: argparse.Namespace) -> dict[str, Any]:
+    """Seconds of predicting a preview, the first time for a structure and again."""
+    from napari_ssp import ModelService
+    from napari_ssp.networks import RepMode
+    from napari_ssp.registry import ModelCard, save_model
+    from napari_ssp.service import PredictRequest
+
+    names = tuple(f"structure {k}" for k in range(12))
+    size = {"num_tasks": 12, "base_channels": options.base_channels}
+    stack = np.random.default_rng(0).normal(size=(32, 256, 256)).astype(np.float32)
+    seconds = []
+    with tempfile.TemporaryDirectory() as folder, ModelService() as service:
+        card = ModelCard("switch", "repmode", size, "", axes="zyx", window=PATCH, tasks=names)
+        save_model(RepMode(12, options.base_channels), card, Path(folder))
+        for task in (0, 0, 1, 1, 0, 2, 2):
+            request = PredictRequest(stack, (names[task],), folder, "zyx", overlap=0.0)
+            began = time.perf_counter()
+            service.submit(request).result()
+            seconds.append(round(time.perf_counter() - began, 3))
+    first, again, switched, warm, back, other, settled = seconds
+    return {
+        "first": [first, again],
+        "switched, and once more": [switched, warm],
+        "switched back": back,
+        "a third, and once more": [other, settled],
+        "cost of a switch": round(((switched - warm) + (other - settled)) / 2, 3),
+    }
 
 
 def _peak(shape: tuple[int, int, int]) -> dict[str, float]:
