@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
-from napari_ssp.widgets.choice_form import FoldButton
+from napari_ssp.widgets.editor_form import FoldButton
 from napari_ssp.widgets.fields import ChoiceBox
 from napari_ssp.widgets.gate_view import GateView
 

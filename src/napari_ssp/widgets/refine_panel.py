@@ -8,7 +8,7 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_ssp.service import Thresholds
-from napari_ssp.widgets.choice_form import FoldButton
+from napari_ssp.widgets.editor_form import FoldButton
 from napari_ssp.widgets.fields import fields_of
 from napari_ssp.widgets.slider_box import Scale, SliderBox
 
