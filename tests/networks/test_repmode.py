@@ -107,3 +107,44 @@ def test_bad_input_is_refused(shape: tuple[int, ...], tasks: list[int], words: s
 def test_an_unknown_task_cannot_be_merged() -> None:
     with pytest.raises(ValueError, match="Task 3 does not exist"):
         _network_of_noise().merge(3)
+
+
+@pytest.mark.parametrize("has_own_expert", [False, True])
+def test_an_added_task_leaves_the_others_as_they_are_to_the_bit(has_own_expert: bool) -> None:
+    network = _network(2)
+    longer = network.extended(4, has_own_expert)
+    x, tasks = _input("repmode_train", (2, 1, 16, 32, 32)), torch.tensor([3, 7])
+    with torch.inference_mode():
+        assert torch.equal(longer(x, tasks), network(x, tasks))
+        assert torch.equal(longer.merge(7)(x), network.merge(7)(x))
+        begun, wanted = longer(x[:1], torch.tensor([12])), network(x[:1], torch.tensor([4]))
+    torch.testing.assert_close(begun, wanted, rtol=1e-4, atol=1e-4 * float(wanted.std()))
+    assert (longer.num_tasks, network.num_tasks) == (13, 12)
+
+
+def test_an_own_expert_counts_for_its_task_alone() -> None:
+    longer = _network(2).extended(4).extended(12)
+    x = _input("repmode", (1, 1, 16, 32, 32))
+
+    def outputs() -> list[torch.Tensor]:
+        with torch.inference_mode():
+            return [longer(x, torch.tensor([task])) for task in (0, 12, 13)]
+
+    before = outputs()
+    with torch.no_grad():
+        longer.get_parameter("bottle_block.conv1.expert_task12_conv").normal_()
+    after = outputs()
+    assert torch.equal(after[0], before[0])
+    assert torch.equal(after[2], before[2])
+    assert not torch.equal(after[1], before[1])
+    torch.testing.assert_close(before[2], before[1], rtol=1e-4, atol=1e-4 * float(before[1].std()))
+
+
+def test_a_network_with_own_experts_is_made_of_its_arguments() -> None:
+    longer = _network(1).extended(0)
+    again = RepMode(13, 1, own_experts=(12,))
+    again.load_state_dict(longer.state_dict(), strict=True)
+    assert longer.gates(12)["bottleneck"].shape == (6, 32)
+    assert longer.gates(11)["bottleneck"].shape == (5, 32)
+    with pytest.raises(ValueError, match="Task 13 does not exist"):
+        longer.extended(13)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import cast
 
 import torch
@@ -26,6 +28,8 @@ class MoDEConv(nn.Module):
         Channels of the convolution.
     has_norm : bool
         Whether batch normalisation and ReLU follow; the network's last convolution has none.
+    own_experts : sequence of int
+        Tasks with a sixth expert, 5×5×5, that counts for them alone.
 
     References
     ----------
@@ -42,11 +46,17 @@ class MoDEConv(nn.Module):
     expert_avg5x5_pool: torch.Tensor
 
     def __init__(
-        self, num_tasks: int, in_channels: int, out_channels: int, has_norm: bool = True
+        self,
+        num_tasks: int,
+        in_channels: int,
+        out_channels: int,
+        has_norm: bool = True,
+        own_experts: Sequence[int] = (),
     ) -> None:
         super().__init__()
         self.num_tasks = num_tasks
         self.out_channels = out_channels
+        self.own_experts = tuple(own_experts)
         for name, side in _EXPERTS.items():
             kernel = torch.empty(out_channels, in_channels, side, side, side)
             nn.init.kaiming_uniform_(kernel, a=math.sqrt(5))
@@ -55,6 +65,11 @@ class MoDEConv(nn.Module):
             pool = torch.full((side, side, side), 1.0 / side**3)
             self.register_buffer(f"expert_avg{side}x{side}_pool", pool)
         self.gate = nn.Linear(num_tasks, len(_EXPERTS) * out_channels)
+        for task in self.own_experts:
+            kernel = torch.empty(out_channels, in_channels, *[KERNEL] * 3)
+            nn.init.kaiming_uniform_(kernel, a=math.sqrt(5))
+            self.register_parameter(f"expert_task{task}_conv", nn.Parameter(kernel))
+            self.register_parameter(f"gate_task{task}", nn.Parameter(torch.zeros(out_channels)))
         self.subsequent_layer: nn.Module = nn.Identity()
         if has_norm:
             self.subsequent_layer = nn.Sequential(nn.BatchNorm3d(out_channels), nn.ReLU())
@@ -62,7 +77,10 @@ class MoDEConv(nn.Module):
     def gates(self, task: int) -> torch.Tensor:
         """Return a task's weights (experts, out_channels); they sum to 1 over the experts."""
         scores = self.gate.weight[:, task] + self.gate.bias
-        return scores.view(len(_EXPERTS), self.out_channels).softmax(dim=0)
+        scores = scores.view(len(_EXPERTS), self.out_channels)
+        if task in self.own_experts:
+            scores = torch.cat([scores, self.get_parameter(f"gate_task{task}")[None]])
+        return scores.softmax(dim=0)
 
     def kernel(self, task: int) -> torch.Tensor:
         """Merge the experts to a task's kernel (out, in, 5, 5, 5), as GatRep does."""
@@ -75,7 +93,27 @@ class MoDEConv(nn.Module):
         merged = torch.addcmul(around, gates[0], self.expert_conv5x5_conv)
         merged[:, :, 1:4, 1:4, 1:4] += middle
         merged[:, :, 2:3, 2:3, 2:3] += gates[2] * self.expert_conv1x1_conv
+        if task in self.own_experts:
+            merged = torch.addcmul(merged, gates[5], self.get_parameter(f"expert_task{task}_conv"))
         return merged
+
+    def begin_last_as(self, like: int) -> None:
+        """Give the last task the gates of another one, and its own expert a kernel to fit.
+
+        With the gates of its mixture unchanged beside it, an own expert has a sixth of the weight;
+        its kernel makes up for what the mixture lacks.
+        """
+        last = self.num_tasks - 1
+        self.gate.weight[:, last] = self.gate.weight[:, like]
+        if last not in self.own_experts:
+            return
+        wanted, own = self.kernel(like), self.get_parameter(f"expert_task{last}_conv")
+        scores = (self.gate.weight[:, last] + self.gate.bias).view(-1, self.out_channels)
+        gate = self.get_parameter(f"gate_task{last}")
+        gate.copy_(scores.logsumexp(dim=0) - math.log(len(_EXPERTS)))
+        own.zero_()
+        share = self.gates(last)[-1].view(-1, 1, 1, 1, 1)
+        own.copy_((wanted - self.kernel(last)) / share)
 
     def forward(self, x: torch.Tensor, task: torch.Tensor) -> torch.Tensor:
         """Convolve each sample with the kernel of its own task, in training and in evaluation."""
@@ -98,11 +136,15 @@ _EXPERTS = {
 }
 
 
+#: Makes a convolution of a network from its channels.
+_Conv = Callable[..., MoDEConv]
+
+
 class _TwoConvs(nn.Module):
-    def __init__(self, num_tasks: int, in_channels: int, out_channels: int) -> None:
+    def __init__(self, conv: _Conv, in_channels: int, out_channels: int) -> None:
         super().__init__()
-        self.conv1 = MoDEConv(num_tasks, in_channels, out_channels)
-        self.conv2 = MoDEConv(num_tasks, out_channels, out_channels)
+        self.conv1 = conv(in_channels, out_channels)
+        self.conv2 = conv(out_channels, out_channels)
 
     def forward(self, x: torch.Tensor, task: torch.Tensor) -> torch.Tensor:
         result: torch.Tensor = self.conv2(self.conv1(x, task), task)
@@ -110,9 +152,9 @@ class _TwoConvs(nn.Module):
 
 
 class _Down(nn.Module):
-    def __init__(self, num_tasks: int, in_channels: int, out_channels: int) -> None:
+    def __init__(self, conv: _Conv, in_channels: int, out_channels: int) -> None:
         super().__init__()
-        self.conv_more = _TwoConvs(num_tasks, in_channels, out_channels)
+        self.conv_more = _TwoConvs(conv, in_channels, out_channels)
         self.conv_down = nn.Sequential(
             nn.Conv3d(out_channels, out_channels, 2, stride=2, bias=False),
             nn.BatchNorm3d(out_channels),
@@ -125,14 +167,14 @@ class _Down(nn.Module):
 
 
 class _Up(nn.Module):
-    def __init__(self, num_tasks: int, in_channels: int, out_channels: int) -> None:
+    def __init__(self, conv: _Conv, in_channels: int, out_channels: int) -> None:
         super().__init__()
         self.convt = nn.Sequential(
             nn.ConvTranspose3d(in_channels, out_channels, 2, stride=2, bias=False),
             nn.BatchNorm3d(out_channels),
             nn.ReLU(),
         )
-        self.conv_less = _TwoConvs(num_tasks, in_channels, out_channels)
+        self.conv_less = _TwoConvs(conv, in_channels, out_channels)
 
     def forward(self, x: torch.Tensor, skip: torch.Tensor, task: torch.Tensor) -> torch.Tensor:
         result: torch.Tensor = self.conv_less(torch.cat([skip, self.convt(x)], dim=1), task)
@@ -152,6 +194,9 @@ class RepMode(nn.Module):
         Channels of the first level; each further level has twice as many.
     in_channels, out_channels : int
         Channels of input and output.
+    own_experts : sequence of int
+        Tasks that were learned later and have an expert of their own in each convolution; the
+        published networks have none.
 
     References
     ----------
@@ -165,20 +210,23 @@ class RepMode(nn.Module):
         base_channels: int = 32,
         in_channels: int = 1,
         out_channels: int = 1,
+        own_experts: Sequence[int] = (),
     ) -> None:
         super().__init__()
         self.num_tasks = num_tasks
+        self.own_experts = tuple(own_experts)
         self.stride = 2**LEVELS
+        conv = partial(MoDEConv, num_tasks, own_experts=self.own_experts)
         widths = [base_channels * 2**level for level in range(LEVELS + 1)]
         for level in range(LEVELS):
             entering = in_channels if level == 0 else widths[level - 1]
-            self.add_module(f"encoder_block{level + 1}", _Down(num_tasks, entering, widths[level]))
-        self.bottle_block = _TwoConvs(num_tasks, widths[-2], widths[-1])
+            self.add_module(f"encoder_block{level + 1}", _Down(conv, entering, widths[level]))
+        self.bottle_block = _TwoConvs(conv, widths[-2], widths[-1])
         for level in reversed(range(LEVELS)):
             self.add_module(
-                f"decoder_block{level + 1}", _Up(num_tasks, widths[level + 1], widths[level])
+                f"decoder_block{level + 1}", _Up(conv, widths[level + 1], widths[level])
             )
-        self.conv_out = MoDEConv(num_tasks, base_channels, out_channels, has_norm=False)
+        self.conv_out = conv(base_channels, out_channels, has_norm=False)
 
     def forward(self, x: torch.Tensor, task: torch.Tensor) -> torch.Tensor:
         """Predict the structure that each sample asks for.
@@ -235,6 +283,44 @@ class RepMode(nn.Module):
             for name, pair in pairs.items()
         }
         return {**found, "output": self.conv_out.gates(task)}
+
+    @torch.no_grad()
+    def extended(self, like: int, has_own_expert: bool = True) -> RepMode:
+        """Copy of the network with one more task, which begins as a known one.
+
+        Parameters
+        ----------
+        like : int
+            Task whose prediction the new one gives until it has learned its own.
+        has_own_expert : bool
+            Whether each convolution gets an expert that counts for the new task alone. Without one,
+            the new task begins with no more than the gates of the known one.
+
+        Returns
+        -------
+        RepMode
+            With the new task as its last; what it predicts for the others is the same to the bit.
+
+        Raises
+        ------
+        ValueError
+            When there is no task ``like``.
+        """
+        self._check_task(like)
+        own = (*self.own_experts, self.num_tasks) if has_own_expert else self.own_experts
+        first, last = self._convs()[0], self.conv_out
+        sizes = (first.out_channels, first.expert_conv1x1_conv.shape[1], last.out_channels)
+        longer = RepMode(self.num_tasks + 1, *sizes, own_experts=own)
+        state = longer.state_dict()
+        for name, value in self.state_dict().items():
+            known = state[name][:, :-1] if name.endswith("gate.weight") else state[name]
+            known.copy_(value)
+        for conv in longer._convs():
+            conv.begin_last_as(like)
+        return longer.to(last.gate.weight.device).train(self.training)
+
+    def _convs(self) -> list[MoDEConv]:
+        return [layer for layer in self.modules() if isinstance(layer, MoDEConv)]
 
     def merge(self, task: int) -> nn.Module:
         """Plain U-Net for one task: merged kernels, batch normalisation folded in.
