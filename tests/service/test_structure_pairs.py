@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_ssp.service.requests import TrainStructuresRequest
+from napari_ssp.service.training_requests import TrainStructuresRequest
 from napari_ssp.service.structure_pairs import (
     VALIDATION_SPLITS,
     PairFiles,

@@ -17,8 +17,7 @@ from napari_ssp.cli.reporting import (
     wait_for,
     write_report,
 )
-from napari_ssp.service import ModelService, TrainRequest
-from napari_ssp.service.requests import TrainStructuresRequest
+from napari_ssp.service import ModelService, TrainRequest, TrainStructuresRequest
 
 _folder = click.Path(exists=True, file_okay=False, path_type=Path)
 _source = click.Path(exists=True, path_type=Path)

@@ -22,9 +22,20 @@ from napari_ssp.service.requests import (
     GatesRequest,
     PredictRequest,
     SegmentRequest,
-    TrainRequest,
 )
-from napari_ssp.service.results import Segmentation, StructurePrediction, TrainedModel
+from napari_ssp.service.results import (
+    Segmentation,
+    StructurePrediction,
+    TrainedModel,
+    TrainingPlan,
+)
+from napari_ssp.service.training_plan import plan_training
+from napari_ssp.service.training_requests import (
+    FinishTrainingRequest,
+    TrainRequest,
+    TrainStructuresRequest,
+)
+from napari_ssp.training.state import TrainingState
 
 __all__ = [
     "AddCatalogueRequest",
@@ -33,6 +44,7 @@ __all__ = [
     "Display",
     "DownloadModelRequest",
     "ExportModelRequest",
+    "FinishTrainingRequest",
     "GatesRequest",
     "ImportModelRequest",
     "Job",
@@ -48,7 +60,10 @@ __all__ = [
     "StructurePrediction",
     "Thresholds",
     "TrainRequest",
+    "TrainStructuresRequest",
     "TrainedModel",
+    "TrainingPlan",
+    "TrainingState",
     "VerifyModelsRequest",
     "as_command",
     "as_script",
@@ -58,6 +73,7 @@ __all__ = [
     "find_members",
     "plan_prediction",
     "plan_segmentation",
+    "plan_training",
     "predict_structures",
     "request_of",
     "segment",

@@ -1,90 +1,145 @@
-"""Folders of images and labels as training or evaluation pairs."""
+"""Folders of images and labels, found by names and headers, and read."""
 
 from __future__ import annotations
 
+import struct
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from napari_ssp.io import IMAGE_SUFFIXES, image_stem, read_image
-from napari_ssp.training.data import LabelledImage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
 #: A label file is named after its image with one of these endings.
 LABEL_ENDINGS = ("_label", "_labels", "_masks", "_cp_masks", "")
+_PNG_START = b"\x89PNG\r\n\x1a\n"
 
 
-def find_pairs(folder: Path, exclude: Iterable[str] = ()) -> list[tuple[Path, Path]]:
-    """Pairs of image and label files in ``folder/images`` and ``folder/labels``.
+@dataclass(frozen=True)
+class Pair:
+    """An image file and its label file.
+
+    Attributes
+    ----------
+    image, labels : pathlib.Path
+        The files.
+    shape : tuple of int
+        (Y, X) of both.
+    """
+
+    image: Path
+    labels: Path
+    shape: tuple[int, int]
+
+    @property
+    def name(self) -> str:
+        """File name of the image without its suffix."""
+        return str(image_stem(self.image))
+
+
+@dataclass(frozen=True)
+class FolderScan:
+    """What a folder of training images holds.
+
+    Attributes
+    ----------
+    pairs : tuple of Pair
+        What can be used, by the names of the images.
+    strays : tuple of pathlib.Path
+        Files that are no images, and labels of no image; they are skipped.
+    problems : tuple of str
+        What is wrong with the others, one line each.
+    count : int
+        How many images there are, usable or not.
+    """
+
+    pairs: tuple[Pair, ...] = ()
+    strays: tuple[Path, ...] = ()
+    problems: tuple[str, ...] = ()
+    count: int = 0
+
+
+def scan_pairs(folder: Path, exclude: Iterable[str] = ()) -> FolderScan:
+    """Pair the files of ``folder/images`` and ``folder/labels``, reading headers only.
 
     Parameters
     ----------
     folder : pathlib.Path
         Holds ``images`` and ``labels``; a label file is named as its image plus ``_label``,
-        ``_labels``, ``_masks`` or nothing.
+        ``_labels``, ``_masks``, ``_cp_masks`` or nothing.
     exclude : iterable of str
         Names, without suffix, of images to leave out.
-
-    Raises
-    ------
-    FileNotFoundError
-        When a folder is missing or images have no labels; all of them are listed.
     """
-    images, labels = folder / "images", folder / "labels"
-    for part in (images, labels):
-        if not part.is_dir():
-            raise FileNotFoundError(
+    missing = [part for part in ("images", "labels") if not (folder / part).is_dir()]
+    if missing:
+        words = " and ".join(f"'{part}'" for part in missing)
+        return FolderScan(
+            problems=(
                 f"Training data needs the folders 'images' and 'labels' in {folder}; "
-                f"'{part.name}' is missing."
+                f"{words} is missing.",
             )
-    left_out = set(exclude)
-    by_stem = {image_stem(path): path for path in sorted(labels.iterdir()) if _is_image(path)}
-    found = [p for p in sorted(images.iterdir()) if _is_image(p) and image_stem(p) not in left_out]
-    pairs = [(path, _label_of(path, by_stem)) for path in found]
-    lonely = [image.name for image, label in pairs if label is None]
-    if lonely or not pairs:
-        what = f"no label file for {', '.join(lonely[:10])}" if lonely else "no images at all"
-        raise FileNotFoundError(
-            f"{folder}: {what} ({len(lonely)} of {len(pairs)}). Name labels like their image "
-            "with '_label' added, e.g. a.png and a_label.tiff."
         )
-    return [(image, label) for image, label in pairs if label is not None]
+    left_out = set(exclude)
+    images, strays = _files(folder / "images")
+    labels, more = _files(folder / "labels")
+    by_stem = {image_stem(path): path for path in labels}
+    wanted = [path for path in images if image_stem(path) not in left_out]
+    used = {_label_of(path, by_stem) for path in images}
+    found = [_pair(image, _label_of(image, by_stem)) for image in wanted]
+    pairs = tuple(one for one in found if isinstance(one, Pair))
+    problems = [one for one in found if isinstance(one, str)]
+    if not wanted:
+        problems.append(f"{folder}: no images at all.")
+    lonely = [path for path in labels if path not in used]
+    return FolderScan(pairs, (*strays, *more, *lonely), tuple(problems), len(wanted))
 
 
-def _is_image(path: Path) -> bool:
-    return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
+def _files(folder: Path) -> tuple[list[Path], list[Path]]:
+    """Images of a folder and other files; hidden ones count as neither."""
+    shown = [path for path in sorted(folder.iterdir()) if not path.name.startswith(".")]
+    images = [path for path in shown if path.suffix.lower() in IMAGE_SUFFIXES]
+    return images, [path for path in shown if path not in set(images)]
 
 
-def _label_of(image: Path, by_stem: dict[str, Path]) -> Path | None:
+def _label_of(image: Path, by_stem: Mapping[str, Path]) -> Path | None:
     for ending in LABEL_ENDINGS:
         if image_stem(image) + ending in by_stem:
             return by_stem[image_stem(image) + ending]
     return None
 
 
-def load_pairs(pairs: Sequence[tuple[Path, Path]]) -> list[LabelledImage]:
-    """Read and normalise all pairs.
-
-    Raises
-    ------
-    ValueError
-        When images cannot be read or do not fit their labels; all of them are listed.
-    """
-    loaded, problems = [], []
-    for image, label in pairs:
-        try:
-            loaded.append(_load(image, label))
-        except (OSError, ValueError, TypeError) as error:
-            problems.append(f"{image.name}: {error}")
-    if problems:
-        raise ValueError(
-            f"{len(problems)} of {len(pairs)} training pairs cannot be used:\n  "
-            + "\n  ".join(problems)
+def _pair(image: Path, labels: Path | None) -> Pair | str:
+    """Pair of two files, or what is wrong with them."""
+    if labels is None:
+        return (
+            f"{image}: no label file for {image.name}. Name labels like their image with '_label' "
+            "added, e.g. a.png and a_label.tiff."
         )
-    return loaded
+    try:
+        shapes = plane_shape(image), plane_shape(labels)
+    except (OSError, ValueError, TypeError, ImportError) as error:
+        return f"{image.name}: {error}"
+    if shapes[0] != shapes[1]:
+        return f"{image.name}: the image is {shapes[0]} and its labels are {shapes[1]}"
+    return Pair(image, labels, shapes[0])
 
 
-def _load(image: Path, label: Path) -> LabelledImage:
-    plane, labels = read_image(image).plane(), read_image(label).plane()
-    return LabelledImage.from_planes(image_stem(image), plane, labels)
+def plane_shape(path: Path) -> tuple[int, int]:
+    """(Y, X) of an image file, from its header where the format allows."""
+    state = path.stat()
+    return _plane_shape(path, state.st_mtime_ns, state.st_size)
+
+
+@lru_cache(maxsize=65536)
+def _plane_shape(path: Path, changed: int, size: int) -> tuple[int, int]:
+    if path.is_file():
+        with path.open("rb") as file:
+            start = file.read(24)
+        if start.startswith(_PNG_START) and len(start) == 24:
+            width, height = struct.unpack(">II", start[16:])
+            return int(height), int(width)
+    sizes = read_image(path).sizes
+    return sizes["y"], sizes["x"]

@@ -12,9 +12,8 @@ from napari_ssp.service.requests import (
     GatesRequest,
     PredictRequest,
     SegmentRequest,
-    TrainRequest,
-    TrainStructuresRequest,
 )
+from napari_ssp.service.training_requests import TrainRequest, TrainStructuresRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable

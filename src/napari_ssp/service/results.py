@@ -80,6 +80,30 @@ class StructurePrediction:
 
 
 @dataclass(frozen=True)
+class TrainingPlan:
+    """What a training would do, found from names and headers of its files.
+
+    Attributes
+    ----------
+    summary : str
+        One line for a person.
+    warnings : tuple of str
+        What a person should know before starting, such as files that are skipped.
+    training, validation, replay : tuple of str
+        Names of the images that are learned from, scored, and mixed in.
+    strip : bool
+        Whether the validation part is a strip of each training image.
+    """
+
+    summary: str
+    warnings: tuple[str, ...] = ()
+    training: tuple[str, ...] = ()
+    validation: tuple[str, ...] = ()
+    replay: tuple[str, ...] = ()
+    strip: bool = False
+
+
+@dataclass(frozen=True)
 class TrainedModel:
     """A model that training made.
 
@@ -88,11 +112,23 @@ class TrainedModel:
     name : str
         Its name.
     folder : pathlib.Path
-        Where card and weights are.
+        Where card and weights are: the run's folder.
     metrics : dict
-        Last scores on the validation images; empty without any.
+        Scores of its weights, the best of the run, on the validation images; empty without any.
+    base_metrics : dict
+        Scores of the base model on the same images; empty without a base.
+    is_better : bool or None
+        Whether it beats its base; None where there was nothing to compare.
+    installed : bool
+        Whether it is now among the installed models, under its name.
+    sentence : str
+        What happened, with both numbers, for a person.
     """
 
     name: str
     folder: Any
     metrics: dict[str, float] = field(default_factory=dict)
+    base_metrics: dict[str, float] = field(default_factory=dict)
+    is_better: bool | None = None
+    installed: bool = False
+    sentence: str = ""

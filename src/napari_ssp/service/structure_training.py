@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
     from torch import nn
 
-    from napari_ssp.service.requests import TrainStructuresRequest
     from napari_ssp.service.structure_pairs import Pair, StructureData
+    from napari_ssp.service.training_requests import TrainStructuresRequest
     from napari_ssp.training.structures import StructureRecipe
 
 

@@ -10,8 +10,9 @@ from napari_ssp.engine import median_diameter, resolve_device
 from napari_ssp.progress import Progress, Steps
 from napari_ssp.registry import ModelCard, find_card, load_model, save_model
 from napari_ssp.registry.weights import build_network
-from napari_ssp.service.pairs import find_pairs, load_pairs
 from napari_ssp.service.results import TrainedModel
+from napari_ssp.service.training_images import load_pairs
+from napari_ssp.service.training_plan import find_files
 from napari_ssp.training.augmentation import AugmentationSettings
 from napari_ssp.training.loop import LoopSettings, TrainingRun, fit
 from napari_ssp.training.losses import segmentation_loss
@@ -19,10 +20,8 @@ from napari_ssp.training.segmentation import SegmentationBatches, score_segmenta
 
 if TYPE_CHECKING:
     from collections.abc import Generator
-    from pathlib import Path
 
-    from napari_ssp.service.requests import TrainRequest
-    from napari_ssp.training.data import LabelledImage
+    from napari_ssp.service.training_requests import TrainRequest
 
 
 def train_steps(request: TrainRequest) -> Steps[TrainedModel]:
@@ -39,31 +38,27 @@ def train_steps(request: TrainRequest) -> Steps[TrainedModel]:
         Where the model is, and its last scores.
     """
     yield Progress("reading training images")
-    images = _load(request.data, request.exclude)
-    held_out = _load(request.validation, ())
+    files = find_files(request)
+    images, held_out = load_pairs(files.training), load_pairs(files.validation)
     across = median_diameter(image.labels for image in images)
-    card = _card(request, len(images), across and across * request.zoom)
+    card = _card(request, len(images), across and across * (request.zoom or 1.0))
     run = _start(request, card)
     last: dict[str, float] = {}
 
     def score(network: torch.nn.Module) -> Generator[Progress, None, dict[str, float]]:
-        metrics = yield from score_segmentation(network, held_out, request.zoom)
+        metrics = yield from score_segmentation(network, held_out, (request.zoom or 1.0))
         last.update(metrics)
         return metrics
 
     batches = SegmentationBatches(
         images,
-        AugmentationSettings(crop=request.crop, zoom=request.zoom),
+        AugmentationSettings(crop=request.crop, zoom=(request.zoom or 1.0)),
         request.batch_size,
         request.seed,
     )
     network = yield from fit(run, batches, score)
     save_model(network, card, request.output)
     return TrainedModel(request.name, request.output, last)
-
-
-def _load(folders: tuple[Path, ...], exclude: tuple[str, ...]) -> list[LabelledImage]:
-    return load_pairs([pair for folder in folders for pair in find_pairs(folder, exclude)])
 
 
 def _card(request: TrainRequest, num_images: int, across: float | None) -> ModelCard:
@@ -85,7 +80,7 @@ def _card(request: TrainRequest, num_images: int, across: float | None) -> Model
         family="mediar",
         network=network,
         sha256="",
-        zoom=request.zoom,
+        zoom=(request.zoom or 1.0),
         object_diameter=across,
         description=f"MEDIAR-Former trained on {num_images} images.",
         training_data=", ".join(folder.name for folder in request.data),
@@ -98,11 +93,11 @@ def _start(request: TrainRequest, card: ModelCard) -> TrainingRun:
     network = build_network(card) if request.base is None else load_model(request.base)
     network = network.to(resolve_device(request.device))
     settings = LoopSettings(
-        steps=request.steps,
-        minutes=request.minutes,
-        learning_rate=request.learning_rate,
+        steps=request.steps or 1_000_000,
+        minutes=(request.minutes or 1e6),
+        learning_rate=request.learning_rate or 1e-3,
         workers=request.workers,
-        score_minutes=request.minutes / 8,
+        score_minutes=(request.minutes or 1e6) / 8,
     )
     run = TrainingRun(network, segmentation_loss, settings, request.output, purpose="segmentation")
     run.resume()

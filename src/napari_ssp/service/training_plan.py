@@ -1,0 +1,181 @@
+"""What a training would do, and what is wrong with its data, before anything is read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from napari_ssp.registry import find_card
+from napari_ssp.service.pairs import Pair, scan_pairs
+from napari_ssp.service.results import TrainingPlan
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from napari_ssp.registry import ModelCard
+    from napari_ssp.service.training_requests import TrainRequest
+
+#: From this many images on, whole ones are set aside for validation.
+WHOLE_IMAGES_FROM = 4
+#: Share of the images that is set aside.
+VALIDATION_SHARE = 0.2
+#: Most names that a warning lists.
+_LISTED = 5
+
+
+@dataclass(frozen=True)
+class TrainingFiles:
+    """Files of a training by what becomes of them.
+
+    Attributes
+    ----------
+    training, validation, replay : tuple of Pair
+        Learned from, scored, mixed in.
+    strays : tuple of pathlib.Path
+        Skipped.
+    strip : bool
+        Whether the validation part is a strip of each training image.
+    """
+
+    training: tuple[Pair, ...]
+    validation: tuple[Pair, ...] = ()
+    replay: tuple[Pair, ...] = ()
+    strays: tuple[Path, ...] = ()
+    strip: bool = False
+
+
+def plan_training(request: TrainRequest) -> TrainingPlan:
+    """Check a training and say what it would do; reads names and headers only.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        When data or the base model cannot be used. All problems are listed together.
+    """
+    card = base_card(request)
+    files = find_files(request)
+    return TrainingPlan(
+        _summary(request, files),
+        tuple(_warnings(request, files, card)),
+        tuple(pair.name for pair in files.training),
+        tuple(pair.name for pair in files.validation),
+        tuple(pair.name for pair in files.replay),
+        files.strip,
+    )
+
+
+def base_card(request: TrainRequest) -> ModelCard | None:
+    """Card of the model to start from, or None.
+
+    Raises
+    ------
+    FileNotFoundError
+        When there is no such model.
+    ValueError
+        When no cells can be learned from it.
+    """
+    if request.base is None:
+        return None
+    card = find_card(request.base)
+    if card.family != "mediar" or card.members:
+        reason = "is an average of models" if card.members else "predicts structures"
+        raise ValueError(
+            f"'{card.name}' {reason}, so no cells can be learned from it. Choose a "
+            "base model of the family 'mediar'."
+        )
+    return card
+
+
+def find_files(request: TrainRequest) -> TrainingFiles:
+    """Find all files of a training and set the validation part aside.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        As `plan_training`.
+    """
+    scans = {
+        "training": [scan_pairs(folder, request.exclude) for folder in request.data],
+        "validation": [scan_pairs(folder) for folder in request.validation],
+        "replay": [scan_pairs(folder) for folder in request.replay],
+    }
+    every = [scan for part in scans.values() for scan in part]
+    problems = [line for scan in every for line in scan.problems]
+    if problems:
+        raise _error(problems, sum(scan.count for scan in every))
+    pairs = {name: [p for scan in part for p in scan.pairs] for name, part in scans.items()}
+    strays = tuple(path for scan in every for path in scan.strays)
+    files = TrainingFiles(
+        tuple(pairs["training"]), tuple(pairs["validation"]), tuple(pairs["replay"]), strays
+    )
+    return files if request.validation else set_aside(files)
+
+
+def set_aside(files: TrainingFiles) -> TrainingFiles:
+    """Set whole images aside for validation, evenly over their names; of few images strips."""
+    count = len(files.training)
+    if count < WHOLE_IMAGES_FROM:
+        return replace(files, strip=True)
+    number = max(1, round(VALIDATION_SHARE * count))
+    chosen = {int((k + 0.5) * count / number) for k in range(number)}
+    return replace(
+        files,
+        training=tuple(p for k, p in enumerate(files.training) if k not in chosen),
+        validation=tuple(p for k, p in enumerate(files.training) if k in chosen),
+    )
+
+
+def _error(problems: Sequence[str], count: int) -> Exception:
+    lines = "\n  ".join(problems)
+    words = f"{len(problems)} of {count} training pairs cannot be used:\n  {lines}"
+    if count == 0:
+        words = "\n".join(problems)
+    missing = all("is missing" in line or "no label file" in line for line in problems)
+    return FileNotFoundError(words) if missing else ValueError(words)
+
+
+def _summary(request: TrainRequest, files: TrainingFiles) -> str:
+    start = f"from '{request.base}'" if request.base else "from scratch"
+    if files.strip:
+        check = "a strip of each is set aside for validation"
+    else:
+        check = f"{len(files.validation)} for validation"
+        check += "" if request.validation else ", set aside by itself"
+    words = f"{_images(len(files.training))} to learn {start} ({request.trainable}), {check}"
+    if files.replay:
+        words += f", {request.replay_share:.0%} of each batch from {_images(len(files.replay))}"
+    return f"{words}; {_limits(request)}."
+
+
+def _images(count: int) -> str:
+    return f"{count} image{'s' * (count != 1)}"
+
+
+def _limits(request: TrainRequest) -> str:
+    limits = {"minutes": request.minutes, "epochs": request.epochs, "steps": request.steps}
+    return ", ".join(f"at most {n:g} {name}" for name, n in limits.items() if n is not None)
+
+
+def _warnings(request: TrainRequest, files: TrainingFiles, card: ModelCard | None) -> list[str]:
+    warnings = []
+    if files.strays:
+        names = ", ".join(path.name for path in files.strays[:_LISTED])
+        more = f" and {len(files.strays) - _LISTED} more" if len(files.strays) > _LISTED else ""
+        warnings.append(f"Skipped, since they are no images or have none: {names}{more}.")
+    narrow = [p.name for p in files.training if files.strip and max(p.shape) < 4 * _NARROWEST]
+    if narrow:
+        warnings.append(
+            f"Too small to set a strip aside: {', '.join(narrow[:_LISTED])}. Without validation "
+            "images nobody can tell whether the new model is better."
+        )
+    if card is not None and not files.replay and request.trainable == "all":
+        warnings.append(
+            "Without replayed images the model may forget what its base knows. Name images that "
+            "the base does well, or train less of it ('lora')."
+        )
+    return warnings
+
+
+#: Least width of a strip, in pixels.
+_NARROWEST = 32
