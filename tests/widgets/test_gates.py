@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from qtpy.QtGui import QColor
+from qtpy.QtWidgets import QLabel
 
 from napari_ssp.widgets.gate_panel import GatePanel
 from napari_ssp.widgets.gate_view import EXPERTS, GateBar, GateView
@@ -15,16 +16,17 @@ if TYPE_CHECKING:
 SHARES = (0.4, 0.1, 0.2, 0.05, 0.25)
 
 
-def test_a_bar_is_painted_in_proportion(qtbot: QtBot) -> None:
-    bar = GateBar("encoder 1", SHARES)
+@pytest.mark.parametrize("shares", [SHARES, (*SHARES[:-1], 0.15, 0.1)])
+def test_a_bar_is_painted_in_proportion(qtbot: QtBot, shares: tuple[float, ...]) -> None:
+    bar = GateBar("encoder 1", shares)
     qtbot.addWidget(bar)
     bar.resize(200, 14)
     picture = bar.grab().toImage()
     row = [picture.pixelColor(x, 7).name() for x in range(picture.width())]
-    for (_, colour), share in zip(EXPERTS, SHARES, strict=True):
+    for (_, colour), share in zip(EXPERTS, shares, strict=False):
         assert row.count(QColor(colour).name()) == pytest.approx(share * len(row), abs=2)
     assert row[0] == EXPERTS[0][1]
-    assert row[-1] == EXPERTS[-1][1]
+    assert row[-1] == EXPERTS[len(shares) - 1][1]
 
 
 def test_a_bar_tells_its_numbers(qtbot: QtBot) -> None:
@@ -45,6 +47,16 @@ def test_the_view_shows_means_over_channels_block_by_block(qtbot: QtBot) -> None
         for bar, weights in zip(view.bars, gates.values(), strict=True):
             np.testing.assert_allclose(bar.shares, weights.mean(1))
             assert sum(bar.shares) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(("experts", "is_named"), [(5, False), (6, True)])
+def test_the_legend_names_what_there_is(qtbot: QtBot, experts: int, is_named: bool) -> None:
+    view = GateView()
+    qtbot.addWidget(view)
+    view.set_gates({"output": np.full((experts, 3), 1 / experts, np.float32)})
+    words = " ".join(label.text() for label in view.findChildren(QLabel))
+    assert "average 5×5×5" in words
+    assert ("its own" in words) == is_named
 
 
 @pytest.fixture

@@ -29,7 +29,8 @@ def gates_steps(request: GatesRequest, models: ModelCache) -> Steps[dict[str, ND
     -------
     dict of str to numpy.ndarray
         Float32 (5, channels) by block: how much the experts 5x5x5, 3x3x3, 1x1x1, average 3x3x3 and
-        average 5x5x5 count for each output channel; they sum to 1.
+        average 5x5x5 count for each output channel; they sum to 1. A structure that was learned
+        later may have a sixth, its own.
     """
     card = find_card(request.model)
     check_structures_card(card)

@@ -14,13 +14,15 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-#: Experts in the order of the gate, with colours that colour-blind people can tell apart.
+#: Experts in the order of the gate, with colours that colour-blind people can tell apart; the last
+#: one is there for structures that were learned later.
 EXPERTS = (
     ("5×5×5", "#0072b2"),
     ("3×3×3", "#56b4e9"),
     ("1×1×1", "#009e73"),
     ("average 3×3×3", "#f0b030"),
     ("average 5×5×5", "#d55e00"),
+    ("its own 5×5×5", "#cc79a7"),
 )
 _BAR_HEIGHT = 14
 _LEGEND_COLUMNS = 3
@@ -48,7 +50,7 @@ class GateBar(QWidget):
         """Numbers in words, one line per expert."""
         lines = [
             f"{name}: {100 * share:.0f} %"
-            for (name, _), share in zip(EXPERTS, self.shares, strict=True)
+            for (name, _), share in zip(EXPERTS, self.shares, strict=False)
         ]
         return "\n".join([self.block, *lines])
 
@@ -60,7 +62,7 @@ class GateBar(QWidget):
         """Draw the parts from left to right."""
         painter = QPainter(self)
         left = 0.0
-        for (_, colour), share in zip(EXPERTS, self.shares, strict=True):
+        for (_, colour), share in zip(EXPERTS, self.shares, strict=False):
             width = share * self.width()
             painter.fillRect(QRectF(left, 0, width, self.height()), QColor(colour))
             left += width
@@ -104,7 +106,7 @@ class GateView(QWidget):
             self._grid.addWidget(QLabel(block), row, 0)
             self._grid.addWidget(bar, row, 1, Qt.AlignmentFlag.AlignVCenter)
         if gates:
-            self._grid.addWidget(_legend(), len(gates), 0, 1, 2)
+            self._grid.addWidget(_legend(len(shares)), len(gates), 0, 1, 2)
 
     def _clear(self) -> None:
         self.bars = []
@@ -113,8 +115,9 @@ class GateView(QWidget):
             widget.deleteLater()
 
 
-def _legend() -> QLabel:
-    entries = [f'<span style="color:{colour}">■</span>&nbsp;{name}' for name, colour in EXPERTS]
+def _legend(experts: int) -> QLabel:
+    shown = EXPERTS[:experts]
+    entries = [f'<span style="color:{colour}">■</span>&nbsp;{name}' for name, colour in shown]
     lines = [
         "&nbsp; ".join(entries[start : start + _LEGEND_COLUMNS])
         for start in range(0, len(entries), _LEGEND_COLUMNS)
