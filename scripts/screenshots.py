@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from napari_ssp.widgets.compare_dock import CompareDock
     from napari_ssp.widgets.job_dock import JobDock
     from napari_ssp.widgets.measure_dock import MeasureDock
+    from napari_ssp.widgets.models_dock import ModelsDock
     from napari_ssp.widgets.predict_dock import PredictDock
     from napari_ssp.widgets.segment_dock import SegmentDock
 
@@ -36,6 +37,7 @@ def main() -> int:
         _shoot_all("Segment", refining)
         _shoot_all("Measure objects", measuring)
         _shoot_all("Compare with truth", comparing)
+        _shoot_all("Models", models)
         if _has_structures():
             _shoot_all("Predict structures", structures, predicting, scales, refused)
     return 0
@@ -128,6 +130,12 @@ def comparing(viewer: napari.Viewer, dock: CompareDock) -> None:
     viewer.add_labels(_bright_objects(image, 1.6), name="another threshold")
     _run(dock)
     _save(viewer, "compare-with-truth")
+
+
+def models(viewer: napari.Viewer, dock: ModelsDock) -> None:
+    viewer.open_sample("napari-ssp", "fluorescent_nuclei")
+    dock.list.set_value("mediar-phase1")
+    _save(viewer, "models")
 
 
 def _bright_objects(image: Any, factor: float = 1.0) -> Any:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from dock_driver import SlowService
 
+from napari_ssp.engine import prepare_torch
 from napari_ssp.io.samples import sample_image
 from napari_ssp.registry import cache_folder
 from napari_ssp.service import ModelService
@@ -21,6 +22,12 @@ if TYPE_CHECKING:
 
     import napari
     from numpy.typing import NDArray
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _torch_after_a_viewer() -> None:
+    """Fixtures load torch in this thread, some after a viewer has drawn."""
+    prepare_torch()
 
 
 @pytest.fixture(scope="session")

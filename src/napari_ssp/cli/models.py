@@ -31,6 +31,7 @@ from napari_ssp.registry import (
     import_steps,
     is_installed,
     list_catalogue,
+    matches,
     removable,
     remove_catalogue,
     remove_model,
@@ -40,7 +41,6 @@ from napari_ssp.registry import (
 
 if TYPE_CHECKING:
     from napari_ssp.progress import Steps
-    from napari_ssp.registry import ModelCard
 
 _file = click.Path(path_type=Path)
 
@@ -60,7 +60,7 @@ def list_models(words: tuple[str, ...], installed: bool, json_path: Path | None)
     With WORDS, only those whose card has all of them.
     """
     cards = [card for card in list_catalogue() if is_installed(card) or not installed]
-    cards = [card for card in cards if _has(card, words)]
+    cards = [card for card in cards if matches(card, words)]
     if str(json_path) != "-":
         table = Table("model", "family", "state", "size", "what it is")
         for card in cards:
@@ -69,11 +69,6 @@ def list_models(words: tuple[str, ...], installed: bool, json_path: Path | None)
         Console().print(table)
     report = [asdict(card) | {"installed": is_installed(card)} for card in cards]
     write_report({"models": report}, json_path)
-
-
-def _has(card: ModelCard, words: tuple[str, ...]) -> bool:
-    text = " ".join(" ".join(line) for line in card_lines(card)).casefold()
-    return all(word.casefold() in text for word in words)
 
 
 @models.command("info")

@@ -18,7 +18,13 @@ if TYPE_CHECKING:
         list_cards,
         list_catalogue,
     )
-    from napari_ssp.registry.describing import card_lines, size_words, state_words
+    from napari_ssp.registry.describing import (
+        card_lines,
+        matches,
+        size_words,
+        state_words,
+        task_words,
+    )
     from napari_ssp.registry.extra import add_catalogue, catalogue_places, remove_catalogue
     from napari_ssp.registry.fetching import download_steps
     from napari_ssp.registry.importing import import_checkpoint, import_steps
@@ -38,7 +44,7 @@ _NAMES = {
         "list_cards",
         "list_catalogue",
     ],
-    "describing": ["card_lines", "size_words", "state_words"],
+    "describing": ["card_lines", "matches", "size_words", "state_words", "task_words"],
     "extra": ["add_catalogue", "catalogue_places", "remove_catalogue"],
     "fetching": ["download_steps"],
     "importing": ["import_checkpoint", "import_steps"],
@@ -67,12 +73,14 @@ __all__ = [
     "list_cards",
     "list_catalogue",
     "load_model",
+    "matches",
     "removable",
     "remove_catalogue",
     "remove_model",
     "save_model",
     "size_words",
     "state_words",
+    "task_words",
     "verify_steps",
 ]
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from napari_ssp.registry.card import ModelCard
 
 _FAMILIES = {
@@ -36,6 +38,17 @@ def card_lines(card: ModelCard) -> list[tuple[str, str]]:
     if card.remote is not None:
         lines += [("file", card.remote.name), ("found at", card.remote.page)]
     return [(label, text) for label, text in lines if text or label.startswith("predicts")]
+
+
+def matches(card: ModelCard, words: Iterable[str]) -> bool:
+    """Whether a card has all of some words, in any case."""
+    text = " ".join(" ".join(line) for line in card_lines(card)).casefold()
+    return all(word.casefold() in text for word in words)
+
+
+def task_words(card: ModelCard) -> str:
+    """Say what a model predicts, in a few words: "cells", "12 structures"."""
+    return card.tasks[0] if len(card.tasks) == 1 else f"{len(card.tasks)} structures"
 
 
 def state_words(card: ModelCard) -> str:

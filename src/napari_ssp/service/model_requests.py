@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from napari_ssp.engine import prepare_torch
 from napari_ssp.registry import (
     add_catalogue,
     download_steps,
@@ -20,7 +21,12 @@ if TYPE_CHECKING:
 
 
 class ModelRequest:
-    """Work on models that a service does as a job."""
+    """Work on models: called, it starts, on the thread that does it."""
+
+    def __call__(self) -> Steps[Any]:
+        """Start the work, once it is safe to load torch."""
+        prepare_torch()
+        return self.steps()
 
     def steps(self) -> Steps[Any]:
         """Start the work."""

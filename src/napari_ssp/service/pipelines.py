@@ -43,7 +43,7 @@ def steps_of(request: Any, models: ModelCache) -> Callable[[], Steps[Any]]:
     if isinstance(request, TrainStructuresRequest):
         return partial(_train_structures, request)
     if isinstance(request, ModelRequest):
-        return partial(_models, request)
+        return request
     raise TypeError(
         "The service takes SegmentRequest, PredictRequest, GatesRequest, TrainRequest and requests "
         f"about models, got {type(request).__name__}."
@@ -90,8 +90,3 @@ def _train_structures(request: TrainStructuresRequest) -> Steps[Any]:
     from napari_ssp.service.structure_training import train_structures_steps
 
     return train_structures_steps(request)
-
-
-def _models(request: ModelRequest) -> Steps[Any]:
-    prepare_torch()
-    return request.steps()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image
@@ -13,6 +13,7 @@ from napari_ssp.widgets.fields import ChoiceBox
 from napari_ssp.widgets.job_dock import JobDock
 from napari_ssp.widgets.layers import region_obstacle
 from napari_ssp.widgets.messages import error_line
+from napari_ssp.widgets.models_news import model_news
 from napari_ssp.widgets.result_layers import METADATA_KEY, ResultLayers
 from napari_ssp.widgets.run_panel import RunPanel
 
@@ -85,6 +86,7 @@ class LayerDock(JobDock):
         self._fill()
         self.image_box.currentIndexChanged.connect(self._schedule)
         self.form.changed.connect(self._schedule)
+        model_news().changed.connect(self.refresh_models)
         self.refresh_models()
         self._start()
 
@@ -92,6 +94,11 @@ class LayerDock(JobDock):
         """Look again which models are installed."""
         cards = [card for card in list_cards() if card.family == self.words.family]
         self.form.set_models([(card.name, card.description) for card in cards])
+
+    def choose_model(self, name: str) -> None:
+        """Choose a model, also one that was installed a moment ago."""
+        self.refresh_models()
+        self.form.set_value(replace(self.form.value(), model=name))
 
     def _note_start(self) -> None:
         self._source = weakref.ref(self.image_box.value())
