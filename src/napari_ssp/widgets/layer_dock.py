@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image
@@ -100,6 +100,28 @@ class LayerDock(JobDock):
         self.refresh_models()
         self.form.set_value(replace(self.form.value(), model=name))
 
+    def repeat(self, request: Any, source: Image) -> None:
+        """Run a request of an earlier result; the form shows its settings.
+
+        Parameters
+        ----------
+        request : SegmentRequest or PredictRequest
+            What made the result.
+        source : napari.layers.Image
+            The layer that it was made from.
+
+        Raises
+        ------
+        RuntimeError
+            When the dock is at work.
+        """
+        if self._runner.is_running:
+            raise RuntimeError("The dock is at work. Wait for its end, or press Cancel.")
+        self.image_box.set_value(source)
+        self.form.set_value(replace(self.form.value(), **_settings(request, self.form)))
+        self._source = weakref.ref(source)
+        self._launch(request, self._preparation())
+
     def _note_start(self) -> None:
         self._source = weakref.ref(self.image_box.value())
 
@@ -179,6 +201,14 @@ def channel_choices(image: MicroscopyImage) -> list[tuple[str, int | None]]:
         return []
     names = image.channel_names or [f"Channel {i + 1}" for i in range(image.num_channels)]
     return [(name, index) for index, name in enumerate(names)]
+
+
+def _settings(request: Any, form: ChoiceForm) -> dict[str, Any]:
+    """Values of a request that a form can show."""
+    known = {item.name for item in fields(form.value_type)}
+    return {
+        item.name: getattr(request, item.name) for item in fields(request) if item.name in known
+    }
 
 
 def _is_source(layer: Any) -> bool:

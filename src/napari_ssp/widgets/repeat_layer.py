@@ -1,0 +1,148 @@
+"""From a result layer to what makes it again: a run in its dock, or a command to copy."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from napari.layers import Image, Layer
+from napari.utils.notifications import show_error, show_info
+from napari.viewer import Viewer  # noqa: TC002, napari reads it to know what to pass
+from qtpy.QtWidgets import QApplication
+
+from napari_ssp.io import read_images
+from napari_ssp.service import PredictRequest, as_command, request_of
+from napari_ssp.widgets.layers import layer_image, stack_image
+from napari_ssp.widgets.messages import error_line, is_expected
+from napari_ssp.widgets.models_use import open_dock
+from napari_ssp.widgets.result_layers import METADATA_KEY
+from napari_ssp.widgets.viewer_watch import own_viewer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from napari_ssp.image import MicroscopyImage
+
+
+def run_again(viewer: Viewer) -> None:
+    """Run what made the selected layer, in its dock; on the same processor the same comes out."""
+    _speak(_run_again, own_viewer(viewer))
+
+
+def copy_command(viewer: Viewer) -> None:
+    """Put the command that makes the selected layer again on the clipboard."""
+    _speak(_copy_command, own_viewer(viewer))
+
+
+def command_of(viewer: Viewer) -> str:
+    """Command that makes the selected layer again.
+
+    Raises
+    ------
+    FileNotFoundError
+        When the model is not installed.
+    ValueError
+        When the layer is no result, or was not made of a whole file.
+    """
+    record = _record(viewer)
+    image = record["request"].get("image")
+    if isinstance(image, str):
+        return as_command(record)
+    source = _source(viewer, record)
+    path = source.source.path
+    if path is None:
+        raise ValueError(
+            f"'{source.name}' was not read from a file, and a command needs one. Save the layer "
+            "(File > Save Selected Layers), open that file and run on it."
+        )
+    changes = _within_file(str(path), source, _image_of(source, record))
+    return as_command({**record, "request": record["request"] | changes}, path)
+
+
+def _run_again(viewer: Viewer) -> None:
+    record = _record(viewer)
+    source = _source(viewer, record)
+    request = request_of(record, _image_of(source, record))
+    title = "Predict structures" if isinstance(request, PredictRequest) else "Segment"
+    open_dock(viewer, title).repeat(request, source)
+
+
+def _copy_command(viewer: Viewer) -> None:
+    command = command_of(viewer)
+    clipboard: Any = QApplication.clipboard()
+    clipboard.setText(command)
+    show_info(f"Copied: {command}")
+
+
+def _speak(act: Callable[[Viewer], None], viewer: Viewer) -> None:
+    """Do something, and tell a person why where it is not possible."""
+    try:
+        act(viewer)
+    except Exception as error:
+        if not is_expected(error):
+            raise
+        show_error(error_line(error))
+
+
+def _record(viewer: Viewer) -> dict[str, Any]:
+    layer: Layer | None = viewer.layers.selection.active
+    record = layer.metadata.get(METADATA_KEY) if layer is not None else None
+    if not isinstance(record, dict) or not isinstance(record.get("request"), dict):
+        raise ValueError("Select one layer that Segment or Predict structures has made.")
+    return record
+
+
+def _source(viewer: Viewer, record: dict[str, Any]) -> Image:
+    """Image layer that a result was made of, by its name and shape."""
+    wanted = record["request"].get("image")
+    if not isinstance(wanted, dict):
+        raise ValueError(f"The result was made of the file '{wanted}'. Copy it as a command.")
+    for layer in viewer.layers:
+        if isinstance(layer, Image) and layer.name == wanted.get("name"):
+            image = layer_image(layer)
+            if list(image.shape) == wanted.get("shape") and image.axes == wanted.get("axes"):
+                return layer
+    raise ValueError(
+        f"The image layer '{wanted.get('name')}' that the result was made of is not there any "
+        "more. Open it again, under this name."
+    )
+
+
+def _image_of(layer: Image, record: dict[str, Any]) -> MicroscopyImage:
+    """Image of a layer, as the dock of its result reads it."""
+    return stack_image(layer) if "tasks" in record["request"] else layer_image(layer)
+
+
+def _within_file(path: str, layer: Image, image: MicroscopyImage) -> dict[str, Any]:
+    """Choices by which the command line finds a layer's image in its file.
+
+    Raises
+    ------
+    ValueError
+        When it does not.
+    """
+    images = read_images(path)
+    found = images[0]
+    changes: dict[str, Any] = {}
+    if len(images) == 1 and "c" in found.axes and not found.rgb and "c" not in image.axes:
+        names = found.channel_names or [f"channel {k}" for k in range(found.num_channels)]
+        titles = [f"{found.name} {name}" for name in names]
+        if layer.name in titles:
+            changes["channel"] = titles.index(layer.name)
+    same = _sizes(found, without_c="channel" in changes) == _sizes(image)
+    if len(images) > 1 or not same or found.dtype != image.dtype:
+        raise ValueError(
+            f"'{layer.name}' is not the whole image in {path}, so no command finds it there. Save "
+            "the layer (File > Save Selected Layers), open that file and run on it."
+        )
+    if found.voxel_size != image.voxel_size:
+        if image.voxel_size is None:
+            raise ValueError(f"'{layer.name}' has no voxel size, but the file has. Run it again.")
+        changes["voxel_size"] = image.voxel_size
+    return changes
+
+
+def _sizes(image: MicroscopyImage, without_c: bool = False) -> dict[str, int]:
+    sizes = dict(image.sizes)
+    if without_c:
+        sizes.pop("c", None)
+    return sizes
