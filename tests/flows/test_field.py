@@ -68,9 +68,24 @@ def test_a_new_flow_threshold_follows_nothing(monkeypatch: pytest.MonkeyPatch) -
     def refuse(*_: Any) -> None:
         raise AssertionError("worked out again")
 
-    for stage in ("_objects", "_errors"):
-        monkeypatch.setattr(field, stage, refuse)
+    monkeypatch.setattr(field, "_objects", refuse)
+    monkeypatch.setattr(field._check, "errors", refuse)
     np.testing.assert_array_equal(field.labels(TrackingSettings(flow_threshold=0.1)), expected)
+
+
+def test_a_mask_that_stays_follows_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    flows, probability = _output(noise=0.5)
+    probability = np.where(probability > 0.5, np.float32(0.9), np.float32(0.1))
+    field = FlowField(flows, probability)
+    whole = field.labels(TrackingSettings(min_size=0, hole_size=0))
+
+    def refuse(*_: Any) -> None:
+        raise AssertionError("worked out again")
+
+    monkeypatch.setattr(field, "_follow", refuse)
+    chosen = TrackingSettings(cell_threshold=0.7, min_size=0, hole_size=0)
+    np.testing.assert_array_equal(field.labels(chosen), whole)
+    assert whole.any()
 
 
 def test_the_function_is_the_field_with_its_default_settings() -> None:

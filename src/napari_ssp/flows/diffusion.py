@@ -52,37 +52,34 @@ def labels_to_flows(labels: ArrayLike) -> NDArray[np.float32]:
     return flow.reshape(ids.ndim, *ids.shape)
 
 
-def flows_of(
-    ids: NDArray[np.int32], count: int, axes: int, least_steps: int = 0
-) -> NDArray[np.float32]:
-    """Flows (axes, Z, Y, X) of objects 1..count without gaps; a plane has 2 axes and Z of 1.
-
-    ``least_steps`` are those of `heat_steps` for a larger image that the ids are a part of.
-    """
-    plane = axes == 2
-    flow = np.zeros((axes, *ids.shape), np.float32)
+def flows_of(ids: NDArray[np.int32], count: int, axes: int) -> NDArray[np.float32]:
+    """Flows (axes, Z, Y, X) of objects 1..count without gaps; a plane has 2 axes and Z of 1."""
     if count == 0:
-        return flow
+        return np.zeros((axes, *ids.shape), np.float32)
     runs, first = runs_by_object(ids, count)
     sizes = sizes_of(runs, first)
-    n_steps = max(_steps_for(sizes, plane), least_steps)
-    heat = np.zeros(ids.shape)
-    spread(
-        lambda part: spread_heat(part, runs, first, n_steps, heat),
-        np.asarray(sizes[:, 3] * n_steps, np.float64),
-    )
-    directions = directions_in_plane if plane else directions_in_volume
-    rows = ids.shape[0] * ids.shape[1]
-    spread(lambda part: directions(heat, ids, part, flow), np.full(rows, 4.0 * ids.shape[2]))
+    n_steps, heat = steps_for(sizes, axes == 2), np.zeros(ids.shape)
+    cost = np.asarray(sizes[:, 3] * n_steps, np.float64)
+    spread(lambda part: spread_heat(part, runs, first, n_steps, heat), cost)
+    return directions(heat, ids, axes)
+
+
+def directions(heat: NDArray[np.float64], ids: NDArray[np.int32], axes: int) -> NDArray[np.float32]:
+    """Give the unit vectors (axes, Z, Y, X) along the heat's gradient, 0 outside the objects."""
+    flow = np.empty((axes, *ids.shape), np.float32)
+    write = directions_in_plane if axes == 2 else directions_in_volume
+    rows = np.full(ids.shape[0] * ids.shape[1], 4.0 * ids.shape[2])
+    spread(lambda part: write(heat, ids, part, flow), rows)
     return flow
 
 
 def heat_steps(ids: NDArray[np.int32], count: int, axes: int) -> int:
-    """Count the steps that heat spreads in `flows_of`."""
-    return _steps_for(sizes_of(*runs_by_object(ids, count)), axes == 2) if count else 0
+    """Count the steps that heat spreads in the largest of the objects, 0 without any."""
+    return steps_for(sizes_of(*runs_by_object(ids, count)), axes == 2) if count else 0
 
 
-def _steps_for(sizes: NDArray[np.int64], plane: bool) -> int:
+def steps_for(sizes: NDArray[np.int64], plane: bool) -> int:
+    """Count the steps that heat spreads, from the sizes of all objects."""
     return int(2 * (sizes[:, int(plane) : 3].sum(axis=1) + 2).max())
 
 

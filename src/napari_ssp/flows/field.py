@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_ssp.flows.checking import FlowCheck
 from napari_ssp.flows.checks import check_shapes, check_values, host_array, value_range
 from napari_ssp.flows.cleaning import (
     fill_small_holes,
@@ -14,7 +15,6 @@ from napari_ssp.flows.cleaning import (
     tidy_mask,
     without,
 )
-from napari_ssp.flows.diffusion import flows_of
 from napari_ssp.flows.following import (
     empty_field,
     follow_in_plane,
@@ -22,7 +22,7 @@ from napari_ssp.flows.following import (
     write_flow,
     write_trust,
 )
-from napari_ssp.flows.grouping import flow_errors, group
+from napari_ssp.flows.grouping import group
 from napari_ssp.flows.numbering import pixel_counts
 from napari_ssp.flows.threads import spread
 
@@ -78,7 +78,8 @@ class FlowField:
 
     The first labels follow every cell pixel. After that a new flow threshold only chooses among
     the objects, whose flow errors are known; a new cell threshold, minimum size or hole size only
-    follows pixels whose way it can have changed. The labels are always those of a fresh start.
+    follows pixels whose way it can have changed, and only checks objects that have other pixels.
+    The labels are always those of a fresh start.
 
     Parameters
     ----------
@@ -106,9 +107,13 @@ class FlowField:
         self._probability = probability.reshape(volume)
         self._unit = (flow / np.float32(FLOW_SCALE)).reshape(len(flow), *self._probability.shape)
         self._plane = len(flow) == 2
+        self._check = FlowCheck(self._unit)
         self._ends = np.zeros(probability.size, np.int32 if probability.size < 2**31 else np.int64)
         self._trust = np.full(probability.size, -np.inf, np.float32)
         self._stages: dict[str, tuple[Any, Any]] = {}
+        self._tracked = 0  # how many times, each with another mask
+        self._mask = np.zeros(0, np.bool_)
+        self._found = (np.zeros(0, np.int32), 0)
 
     def labels(self, settings: TrackingSettings | None = None) -> NDArray[np.uint32]:
         """Uint32 labels of the image's shape: 0 is background, objects are 1..n without gaps."""
@@ -118,7 +123,8 @@ class FlowField:
         mask_of = (chosen.cell_threshold, chosen.min_size, chosen.holes)
         objects, count = self._kept("objects", mask_of, lambda: self._objects(chosen))
         if chosen.flow_threshold and count:
-            errors = self._kept("errors", mask_of, lambda: self._errors(objects, count))
+            check = self._check.errors
+            errors = self._kept("errors", self._tracked, lambda: check(objects, count))
             objects = without(objects, errors > chosen.flow_threshold)
         filled = fill_small_holes(objects, chosen.holes)
         return remove_small_labels(filled, chosen.min_size).reshape(self.shape)
@@ -133,8 +139,16 @@ class FlowField:
         """Objects 1..n without gaps before any is dropped for its flows."""
         mask = self._probability > np.float32(chosen.cell_threshold)
         tidy = tidy_mask(mask, chosen.min_size, chosen.holes)
+        if not self._tracked or not np.array_equal(tidy, self._mask):
+            self._mask, self._found = tidy, self._track(tidy, np.float32(chosen.cell_threshold))
+            self._tracked += 1
+        return self._found
+
+    def _track(
+        self, tidy: NDArray[np.bool_], threshold: np.float32
+    ) -> tuple[NDArray[np.int32], int]:
         starts = np.flatnonzero(tidy).astype(self._ends.dtype)
-        self._follow(tidy, starts, np.float32(chosen.cell_threshold))
+        self._follow(tidy, starts, threshold)
         labels = np.zeros(tidy.shape, np.int32)
         count = group(starts, self._ends, labels)
         sizes = pixel_counts(labels, count)
@@ -170,6 +184,3 @@ class FlowField:
         rows = np.full(field.shape[0] * field.shape[1], 50.0 * field.shape[2])
         spread(lambda part: write_trust(self._unit, self._probability, part, field), rows)
         return field
-
-    def _errors(self, labels: NDArray[np.int32], count: int) -> NDArray[np.float64]:
-        return flow_errors(labels, flows_of(labels, count, len(self._unit)), self._unit, count)

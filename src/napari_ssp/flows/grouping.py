@@ -116,26 +116,3 @@ def _grow(crowd: NDArray[np.int32], seed: int, identity: int, painted: NDArray[n
                             todo[end, 0], todo[end, 1], todo[end, 2] = c, i, j
                             end += 1
         begin = stop
-
-
-@compiled
-def flow_errors(
-    labels: NDArray[np.int32], own: NDArray[np.float32], predicted: NDArray[np.float32], count: int
-) -> NDArray[np.float64]:
-    """Mean squared difference of two flows (axes, Z, Y, X), by object; index 0 is background."""
-    total = np.zeros(count + 1)
-    pixels = np.zeros(count + 1, np.int64)
-    _, depth, height, width = own.shape
-    for z in range(depth):
-        for y in range(height):
-            for x in range(width):
-                k = labels[z, y, x]
-                if k == 0:
-                    continue
-                pixels[k] += 1
-                for a in range(own.shape[0]):
-                    difference = own[a, z, y, x] - predicted[a, z, y, x]
-                    total[k] += difference * difference
-    for k in range(1, count + 1):
-        total[k] /= max(pixels[k], 1)
-    return total

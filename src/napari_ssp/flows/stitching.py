@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from napari_ssp.flows.checking import FlowCheck
 from napari_ssp.flows.cleaning import fill_small_holes, without
 from napari_ssp.flows.compiled import compiled
-from napari_ssp.flows.diffusion import consecutive, flows_of, heat_steps
+from napari_ssp.flows.diffusion import consecutive, heat_steps
 from napari_ssp.flows.field import FLOW_SCALE, FlowField, TrackingSettings
-from napari_ssp.flows.grouping import flow_errors
 from napari_ssp.flows.numbering import pixel_counts
 from napari_ssp.flows.threads import spread
 from napari_ssp.progress import Progress, Steps
@@ -162,8 +162,7 @@ class _Passes:
         labels = self._store.read(place.seen)
         local, ids = consecutive(labels)[None], np.unique(labels[labels > 0])
         unit = self._read(place.seen)[:2, None] / np.float32(FLOW_SCALE)
-        own = flows_of(local, len(ids), 2, self._n_steps)
-        errors = flow_errors(local, own, unit, len(ids))[1:]
+        errors = FlowCheck(unit).errors(local, len(ids), self._n_steps)[1:]
         mine = (ids >= born.start) & (ids < born.stop)
         self._bad[ids[mine]] = errors[mine] > self._settings.flow_threshold
 
