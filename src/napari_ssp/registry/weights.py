@@ -6,7 +6,8 @@ import hashlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from safetensors import SafetensorError
+import torch
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
 from napari_ssp.networks import MediarFormer, RepMode
@@ -16,7 +17,6 @@ from napari_ssp.registry.catalogue import find_card
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import torch
     from torch import nn
 
 
@@ -91,8 +91,17 @@ def build_network(card: ModelCard) -> nn.Module:
         ) from error
 
 
-def save_model(network: nn.Module, card: ModelCard, folder: Path) -> ModelCard:
-    """Write a model folder: float16 weights and the card with their digest.
+def stored_type(card: ModelCard) -> torch.dtype:
+    """Type that keeps the numbers of an installed model's weights: float16, or float32."""
+    with safe_open(card.weights, "pt") as file:
+        types = {file.get_slice(key).get_dtype() for key in file.keys()}
+    return torch.float16 if types <= {"F16", "I64"} else torch.float32
+
+
+def save_model(
+    network: nn.Module, card: ModelCard, folder: Path, dtype: torch.dtype = torch.float16
+) -> ModelCard:
+    """Write a model folder: weights and the card with their digest.
 
     Parameters
     ----------
@@ -102,6 +111,8 @@ def save_model(network: nn.Module, card: ModelCard, folder: Path) -> ModelCard:
         Its description; the digest is filled in.
     folder : pathlib.Path
         Made when missing; a model in it is replaced.
+    dtype : torch.dtype
+        Type of the stored weights.
 
     Returns
     -------
@@ -109,7 +120,7 @@ def save_model(network: nn.Module, card: ModelCard, folder: Path) -> ModelCard:
         The card as written.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    state = {key: _stored(value) for key, value in network.state_dict().items()}
+    state = {key: _stored(value, dtype) for key, value in network.state_dict().items()}
     temporary = folder / f"{WEIGHTS_FILE}.part"
     save_file(state, temporary, metadata={"format": "pt"})
     written = replace(card, sha256=file_sha256(temporary), folder=folder)
@@ -118,9 +129,9 @@ def save_model(network: nn.Module, card: ModelCard, folder: Path) -> ModelCard:
     return written
 
 
-def _stored(value: torch.Tensor) -> torch.Tensor:
+def _stored(value: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
     value = value.detach().cpu()
-    return (value.half() if value.is_floating_point() else value).contiguous()
+    return (value.to(dtype) if value.is_floating_point() else value).contiguous()
 
 
 def file_sha256(path: Path) -> str:
