@@ -133,6 +133,15 @@ def test_tasks_must_be_all_of_the_data_and_no_others(folder: Path) -> None:
         load_structures(files, tasks=["dna", "actin"])
 
 
+def test_known_structures_come_first_and_need_no_pairs(folder: Path) -> None:
+    files = find_structure_pairs(folder)
+    data = load_structures(files, known=["actin", "tubulin"])
+    assert data.tasks == ("actin", "tubulin", "dna")
+    assert {pair.task for pair in data.training} == {2}
+    assert set(data.target_statistics) == {"dna"}
+    assert load_structures(files, known=["dna", "actin"]).tasks == ("dna", "actin")
+
+
 def test_voxel_sizes_are_taken_from_the_files_and_must_agree(tmp_path: Path) -> None:
     def files(*sizes: float) -> list[PairFiles]:
         found = []

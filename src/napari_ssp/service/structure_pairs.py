@@ -201,7 +201,10 @@ def _channel(text: str) -> int | None:
 
 
 def load_structures(
-    training: Sequence[Pair], validation: Sequence[Pair] = (), tasks: Sequence[str] = ()
+    training: Sequence[Pair],
+    validation: Sequence[Pair] = (),
+    tasks: Sequence[str] = (),
+    known: Sequence[str] = (),
 ) -> StructureData:
     """Read all pairs; each array keeps its own type in memory, prepared data stay on the disk.
 
@@ -211,13 +214,15 @@ def load_structures(
         What to read.
     tasks : sequence of str
         Order of the structures; empty takes the order of first appearance.
+    known : sequence of str
+        Structures that a model knows already. They come first, and need no pairs.
 
     Raises
     ------
     ValueError
         When files cannot be read, are no stacks or do not fit; all of them are listed.
     """
-    order = _task_order(training, validation, tasks)
+    order = _task_order(training, validation, tasks, known)
     loaded, problems = [], []
     for one in (*training, *validation):
         try:
@@ -245,17 +250,20 @@ def load_structures(
 
 
 def _task_order(
-    training: Sequence[Pair], validation: Sequence[Pair], tasks: Sequence[str]
+    training: Sequence[Pair],
+    validation: Sequence[Pair],
+    tasks: Sequence[str],
+    known: Sequence[str],
 ) -> tuple[str, ...]:
     seen = tuple(dict.fromkeys(one.task for one in training))
-    order = tuple(tasks) or seen
+    order = tuple(dict.fromkeys((*known, *(tasks or seen))))
     unknown = sorted({one.task for one in (*training, *validation)} - set(order))
     if unknown:
         raise ValueError(
             f"Pairs show {', '.join(unknown)}, which is not among the tasks {', '.join(order)}. "
             "Name all tasks, or none to take them from the training data."
         )
-    idle = [task for task in order if task not in seen]
+    idle = [task for task in order if task not in (*seen, *known)]
     if idle:
         raise ValueError(
             f"There are no training pairs for {', '.join(idle)}; there are for {', '.join(seen)}."
@@ -310,8 +318,9 @@ def _mean_statistics(
     result = {}
     for index, task in enumerate(tasks):
         raw = np.array([one.raw_target for one in loaded if one.pair.task == index])
-        mean, deviation = raw.mean(axis=0).tolist()
-        result[task] = mean, deviation
+        if len(raw):
+            mean, deviation = raw.mean(axis=0).tolist()
+            result[task] = mean, deviation
     return result
 
 
