@@ -63,7 +63,7 @@ def test_without_intensity_changes_bright_pixels_stay_on_the_labels() -> None:
 
 def test_cell_aware_gain_reaches_every_cell_and_never_the_background() -> None:
     settings = AugmentationSettings(
-        crop=64, zoom_spread=1.0, intensity_probability=0, cell_share=1.0
+        crop=64, zoom_range=(1.0, 1.0), intensity_probability=0, cell_share=1.0
     )
     labels = np.zeros((64, 64), np.int32)
     labels[5:20, 5:20], labels[40:60, 40:60] = 1, 2
@@ -85,7 +85,7 @@ def test_batches_repeat_for_the_same_seed_and_step() -> None:
         for one, other in zip(batches(7)[half], again(7)[half], strict=True):
             assert torch.equal(one, other)
     assert not torch.equal(batches(7)[0][0], batches(8)[0][0])
-    (pixels,), (flows, cells) = batches(0)
+    (pixels,), (flows, cells, _) = batches(0)
     assert (pixels.shape, flows.shape, cells.shape) == (
         (2, 3, 64, 64),
         (2, 2, 64, 64),

@@ -13,7 +13,11 @@ from napari_ssp.service.requests import (
     PredictRequest,
     SegmentRequest,
 )
-from napari_ssp.service.training_requests import TrainRequest, TrainStructuresRequest
+from napari_ssp.service.training_requests import (
+    FinishTrainingRequest,
+    TrainRequest,
+    TrainStructuresRequest,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,6 +46,8 @@ def steps_of(request: Any, models: ModelCache) -> Callable[[], Steps[Any]]:
         return partial(_train, request)
     if isinstance(request, TrainStructuresRequest):
         return partial(_train_structures, request)
+    if isinstance(request, FinishTrainingRequest):
+        return partial(_finish_training, request)
     if isinstance(request, ModelRequest):
         return request
     raise TypeError(
@@ -90,3 +96,10 @@ def _train_structures(request: TrainStructuresRequest) -> Steps[Any]:
     from napari_ssp.service.structure_training import train_structures_steps
 
     return train_structures_steps(request)
+
+
+def _finish_training(request: FinishTrainingRequest) -> Steps[Any]:
+    prepare_torch()
+    from napari_ssp.service.finishing import finish_steps
+
+    return finish_steps(request)

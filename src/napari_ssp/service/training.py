@@ -1,104 +1,177 @@
-"""Training on labels, step by step: check the data, learn, write the model."""
+"""Training on labels, step by step: check the data, learn, judge, write the model."""
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
 
 from napari_ssp.engine import median_diameter, resolve_device
-from napari_ssp.progress import Progress, Steps
-from napari_ssp.registry import ModelCard, find_card, load_model, save_model
+from napari_ssp.registry import ModelCard, load_model
 from napari_ssp.registry.weights import build_network
-from napari_ssp.service.results import TrainedModel
-from napari_ssp.service.training_images import load_pairs
-from napari_ssp.service.training_plan import find_files
-from napari_ssp.training.augmentation import AugmentationSettings
+from napari_ssp.service.trained import Judged, conclude
+from napari_ssp.service.training_images import read_training_images, write_manifest
+from napari_ssp.service.training_plan import base_card, find_files
+from napari_ssp.service.training_requests import write_request
+from napari_ssp.training.adapting import choose_trainable, fitting_rate
+from napari_ssp.training.augmentation import STRENGTHS
 from napari_ssp.training.loop import LoopSettings, TrainingRun, fit
 from napari_ssp.training.losses import segmentation_loss
-from napari_ssp.training.segmentation import SegmentationBatches, score_segmentation
+from napari_ssp.training.records import CHECKPOINT_FILE
+from napari_ssp.training.segmentation import METRIC, SegmentationBatches, score_segmentation
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
-
+    from napari_ssp.progress import Steps
+    from napari_ssp.service.results import TrainedModel
+    from napari_ssp.service.training_images import TrainingImages
     from napari_ssp.service.training_requests import TrainRequest
 
+#: How often a run is scored, at most.
+_SCORINGS = 10
 
-def train_steps(request: TrainRequest) -> Steps[TrainedModel]:
+
+def train_steps(request: TrainRequest, record: bool = True) -> Steps[TrainedModel]:
     """Train a segmentation model; an interrupted run in the same folder is continued.
+
+    Parameters
+    ----------
+    request : TrainRequest
+        What to learn.
+    record : bool
+        Write the request into the run's folder.
 
     Yields
     ------
     Progress
-        After every optimiser step and every scored image.
+        After every image read, optimiser step and scored image. While learning, the preview is a
+        `TrainingState`.
 
     Returns
     -------
     TrainedModel
-        Where the model is, and its last scores.
+        Where the model is, its scores and whether it was installed.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        When data or base cannot be used, or the folder's run is of another kind.
     """
-    yield Progress("reading training images")
-    files = find_files(request)
-    images, held_out = load_pairs(files.training), load_pairs(files.validation)
-    across = median_diameter(image.labels for image in images)
-    card = _card(request, len(images), across and across * (request.zoom or 1.0))
-    run = _start(request, card)
-    last: dict[str, float] = {}
+    base, files = base_card(request), find_files(request)
+    request.output.mkdir(parents=True, exist_ok=True)
+    write_manifest(files, request.output, (request.output / CHECKPOINT_FILE).exists())
+    if record:
+        write_request(request)
+    images = yield from read_training_images(files, request)
+    try:
+        return (yield from _train(request, base, images))
+    finally:
+        images.close()
 
-    def score(network: torch.nn.Module) -> Generator[Progress, None, dict[str, float]]:
-        metrics = yield from score_segmentation(network, held_out, (request.zoom or 1.0))
-        last.update(metrics)
-        return metrics
 
+def _train(
+    request: TrainRequest, base: ModelCard | None, images: TrainingImages
+) -> Steps[TrainedModel]:
+    zoom = request.zoom or (base.zoom if base else 1.0)
+    card = _card(request, base, images, zoom)
     batches = SegmentationBatches(
-        images,
-        AugmentationSettings(crop=request.crop, zoom=(request.zoom or 1.0)),
+        images.training,
+        replace(STRENGTHS[request.augmentation], crop=request.crop, zoom=zoom),
         request.batch_size,
         request.seed,
+        request.sampling,
+        images.replay,
+        request.replay_share,
     )
-    network = yield from fit(run, batches, score)
-    save_model(network, card, request.output)
-    return TrainedModel(request.name, request.output, last)
+    epoch = len(images.training) / (request.batch_size - batches.replayed)
+    run = _start(request, card, loop_settings(request, card, epoch, bool(images.validation)))
+
+    def score(network: torch.nn.Module) -> Steps[dict[str, float]]:
+        return score_segmentation(network, images.validation, zoom, request.precision)
+
+    yield from fit(run, batches, score)
+    return conclude(run, card, Judged("F1", request.install, base is not None))
 
 
-def _card(request: TrainRequest, num_images: int, across: float | None) -> ModelCard:
-    network = {
-        "encoder": request.encoder,
-        "decoder_channels": list(request.decoder_channels),
-        "pab_channels": request.pab_channels,
-    }
-    if request.base is not None:
-        base = find_card(request.base)
-        if base.family != "mediar":
-            raise ValueError(
-                f"'{base.name}' predicts structures, so no cells can be learned from it. Choose a "
-                "base model of the family 'mediar'."
-            )
-        network = base.network
-    return ModelCard(
+def loop_settings(
+    request: TrainRequest, card: ModelCard, epoch: float, validated: bool
+) -> LoopSettings:
+    """How long and how fast to learn, with what the request leaves open filled in.
+
+    Parameters
+    ----------
+    request : TrainRequest
+        What was asked for.
+    card : ModelCard
+        Of the model to be.
+    epoch : float
+        Steps of a pass through the training images.
+    validated : bool
+        Whether there are validation images.
+    """
+    minutes = math.inf if request.minutes is None else request.minutes
+    limits = [] if request.steps is None else [request.steps]
+    if request.epochs is not None:
+        limits.append(max(1, math.ceil(request.epochs * epoch)))
+    steps = min(limits, default=LoopSettings.steps)
+    encoder, has_base = str(card.network["encoder"]), request.base is not None
+    return LoopSettings(
+        steps=steps,
+        minutes=minutes,
+        learning_rate=request.learning_rate or fitting_rate(request.trainable, encoder, has_base),
+        weight_decay=request.weight_decay,
+        smoothing=request.smoothing,
+        score_minutes=minutes / _SCORINGS,
+        # By steps where time sets no limit, so that such a run ends the same when interrupted.
+        score_steps=max(1, round(steps / _SCORINGS)) if math.isinf(minutes) else 0,
+        score_base=request.base is not None and validated,
+        metric=METRIC if validated else "",
+        epoch_steps=epoch,
+        precision=request.precision,
+        workers=request.workers,
+    )
+
+
+def _card(
+    request: TrainRequest, base: ModelCard | None, images: TrainingImages, zoom: float
+) -> ModelCard:
+    across = median_diameter(image.labels for image in images.training)
+    count, data = len(images.training), ", ".join(folder.name for folder in request.data)
+    card = ModelCard(
         name=request.name,
         family="mediar",
-        network=network,
+        network={
+            "encoder": request.encoder,
+            "decoder_channels": list(request.decoder_channels),
+            "pab_channels": request.pab_channels,
+        },
         sha256="",
-        zoom=(request.zoom or 1.0),
-        object_diameter=across,
-        description=f"MEDIAR-Former trained on {num_images} images.",
-        training_data=", ".join(folder.name for folder in request.data),
+        zoom=zoom,
+        object_diameter=across and across * zoom,
+        description=f"MEDIAR-Former trained on {count} image{'s' * (count != 1)}.",
+        training_data=data,
+    )
+    if base is None:
+        return card
+    return replace(
+        card,
+        network=base.network,
+        window=base.window,
+        licence=base.licence,
+        citation=base.citation,
+        description=f"'{base.name}', trained further ({request.trainable}) on {count} "
+        f"image{'s' * (count != 1)}.",
+        training_data=f"{data}; before: {base.training_data or base.name}",
     )
 
 
-def _start(request: TrainRequest, card: ModelCard) -> TrainingRun:
-    request.output.mkdir(parents=True, exist_ok=True)
+def _start(request: TrainRequest, card: ModelCard, settings: LoopSettings) -> TrainingRun:
     torch.manual_seed(request.seed)
     network = build_network(card) if request.base is None else load_model(request.base)
+    choose_trainable(network, request.trainable, request.lora_rank)
     network = network.to(resolve_device(request.device))
-    settings = LoopSettings(
-        steps=request.steps or 1_000_000,
-        minutes=(request.minutes or 1e6),
-        learning_rate=request.learning_rate or 1e-3,
-        workers=request.workers,
-        score_minutes=(request.minutes or 1e6) / 8,
-    )
-    run = TrainingRun(network, segmentation_loss, settings, request.output, purpose="segmentation")
+    purpose = f"segmentation ({request.trainable})"
+    run = TrainingRun(network, segmentation_loss, settings, request.output, purpose)
     run.resume()
     return run

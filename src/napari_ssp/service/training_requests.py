@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_ssp.io import atomic_path
 from napari_ssp.service.requests import _check_precision as check_precision
 from napari_ssp.service.requests import _choice as choice
 from napari_ssp.service.requests import check_limits
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Self
 
+REQUEST_FILE = "request.json"
 #: What learns: all, or less for small data. See :class:`TrainRequest`.
 TRAINABLE = ("all", "decoder", "heads", "lora")
 #: How strongly training images are varied; mediar is the published set.
@@ -342,3 +345,56 @@ def check_choice(request: Any, name: str, known: tuple[str, ...]) -> None:
     if value not in known:
         words = name.replace("_", " ")
         raise ValueError(f"The {words} must be one of {', '.join(known)}, got '{value}'.")
+
+
+def write_request(request: TrainRequest | TrainStructuresRequest) -> None:
+    """Write ``request.json`` into the run's folder."""
+    task = next(name for name, kind in TASKS.items() if isinstance(request, kind))
+    text = json.dumps({"task": task, **request.to_dict()}, indent=2)
+    with atomic_path(request.output / REQUEST_FILE, overwrite=True) as temporary:
+        temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def read_values(path: Path) -> dict[str, Any]:
+    """Values of a request's file, or of a configuration that names only some; ``task`` among them.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        When there is no such file, or it holds no such values.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"There is no {path.name} in {path.parent}, so there is no run to go on with. Give the "
+            "folder of a training that was started."
+        )
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is not valid JSON: {error}.") from error
+    if not isinstance(values, dict) or values.get("task", "segmentation") not in TASKS:
+        raise ValueError(
+            f"{path} is no training request: it must hold named values, 'task' among them "
+            f"({' or '.join(TASKS)})."
+        )
+    return values
+
+
+def read_request(folder: Path) -> TrainRequest | TrainStructuresRequest:
+    """Request that a run was started with.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        As `read_values`.
+    """
+    values = read_values(folder / REQUEST_FILE)
+    kind = TASKS[values.pop("task", "segmentation")]
+    return kind.from_dict({**values, "output": folder})
+
+
+#: Requests by the word for their task.
+TASKS: dict[str, type[TrainRequest] | type[TrainStructuresRequest]] = {
+    "segmentation": TrainRequest,
+    "structures": TrainStructuresRequest,
+}

@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_ssp.engine.normalise import normalise
 from napari_ssp.engine.volume import RunningStatistics, Statistics
-from napari_ssp.flows.diffusion import consecutive
+from napari_ssp.training.annotation import numbered
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,7 +28,7 @@ class LabelledImage:
     pixels : numpy.ndarray
         Uint8 (C, Y, X) with C 1 or 3: the normalised image in 256 grey levels.
     labels : numpy.ndarray
-        Int32 (Y, X), ids 1..n without gaps.
+        Int32 (Y, X), ids 1..n without gaps, 0 for background, -1 where nobody annotated.
     """
 
     name: str
@@ -36,15 +36,19 @@ class LabelledImage:
     labels: NDArray[np.int32]
 
     @classmethod
-    def from_planes(cls, name: str, plane: NDArray[Any], labels: NDArray[Any]) -> LabelledImage:
+    def from_planes(
+        cls, name: str, plane: NDArray[Any], labels: NDArray[Any], ignore: int | None = None
+    ) -> LabelledImage:
         """Normalise a plane, (Y, X) or (Y, X, C), and number its objects 1..n.
+
+        Labels below 0, and those equal to ``ignore``, become -1: not annotated.
 
         Raises
         ------
         ValueError
             When the shapes differ.
         """
-        ids = consecutive(labels)
+        ids = numbered(labels, ignore)
         if plane.shape[:2] != ids.shape:
             raise ValueError(f"the image is {plane.shape[:2]} and its labels are {ids.shape}")
         pixels = np.round(normalise(plane) * 255).astype(np.uint8)

@@ -1,30 +1,40 @@
-"""The training loop: batches in, a smoothed network out, resumable at any step."""
+"""The training loop: batches in, the best network out, resumable at any step."""
 
 from __future__ import annotations
 
-import csv
 import math
-import os
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
-from multiprocessing.reduction import ForkingPickler
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel
-from torch.utils.data import DataLoader, Dataset
 
 from napari_ssp.progress import Progress, Steps
+from napari_ssp.training.adapting import learning, plain, train_mode
+from napari_ssp.training.feeding import Batch as Batch
+from napari_ssp.training.feeding import BatchOf, batches_from
+from napari_ssp.training.records import (
+    BEST_FILE,
+    CHECKPOINT_FILE,
+    Row,
+    beats,
+    load_state,
+    save_state,
+    write_events,
+    write_rows,
+)
+from napari_ssp.training.state import TrainingState
 
-Tensors = tuple[torch.Tensor, ...]
-#: What the network takes, and what the loss takes besides the network's output.
-Batch = tuple[Tensors, Tensors]
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from napari_ssp.training.state import Preview
+
+#: Scores a network; a preview of a `Progress` on the way is shown to whoever watches.
 Score = Callable[[nn.Module], Generator[Progress, None, dict[str, float]]]
 
 OPTIMISERS: dict[str, type[torch.optim.Optimizer]] = {
@@ -65,8 +75,21 @@ class LoopSettings:
     score_minutes : float
         Time between two scorings on the validation images; more where scoring would take over a
         tenth of the time.
+    score_steps : int
+        Steps between two scorings; 0 goes by time. By steps a run that was interrupted ends as an
+        unbroken one.
+    score_base : bool
+        Score the network before the first step, too.
+    metric : str
+        Score that decides which weights are kept; empty keeps the last.
+    minimise : bool
+        Whether a lower score is better.
     checkpoint_minutes : float
         Time between two checkpoints.
+    epoch_steps : float
+        Steps of one pass through the data, to tell how many there were.
+    precision : str
+        ``"auto"``, ``"float32"`` or ``"bfloat16"``; see :func:`mixed_precision`.
     workers : int
         Processes that make batches; 0 makes them in a thread of this one.
     """
@@ -79,7 +102,13 @@ class LoopSettings:
     weight_decay: float = 0.05
     smoothing: float = 0.999
     score_minutes: float = 10.0
+    score_steps: int = 0
+    score_base: bool = False
+    metric: str = ""
+    minimise: bool = False
     checkpoint_minutes: float = 3.0
+    epoch_steps: float = 1.0
+    precision: str = "auto"
     workers: int = 0
 
 
@@ -89,15 +118,27 @@ class TrainingRun:
     Parameters
     ----------
     network : torch.nn.Module
-        Network to train, on its device; put into the layout of its convolutions.
+        Network to train, on its device; put into the layout of its convolutions. Parameters that
+        need no gradient stay as they are, see :mod:`napari_ssp.training.adapting`.
     loss : callable
         Takes the network's output and the second part of a batch, returns a scalar tensor.
     settings : LoopSettings
         How long and how fast.
     folder : pathlib.Path
-        Where ``metrics.csv`` and ``checkpoint.pt`` go.
+        Where ``metrics.csv``, ``checkpoint.pt`` and ``best.pt`` go.
     purpose : str
         What is learned; a checkpoint of another purpose is refused.
+
+    Attributes
+    ----------
+    step : int
+        Optimiser steps taken.
+    seconds : float
+        Time spent learning.
+    rows : list of dict
+        Rows of ``metrics.csv``.
+    base, best : dict
+        Scores before the first step; row whose weights are kept.
     """
 
     def __init__(
@@ -118,12 +159,18 @@ class TrainingRun:
             self.network, multi_avg_fn=_smoothing(settings.smoothing), use_buffers=True
         )
         self.optimiser = OPTIMISERS[settings.optimiser](
-            network.parameters(),
+            learning(network),
             lr=settings.learning_rate,  # type: ignore[call-arg]
             weight_decay=settings.weight_decay,
         )
         self.step = 0
         self.seconds = 0.0
+        self.rows: list[Row] = []
+        self.base: dict[str, float] = {}
+        self.best: Row = {}
+        self.losses = (0.0, 0)
+        self.last_loss = math.nan
+        self.preview: Preview | None = None
 
     @property
     def share(self) -> float:
@@ -135,6 +182,22 @@ class TrainingRun:
         """Learning rate at the present moment."""
         return self.settings.learning_rate * SCHEDULES[self.settings.schedule](self.share)
 
+    def state(self) -> TrainingState:
+        """How the run stands."""
+        left = self.seconds / self.share * (1.0 - self.share) if self.share else math.nan
+        return TrainingState(
+            self.step,
+            self.seconds / 60.0,
+            left / 60.0,
+            self.step / self.settings.epoch_steps,
+            self.last_loss,
+            tuple(self.rows),
+            dict(self.base),
+            dict(self.best),
+            self.preview,
+            str(self.device),
+        )
+
     def learn(self, batch: Batch) -> float:
         """Take one optimiser step and return the loss.
 
@@ -145,30 +208,49 @@ class TrainingRun:
         """
         for group in self.optimiser.param_groups:
             group["lr"] = self.rate()
-        self.network.train()
+        train_mode(self.network)
         inputs, targets = ([self._moved(part) for part in half] for half in batch)
-        with mixed_precision(self.device, volumes=inputs[0].ndim == 5):
+        volumes = inputs[0].ndim == 5
+        with mixed_precision(self.device, volumes, self.settings.precision):
             output = self.network(*inputs)
         loss = self.loss(output, *targets)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(self.network.parameters(), 10.0)
+        nn.utils.clip_grad_norm_(learning(self.network), 10.0)
         self.optimiser.step()
         self.average.update_parameters(self.network)
         self.step += 1
-        value = float(loss.detach())
-        if not math.isfinite(value):
+        self.last_loss = float(loss.detach())
+        if not math.isfinite(self.last_loss):
             raise RuntimeError(
-                f"The loss became {value} at step {self.step}, so the network is lost. Start again "
-                f"in an empty folder with a learning rate below {self.rate():.2g}."
+                f"The loss became {self.last_loss} at step {self.step}, so the network is lost. "
+                "Start again in an empty folder with a learning rate below "
+                f"{self.rate():.2g}."
             )
-        return value
+        self.losses = (self.losses[0] + self.last_loss, self.losses[1] + 1)
+        return self.last_loss
 
     def _moved(self, part: torch.Tensor) -> torch.Tensor:
         if part.ndim < 2:  # numbers that samples are grouped by: reading them must not wait
             return part
         layout = _LAYOUTS.get(part.ndim, torch.preserve_format)
         return part.to(self.device, non_blocking=True, memory_format=layout)
+
+    def record(self, metrics: dict[str, float]) -> None:
+        """Add a row of scores; the weights are kept when they are the best so far."""
+        total, count = self.losses
+        row = {"step": self.step, "minutes": round(self.seconds / 60, 2)}
+        row |= {"loss": round(total / count, 4) if count else math.nan}
+        row |= {name: round(value, 4) for name, value in metrics.items()}
+        self.rows.append(row)
+        self.losses = (0.0, 0)
+        write_rows(self.folder, self.rows)
+        write_events(self.folder, row)
+        metric = self.settings.metric
+        if metric and beats(row, self.best, metric, self.settings.minimise):
+            self.best = row
+            weights = plain(smoothed(self)).state_dict()
+            save_state(self.folder / BEST_FILE, {"row": row, "weights": weights})
 
     def save(self) -> None:
         """Write the checkpoint under a temporary name, then rename it."""
@@ -177,13 +259,14 @@ class TrainingRun:
             "network": self.network.state_dict(),
             "average": self.average.state_dict(),
             "optimiser": self.optimiser.state_dict(),
-            "random": torch.get_rng_state(),
+            "random": _random_states(),
             "step": self.step,
             "seconds": self.seconds,
+            "rows": self.rows,
+            "base": self.base,
+            "losses": self.losses,
         }
-        temporary = self.folder / "checkpoint.pt.part"
-        torch.save(state, temporary)
-        temporary.replace(self.folder / "checkpoint.pt")
+        save_state(self.folder / CHECKPOINT_FILE, state)
 
     def resume(self) -> bool:
         """Continue from the folder's checkpoint; False when there is none.
@@ -193,10 +276,9 @@ class TrainingRun:
         ValueError
             When the checkpoint is of another network or purpose.
         """
-        path = self.folder / "checkpoint.pt"
-        if not path.exists():
+        state = load_state(self.folder / CHECKPOINT_FILE, self.device)
+        if state is None:
             return False
-        state = torch.load(path, map_location=self.device, weights_only=True)
         same = state.get("purpose") == self.purpose
         if not same or _shapes(state["network"]) != _shapes(self.network.state_dict()):
             raise ValueError(
@@ -207,13 +289,27 @@ class TrainingRun:
         self.network.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])
         self.optimiser.load_state_dict(state["optimiser"])
-        torch.set_rng_state(state["random"].cpu())
+        _set_random_states(state["random"])
         self.step, self.seconds = int(state["step"]), float(state["seconds"])
+        self.rows, self.base = list(state.get("rows", [])), dict(state.get("base", {}))
+        self.losses = tuple(state.get("losses", (0.0, 0)))
+        best = load_state(self.folder / BEST_FILE)
+        self.best = best["row"] if best else {}
         return True
 
+    def winner(self) -> nn.Module:
+        """Best network by the deciding score, else the present one; for prediction."""
+        network = plain(smoothed(self))
+        best = load_state(self.folder / BEST_FILE, self.device)
+        if self.settings.metric and best:
+            network.load_state_dict(best["weights"])
+        return network
 
-def fit(run: TrainingRun, batch_of: Callable[[int], Batch], score: Score) -> Steps[nn.Module]:
+
+def fit(run: TrainingRun, batch_of: BatchOf, score: Score) -> Steps[nn.Module]:
     """Train until the time or the steps are used up.
+
+    Closing it in between writes a checkpoint, from which the run goes on another time.
 
     Parameters
     ----------
@@ -226,34 +322,72 @@ def fit(run: TrainingRun, batch_of: Callable[[int], Batch], score: Score) -> Ste
     score : callable
         Scores a network on validation images.
 
+    Yields
+    ------
+    Progress
+        After every step and every scored image; its preview is a `TrainingState`.
+
     Returns
     -------
     torch.nn.Module
-        The smoothed network, in evaluation mode.
+        The smoothed network that scored best, in evaluation mode.
     """
-    settings, losses = run.settings, []
+    try:
+        if run.settings.score_base and not run.base and run.step == 0:
+            run.base = yield from _scored(run, score)
+        yield from _learn(run, batch_of, score)
+        if not run.rows or run.rows[-1]["step"] != run.step:
+            run.record((yield from _scored(run, score)))
+    except GeneratorExit:
+        run.save()
+        raise
+    run.save()
+    return run.winner()
+
+
+def _learn(run: TrainingRun, batch_of: BatchOf, score: Score) -> Steps[None]:
+    settings, pin = run.settings, run.device.type == "cuda"
     scored = saved = run.seconds
     pause = 60.0 * settings.score_minutes
-    source = _by_processes if settings.workers else _ahead
-    with source(batch_of, run) as batches:
+    steps = range(run.step, settings.steps)
+    with batches_from(batch_of, steps, settings.workers, pin) as batches:
         while run.share < 1.0:
             began = time.monotonic()
-            losses.append(run.learn(next(batches)))
+            run.learn(next(batches))
             run.seconds += time.monotonic() - began
-            left = run.seconds / run.share * (1.0 - run.share) / 60.0
-            stage = f"training, loss {losses[-1]:.2f}, {left:.0f} min left"
-            yield Progress(stage, round(1000 * run.share), 1000)
+            yield _progress(run)
             if run.seconds - saved > 60.0 * settings.checkpoint_minutes:
                 run.save()
                 saved = run.seconds
-            if run.seconds - scored > pause or run.share >= 1.0:
+            by_time = not settings.score_steps and run.seconds - scored > pause
+            by_steps = settings.score_steps and run.step % settings.score_steps == 0
+            if run.share < 1.0 and (by_time or by_steps):
                 began = time.monotonic()
-                metrics = yield from score(smoothed(run))
-                _record(run, sum(losses) / len(losses), metrics)
-                losses, scored = [], run.seconds
+                run.record((yield from _scored(run, score)))
+                run.save()
+                scored = saved = run.seconds
                 pause = max(pause, 9.0 * (time.monotonic() - began))
-    run.save()
-    return smoothed(run)
+
+
+def _progress(run: TrainingRun) -> Progress:
+    state = run.state()
+    stage = f"training, loss {state.loss:.2f}, {state.minutes_left:.0f} min left"
+    return Progress(stage, round(1000 * run.share), 1000, state)
+
+
+def _scored(run: TrainingRun, score: Score) -> Steps[dict[str, float]]:
+    """Scores of the smoothed network; the last preview on the way is kept."""
+    steps = score(smoothed(run))
+    try:
+        while True:
+            progress = next(steps)
+            run.preview = progress.preview or run.preview
+            yield Progress(progress.stage, progress.done, progress.total, run.state())
+    except StopIteration as stop:
+        metrics: dict[str, float] = stop.value
+        return metrics
+    finally:
+        steps.close()
 
 
 def _layout(network: nn.Module) -> torch.memory_format:
@@ -264,6 +398,16 @@ def _layout(network: nn.Module) -> torch.memory_format:
 
 def _shapes(state: dict[str, torch.Tensor]) -> dict[str, torch.Size]:
     return {name: value.shape for name, value in state.items()}
+
+
+def _random_states() -> dict[str, Any]:
+    return {"processor": torch.get_rng_state(), "cards": torch.cuda.get_rng_state_all()}
+
+
+def _set_random_states(states: dict[str, Any]) -> None:
+    torch.set_rng_state(states["processor"].cpu())
+    if len(states["cards"]) == torch.cuda.device_count():
+        torch.cuda.set_rng_state_all([state.cpu() for state in states["cards"]])
 
 
 def _smoothing(decay: float) -> Callable[..., None]:
@@ -289,84 +433,10 @@ def smoothed(run: TrainingRun) -> nn.Module:
     return module.eval()
 
 
-def _record(run: TrainingRun, loss: float, metrics: dict[str, float]) -> None:
-    row = {"step": run.step, "minutes": round(run.seconds / 60, 2), "loss": round(loss, 4)}
-    row |= {name: round(value, 4) for name, value in metrics.items()}
-    path = run.folder / "metrics.csv"
-    is_new = not path.exists()
-    with path.open("a", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(row))
-        if is_new:
-            writer.writeheader()
-        writer.writerow(row)
-
-
 @contextmanager
-def _ahead(batch_of: Callable[[int], Batch], run: TrainingRun) -> Iterator[Iterator[Batch]]:
-    """Batches of consecutive steps, three of them prepared ahead in a thread."""
-    pool, first = ThreadPoolExecutor(1, thread_name_prefix="batches"), run.step
-
-    def stream() -> Iterator[Batch]:
-        waiting = [pool.submit(batch_of, first + k) for k in range(3)]
-        step = first + len(waiting)
-        while True:
-            yield waiting.pop(0).result()
-            waiting.append(pool.submit(batch_of, step))
-            step += 1
-
-    try:
-        yield stream()
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-class _Steps(Dataset[Batch]):
-    """Batches by step number, as torch's loader wants them.
-
-    A new process waits for its data before the next one is started. Sent through a file that each
-    reads when it is needed, all start together instead of a quarter of a minute apart.
-    """
-
-    def __init__(self, batch_of: Callable[[int], Batch], folder: str) -> None:
-        self._path = Path(folder) / "batches"
-        self._path.write_bytes(ForkingPickler.dumps(batch_of))
-
-    @cached_property
-    def _batch_of(self) -> Callable[[int], Batch]:
-        read: Callable[[int], Batch] = ForkingPickler.loads(self._path.read_bytes())
-        return read
-
-    def __getitem__(self, step: int) -> Batch:
-        return self._batch_of(step)
-
-
-def _use_one_thread(worker: int) -> None:
-    """Keep many processes from starting many threads each; torch sees to its own."""
-    os.environ["OMP_NUM_THREADS"] = "1"
-
-
-@contextmanager
-def _by_processes(batch_of: Callable[[int], Batch], run: TrainingRun) -> Iterator[Iterator[Batch]]:
-    """Batches of consecutive steps in the same order as one thread would give them."""
-    with TemporaryDirectory(prefix="napari-ssp-", ignore_cleanup_errors=True) as folder:
-        loader = DataLoader(
-            _Steps(batch_of, folder),
-            batch_size=None,
-            sampler=range(run.step, run.settings.steps),
-            num_workers=run.settings.workers,
-            pin_memory=run.device.type == "cuda",
-            multiprocessing_context="spawn",
-            worker_init_fn=_use_one_thread,
-        )
-        batches = iter(loader)
-        try:
-            yield batches
-        finally:
-            del batches  # ends the processes
-
-
-@contextmanager
-def mixed_precision(device: torch.device, volumes: bool = False) -> Iterator[None]:
+def mixed_precision(
+    device: torch.device, volumes: bool = False, precision: str = "auto"
+) -> Iterator[None]:
     """Bfloat16 where the processor or the card has it: the range of float32, so no loss scaling.
 
     Not for volumes on a processor: there oneDNN's bfloat16 gradients of the kernels of 3D
@@ -374,5 +444,5 @@ def mixed_precision(device: torch.device, volumes: bool = False) -> Iterator[Non
     """
     on_card = device.type == "cuda" and torch.cuda.is_bf16_supported()
     usable = on_card or (device.type == "cpu" and not volumes)
-    with torch.autocast(device.type, torch.bfloat16, enabled=usable):
+    with torch.autocast(device.type, torch.bfloat16, enabled=usable and precision != "float32"):
         yield

@@ -13,10 +13,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+#: Least share of a crop that a mean is taken over: a few annotated pixels must not count as a crop.
+LEAST_COUNTED = 1 / 16
+
+
 def segmentation_loss(
-    output: torch.Tensor, flows: torch.Tensor, cells: torch.Tensor
+    output: torch.Tensor,
+    flows: torch.Tensor,
+    cells: torch.Tensor,
+    counted: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Binary cross entropy of the cell logit plus half the squared error of the flows.
+
+    Means over the pixels that count of each crop, and over the crops.
 
     Parameters
     ----------
@@ -26,6 +35,8 @@ def segmentation_loss(
         Unit target flows, float (N, 2, Y, X).
     cells : torch.Tensor
         Target mask, float (N, Y, X) in {0, 1}.
+    counted : torch.Tensor or None
+        Bool (N, 2, Y, X): where flows, and where cells count; None counts all.
 
     Returns
     -------
@@ -33,9 +44,21 @@ def segmentation_loss(
         Scalar float32.
     """
     output = output.float()
-    cross_entropy = functional.binary_cross_entropy_with_logits(output[:, 2], cells)
-    squared_error = functional.mse_loss(output[:, :2], FLOW_SCALE * flows)
-    return cross_entropy + 0.5 * squared_error
+    if counted is None:
+        counted = torch.ones_like(output[:, :2], dtype=torch.bool)
+    cross_entropy = functional.binary_cross_entropy_with_logits(
+        output[:, 2], cells, reduction="none"
+    )
+    squared_error = functional.mse_loss(output[:, :2], FLOW_SCALE * flows, reduction="none")
+    return _mean_of_counted(cross_entropy, counted[:, 1]) + 0.5 * _mean_of_counted(
+        squared_error.mean(dim=1), counted[:, 0]
+    )
+
+
+def _mean_of_counted(errors: torch.Tensor, counted: torch.Tensor) -> torch.Tensor:
+    least = LEAST_COUNTED * counted[0].numel()
+    sums = (errors * counted).flatten(1).sum(dim=1)
+    return (sums / counted.flatten(1).sum(dim=1).clamp(min=least)).mean()
 
 
 def _maximum(stack: torch.Tensor, counted: torch.Tensor) -> torch.Tensor:

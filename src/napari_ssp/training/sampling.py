@@ -8,36 +8,61 @@ import numpy as np
 from scipy.cluster.vq import kmeans2
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
     from napari_ssp.training.data import LabelledImage
 
+#: How much a modality of n images counts in all, and into how many modalities images are divided.
+RULES: dict[str, tuple[int, Callable[[NDArray[np.int64]], NDArray[np.float64]]]] = {
+    "even": (1, lambda sizes: sizes.astype(np.float64)),
+    "amplified": (8, lambda sizes: np.sqrt(sizes)),
+    # As published: 40 modalities, and small ones are repeated until they have 50 images.
+    "mediar": (40, lambda sizes: np.maximum(sizes, 50).astype(np.float64)),
+}
 
-def sampling_weights(images: Sequence[LabelledImage], clusters: int = 8) -> NDArray[np.float64]:
-    """Probability of each image, amplified for rare modalities.
 
-    Modalities are discovered by k-means on grey-level statistics and the typical object's size. A
-    modality counts by the root of its number of images, which share it evenly.
+def sampling_weights(
+    images: Sequence[LabelledImage], rule: str = "amplified"
+) -> NDArray[np.float64]:
+    """Probability of each image.
+
+    Modalities are discovered by k-means on grey-level statistics and the typical object's size; an
+    image has its modality's probability divided by that modality's number of images.
+
+    Parameters
+    ----------
+    images : sequence of LabelledImage
+        At least one.
+    rule : str
+        One of `RULES`: ``"even"``, every image as often; ``"amplified"``, a modality counts by the
+        root of its number of images; ``"mediar"``, as published.
 
     Returns
     -------
     numpy.ndarray
         Float (n,), sums to 1.
     """
+    clusters, counts_for = RULES[rule]
+    count = max(1, min(clusters, len(images) // 4))
+    owner = np.zeros(len(images), int) if count == 1 else _modalities(images, count)
+    sizes = np.bincount(owner, minlength=count)
+    weights = (counts_for(sizes) / np.maximum(sizes, 1))[owner]
+    return np.asarray(weights / weights.sum(), np.float64)
+
+
+def _modalities(images: Sequence[LabelledImage], count: int) -> NDArray[np.int64]:
     features = np.stack([_features(image) for image in images])
     spread = features.std(axis=0)
     scaled = (features - features.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
-    count = max(1, min(clusters, len(images) // 4))
     _, owner = kmeans2(scaled, count, iter=50, minit="++", seed=0, missing="warn")
-    weights = 1.0 / np.sqrt(np.bincount(owner, minlength=count)[owner])
-    return np.asarray(weights / weights.sum(), np.float64)
+    return np.asarray(owner)
 
 
 def _features(image: LabelledImage) -> NDArray[np.float64]:
     values = image.pixels.astype(np.float32) / 255.0
     colour = float(values.std(axis=0).mean())
-    sizes = np.bincount(image.labels.ravel())[1:]
+    sizes = np.bincount(np.maximum(image.labels, 0).ravel())[1:]
     diameter = float(np.sqrt(np.median(sizes))) if len(sizes) else 1.0
     return np.array([values.mean(), values.std(), 3.0 * colour, np.log(diameter)])

@@ -1,0 +1,116 @@
+"""Which part of a network learns, and small corrections in place of whole layers (LoRA).
+
+LoRA: E. J. Hu et al., LoRA: Low-Rank Adaptation of Large Language Models, arXiv:2106.09685 (2021).
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+from torch.nn.utils import parametrize
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+#: Parts of a MEDIAR-Former by the names of their first level; None is all.
+PARTS: dict[str, tuple[str, ...] | None] = {
+    "all": None,
+    "decoder": ("decoder", "cellprob_head", "gradflow_head"),
+    "heads": ("cellprob_head", "gradflow_head"),
+}
+_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+
+
+class LowRank(nn.Module):
+    """A weight plus a correction of low rank, which is zero at first.
+
+    Parameters
+    ----------
+    weight : torch.Tensor
+        (out, in, ...) of a convolution or linear layer.
+    rank : int
+        Rank of the correction, at most that of the weight.
+    """
+
+    def __init__(self, weight: torch.Tensor, rank: int) -> None:
+        super().__init__()
+        rows, columns = len(weight), weight[0].numel()
+        rank = min(rank, rows, columns)
+        self.down = nn.Parameter(weight.new_empty(rank, columns))
+        self.up = nn.Parameter(weight.new_zeros(rows, rank))
+        nn.init.kaiming_uniform_(self.down, a=math.sqrt(5))
+
+    def forward(self, weight: torch.Tensor) -> torch.Tensor:
+        """Corrected weight, of the weight's shape."""
+        return weight + (self.up @ self.down).view_as(weight)
+
+
+def choose_trainable(network: nn.Module, trainable: str, rank: int = 8) -> None:
+    """Freeze what is not to learn.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        Changed in place. With ``"lora"`` it has more parameters until `plain` merges them.
+    trainable : str
+        One of `PARTS`, or ``"lora"``: a low-rank correction of every convolution and linear layer.
+    rank : int
+        Rank of the corrections.
+    """
+    if trainable == "lora":
+        network.requires_grad_(False)
+        for module in list(network.modules()):
+            if isinstance(module, nn.Conv2d | nn.Linear):
+                correction = LowRank(module.weight.detach(), rank)
+                parametrize.register_parametrization(module, "weight", correction)
+        return
+    names = PARTS[trainable]
+    if names is not None:
+        network.requires_grad_(False)
+        for name in names:
+            network.get_submodule(name).requires_grad_(True)
+
+
+def train_mode(network: nn.Module) -> None:
+    """Put a network into training mode, what is frozen into evaluation mode.
+
+    Statistics of the batch normalisation are kept as soon as anything is frozen: few images would
+    spoil them for all others.
+    """
+    network.train()
+    if all(parameter.requires_grad for parameter in network.parameters()):
+        return
+    for module in network.modules():
+        learns = any(parameter.requires_grad for parameter in module.parameters())
+        if isinstance(module, _NORMS) or not learns:
+            module.eval()
+
+
+def plain(network: nn.Module) -> nn.Module:
+    """Copy of a network with its corrections merged into the weights, in evaluation mode."""
+    merged = copy.deepcopy(network)
+    for module in list(merged.modules()):
+        if parametrize.is_parametrized(module, "weight"):
+            parametrize.remove_parametrizations(module, "weight", leave_parametrized=True)
+    return merged.requires_grad_(True).eval()
+
+
+def fitting_rate(trainable: str, encoder: str, has_base: bool) -> float:
+    """Highest learning rate that suits a network and what learns of it.
+
+    From scratch 1e-3. Transformer encoders (``mit_``) go on from a base as published, 2e-5; small
+    convolutional ones bear ten times as much. A smaller part that learns takes a higher rate.
+    """
+    if not has_base:
+        return 1e-3
+    factor = 0.1 if encoder.startswith("mit_") else 1.0
+    return factor * {"all": 2e-4, "decoder": 5e-4, "heads": 2e-3, "lora": 1e-3}[trainable]
+
+
+def learning(network: nn.Module) -> Sequence[nn.Parameter]:
+    """Parameters that learn."""
+    return [parameter for parameter in network.parameters() if parameter.requires_grad]

@@ -1,0 +1,68 @@
+"""What a run leaves in its folder: metrics as CSV, events for TensorBoard, the best weights."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+METRICS_FILE = "metrics.csv"
+BEST_FILE = "best.pt"
+CHECKPOINT_FILE = "checkpoint.pt"
+
+Row = dict[str, float]
+
+
+def write_rows(folder: Path, rows: Sequence[Row]) -> None:
+    """Write ``metrics.csv`` anew, in one go."""
+    text = io.StringIO(newline="")
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    writer = csv.DictWriter(text, names)
+    writer.writeheader()
+    writer.writerows(rows)
+    temporary = folder / f"{METRICS_FILE}.part"
+    temporary.write_text(text.getvalue(), encoding="utf-8", newline="")
+    temporary.replace(folder / METRICS_FILE)
+
+
+def save_state(path: Path, state: dict[str, Any]) -> None:
+    """Write tensors and plain values under a temporary name, then rename it."""
+    temporary = path.with_name(f"{path.name}.part")
+    torch.save(state, temporary)
+    temporary.replace(path)
+
+
+def load_state(path: Path, device: torch.device | str = "cpu") -> dict[str, Any] | None:
+    """Read what `save_state` wrote; None when there is nothing. Executes nothing."""
+    if not path.exists():
+        return None
+    state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+    return state
+
+
+def beats(row: Row, other: Row, metric: str, minimise: bool = False) -> bool:
+    """Whether a row is better than another; one without the score is never better."""
+    new, old = row.get(metric, math.nan), other.get(metric, math.nan)
+    if math.isnan(new):
+        return False
+    return math.isnan(old) or (new < old if minimise else new > old)
+
+
+def write_events(folder: Path, row: Row) -> None:
+    """Write a row for TensorBoard, where that is installed."""
+    if find_spec("tensorboard") is None:
+        return
+    from torch.utils.tensorboard import SummaryWriter
+
+    with SummaryWriter(str(folder)) as events:  # type: ignore[no-untyped-call]
+        for name, value in row.items():
+            if name not in ("step", "minutes") and math.isfinite(value):
+                events.add_scalar(name, value, int(row["step"]))  # type: ignore[no-untyped-call]
