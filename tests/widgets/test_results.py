@@ -4,13 +4,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from napari.components import ViewerModel
 from napari.layers import Image
 
 from napari_ssp.service import Segmentation
+from napari_ssp.widgets import result_layers
 from napari_ssp.widgets.choices import SegmentChoices
 from napari_ssp.widgets.flow_colours import flow_colours
 from napari_ssp.widgets.messages import error_line, result_line
 from napari_ssp.widgets.placement import in_layer_axes, placement
+from napari_ssp.widgets.result_layers import ResultLayers
 from napari_ssp.widgets.results import Prepared, prepare
 
 
@@ -90,6 +93,28 @@ def test_pixels_of_a_region_stay_on_their_pixels_of_the_image(arguments: dict[st
     for pixel in ((0, 0), (2, 1), (1, 2)):
         there = np.add(pixel, (8, 12))
         np.testing.assert_allclose(labels.data_to_world(pixel), layer.data_to_world(there))
+
+
+@pytest.mark.parametrize("in_place", [True, False])
+def test_new_pixels_of_a_small_result_only_draw(
+    in_place: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the event of new data no dock plans again while a slider moves."""
+    monkeypatch.setattr(result_layers, "_COPIED", 9 if in_place else 8)
+    viewer = ViewerModel()
+    source = viewer.add_image(np.zeros((50, 60)))
+    results = ResultLayers(viewer)
+    results.show(_prepared("yx", (0, 0, 8, 12)), source)
+    layer = results.layer(source, "labels")
+    assert layer is not None
+    heard: list[Any] = []
+    layer.events.data.connect(heard.append)
+    again = _prepared("yx", (0, 0, 8, 12))
+    again.labels[:] = 7
+    results.show(again, source)
+    np.testing.assert_array_equal(layer.data, 7)
+    assert layer.get_value((9, 13), world=True) == 7
+    assert bool(heard) is not in_place
 
 
 def test_only_what_is_wanted_is_prepared() -> None:

@@ -6,7 +6,7 @@ An object is a table of runs (z, y, first x, last x + 1), sorted by place; a pla
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -125,7 +125,7 @@ def spread_heat(
 
 @compiled
 def _write(
-    now: NDArray[np.float64],
+    now: NDArray[Any],
     runs: NDArray[np.int32],
     low: NDArray[np.int64],
     strides: NDArray[np.int64],
@@ -146,7 +146,7 @@ def _is_compact(runs: NDArray[np.int32], low: NDArray[np.int64], high: NDArray[n
     for run in runs:
         pixels += run[3] - run[2]
     box = (high[1] - low[1]) * (high[2] - low[2])
-    return box <= _LARGEST_BOX and pixels >= _FULL * box
+    return bool(box <= _LARGEST_BOX and pixels >= _FULL * box)
 
 
 @compiled

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_ssp.widgets.placement import in_layer_axes, placement
+from napari_ssp.widgets.shown_segmentations import remember_segmentation
 
 if TYPE_CHECKING:
     import napari
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from napari_ssp.widgets.placement import Part, Placed
 
 METADATA_KEY = "napari_ssp"
+#: Pixels that are copied in the GUI thread without being felt.
+_COPIED = 2**22
 
 
 class _Target:
@@ -90,6 +93,8 @@ class ResultLayers:
             data = in_layer_axes(part.data, target.axes, source)
             layer = self._update(part, data, target) or self._add(part, data, target)
             layer.metadata = {**layer.metadata, METADATA_KEY: placed.provenance}
+            if (found := getattr(placed, "segmentation", None)) is not None:
+                remember_segmentation(layer, found)
             shown = self._shown[source][part.name]
             shown.data = part.data
             if part.contrast is not None:
@@ -133,7 +138,7 @@ class ResultLayers:
         data = self._shown[source][name].data
         assert data is not None
         data[place] = block
-        layer.refresh()
+        layer.refresh(extent=False, highlight=False)
         return True
 
     def _add(self, part: Part, data: NDArray[Any], target: _Target) -> Layer:
@@ -157,13 +162,24 @@ class ResultLayers:
             return None
         if shown.kept or shown.place != target.place or layer.data.shape != data.shape:
             return None
-        layer.data = data
+        _set_data(layer, data)
         if len(getattr(layer, "features", ())):
             layer.features = {}  # they were measured on other pixels
         for name, value in target.attributes.items():
             if _differ(getattr(layer, name), value):  # each change draws the layer again
                 setattr(layer, name, value)
         return layer
+
+
+def _set_data(layer: Any, data: NDArray[Any]) -> None:
+    """Give a layer other pixels; into a small array they are copied, and napari only draws."""
+    shown = layer.data
+    is_plain = type(shown) is np.ndarray and shown.flags.writeable
+    if not is_plain or shown.dtype != data.dtype or data.size > _COPIED:
+        layer.data = data
+        return
+    np.copyto(shown, data)
+    layer.refresh(extent=False, highlight=False)
 
 
 def _differ(one: Any, other: Any) -> bool:
