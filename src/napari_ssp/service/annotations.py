@@ -68,7 +68,7 @@ class Annotation:
         inside = np.zeros(labels.shape, bool)
         for outline in self.area:
             if outline.plane in (None, (t, z)):
-                inside |= polygon2mask(labels.shape, outline.corners)
+                inside |= polygon2mask(labels.shape, outline.corners)  # type: ignore[no-untyped-call]
         return np.where(inside, labels.astype(np.int64), NOT_ANNOTATED)
 
     def plane(self, t: int, z: int) -> MicroscopyImage:
@@ -135,7 +135,7 @@ class AnnotationWriter:
 
     def _write(self, annotation: Annotation, plane: tuple[int, int], *, several: bool) -> bool:
         labels = annotation.marked_labels(*plane)
-        found = zlib.crc32(np.ascontiguousarray(labels))
+        found = zlib.crc32(np.ascontiguousarray(labels).data)
         is_known = plane in self._names
         if self._written.get(plane) == found or not (is_known or _teaches(annotation, labels)):
             return False

@@ -82,7 +82,8 @@ def suggestion_steps(found: Segmentation) -> Steps[tuple[Region, ...]]:
 
 def _edges(length: int, side: int) -> list[int]:
     """Borders of regions that divide a length evenly."""
-    return np.linspace(0, length, max(round(length / side), 1) + 1).round().astype(int).tolist()
+    edges = np.linspace(0, length, max(round(length / side), 1) + 1)
+    return [round(edge) for edge in edges.tolist()]
 
 
 def _doubt(found: Segmentation, band: tuple[Any, ...]) -> NDArray[np.float32]:
@@ -90,5 +91,6 @@ def _doubt(found: Segmentation, band: tuple[Any, ...]) -> NDArray[np.float32]:
     probability = np.asarray(found.cell_probability[band], np.float32)
     flows = np.asarray(found.flows[(slice(None), *band)], np.float32)
     lack = 1.0 - np.minimum(np.sqrt((flows**2).sum(axis=0)) / _SURE_FLOW, 1.0)
-    doubt: NDArray[np.float32] = 4.0 * probability * (1.0 - probability) + probability * lack
-    return doubt.mean(axis=0)
+    doubt = 4.0 * probability * (1.0 - probability) + probability * lack
+    columns: NDArray[np.float32] = doubt.mean(axis=0)
+    return columns

@@ -99,6 +99,10 @@ class ChoiceBox(QComboBox):
         index = self.currentIndex()
         return self._values[index] if 0 <= index < len(self._values) else None
 
+    def values(self) -> list[Any]:
+        """All values on offer."""
+        return list(self._values)
+
     def set_value(self, value: Any) -> None:
         """Choose a value; the first one where there is no such value."""
         self.setCurrentIndex(self._values.index(value) if value in self._values else 0)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from napari_ssp.progress import Progress
 
 # White on dark red and on dark amber read well in napari's dark and light themes.
-_STYLES = {
+STYLES = {
     "info": "",
     "error": "background: #99121f; color: white; border-radius: 3px; padding: 5px;",
     "warning": "background: #7a5600; color: white; border-radius: 3px; padding: 5px;",
@@ -137,5 +137,5 @@ def _unbroken(fact: str) -> str:
 
 def _show(label: QLabel, text: str, kind: str) -> None:
     label.setText(text)
-    label.setStyleSheet(_STYLES[kind] if text else "")
+    label.setStyleSheet(STYLES[kind] if text else "")
     label.setVisible(bool(text))

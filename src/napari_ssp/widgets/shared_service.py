@@ -1,4 +1,4 @@
-"""The one model service of the viewer's process."""
+"""The model services of the viewer's process."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ from napari_ssp.service import ModelService
 
 
 @cache
-def shared_service() -> ModelService:
-    """Service that all docks share, so that networks are loaded once; closed when Python ends."""
+def shared_service(purpose: str = "prediction") -> ModelService:
+    """Service that all docks share for a purpose; closed when Python ends.
+
+    A training has its own, so that images can be segmented meanwhile.
+    """
     service = ModelService()
     atexit.register(service.close)
     return service

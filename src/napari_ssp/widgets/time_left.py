@@ -34,7 +34,7 @@ class TimeLeft:
         left = self.seconds(progress) if progress.total > 1 else None
         if left is None or left <= 0:
             return f"{progress.stage} …"
-        return f"{progress.stage}, about {_duration(left)} left"
+        return f"{progress.stage}, about {duration(left)} left"
 
     def seconds(self, progress: Progress) -> float | None:
         """Seconds left, or None while that cannot be told."""
@@ -53,7 +53,8 @@ class TimeLeft:
         return elapsed / gained * (1.0 - self._best)
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Words for a time that is estimated."""
     if seconds < 90:
         return f"{max(round(seconds), 1)} s"
     if seconds < 5400:

@@ -1,0 +1,167 @@
+"""What a training will do, found without blocking the viewer, and its layers as files."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QObject, Signal
+
+from napari_ssp.progress import Progress
+from napari_ssp.registry.card_checks import check_name
+from napari_ssp.service import JobState, TrainRequest, plan_training
+from napari_ssp.service.annotations import AnnotationWriter
+from napari_ssp.service.training_set import TrainingSet
+from napari_ssp.widgets.runner import Runner
+from napari_ssp.widgets.train_choices import CELLS
+from napari_ssp.widgets.train_pairs import LayerPair, annotation_of, stacks_of
+from napari_ssp.widgets.workbench import shared_workbench
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from napari_ssp.progress import Steps
+    from napari_ssp.service import TrainingPlan
+    from napari_ssp.widgets.relay import Outcome
+    from napari_ssp.widgets.train_choices import TrainChoices
+    from napari_ssp.widgets.train_data import Source
+
+_LAYERS = "layers"
+_NO_DATA = {
+    True: "Choose an image and its labels, then 'Add pair'; or add a folder that holds 'images' "
+    "and 'labels'.",
+    False: "Choose a stack, its measured fluorescence and a name, then 'Add pair'; or add a folder "
+    "or a table.",
+}
+
+
+class Planning(QObject):
+    """Plans trainings; folders are looked through on a thread of their own.
+
+    Signal: ``found``, when the plan of folders that ``check`` had asked for is there.
+
+    Parameters
+    ----------
+    parent : QObject
+        When it is deleted, the work is cancelled.
+    """
+
+    found = Signal()
+
+    def __init__(self, parent: QObject) -> None:
+        super().__init__(parent)
+        self._wanted: TrainRequest | None = None
+        self._planned: tuple[TrainRequest, TrainingPlan | Exception] | None = None
+        self._runner = Runner(shared_workbench("plans"), self)
+        self._runner.ended.connect(self._on_end)
+
+    def check(
+        self, choices: TrainChoices, sources: Sequence[Source]
+    ) -> tuple[Any, str, Sequence[str]]:
+        """Make the request, without its final folders, and say what it means.
+
+        Raises
+        ------
+        ValueError, TypeError, OSError
+            When it cannot be done, or the folders are still being looked through.
+        """
+        check_name(choices.name)
+        is_cells = choices.learn == CELLS
+        if not sources:
+            raise ValueError(_NO_DATA[is_cells])
+        pairs = [source for source in sources if isinstance(source, LayerPair)]
+        paths = tuple(source for source in sources if isinstance(source, Path))
+        for pair in pairs:
+            _ = annotation_of(pair) if is_cells else stacks_of(pair)
+        request = choices.request(paths or (Path(_LAYERS),), Path(choices.name))
+        if paths and isinstance(request, TrainRequest):
+            plan = self._plan(request)
+            extra = [f"{_pairs(len(pairs))} of layers"] if pairs else []
+            return request, ", ".join([*extra, plan.summary]), plan.warnings
+        return request, _summary(choices, len(pairs), len(paths)), ()
+
+    def close(self) -> None:
+        """Stop looking."""
+        self._runner.cancel()
+
+    def _plan(self, request: TrainRequest) -> TrainingPlan:
+        if self._planned is None or self._planned[0] != request:
+            if self._wanted != request:
+                self._wanted = request
+                self._runner.start(partial(_plan_steps, request), _unchanged)
+            raise ValueError("Looking through the folders …")
+        answer = self._planned[1]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def _on_end(self, outcome: Outcome) -> None:
+        wanted, self._wanted = self._wanted, None
+        if wanted is not None:
+            failed = outcome.state is not JobState.DONE
+            answer = outcome.error if failed else outcome.value
+            self._planned = (wanted, answer)  # type: ignore[assignment]
+            self.found.emit()
+
+
+def data_folders(sources: Sequence[Source], output: Path) -> tuple[Path, ...]:
+    """Folders and tables of a run: those that layers will be written to, then the others."""
+    pairs = [source for source in sources if isinstance(source, LayerPair)]
+    layers = {_folder(pair, output): None for pair in pairs}
+    return (*layers, *(source for source in sources if isinstance(source, Path)))
+
+
+def pair_writers(sources: Sequence[Source], output: Path) -> Callable[[], Steps[None]] | None:
+    """Work that writes all pairs of layers for a run; None without any. Reads no pixels."""
+    works: list[Callable[[], Steps[Any]]] = []
+    for source in sources:
+        if not isinstance(source, LayerPair):
+            continue
+        if source.structure:
+            folder = TrainingSet(_folder(source, output), "structures")
+            works.append(partial(_stack_steps, folder, *stacks_of(source)))
+        else:
+            writer = AnnotationWriter(TrainingSet(_folder(source, output)))
+            works.append(partial(writer.steps, annotation_of(source)))
+    return partial(_one_by_one, works) if works else None
+
+
+def _one_by_one(works: Sequence[Callable[[], Steps[Any]]]) -> Steps[None]:
+    for work in works:
+        yield from work()
+
+
+def _stack_steps(folder: TrainingSet, signal: Any, target: Any) -> Steps[None]:
+    yield Progress("saving the layers")
+    folder.add(folder.free_name(signal.name), signal, target)
+
+
+def _folder(pair: LayerPair, output: Path) -> Path:
+    """Folder of the run for a pair; that of structures is named after the structure."""
+    return output / _LAYERS / pair.structure if pair.structure else output / _LAYERS
+
+
+def _plan_steps(request: TrainRequest) -> Steps[TrainingPlan]:
+    yield Progress("looking through the folders")
+    return plan_training(request)
+
+
+def _summary(choices: TrainChoices, pairs: int, paths: int) -> str:
+    parts = [f"{_pairs(pairs)} of layers"] if pairs else []
+    if paths:
+        parts.append(f"{paths} folder{'s' * (paths != 1)} or tables")
+    parts.append(f"from '{choices.base}'" if choices.base else "from scratch")
+    number, unit = choices.duration
+    parts.append(f"at most {number:g} {unit if number != 1 else unit[:-1]}")
+    if choices.validation is None:
+        parts.append("a part is set aside for validation")
+    return ", ".join(parts)
+
+
+def _pairs(count: int) -> str:
+    return f"{count} pair{'s' * (count != 1)}"
+
+
+def _unchanged(value: Any) -> Any:
+    return value
