@@ -56,7 +56,8 @@ class TrainPanel(RunPanel):
 
     def _update_run_button(self) -> None:
         super()._update_run_button()
-        self.resume_button.setEnabled(bool(self._resumable) and not self._running)
+        self.resume_button.setEnabled(not self._running)
+        self.resume_button.setVisible(bool(self._resumable))
 
     def _add_buttons(self) -> None:
         layout: Any = self.layout()
