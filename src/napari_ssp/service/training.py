@@ -11,8 +11,9 @@ import torch
 from napari_ssp.engine import median_diameter, resolve_device
 from napari_ssp.registry import ModelCard, load_model
 from napari_ssp.registry.weights import build_network
+from napari_ssp.service.manifest import write_manifest
 from napari_ssp.service.trained import Judged, conclude
-from napari_ssp.service.training_images import read_training_images, write_manifest
+from napari_ssp.service.training_images import entries, read_training_images
 from napari_ssp.service.training_plan import base_card, find_files
 from napari_ssp.service.training_requests import write_request
 from napari_ssp.training.adapting import choose_trainable, fitting_rate
@@ -60,7 +61,7 @@ def train_steps(request: TrainRequest, record: bool = True) -> Steps[TrainedMode
     """
     base, files = base_card(request), find_files(request)
     request.output.mkdir(parents=True, exist_ok=True)
-    write_manifest(files, request.output, (request.output / CHECKPOINT_FILE).exists())
+    write_manifest(entries(files), request.output, (request.output / CHECKPOINT_FILE).exists())
     if record:
         write_request(request)
     images = yield from read_training_images(files, request)

@@ -1,16 +1,13 @@
-"""Images and labels of a training: read, normalised, divided, and listed with their hashes."""
+"""Images and labels of a training: listed, read, normalised, divided."""
 
 from __future__ import annotations
 
-import csv
-import hashlib
-import io
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_ssp.io import atomic_path, read_image
+from napari_ssp.io import read_image
 from napari_ssp.progress import Progress, Steps
+from napari_ssp.service.manifest import Entry
 from napari_ssp.training.annotation import set_strip_aside, without_outlines
 from napari_ssp.training.data import LabelledImage
 from napari_ssp.training.image_store import ImageStore
@@ -21,9 +18,6 @@ if TYPE_CHECKING:
     from napari_ssp.service.pairs import Pair
     from napari_ssp.service.training_plan import TrainingFiles
     from napari_ssp.service.training_requests import TrainRequest
-
-DATA_FILE = "data.csv"
-_COLUMNS = ("role", "kind", "path", "sha256", "shape")
 
 
 @dataclass(frozen=True)
@@ -117,60 +111,13 @@ def _check_annotation(images: Sequence[LabelledImage]) -> None:
         )
 
 
-def write_manifest(files: TrainingFiles, folder: Path, started: bool) -> None:
-    """Write ``data.csv``: every file with its role, digest and shape.
-
-    Parameters
-    ----------
-    files : TrainingFiles
-        What the run works on.
-    folder : pathlib.Path
-        The run's.
-    started : bool
-        Whether the run goes on; its data must be what they were.
-
-    Raises
-    ------
-    ValueError
-        When the data of a run that goes on have changed.
-    """
-    text = _manifest(files)
-    path = folder / DATA_FILE
-    if started and path.exists() and path.read_text(encoding="utf-8") != text:
-        names = _changed(path.read_text(encoding="utf-8"), text)
-        raise ValueError(
-            f"The data have changed since the run in {folder} was started: {', '.join(names[:5])}"
-            f"{' and more' if len(names) > 5 else ''}. Its scores would not compare. Train in "
-            "another folder, or put the files back."
-        )
-    with atomic_path(path, overwrite=True) as temporary:
-        temporary.write_text(text, encoding="utf-8", newline="")
-
-
-def _changed(before: str, now: str) -> list[str]:
-    """Names of the files that differ between two manifests."""
-    rows = (set(map(tuple, csv.reader(io.StringIO(text)))) for text in (before, now))
-    return sorted({Path(row[2]).name for row in next(rows) ^ next(rows)})
-
-
-def _manifest(files: TrainingFiles) -> str:
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(_COLUMNS)
+def entries(files: TrainingFiles) -> list[Entry]:
+    """List every file of a training with its role."""
     role = "train and validation strip" if files.strip else "train"
     roles = ((role, files.training), ("validation", files.validation), ("replay", files.replay))
-    for name, pairs in roles:
-        for pair in pairs:
-            shape = "x".join(map(str, pair.shape))
-            for kind, path in (("image", pair.image), ("labels", pair.labels)):
-                writer.writerow((name, kind, path, _digest(path), shape))
-    return text.getvalue()
-
-
-def _digest(path: Path) -> str:
-    """SHA-256 of a file; of a folder, that of its files in order."""
-    if path.is_dir():
-        parts = sorted(part for part in path.rglob("*") if part.is_file())
-        return hashlib.sha256("".join(map(_digest, parts)).encode()).hexdigest()
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return [
+        Entry(name, kind, path, pair.shape)
+        for name, pairs in roles
+        for pair in pairs
+        for kind, path in (("image", pair.image), ("labels", pair.labels))
+    ]
