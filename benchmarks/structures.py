@@ -275,7 +275,7 @@ def _switch(options: argparse.Namespace) -> dict[str, Any]:
         card = ModelCard("switch", "repmode", size, "", axes="zyx", window=PATCH, tasks=names)
         save_model(RepMode(12, options.base_channels), card, Path(folder))
         for task in (0, 0, 1, 1, 0, 2, 2):
-            request = PredictRequest(stack, (names[task],), folder, "zyx", overlap=0.0)
+            request = PredictRequest(stack, (names[task],), folder, axes="zyx", overlap=0.0)
             began = time.perf_counter()
             service.submit(request).result()
             seconds.append(round(time.perf_counter() - began, 3))

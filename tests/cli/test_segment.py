@@ -84,6 +84,23 @@ def test_a_stack_goes_to_ome_zarr_in_linked_blocks(
     np.testing.assert_array_equal(flows.plane(z=1, channel=2), direct.cell_probability[1])
 
 
+def test_a_plane_and_a_region_of_a_stack(call: Call, tiny_model: Path, tmp_path: Path) -> None:
+    stack = np.stack([data.coins()[:90, :140], data.coins()[90:180, :140]])
+    image = tmp_path / "stack.ome.tif"
+    write_image(image, ssp.MicroscopyImage(stack, "zyx"))
+    words = ("-o", tmp_path / "out", "--model", tiny_model, "--plane", 0, 1)
+    words = (*words, "--region", 10, 74, -5, 64, "--cell-threshold", 0.1, "--flow-threshold", 0)
+    result = call("segment", image, *words)
+    assert result.exit_code == 0, result.output
+    options = {"region": (10, 74, 0, 64), "cell_threshold": 0.1, "flow_threshold": 0.0}
+    direct = ssp.segment(stack[1], str(tiny_model), **options)
+    found = read_image(tmp_path / "out" / "stack_label.tiff")
+    np.testing.assert_array_equal(found.data, direct.labels)
+    missing = call("segment", image, *words, "--plane", 0, 7, "--overwrite")
+    assert missing.exit_code == 1
+    assert "2 z-planes" in missing.stderr
+
+
 def test_outputs_that_exist_are_kept(
     call: Call, images: Path, tiny_model: Path, tmp_path: Path
 ) -> None:

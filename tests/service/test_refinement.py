@@ -26,6 +26,7 @@ CHANGES: list[dict[str, Any]] = [
     {"flow_threshold": 0.0},
     {"min_size": 120},
     {"cell_threshold": 0.6, "flow_threshold": 0.2, "min_size": 60},
+    {"cell_threshold": 0.7, "min_size": 30, "hole_size": 3},
 ]
 
 
@@ -56,11 +57,21 @@ def test_any_thresholds_give_the_labels_of_a_fresh_run(
     for change in CHANGES:
         fresh = ssp.segment(nuclei, **change)
         sizes = {"hole_size": change.get("min_size", 16)}
-        refined = _settled(found, Thresholds(**change, **sizes))
+        refined = _settled(found, Thresholds(**{**sizes, **change}))
         np.testing.assert_array_equal(refined.labels, fresh.labels)
         assert refined.num_objects == fresh.num_objects
         counts.add(fresh.num_objects)
     assert len(counts) > 2, "the thresholds made no difference"
+
+
+def test_holes_are_filled_as_asked_for(nuclei: NDArray[np.uint8], whole: Segmentation) -> None:
+    high = float(np.quantile(whole.cell_probability[whole.labels > 0], 0.6))
+    options = {"cell_threshold": high, "flow_threshold": 0.0, "min_size": 4}
+    open_holes = ssp.segment(nuclei, **options, hole_size=0)
+    filled = ssp.segment(nuclei, **options, hole_size=400)
+    assert Refinement(open_holes).thresholds.hole_size == 0
+    assert Refinement(filled).thresholds.hole_size == 400
+    assert (filled.labels > 0).sum() > (open_holes.labels > 0).sum()
 
 
 def test_the_thresholds_of_the_run_give_its_labels_and_its_record(whole: Segmentation) -> None:

@@ -28,8 +28,10 @@ def _option(item: Field[Any]) -> Callable[[Function], Function]:
     if isinstance(default, bool):
         flag = f"{flag}/--no-{item.name.replace('_', '-')}"
         return click.option(flag, default=default, show_default=True, help=words)
-    if item.name == "voxel_size":
-        return click.option(flag, nargs=3, type=float, metavar="Z Y X", help=words)
+    parts = item.metadata.get("parts", "Z Y X" if item.name == "voxel_size" else "")
+    if parts:
+        number = float if "float" in str(item.type) else int
+        return click.option(flag, nargs=len(parts.split()), type=number, metavar=parts, help=words)
     kind = _kind(item)
     return click.option(flag, default=default, type=kind, show_default=True, help=words)
 

@@ -8,17 +8,10 @@ from typing import Any
 
 import click
 
-from napari_ssp.cli.files import expand, name_outputs, refuse_existing
+from napari_ssp.cli.files import expand, name_outputs
+from napari_ssp.cli.image_command import Batch, image_command
 from napari_ssp.cli.options import request_options
-from napari_ssp.cli.reporting import (
-    USER_ERRORS,
-    as_usage_error,
-    fail,
-    json_option,
-    one_line,
-    wait_for,
-    write_report,
-)
+from napari_ssp.cli.reporting import as_usage_error, wait_for
 from napari_ssp.image import MicroscopyImage
 from napari_ssp.io import write_image, write_labels
 from napari_ssp.service import (
@@ -32,26 +25,15 @@ from napari_ssp.service import (
 
 
 @click.command()
-@click.argument(
-    "images",
-    nargs=-1,
-    required=True,
-    type=click.Path(exists=True, path_type=Path),
-    metavar="IMAGE...",
-)
-@click.option(
-    "-o",
-    "--output",
-    required=True,
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Folder for the label images; made when missing.",
-)
+@image_command("label images", "IMAGE")
 @request_options(
     SegmentRequest,
     "model",
     "axes",
     "voxel_size",
     "channel",
+    "plane",
+    "region",
     "diameter",
     "device",
     "precision",
@@ -62,6 +44,7 @@ from napari_ssp.service import (
     "cell_threshold",
     "flow_threshold",
     "min_size",
+    "hole_size",
     "stacks",
     "link_overlap",
     "tile",
@@ -72,26 +55,11 @@ from napari_ssp.service import (
 @click.option(
     "--estimate-diameter", is_flag=True, help="Find the typical diameter of each image first."
 )
-@click.option("--compute", type=click.Choice(["local"]), default="local", show_default=True)
-@click.option(
-    "--format",
-    "kind",
-    type=click.Choice(["tiff", "zarr"]),
-    default="tiff",
-    show_default=True,
-    help="OME-TIFF, or OME-Zarr for large images.",
-)
 @click.option("--save-flows", is_flag=True, help="Also write flows and cell probability.")
-@click.option("--overwrite", is_flag=True, help="Replace outputs that exist.")
-@json_option
 def segment(
-    images: tuple[Path, ...],
-    output: Path,
-    compute: str,
-    kind: str,
+    paths: tuple[Path, ...],
+    batch: Batch,
     save_flows: bool,
-    overwrite: bool,
-    json_path: Path | None,
     diameter_um: float | None,
     estimate_diameter: bool,
     **choices: Any,
@@ -102,40 +70,32 @@ def segment(
     """
     with as_usage_error():
         find_members(choices["model"])
-        paths = expand(images)
+        files = expand(paths)
         if sum(map(bool, (choices["diameter"], diameter_um, estimate_diameter))) > 1:
             raise ValueError("Give one of --diameter, --diameter-um and --estimate-diameter.")
-        requests = [SegmentRequest(path, **choices) for path in paths]
-        targets = name_outputs(paths, output, f"_label.{kind}")
+        requests = [SegmentRequest(path, **choices) for path in files]
+        targets = name_outputs(files, batch.output, f"_label.{batch.kind}")
         flows = [_flows_name(target) for target in targets] if save_flows else []
-        refuse_existing([*targets, *flows], overwrite)
-        output.mkdir(parents=True, exist_ok=True)
-    rows, errors = [], []
-    with ModelService(compute) as service:
-        for request, target in zip(requests, targets, strict=True):
-            try:
-                name = Path(str(request.image)).name
-                if diameter_um is not None:
-                    request = replace(request, diameter=diameter_in_pixels(request, diameter_um))
-                elif estimate_diameter:
-                    found = wait_for(service.submit(DiameterRequest(request)), name)
-                    request = replace(request, diameter=found)
-                result = wait_for(service.submit(request), name)
-                _write(result, target, save_flows, overwrite)
-            except USER_ERRORS as error:
-                errors.append(f"{request.image}: {one_line(error)}")
-                rows.append({"image": str(request.image), "error": one_line(error)})
-                continue
-            click.echo(f"{request.image}: {result.num_objects} objects -> {target}", err=True)
-            rows.append(_row(request, result, target))
-    write_report({"images": rows}, json_path)
-    if errors:
-        fail(errors)
+        batch.prepare([*targets, *flows])
+
+    def work(
+        service: ModelService, request: SegmentRequest, target: Path
+    ) -> tuple[str, dict[str, Any]]:
+        name = Path(str(request.image)).name
+        if diameter_um is not None:
+            request = replace(request, diameter=diameter_in_pixels(request, diameter_um))
+        elif estimate_diameter:
+            found = wait_for(service.submit(DiameterRequest(request)), name)
+            request = replace(request, diameter=found)
+        result = wait_for(service.submit(request), name)
+        _write(result, target, save_flows, batch.overwrite)
+        return f"{result.num_objects} objects", _row(result, target)
+
+    batch.run(requests, targets, work)
 
 
-def _row(request: SegmentRequest, result: Segmentation, target: Path) -> dict[str, Any]:
+def _row(result: Segmentation, target: Path) -> dict[str, Any]:
     return {
-        "image": str(request.image),
         "labels": str(target),
         "objects": result.num_objects,
         "provenance": result.provenance,

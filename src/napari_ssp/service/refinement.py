@@ -33,9 +33,9 @@ _MARGIN = 64
 _MOST = 0.75
 
 
-def _as_requested(name: str) -> Any:
+def _as_requested(name: str, default: Any = None) -> Any:
     item = SegmentRequest.__dataclass_fields__[name]
-    return field(default=item.default, metadata=item.metadata)
+    return field(default=default or item.default, metadata=item.metadata)
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Thresholds:
     cell_threshold, flow_threshold, min_size
         As in :class:`napari_ssp.SegmentRequest`.
     hole_size : int
-        Smallest hole left open, in pixels. A run takes its ``min_size``.
+        Holes of fewer pixels are filled.
 
     Raises
     ------
@@ -58,15 +58,7 @@ class Thresholds:
     cell_threshold: float = _as_requested("cell_threshold")
     flow_threshold: float = _as_requested("flow_threshold")
     min_size: int = _as_requested("min_size")
-    hole_size: int = field(
-        default=16,
-        metadata={
-            "label": "Fill holes",
-            "help": "Holes of fewer pixels are filled",
-            "min": 0,
-            "max": 1_000_000,
-        },
-    )
+    hole_size: int = _as_requested("hole_size", 16)
 
     def __post_init__(self) -> None:
         """Refuse values out of their limits."""
@@ -285,9 +277,9 @@ def _check(segmentation: Segmentation, stacks: str) -> None:
 
 def _thresholds_of(request: dict[str, Any]) -> Thresholds:
     """Thresholds that a run was made with."""
-    known = {item.name: request[item.name] for item in fields(Thresholds) if item.name in request}
-    found = Thresholds(**known)
-    return found if "hole_size" in known else replace(found, hole_size=found.min_size)
+    known = {item.name: request.get(item.name) for item in fields(Thresholds)}
+    found = Thresholds(**{name: value for name, value in known.items() if value is not None})
+    return found if known["hole_size"] is not None else replace(found, hole_size=found.min_size)
 
 
 def _tile(shape: tuple[int, int], wanted: int | None) -> int | None:

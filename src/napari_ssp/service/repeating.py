@@ -77,18 +77,11 @@ def as_command(
     Raises
     ------
     ValueError
-        As `request_of`, or when the result is of a part of its image only, which the command line
-        does not do.
+        As `request_of`.
     FileNotFoundError
         When the model is not installed.
     """
     request = request_of(provenance, image)
-    parts = [name for name in _PARTS if getattr(request, name, None) is not None]
-    if parts:
-        raise ValueError(
-            f"The result is of a part of its image ({', '.join(_PARTS[name] for name in parts)}); "
-            "the command line does whole images. Copy it as a script."
-        )
     verb = "predict" if isinstance(request, PredictRequest) else "segment"
     words = ["napari-ssp", verb, str(request.image), "-o", str(output)]
     for name, value in _chosen(request).items():
@@ -106,10 +99,6 @@ def as_script(provenance: dict[str, Any], image: str | Path | None = None) -> st
         values.append(f"tasks={request.tasks!r}")
     values += [f"{k}={v!r}" for k, v in _chosen(request).items() if k != "tasks"]
     return f"import napari_ssp as ssp\n\nresult = ssp.{verb}({', '.join(values)})\n"
-
-
-#: Fields that choose a part of an image, and the words for them.
-_PARTS = {"plane": "one plane", "region": "a region", "z_range": "some planes"}
 
 
 def _read(provenance: dict[str, Any]) -> tuple[type[Request], dict[str, Any]]:

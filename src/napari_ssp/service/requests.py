@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import KW_ONLY, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,40 +25,96 @@ PRECISIONS = ("auto", "float32", "bfloat16")
 STACKS = ("planes", "linked", "volume")
 
 
-@dataclass(frozen=True, eq=False)
-class SegmentRequest:
-    """Segment cells or nuclei in an image.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ImageRequest:
+    """What all requests about the pixels of an image have in common.
 
     Attributes
     ----------
     image : MicroscopyImage, array or path
-        What to segment.
-    model : str
-        Name of a model, or a model's folder; several, joined by ``+``, are averaged.
+        What to work on.
     axes : str or None
         Names of an array's axes out of ``tczyx``; None guesses them.
     voxel_size : tuple of float or None
         (z, y, x) in µm; None takes the image's own.
     channel : int or None
-        Channel to segment; None means the colours of an RGB image, else the first channel.
-    plane : tuple of int or None
-        (t, z) of the only plane to segment; None segments all planes, each by itself.
+        Channel to work on; None chooses one.
     region : tuple of int or None
-        (y0, y1, x0, x1) in pixels to segment; None takes the whole plane.
-    diameter : float or None
-        Typical diameter of the objects in pixels of the image, which is then magnified so that
-        they have the size that the model knows best; None takes the model's magnification, or the
-        voxel size where the model and the image have one.
+        (y0, y1, x0, x1) in pixels to work on; None takes the whole planes.
     device : str
         ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
     precision : str
         ``"auto"``, ``"float32"`` or ``"bfloat16"``; automatic is bfloat16 on CUDA only.
+    overlap : float
+        Share of a window that its neighbours cover too, from 0 to below 1.
+    batch_size : int
+        Windows that go through the network together.
+
+    Raises
+    ------
+    ValueError
+        When a value is out of its limits.
+    """
+
+    image: MicroscopyImage | np.ndarray[Any, Any] | str | Path = field(kw_only=False)
+    axes: str | None = _choice(None, "Axes", "Names of the image's axes out of tczyx")
+    voxel_size: tuple[float, float, float] | None = _choice(
+        None, "Voxel size", "Voxel size in µm: z y x", parts="Z Y X"
+    )
+    channel: int | None = _choice(None, "Channel", "Channel, from 0", min=0)
+    region: tuple[int, int, int, int] | None = _choice(
+        None,
+        "Region",
+        "Part of the planes, in pixels from 0: first row, last + 1, first column, last + 1",
+        parts="Y0 Y1 X0 X1",
+    )
+    device: str = _choice("auto", "Device", "Where the network runs: auto, cpu, cuda, mps")
+    precision: str = _choice(
+        "auto", "Precision", "Numbers that the network computes in: auto, float32, bfloat16"
+    )
+    overlap: float = _choice(
+        0.5, "Overlap", "Share of a window that its neighbours cover too", min=0.0, max=0.9
+    )
+    batch_size: int = _choice(
+        1, "Batch", "Windows that go through the network together", min=1, max=256
+    )
+
+    def __post_init__(self) -> None:
+        """Refuse values out of their limits."""
+        check_limits(self)
+        _check_precision(self.precision)
+
+    def provenance(self) -> dict[str, Any]:
+        """JSON-ready values; the image is given by name, shape, axes and data type."""
+        values = {item.name: getattr(self, item.name) for item in fields(self)}
+        values["image"] = _describe(self.image)
+        return {
+            key: list(value) if isinstance(value, tuple) else value for key, value in values.items()
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class SegmentRequest(ImageRequest):
+    """Segment cells or nuclei in an image.
+
+    Attributes
+    ----------
+    image, axes, voxel_size, region, device, precision, overlap
+        As in :class:`ImageRequest`.
+    model : str
+        Name of a model, or a model's folder; several, joined by ``+``, are averaged.
+    channel : int or None
+        Channel to segment; None means the colours of an RGB image, else the first channel.
+    plane : tuple of int or None
+        (t, z) of the only plane to segment; None segments all planes, each by itself.
+    diameter : float or None
+        Typical diameter of the objects in pixels of the image, which is then magnified so that
+        they have the size that the model knows best; None takes the model's magnification, or the
+        voxel size where the model and the image have one.
     tta : bool
         Average the image and its two mirror images, as MEDIAR does; three times the work.
     eightfold : bool
         Average all eight mirror images and quarter turns, MEDIAR's three among them.
-    overlap : float
-        Share of a window that its neighbours cover too, from 0 to below 1.
     batch_size : int
         Windows that go through the network together, of all views; 0 takes as many as the free
         memory of a graphics card holds, and one on a processor.
@@ -66,6 +122,8 @@ class SegmentRequest:
         See :func:`napari_ssp.flows.flows_to_labels`.
     min_size : int
         Smallest object, in pixels.
+    hole_size : int or None
+        Holes of fewer pixels are filled; None takes ``min_size``.
     stacks : str
         ``"planes"``: each plane by itself; ``"linked"``: an object keeps its number from plane to
         plane and from time point to time point where it overlaps itself; ``"volume"``: 3D objects,
@@ -77,23 +135,16 @@ class SegmentRequest:
         for planes of more than 16 megapixels.
     """
 
-    image: MicroscopyImage | np.ndarray[Any, Any] | str | Path
     model: str = _choice("mediar-starter", "Model", "Name of a model, or a model's folder")
-    axes: str | None = _choice(None, "Axes", "Names of the image's axes out of tczyx")
-    voxel_size: tuple[float, float, float] | None = _choice(
-        None, "Voxel size", "Voxel size in µm: z y x"
-    )
+    _: KW_ONLY
     channel: int | None = _choice(
         None, "Channel", "Channel to segment, from 0 [default: colours, or the first]", min=0
     )
-    plane: tuple[int, int] | None = None
-    region: tuple[int, int, int, int] | None = None
+    plane: tuple[int, int] | None = _choice(
+        None, "Plane", "Only this plane: time point and z, from 0", parts="T Z"
+    )
     diameter: float | None = _choice(
         None, "Diameter", "Typical diameter of the objects, in pixels", min=1.0, max=100_000.0
-    )
-    device: str = _choice("auto", "Device", "Where the network runs: auto, cpu, cuda, mps")
-    precision: str = _choice(
-        "auto", "Precision", "Numbers that the network computes in: auto, float32, bfloat16"
     )
     tta: bool = _choice(
         False, "Mirror averaging", "Average the image with its mirror images: better, 3 x slower"
@@ -114,6 +165,13 @@ class SegmentRequest:
         0.4, "Flow threshold", "Largest flow error of an object; 0 keeps all", min=0.0, max=3.0
     )
     min_size: int = _choice(16, "Minimum size", "Smallest object, in pixels", min=0, max=1_000_000)
+    hole_size: int | None = _choice(
+        None,
+        "Fill holes",
+        "Holes of fewer pixels are filled [default: the minimum size]",
+        min=0,
+        max=1_000_000,
+    )
     stacks: str = _choice(
         "planes",
         "Stacks",
@@ -128,14 +186,9 @@ class SegmentRequest:
 
     def __post_init__(self) -> None:
         """Refuse values out of their limits."""
-        check_limits(self)
+        super().__post_init__()
         if self.stacks not in STACKS:
             raise ValueError(f"Stacks must be one of {', '.join(STACKS)}, got '{self.stacks}'.")
-        _check_precision(self.precision)
-
-    def provenance(self) -> dict[str, Any]:
-        """JSON-ready values; the image is given by name, shape, axes and data type."""
-        return _provenance(self)
 
 
 @dataclass(frozen=True)
@@ -152,19 +205,17 @@ class DiameterRequest:
 
 
 @dataclass(frozen=True, eq=False)
-class PredictRequest:
+class PredictRequest(ImageRequest):
     """Predict fluorescent structures from a transmitted-light stack.
 
     Attributes
     ----------
-    image : MicroscopyImage, array or path
-        The stack, with axes z, y, x and possibly t and c.
+    image, axes, region, device, precision, overlap, batch_size
+        As in :class:`ImageRequest`; the image is a stack, with axes z, y, x and possibly t and c.
     tasks : tuple of str
         Names of structures as on the model's card; at least one.
     model : str
         Name of a model, or a model's folder.
-    axes : str or None
-        Names of an array's axes out of ``tczyx``; None guesses them.
     voxel_size : tuple of float or None
         (z, y, x) in µm; None takes the image's own, and the model's where the image has none.
     channel : int or None
@@ -173,59 +224,31 @@ class PredictRequest:
         Time point to predict.
     z_range : tuple of int or None
         (first, last + 1) planes to predict; None takes all.
-    region : tuple of int or None
-        (y0, y1, x0, x1) in pixels to predict; None takes the whole planes.
     measured_units : bool
         Give results in the units of the measured fluorescence that the model was trained on,
         instead of its mean 0 and standard deviation 1.
-    device : str
-        ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
-    precision : str
-        ``"auto"``, ``"float32"`` or ``"bfloat16"``; automatic is bfloat16 on CUDA only.
-    overlap : float
-        Share of a patch that its neighbours cover too, from 0 to below 1.
-    batch_size : int
-        Patches that go through the network together.
     """
 
-    image: MicroscopyImage | np.ndarray[Any, Any] | str | Path
     tasks: tuple[str, ...] = ()
     model: str = _choice("repmode-starter", "Model", "Name of a model, or a model's folder")
-    axes: str | None = _choice(None, "Axes", "Names of the image's axes out of tczyx")
-    voxel_size: tuple[float, float, float] | None = _choice(
-        None, "Voxel size", "Voxel size in µm: z y x"
-    )
+    _: KW_ONLY
     channel: int | None = _choice(
         None, "Channel", "Channel with the transmitted light, from 0 [default: the first]", min=0
     )
     time: int = _choice(0, "Time point", "Time point to predict, from 0", min=0)
-    z_range: tuple[int, int] | None = None
-    region: tuple[int, int, int, int] | None = None
+    z_range: tuple[int, int] | None = _choice(
+        None, "Planes", "Planes to predict, from 0: first, last + 1", parts="A B"
+    )
     measured_units: bool = _choice(
         False,
         "Measured units",
         "Values as the training fluorescence was measured, where the model's card knows them",
     )
-    device: str = _choice("auto", "Device", "Where the network runs: auto, cpu, cuda, mps")
-    precision: str = _choice(
-        "auto", "Precision", "Numbers that the network computes in: auto, float32, bfloat16"
-    )
-    overlap: float = _choice(
-        0.5, "Overlap", "Share of a patch that its neighbours cover too", min=0.0, max=0.9
-    )
-    batch_size: int = _choice(
-        1, "Batch", "Patches that go through the network together", min=1, max=256
-    )
 
     def __post_init__(self) -> None:
         """Refuse values out of their limits."""
-        check_limits(self)
+        super().__post_init__()
         object.__setattr__(self, "tasks", tuple(self.tasks))
-        _check_precision(self.precision)
-
-    def provenance(self) -> dict[str, Any]:
-        """JSON-ready values; the image is given by name, shape, axes and data type."""
-        return _provenance(self)
 
 
 @dataclass(frozen=True)
@@ -265,14 +288,6 @@ def check_limits(request: Any) -> None:
 def _check_precision(precision: str) -> None:
     if precision not in PRECISIONS:
         raise ValueError(f"Precision must be one of {', '.join(PRECISIONS)}, got '{precision}'.")
-
-
-def _provenance(request: SegmentRequest | PredictRequest) -> dict[str, Any]:
-    values = {item.name: getattr(request, item.name) for item in fields(request)}
-    values["image"] = _describe(request.image)
-    return {
-        key: list(value) if isinstance(value, tuple) else value for key, value in values.items()
-    }
 
 
 def _describe(image: Any) -> Mapping[str, Any] | str:

@@ -25,7 +25,7 @@ from napari_ssp.engine import (
 )
 from napari_ssp.engine.plane import boxes
 from napari_ssp.engine.store import ArrayStore
-from napari_ssp.flows import TrackingSettings, flows_to_labels, link_stored
+from napari_ssp.flows import FlowField, TrackingSettings, link_stored
 from napari_ssp.progress import Progress, Steps
 from napari_ssp.service.large import segment_blocks
 from napari_ssp.service.levels import read_levels
@@ -99,7 +99,9 @@ def _prepare(
         importance=floored_gaussian_window,
         views=_views(request),
     )
-    tracking = TrackingSettings(request.cell_threshold, request.flow_threshold, request.min_size)
+    tracking = TrackingSettings(
+        request.cell_threshold, request.flow_threshold, request.min_size, request.hole_size
+    )
     return SegmentRun(plan, average_networks(networks, dtype), windows, tracking)
 
 
@@ -131,13 +133,7 @@ def _segment_whole(
     # The sigmoid comes after the averaging, as in MEDIAR.
     output[2] = expit(output[2])
     yield Progress("tracking flows")
-    found = flows_to_labels(
-        output[:2],
-        output[2],
-        cell_threshold=run.tracking.cell_threshold,
-        flow_threshold=run.tracking.flow_threshold,
-        min_size=run.tracking.min_size,
-    )
+    found = FlowField(output[:2], output[2]).labels(run.tracking)
     outputs.write((slice(None), *whole), output)
     labels.write(whole, np.where(found > 0, found + np.uint32(first_id - 1), found))
     return int(found.max(initial=0))

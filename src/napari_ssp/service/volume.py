@@ -12,7 +12,7 @@ from scipy.special import expit
 from napari_ssp.engine import predict_tiles
 from napari_ssp.engine.store import ArrayStore
 from napari_ssp.engine.volume import Resampler
-from napari_ssp.flows import combine_orthogonal_flows, flows_to_labels
+from napari_ssp.flows import FlowField, combine_orthogonal_flows
 from napari_ssp.flows.diffusion import consecutive
 from napari_ssp.progress import Progress, Steps
 
@@ -61,13 +61,8 @@ def segment_volume(
     flows, logits = yield from _predicted(run, levels)
     yield Progress("tracking flows in 3D")
     probability = expit(logits)
-    found = flows_to_labels(
-        flows,
-        probability,
-        cell_threshold=run.tracking.cell_threshold,
-        flow_threshold=None,
-        min_size=run.tracking.min_size,
-    )
+    tracking = replace(run.tracking, flow_threshold=None)
+    found = FlowField(flows, probability).labels(tracking)
     depth = levels.store.shape[0]
     shape = (depth, *run.plan.shape)
     # An object thinner than the distance of two planes may lie between them.

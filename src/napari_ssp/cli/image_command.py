@@ -1,0 +1,110 @@
+"""What the commands have in common that make an image of each image."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from napari_ssp.cli.files import refuse_existing
+from napari_ssp.cli.reporting import USER_ERRORS, fail, json_option, one_line, write_report
+from napari_ssp.service import ModelService
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from napari_ssp.service.requests import ImageRequest
+
+#: Does one request and writes its target; gives a line for a person and a row of the report.
+Work = Callable[[ModelService, Any, Path], tuple[str, dict[str, Any]]]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Where and how the results of a command's images are made and written."""
+
+    output: Path
+    compute: str
+    kind: str
+    overwrite: bool
+    json_path: Path | None
+
+    def prepare(self, targets: Iterable[Path]) -> None:
+        """Make the folder, unless a target exists that is not to be replaced (a ValueError)."""
+        refuse_existing(targets, self.overwrite)
+        self.output.mkdir(parents=True, exist_ok=True)
+
+    def run(self, requests: Sequence[ImageRequest], targets: Sequence[Path], work: Work) -> None:
+        """Do all requests, also after one has failed; then write the report and tell errors."""
+        rows, errors = [], []
+        with ModelService(self.compute) as service:
+            for request, target in zip(requests, targets, strict=True):
+                try:
+                    line, row = work(service, request, target)
+                except USER_ERRORS as error:
+                    errors.append(f"{request.image}: {one_line(error)}")
+                    rows.append({"image": str(request.image), "error": one_line(error)})
+                    continue
+                click.echo(f"{request.image}: {line} -> {target}", err=True)
+                rows.append({"image": str(request.image), **row})
+        write_report({"images": rows}, self.json_path)
+        if errors:
+            fail(errors)
+
+
+def image_command(noun: str, metavar: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Decorate a command that takes ``paths`` and a ``batch``.
+
+    Parameters
+    ----------
+    noun : str
+        What is written: "label images".
+    metavar : str
+        Name of an argument in the help.
+    """
+    file = click.Path(exists=True, path_type=Path)
+    folder = click.Path(file_okay=False, path_type=Path)
+    options = [
+        click.argument("paths", nargs=-1, required=True, type=file, metavar=f"{metavar}..."),
+        click.option(
+            "-o",
+            "--output",
+            required=True,
+            type=folder,
+            help=f"Folder for the {noun}; made when missing.",
+        ),
+    ]
+    ends = [
+        click.option("--compute", type=click.Choice(["local"]), default="local", show_default=True),
+        click.option(
+            "--format",
+            "kind",
+            type=click.Choice(["tiff", "zarr"]),
+            default="tiff",
+            show_default=True,
+            help="OME-TIFF, or OME-Zarr for large images.",
+        ),
+        click.option("--overwrite", is_flag=True, help="Replace outputs that exist."),
+        json_option,
+    ]
+
+    def decorate(function: Callable[..., None]) -> Callable[..., None]:
+        @wraps(function)
+        def command(**given: Any) -> None:
+            shared = {name: given.pop(name) for name in Batch.__dataclass_fields__}
+            function(batch=Batch(**shared), **given)
+
+        # What comes first in the help is decorated last; the command's own options stand between.
+        own, command.__click_params__ = getattr(function, "__click_params__", []), []  # type: ignore[attr-defined]
+        for option in reversed(ends):
+            command = option(command)
+        command.__click_params__ += own  # type: ignore[attr-defined]
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
