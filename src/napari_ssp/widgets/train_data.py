@@ -39,12 +39,11 @@ _EMPTY = "Nothing yet. Choose an image and its labels above, then 'Add pair'."
 class TrainData(QWidget):
     """Boxes that make pairs of layers, and the list of all that is learned from.
 
-    Setters in: ``set_structures``, ``set_layers``, ``choose``, ``set_value``. Signals out:
-    ``changed`` (the list), ``pair_changed`` (the boxes).
+    Setters in: ``set_structures``, ``set_layers``, ``choose``, ``set_value``. Signal out:
+    ``changed``, when the list has changed.
     """
 
     changed = Signal()
-    pair_changed = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -218,8 +217,6 @@ class TrainData(QWidget):
     def _connect(self) -> None:
         for box in (self.image_box, self.target_box):
             box.currentIndexChanged.connect(self._show_channels)
-        for box in (self.image_box, self.channel_box, self.labels_box, self.area_box):
-            box.currentIndexChanged.connect(self.pair_changed)
         self.add_button.clicked.connect(self.add_pair)
         self.all_button.clicked.connect(self.add_all)
         self.folder_button.clicked.connect(self._ask_folder)
