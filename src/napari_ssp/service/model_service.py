@@ -8,6 +8,7 @@ from napari_ssp.service.jobs import Job
 from napari_ssp.service.local import LocalBackend
 from napari_ssp.service.models import ModelCache
 from napari_ssp.service.pipelines import steps_of
+from napari_ssp.service.requests import GatesRequest
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 class ModelService:
     """Takes requests, does them one after the other, and keeps networks loaded.
+
+    Look-ups, which take a moment, do not wait for what takes long: they have a thread of their own.
 
     Parameters
     ----------
@@ -32,6 +35,7 @@ class ModelService:
             raise ValueError(f"This version computes 'local' only, got compute={compute!r}.")
         self._models = ModelCache()
         self._backend = LocalBackend()
+        self._lookups = LocalBackend()
 
     def submit(self, request: Any) -> Job[Any]:
         """Line up a request.
@@ -47,12 +51,14 @@ class ModelService:
             Returned at once; ``job.result()`` waits.
         """
         job: Job[Any] = Job(request, steps_of(request, self._models))
-        self._backend.submit(job)
+        backend = self._lookups if isinstance(request, GatesRequest) else self._backend
+        backend.submit(job)
         return job
 
     def close(self) -> None:
-        """Cancel all jobs, end the thread and forget the networks."""
+        """Cancel all jobs, end the threads and forget the networks."""
         self._backend.close()
+        self._lookups.close()
         self._models.clear()
 
     def __enter__(self) -> ModelService:
