@@ -38,6 +38,8 @@ def _option(item: Field[Any]) -> Callable[[Function], Function]:
 
 def _kind(item: Field[Any]) -> Any:
     low, high = item.metadata.get("min"), item.metadata.get("max")
+    if "int" in str(item.type) and low is None and high is None:
+        return click.INT
     if "float" in str(item.type):
         return click.FloatRange(low, high)
     if "int" in str(item.type):

@@ -20,7 +20,7 @@ REQUEST_FILE = "request.json"
 #: What learns: all, or less for small data. See :class:`TrainRequest`.
 TRAINABLE = ("all", "decoder", "heads", "lora")
 #: How strongly training images are varied; mediar is the published set.
-AUGMENTATIONS = ("none", "light", "standard", "mediar")
+AUGMENTATIONS = ("none", "turns", "light", "standard", "mediar")
 #: Which images crops come from; mediar is the published rule.
 SAMPLINGS = ("even", "amplified", "mediar")
 #: When the new model is put among the installed ones.
@@ -114,7 +114,8 @@ class TrainRequest(JsonRequest):
     crop : int
         Side of a crop in pixels, a multiple of 32.
     augmentation : str
-        ``"none"``, ``"light"``, ``"standard"`` or ``"mediar"`` (the published set).
+        ``"none"``, ``"turns"`` (mirrored and turned only, as MEDIAR's phase 2), ``"light"``,
+        ``"standard"`` or ``"mediar"`` (the published set).
     sampling : str
         ``"even"``: every image as often; ``"amplified"``: rare modalities, found by their grey
         levels and object size, more often; ``"mediar"``: as published, 40 modalities of which small
@@ -185,7 +186,7 @@ class TrainRequest(JsonRequest):
     )
     crop: int = choice(256, "Crop", "Side of a crop in pixels, a multiple of 32", min=32, max=2048)
     augmentation: str = choice(
-        "standard", "Augmentation", "How images are varied: none, light, standard, mediar"
+        "standard", "Augmentation", "How images are varied: none, turns, light, standard, mediar"
     )
     sampling: str = choice(
         "amplified", "Sampling", "Which images are drawn: even, amplified (rare ones more), mediar"
@@ -252,7 +253,8 @@ class TrainStructuresRequest(JsonRequest):
     output : pathlib.Path
         Folder of the run: model, metrics and checkpoint.
     validation : tuple of pathlib.Path
-        As ``data``; scored during training, nothing is learned from them.
+        As ``data``; scored during training, nothing is learned from them. Empty sets a part of the
+        data aside: of each structure a fifth of four stacks and more, else a strip of each.
     exclude : tuple of str
         Names, without suffix, of signals to leave out.
     tasks : tuple of str
@@ -261,6 +263,18 @@ class TrainStructuresRequest(JsonRequest):
         Structure to one line about it, before those of a table.
     crop : tuple of int
         Lengths of a crop along z, y and x, multiples of 16.
+    base : str or None
+        Model to start from, which then decides the network and the order of the structures. Pairs
+        of structures that it knows train it further as a whole. Pairs of one structure that it does
+        not know add that structure: its gates are learned while everything else stays, so that all
+        other predictions are the same to the bit.
+    like : str or None
+        Structure of the base that a new one begins as; None takes the one whose prediction is
+        closest to the new pairs.
+    own_expert : bool
+        Whether a new structure gets an expert of its own in each convolution, besides its gates.
+    install : str
+        As :attr:`TrainRequest.install`.
     """
 
     data: tuple[Path, ...]
@@ -271,6 +285,18 @@ class TrainStructuresRequest(JsonRequest):
     descriptions: dict[str, str] = field(default_factory=dict)
     crop: tuple[int, int, int] = (32, 128, 128)
     name: str = choice("my-structures", "Name", "Name of the new model")
+    base: str | None = choice(
+        None, "Base model", "Model whose weights are the start [default: none, from scratch]"
+    )
+    like: str | None = choice(
+        None, "Begins as", "Known structure that a new one begins as [default: the most similar]"
+    )
+    own_expert: bool = choice(
+        True, "Own expert", "Give a new structure an expert of its own, not only gates"
+    )
+    install: str = choice(
+        "better", "Install", "Put the model among the installed: better (than base), always, never"
+    )
     recipe: str = choice(
         "repmode", "Recipe", "repmode: as published; few-images: stronger augmentation, cosine"
     )
@@ -300,8 +326,14 @@ class TrainStructuresRequest(JsonRequest):
         check_limits(self)
         if any(side < 16 or side % 16 for side in self.crop):
             raise ValueError(f"The crop must be multiples of 16 voxels, got {self.crop}.")
+        check_choice(self, "install", INSTALLS)
         if not self.data:
             raise ValueError("Training needs at least one folder or table of pairs.")
+        if self.like is not None and self.base is None:
+            raise ValueError(
+                f"A new structure can begin as '{self.like}' only in a base model that knows it; "
+                "no base was given."
+            )
         for label, value, known in (
             ("recipe", self.recipe, ("repmode", "few-images")),
             ("projection", self.projection, ("max", "mean")),

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
-from torch.nn.utils import parametrize
+
+from napari_ssp.training.new_structure import LastTaskGate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,28 +26,52 @@ PARTS: dict[str, tuple[str, ...] | None] = {
 _NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
 
-class LowRank(nn.Module):
-    """A weight plus a correction of low rank, which is zero at first.
+def _corrected(module: nn.Module) -> torch.Tensor:
+    weight: torch.Tensor = module.weight  # type: ignore[assignment]
+    correction: torch.Tensor = module.up @ module.down  # type: ignore[operator]
+    return weight + correction.view_as(weight)
 
-    Parameters
-    ----------
-    weight : torch.Tensor
-        (out, in, ...) of a convolution or linear layer.
-    rank : int
-        Rank of the correction, at most that of the weight.
-    """
 
-    def __init__(self, weight: torch.Tensor, rank: int) -> None:
-        super().__init__()
-        rows, columns = len(weight), weight[0].numel()
-        rank = min(rank, rows, columns)
-        self.down = nn.Parameter(weight.new_empty(rank, columns))
-        self.up = nn.Parameter(weight.new_zeros(rows, rank))
-        nn.init.kaiming_uniform_(self.down, a=math.sqrt(5))
+class LowRankConv2d(nn.Conv2d):
+    """Convolution whose weight has a correction ``up @ down`` of low rank."""
 
-    def forward(self, weight: torch.Tensor) -> torch.Tensor:
-        """Corrected weight, of the weight's shape."""
-        return weight + (self.up @ self.down).view_as(weight)
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
+        """Convolve with the corrected weight."""
+        return self._conv_forward(input, _corrected(self), self.bias)
+
+
+class LowRankLinear(nn.Linear):
+    """Linear layer whose weight has a correction ``up @ down`` of low rank."""
+
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
+        """Multiply with the corrected weight."""
+        return nn.functional.linear(input, _corrected(self), self.bias)
+
+
+#: Layers that take a correction. A layer becomes the other class in place, and back.
+_LOW_RANK: dict[type[nn.Module], type[nn.Module]] = {
+    nn.Conv2d: LowRankConv2d,
+    nn.Linear: LowRankLinear,
+}
+_FULL_RANK = {low: full for full, low in _LOW_RANK.items()}
+
+
+def _add_correction(module: nn.Module, rank: int) -> None:
+    """Give a layer a correction, which is zero at first."""
+    weight: torch.Tensor = module.weight.detach()  # type: ignore[union-attr,operator,assignment]
+    rows, columns = len(weight), weight[0].numel()
+    rank = min(rank, rows, columns)
+    module.down = nn.Parameter(weight.new_empty(rank, columns))
+    module.up = nn.Parameter(weight.new_zeros(rows, rank))
+    nn.init.kaiming_uniform_(module.down, a=math.sqrt(5))
+    module.__class__ = _LOW_RANK[type(module)]
+
+
+@torch.no_grad()
+def _merge_correction(module: nn.Module) -> None:
+    module.weight.copy_(_corrected(module))  # type: ignore[union-attr,operator]
+    del module.up, module.down
+    module.__class__ = _FULL_RANK[type(module)]
 
 
 def choose_trainable(network: nn.Module, trainable: str, rank: int = 8) -> None:
@@ -63,10 +88,9 @@ def choose_trainable(network: nn.Module, trainable: str, rank: int = 8) -> None:
     """
     if trainable == "lora":
         network.requires_grad_(False)
-        for module in list(network.modules()):
-            if isinstance(module, nn.Conv2d | nn.Linear):
-                correction = LowRank(module.weight.detach(), rank)
-                parametrize.register_parametrization(module, "weight", correction)
+        for module in network.modules():
+            if type(module) in _LOW_RANK:
+                _add_correction(module, rank)
         return
     names = PARTS[trainable]
     if names is not None:
@@ -94,8 +118,10 @@ def plain(network: nn.Module) -> nn.Module:
     """Copy of a network with its corrections merged into the weights, in evaluation mode."""
     merged = copy.deepcopy(network)
     for module in list(merged.modules()):
-        if parametrize.is_parametrized(module, "weight"):
-            parametrize.remove_parametrizations(module, "weight", leave_parametrized=True)
+        if type(module) in _FULL_RANK:
+            _merge_correction(module)
+        if isinstance(module, LastTaskGate):
+            module.restore()
     return merged.requires_grad_(True).eval()
 
 

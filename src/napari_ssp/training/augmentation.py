@@ -65,11 +65,17 @@ class AugmentationSettings:
     cell_gain: float = 0.7
 
 
-#: Strengths by name: none, light, what suits most data, and the published one.
+#: Strengths by name, from nothing to the published one.
 STRENGTHS: dict[str, AugmentationSettings] = {
     "none": AugmentationSettings(
         zoom_probability=0.0,
         turns=False,
+        intensity_probability=0.0,
+        sharpening_probability=0.0,
+        cell_probability=0.0,
+    ),
+    "turns": AugmentationSettings(
+        zoom_probability=0.0,
         intensity_probability=0.0,
         sharpening_probability=0.0,
         cell_probability=0.0,

@@ -1,0 +1,110 @@
+"""``napari-ssp train segmentation``: labelled images in, a model of cells out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.core import ParameterSource
+
+from napari_ssp.cli.options import request_options
+from napari_ssp.cli.reporting import as_usage_error, json_option
+from napari_ssp.cli.training import folder_type, output_option, run_training
+from napari_ssp.service import TrainRequest, plan_training
+from napari_ssp.service.training_recipes import read_recipe, recipe_names
+from napari_ssp.service.training_requests import REQUEST_FILE, read_values
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@click.command()
+@click.option("--data", multiple=True, type=folder_type, help="Holds images and labels.")
+@click.option(
+    "--validation",
+    multiple=True,
+    type=folder_type,
+    help="Scored, not learned from [default: a part of the data is set aside].",
+)
+@click.option("--exclude", multiple=True, help="Name, without ending, of an image to leave out.")
+@output_option
+@click.option(
+    "--config",
+    help=f"JSON file with choices, or one of {', '.join(recipe_names())}; options given here win.",
+)
+@click.option("--resume", is_flag=True, help="Go on with the run in the output folder.")
+@request_options(
+    TrainRequest,
+    "name",
+    "base",
+    "encoder",
+    "pab_channels",
+    "minutes",
+    "epochs",
+    "steps",
+    "trainable",
+    "lora_rank",
+    "learning_rate",
+    "weight_decay",
+    "smoothing",
+    "batch_size",
+    "zoom",
+    "crop",
+    "augmentation",
+    "sampling",
+    "boundary_exclusion",
+    "ignore_label",
+)
+@click.option(
+    "--replay", multiple=True, type=folder_type, help="As --data: images that the base knows."
+)
+@request_options(TrainRequest, "replay_share", "install", "seed", "workers", "device", "precision")
+@click.option("--decoder-channels", default="128,64,32,16", show_default=True, help="By commas.")
+@json_option
+@click.pass_context
+def segmentation(
+    context: click.Context,
+    config: str | None,
+    resume: bool,
+    json_path: Path | None,
+    **choices: Any,
+) -> None:
+    """Train a MEDIAR-Former on folders that hold 'images' and 'labels'.
+
+    A part of the images is set aside. The base model is scored on it first, and the best weights of
+    the run become the model.
+    """
+    with as_usage_error():
+        given = {
+            name: value
+            for name, value in choices.items()
+            if context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+        }
+        request = _request(given, _written(config, resume, choices["output"]))
+    run_training(request, json_path, lambda: plan_training(request))
+
+
+def _written(config: str | None, resume: bool, output: Path) -> dict[str, Any]:
+    """Choices of a configuration, or of the run to go on with."""
+    if config and resume:
+        raise ValueError("A run goes on with its own choices: give --resume or --config.")
+    if resume:
+        values = read_values(output / REQUEST_FILE)
+    else:
+        values = read_recipe(config) if config else {}
+    task = values.pop("task", "segmentation")
+    if task != "segmentation":
+        raise ValueError(f"These are the choices of training {task}, not of segmentation.")
+    return values
+
+
+def _request(given: dict[str, Any], written: dict[str, Any]) -> TrainRequest:
+    if "decoder_channels" in given:
+        given["decoder_channels"] = [int(n) for n in given["decoder_channels"].split(",")]
+    limited = {"steps", "epochs"} & set(given)
+    if limited and "minutes" not in given:
+        given["minutes"] = None
+    values = {**written, **given}
+    if not values.get("data"):
+        raise ValueError("Training needs --data: a folder with 'images' and 'labels'.")
+    return TrainRequest.from_dict(values)

@@ -1,0 +1,77 @@
+"""What the commands that train share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from napari_ssp.cli.reporting import (
+    USER_ERRORS,
+    fail,
+    json_option,
+    one_line,
+    wait_for,
+    write_report,
+)
+from napari_ssp.service import FinishTrainingRequest, ModelService
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from napari_ssp.service import TrainingPlan, TrainRequest, TrainStructuresRequest
+
+folder_type = click.Path(exists=True, file_okay=False, path_type=Path)
+output_option = click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder of the run and its model; a run that was interrupted in it goes on.",
+)
+
+
+def run_training(
+    request: TrainRequest | TrainStructuresRequest | FinishTrainingRequest,
+    json_path: Path | None,
+    plan: Callable[[], TrainingPlan] | None = None,
+) -> None:
+    """Say what will be done, do it, and say what came of it."""
+    try:
+        if plan is not None:
+            planned = plan()
+            for line in (*planned.warnings, planned.summary):
+                click.echo(line, err=True)
+        with ModelService() as service:
+            model = wait_for(service.submit(request), getattr(request, "name", "finishing"))
+    except USER_ERRORS as error:
+        fail([one_line(error)])
+        return
+    if model.sentence:
+        click.echo(model.sentence, err=True)
+    use = model.name if model.installed else model.folder
+    click.echo(f"The model is in {model.folder}. Use it with --model {use}.", err=True)
+    report = {
+        "name": model.name,
+        "folder": model.folder,
+        "metrics": model.metrics,
+        "base_metrics": model.base_metrics,
+        "is_better": model.is_better,
+        "installed": model.installed,
+        "sentence": model.sentence,
+    }
+    write_report(report, json_path)
+
+
+@click.command()
+@click.argument("run", type=folder_type)
+@click.option(
+    "--install",
+    type=click.Choice(["better", "always", "never"]),
+    help="Put the model among the installed ones [default: as the run was started].",
+)
+@json_option
+def finish(run: Path, install: str | None, json_path: Path | None) -> None:
+    """Make a model of the best that the stopped run in the folder RUN has reached."""
+    run_training(FinishTrainingRequest(run, install), json_path)
