@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from napari_ssp.widgets.models_dock import ModelsDock
     from napari_ssp.widgets.predict_dock import PredictDock
     from napari_ssp.widgets.segment_dock import SegmentDock
+    from napari_ssp.widgets.train_dock import TrainDock
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "images"
 _WINDOW = (1400, 860)
@@ -37,6 +38,9 @@ def main() -> int:
         _shoot_all("Segment", refining)
         _shoot_all("Measure objects", measuring)
         _shoot_all("Compare with truth", comparing)
+        os.environ["NAPARI_SSP_CACHE"], before = folder, os.environ.get("NAPARI_SSP_CACHE")
+        _shoot_all("Train models", training, collecting)
+        _restore("NAPARI_SSP_CACHE", before)
         _shoot_all("Models", models)
         if _has_structures():
             _shoot_all("Predict structures", structures, predicting, scales, refused)
@@ -138,6 +142,71 @@ def models(viewer: napari.Viewer, dock: ModelsDock) -> None:
     _save(viewer, "models")
 
 
+def training(viewer: napari.Viewer, dock: TrainDock) -> None:
+    viewer.open_sample("napari-ssp", "fluorescent_nuclei")
+    viewer.add_labels(_round_objects(viewer.layers[0].data), name="my labels").contour = 2
+    choices = dock.form.value()
+    dock.form.set_value(
+        replace(choices, name="my-nuclei", duration=(1.5, "minutes"), crop=128, trainable="lora")
+    )
+    dock.data.add_all()
+    dock.update_plan()
+    ended: list[Any] = []
+    dock.done.connect(ended.append)
+    dock.panel.run_button.click()
+    _wait(lambda: len(dock.view.score_plot.curve.points) >= 5 or bool(ended))
+    _save(viewer, "train-running")
+    _wait(lambda: bool(ended))
+    _save(viewer, "train-verdict")
+
+
+def collecting(viewer: napari.Viewer, dock: TrainDock) -> None:
+    _, segment = viewer.window.add_plugin_dock_widget("napari-ssp", "Segment", tabify=True)
+    labels = _segment(viewer, segment, "phase_contrast_cells")
+    labels.contour, labels.opacity = 2, 1
+    dock.parent().raise_()
+    panel = dock.collecting.panel
+    panel.set_folder(Path(os.environ["NAPARI_SSP_CACHE"]) / "training-set")
+    panel.fold.setChecked(True)
+    panel.add_button.click()
+    _wait(lambda: bool(dock.data.value()))
+    heard: list[str] = []
+    dock.collecting.suggestions.shown.connect(heard.append)
+    panel.next_button.click()
+    _wait(lambda: bool(heard))
+    labels.mode = "paint"
+    _pause(300)
+    _save(viewer, "train-collect", whole=False)
+
+
+def _round_objects(image: Any) -> Any:
+    """Labels as a person draws them: objects that touch are two."""
+    from scipy import ndimage
+    from skimage.feature import peak_local_max
+    from skimage.segmentation import watershed
+
+    inside = _bright_objects(image) > 0
+    depth = ndimage.gaussian_filter(ndimage.distance_transform_edt(inside), 2)
+    seeds = peak_local_max(depth, min_distance=8, labels=inside.astype(int))
+    markers = ndimage.label(_points(image.shape, seeds))[0]
+    return watershed(-depth, markers, mask=inside)
+
+
+def _points(shape: tuple[int, ...], places: Any) -> Any:
+    import numpy as np
+
+    points = np.zeros(shape, bool)
+    points[tuple(places.T)] = True
+    return points
+
+
+def _restore(name: str, value: str | None) -> None:
+    if value is None:
+        os.environ.pop(name, None)
+    else:
+        os.environ[name] = value
+
+
 def _bright_objects(image: Any, factor: float = 1.0) -> Any:
     """Labels for pictures of what is done with labels: a threshold, without a network."""
     from scipy import ndimage
@@ -222,8 +291,9 @@ def _run(dock: JobDock) -> None:
     _wait(lambda: bool(ended))
 
 
-def _save(viewer: napari.Viewer, name: str) -> None:
-    viewer.reset_view()  # the panels may have become wider
+def _save(viewer: napari.Viewer, name: str, whole: bool = True) -> None:
+    if whole:
+        viewer.reset_view()  # the panels may have become wider
     _pause(600)
     path = FOLDER / f"{name}.png"
     viewer.screenshot(str(path), canvas_only=False, flash=False)

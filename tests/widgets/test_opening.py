@@ -13,6 +13,7 @@ from napari_ssp.widgets.compare_dock import CompareDock
 from napari_ssp.widgets.measure_dock import MeasureDock
 from napari_ssp.widgets.predict_dock import PredictDock
 from napari_ssp.widgets.segment_dock import SegmentDock
+from napari_ssp.widgets.train_dock import TrainDock
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     [
         ("napari-ssp.segment", "napari/layers/segment", "Segment", SegmentDock),
         ("napari-ssp.predict", "napari/layers/filter", "Predict structures", PredictDock),
+        ("napari-ssp.train", "napari/layers/annotate", "Train models", TrainDock),
         ("napari-ssp.measure", "napari/layers/measure", "Measure objects", MeasureDock),
         ("napari-ssp.compare", "napari/layers/measure", "Compare with truth", CompareDock),
     ],
@@ -56,7 +58,7 @@ def test_docks_open_from_the_manifest_without_torch(structures: Path) -> None:
         "dock.form._tasks.set_value(['dna'])\n"
         "assert dock.update_plan() is not None, dock.panel.plan.text()\n"
         "viewer.add_labels(numpy.ones((4, 32, 32), int))\n"
-        "for title in ('Measure objects', 'Compare with truth'):\n"
+        "for title in ('Measure objects', 'Compare with truth', 'Train models'):\n"
         "    viewer.window.add_plugin_dock_widget('napari-ssp', title)\n"
         "print('torch' in sys.modules)\n"
         "viewer.close()\n"

@@ -215,8 +215,8 @@ def test_a_picture_shows_both_outlines() -> None:
     assert tuple(pixels[5, 5]) == (100, 100, 100)
     assert tuple(pixels[5, 28]) == (50, 50, 50), "nobody annotated it"
     assert outlined(np.zeros((900, 800, 3), np.uint8), *np.zeros((2, 900, 800), int)).shape == (
-        384,
-        384,
+        320,
+        320,
         3,
     )
     assert side_by_side(image, image + 1.0).shape == (20, 64, 3)

@@ -44,6 +44,11 @@ class ScrollColumn(QScrollArea):
                 child.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
                 child.installEventFilter(self._guard)
 
+    def show_from(self, widget: QWidget) -> None:
+        """Scroll until a widget of the column is at the top, where that is possible."""
+        bar: Any = self.verticalScrollBar()
+        bar.setValue(widget.y())
+
     def sizeHint(self) -> QSize:
         """Ask for room for everything."""
         return self._content.sizeHint()

@@ -60,7 +60,7 @@ class TrainChoices:
     )
     trainable: str = own_field(
         "all",
-        "Train",
+        "What learns",
         "Which part of the network learns. Less of it forgets less and needs fewer images",
     )
     augmentation: str = own_field(

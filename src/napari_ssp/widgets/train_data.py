@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 Source = LayerPair | Path
 _ROWS = 4
-_EMPTY = "Nothing yet. Choose an image and its labels above, then 'Add pair'."
 
 
 class TrainData(QWidget):
@@ -200,7 +199,6 @@ class TrainData(QWidget):
             item.setToolTip(title)
             self.list.addItem(item)
         self.list.setVisible(bool(self._sources))
-        self.empty.setVisible(not self._sources)
         self.remove_button.setEnabled(bool(self.list.selectedItems()))
 
     def _show_channels(self) -> None:
@@ -245,8 +243,6 @@ class TrainData(QWidget):
             label = QLabel(title)
             label.setToolTip(editor.toolTip())
             self._form.addRow(label, editor)
-        self.empty = QLabel(_EMPTY)
-        self.empty.setWordWrap(True)
         grid = QGridLayout()
         places = {self.add_button: (0, 0), self.all_button: (0, 1), self.remove_button: (0, 2)}
         places |= {self.folder_button: (1, 0), self.table_button: (1, 1)}
@@ -254,7 +250,7 @@ class TrainData(QWidget):
             grid.addWidget(button, *place)
         layout.addLayout(self._form)
         layout.addLayout(grid)
-        for widget in (self.note, self.empty, self.list):
+        for widget in (self.note, self.list):
             layout.addWidget(widget)
         self._say("")
 

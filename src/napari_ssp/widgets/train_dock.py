@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image, Labels, Shapes
+from qtpy.QtCore import QTimer
 
 from napari_ssp.registry import find_card, list_cards
 from napari_ssp.service import FinishTrainingRequest, JobState, TrainingState
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
     from napari_ssp.widgets.relay import Outcome
     from napari_ssp.widgets.runner import Backend
 
+# A layout knows its new sizes a moment after something was shown.
+_LAYOUT_MS = 50
+
 
 class TrainDock(JobDock):
     """Trains models on a viewer's layers and on folders.
@@ -62,6 +66,9 @@ class TrainDock(JobDock):
         self._state: TrainingState | None = None
         self._model: TrainedModel | None = None
         self._is_finishing = False
+        self._scroll = QTimer(self)
+        self._scroll.setSingleShot(True)
+        self._scroll.setInterval(_LAYOUT_MS)
         for part in (self.form, self.data, self.collecting.panel, self.panel, self.view):
             self.column.add(part)
         self._connect()
@@ -199,6 +206,10 @@ class TrainDock(JobDock):
         super()._on_end(outcome)
         self._offer_resume()
 
+    def _show_run(self) -> None:
+        """Scroll to what is of interest while a training runs."""
+        self.column.show_from(self.panel)
+
     def _offer_resume(self) -> None:
         request = last_interrupted()
         words = "" if request is None else f"Go on with '{request.name}' in {request.output}"
@@ -209,6 +220,8 @@ class TrainDock(JobDock):
         self.data.changed.connect(self._schedule)
         self._planning.found.connect(self._schedule)
         self._writer.ended.connect(self._on_written)
+        self.view.grown.connect(self._scroll.start)  # when the layout knows the new sizes
+        self._scroll.timeout.connect(self._show_run)
         self.panel.resume_clicked.connect(self.resume)
         self.panel.use_clicked.connect(self.use)
         self.panel.install_clicked.connect(self.install)

@@ -28,7 +28,7 @@ class DurationBox(QWidget):
     def __init__(self, tooltip: str) -> None:
         super().__init__()
         self.setToolTip(tooltip)
-        self.number = QDoubleSpinBox()
+        self.number = _Number()
         self.number.setRange(0.01, _LONGEST)
         self.number.setDecimals(2)
         self.number.setKeyboardTracking(False)
@@ -50,6 +50,12 @@ class DurationBox(QWidget):
         """Show a duration."""
         self.number.setValue(value[0])
         self.unit.set_value(value[1])
+
+
+class _Number(QDoubleSpinBox):
+    def textFromValue(self, value: float) -> str:
+        """Leave out noughts at the end."""
+        return super().textFromValue(value).rstrip("0").rstrip(self.locale().decimalPoint())
 
 
 class RateBox(QLineEdit):

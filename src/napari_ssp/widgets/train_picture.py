@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 #: Colours that also colour-blind people can tell apart, on grey: sky blue and orange.
 TRUTH, FOUND = (86, 180, 233), (255, 159, 28)
 # Larger pictures would show cells too small to judge.
-_LONGEST = 384  # pixels
-_HEIGHT = 240
+_LONGEST = 320  # pixels
+_HEIGHT = 320
 _LEGEND = (
     '<span style="color:#56b4e9">■</span>&nbsp;annotated &nbsp; '
     '<span style="color:#ff9f1c">■</span>&nbsp;found by the model'

@@ -32,12 +32,15 @@ class Curve:
         Value of the base model, drawn as a dashed line.
     best : float or None
         The best value so far, whose point is marked.
+    end : float
+        Minutes at the right; the last point's where that is later.
     """
 
     title: str
     points: tuple[tuple[float, float], ...] = ()
     base: float | None = None
     best: float | None = None
+    end: float = 0.0
 
 
 class CurvePlot(QWidget):
@@ -137,7 +140,7 @@ class CurvePlot(QWidget):
         return [y for _, y in self.curve.points] + extra
 
     def _last(self) -> float:
-        return max((x for x, _ in self.curve.points), default=0.0) or 1.0
+        return max([self.curve.end, *(x for x, _ in self.curve.points)]) or 1.0
 
 
 def _height(value: float, area: QRectF, limits: tuple[float, float]) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from napari_ssp.widgets.time_left import duration
@@ -28,7 +29,12 @@ _SMOOTHING = 0.9
 
 
 class TrainView(QWidget):
-    """Curves and picture of a run; setters in: ``set_state``, ``clear``."""
+    """Curves and picture of a run.
+
+    Setters in: ``set_state``, ``clear``. Signal out: ``grown``, when it needs more room.
+    """
+
+    grown = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -48,6 +54,7 @@ class TrainView(QWidget):
         self._losses: list[tuple[float, float]] = []
         self._smooth = math.nan
         self._preview: object = None
+        self._seen: tuple[bool, ...] = ()
         self.picture.set_state(None)
         self.setVisible(False)
 
@@ -55,7 +62,8 @@ class TrainView(QWidget):
         """Show how a run stands."""
         self.facts.setText(facts_line(state))
         self._note_loss(state)
-        self.loss_plot.set_curve(Curve("Loss, training", tuple(self._losses)))
+        losses = Curve("Loss, training", tuple(self._losses), end=state.minutes)
+        self.loss_plot.set_curve(losses)
         name = score_name(state)
         self.score_plot.setVisible(name is not None)
         if name is not None:
@@ -64,6 +72,11 @@ class TrainView(QWidget):
             self._preview = state.preview
             self.picture.set_state(state)
         self.setVisible(True)
+        parts = (self.score_plot, self.picture)
+        seen = tuple(part.isVisibleTo(self) for part in parts)
+        if seen != self._seen:
+            self._seen = seen
+            self.grown.emit()
 
     def _note_loss(self, state: TrainingState) -> None:
         if not self._losses:  # a run that goes on
@@ -87,7 +100,7 @@ def score_name(state: TrainingState) -> str | None:
 
 def _scores(state: TrainingState, name: str) -> Curve:
     points = tuple((row["minutes"], row[name]) for row in state.rows if _is_number(row, name))
-    return Curve(_SCORES[name], points, state.base.get(name), state.best.get(name))
+    return Curve(_SCORES[name], points, state.base.get(name), state.best.get(name), state.minutes)
 
 
 def _is_number(row: Mapping[str, float], name: str) -> bool:
