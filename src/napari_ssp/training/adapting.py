@@ -29,7 +29,8 @@ _NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 def _corrected(module: nn.Module) -> torch.Tensor:
     weight: torch.Tensor = module.weight  # type: ignore[assignment]
     correction: torch.Tensor = module.up @ module.down  # type: ignore[operator]
-    return weight + correction.view_as(weight)
+    corrected: torch.Tensor = weight + correction.view_as(weight)
+    return corrected
 
 
 class LowRankConv2d(nn.Conv2d):
