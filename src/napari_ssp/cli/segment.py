@@ -21,6 +21,7 @@ from napari_ssp.service import (
     SegmentRequest,
     diameter_in_pixels,
     find_members,
+    plan_segmentation,
 )
 
 
@@ -87,6 +88,8 @@ def segment(
         elif estimate_diameter:
             found = wait_for(service.submit(DiameterRequest(request)), name)
             request = replace(request, diameter=found)
+        for warning in plan_segmentation(request).warnings:
+            click.echo(f"{request.image}: {warning}", err=True)
         result = wait_for(service.submit(request), name)
         _write(result, target, save_flows, batch.overwrite)
         return f"{result.num_objects} objects", _row(result, target)

@@ -25,6 +25,9 @@ MOST_VOXELS = 2**27
 #: Limits of the magnification that a diameter asks for.
 SMALLEST_ZOOM, LARGEST_ZOOM = 1 / 64, 8.0
 
+#: A magnification this many times larger or smaller than the model's own is warned of.
+UNUSUAL = 1.9
+
 #: Views of a plane, mirrored and in all; counted here because the views themselves load torch.
 NUM_MIRRORED, NUM_EIGHTFOLD = 3, 8
 
@@ -103,6 +106,18 @@ class SegmentPlan:
             parts.append(f"in blocks of {self.tile} px")
         return ", ".join(parts)
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a person should know before trusting the result."""
+        own = self.card.zoom
+        if self.card.voxel_size is not None or own / UNUSUAL < self.zoom < own * UNUSUAL:
+            return ()
+        return (
+            f"The image is magnified {self.zoom:.2g} times instead of the {own:g} times at which "
+            f"'{self.card.name}' learned. Cells that it knows from there may be missed: compare "
+            "with a run at the model's own size.",
+        )
+
     def _channel_words(self) -> str:
         image = self.image
         if image.rgb:
@@ -162,8 +177,8 @@ def find_members(model: str) -> tuple[ModelCard, tuple[ModelCard, ...]]:
     for card in chosen:
         if card.family != "mediar":
             raise ValueError(
-                f"'{card.name}' predicts structures; it does not segment cells. Choose a model of "
-                "the family 'mediar', see 'napari-ssp models list'."
+                f"'{card.name}' predicts images; it does not segment cells. Choose another model, "
+                "see 'napari-ssp models list'."
             )
         members += [find_card(name) for name in card.members] or [card]
     if len({card.zoom for card in members}) > 1:

@@ -19,6 +19,11 @@ DEVICES = (
     ("NVIDIA GPU (CUDA)", "cuda"),
     ("Apple GPU (MPS)", "mps"),
 )
+PRECISIONS = (
+    ("Automatic", "auto"),
+    ("Exact (float32)", "float32"),
+    ("Fast (bfloat16)", "bfloat16"),
+)
 
 
 class ChoiceForm(EditorForm):

@@ -27,7 +27,11 @@ class SegmentChoices:
         Segment only what the canvas shows.
     keep_flows, keep_probability : bool
         Add layers of what the network predicted, beside the labels.
-    model, channel, device, cell_threshold, flow_threshold, min_size, overlap, batch_size, tta
+    stacks
+        As in :class:`napari_ssp.SegmentRequest`, where all planes are segmented.
+    model, channel, diameter, device, precision, cell_threshold, flow_threshold, min_size, hole_size
+        As in :class:`napari_ssp.SegmentRequest`.
+    overlap, batch_size, tta, eightfold
         As in :class:`napari_ssp.SegmentRequest`.
 
     Raises
@@ -38,16 +42,21 @@ class SegmentChoices:
 
     model: str = _same("model")
     channel: int | None = _same("channel")
+    diameter: float | None = own_field(
+        None, "Object size", "Typical diameter of the objects: the image is magnified to fit"
+    )
     device: str = _same("device")
+    precision: str = _same("precision")
     cell_threshold: float = _same("cell_threshold")
     flow_threshold: float = _same("flow_threshold")
     min_size: int = _same("min_size")
+    hole_size: int | None = _same("hole_size")
     overlap: float = _same("overlap")
     batch_size: int = _same("batch_size")
     tta: bool = _same("tta")
-    all_planes: bool = own_field(
-        False, "Planes", "Planes of a stack or time series, each by itself"
-    )
+    eightfold: bool = _same("eightfold")
+    stacks: str = own_field("planes", "Objects", "What becomes of an object in several planes")
+    all_planes: bool = own_field(False, "Planes", "Planes of a stack or time series to segment")
     visible_only: bool = own_field(
         False, "Visible region only", "Segment only what the canvas shows"
     )
@@ -74,4 +83,5 @@ class SegmentChoices:
     ) -> SegmentRequest:
         """Make the request for an image; ``plane`` and ``region`` are as in the request."""
         shared = request_values(self, SegmentRequest)
+        shared["stacks"] = self.stacks if self.all_planes else "planes"
         return SegmentRequest(image, plane=plane, region=region, **shared)

@@ -52,6 +52,15 @@ def count_line(count: int) -> str:
     return f"{count} {'cell' if count == 1 else 'cells'}"
 
 
+def size_line(diameter: float) -> str:
+    """Say what a first look at the image proposes."""
+    return (
+        f"The objects seem to be about {diameter:.0f} px across. Compare a run with this diameter "
+        "with one at the model's own size: what it learned at its own magnification it finds "
+        "better there."
+    )
+
+
 def committed_line(name: str, chosen: Thresholds) -> str:
     """Say what was kept, and by which thresholds."""
     flow = f"flow threshold {chosen.flow_threshold:g}" if chosen.flow_threshold else "no flow check"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtWidgets import QLabel
 
-from napari_ssp.widgets.choice_form import ChoiceForm
+from napari_ssp.widgets.choice_form import PRECISIONS, ChoiceForm
 from napari_ssp.widgets.fields import Editor
 from napari_ssp.widgets.plane_range import PlaneRange
 from napari_ssp.widgets.predict_choices import PredictChoices
@@ -18,11 +18,6 @@ if TYPE_CHECKING:
 
     from qtpy.QtWidgets import QWidget
 
-PRECISIONS = (
-    ("Automatic", "auto"),
-    ("Exact (float32)", "float32"),
-    ("Fast (bfloat16)", "bfloat16"),
-)
 _PLAIN = (
     "model",
     "tasks",

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 from napari_ssp.service import plan_segmentation
 from napari_ssp.widgets.choices import SegmentChoices
 from napari_ssp.widgets.fields import fields_of
+from napari_ssp.widgets.drawn_size import drawn_diameter
 from napari_ssp.widgets.layer_dock import LayerDock, Words, channel_choices
 from napari_ssp.widgets.layers import current_plane, layer_image, visible_region
-from napari_ssp.widgets.messages import result_line
+from napari_ssp.widgets.messages import error_line, result_line, size_line
 from napari_ssp.widgets.refining import Refining
 from napari_ssp.widgets.results import prepare
 from napari_ssp.widgets.segment_form import SegmentForm
@@ -63,11 +64,35 @@ class SegmentDock(LayerDock):
         self.refining.committed.connect(self._start_from)
         self.column.add(self.refining.panel)
 
+        self.form.size_box.estimate_clicked.connect(self.estimate_size)
+        self.form.size_box.shape_clicked.connect(self.measure_shape)
+
+    def estimate_size(self) -> None:
+        """Propose a diameter, as the Estimate button does; Cancel stops it."""
+        request = None if self._runner.is_running else self.update_plan()
+        if request is not None:
+            self._note_start()
+            self._launch(DiameterRequest(request), float)
+
+    def measure_shape(self) -> None:
+        """Take the diameter of what is drawn, as the From shape button does."""
+        layer = self.image_box.value()
+        try:
+            if layer is not None:
+                self.form.size_box.set_value(drawn_diameter(self._viewer, layer))
+                self.panel.set_message("")
+        except ValueError as error:
+            self.panel.set_message(error_line(error), "warning")
+
+    def _fit_to_model(self, model: str) -> None:
+        card, _ = find_members(model)
+        self.form.size_box.set_model(card.object_diameter, card.zoom)
     def _request(self, layer: Image) -> SegmentRequest:
         image = layer_image(layer)
         self.form.set_channels(channel_choices(image))
         self.form.set_planes(image.num_planes)
         choices = self.form.value()
+        self.form.size_box.set_pixel_size(image.voxel_size[1] if image.voxel_size else None)
         one_plane = image.num_planes > 1 and not choices.all_planes
         request: SegmentRequest = choices.request(
             image,
@@ -83,6 +108,13 @@ class SegmentDock(LayerDock):
         return partial(prepare, choices=self.form.value())
 
     def _result_line(self, value: Any, layer: Image) -> str:
+    def _show_result(self, value: Any) -> None:
+        if not isinstance(value, float):
+            super()._show_result(value)
+            return
+        self.form.size_box.set_value(value)
+        self.panel.set_message(size_line(value))
+
         return result_line(value)
 
     def _after_result(self, value: Any, layer: Image) -> None:

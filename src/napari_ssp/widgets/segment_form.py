@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from napari_ssp.widgets.choice_form import ChoiceForm
+from napari_ssp.widgets.choice_form import PRECISIONS, ChoiceForm
 from napari_ssp.widgets.choices import SegmentChoices
+from napari_ssp.widgets.diameter_box import DiameterBox
+from napari_ssp.widgets.fields import Editor
+from napari_ssp.widgets.optional_number import optional_number_editor
 
 if TYPE_CHECKING:
     from qtpy.QtWidgets import QWidget
@@ -14,19 +17,35 @@ _PLAIN = (
     "model",
     "channel",
     "all_planes",
+    "stacks",
     "cell_threshold",
     "flow_threshold",
     "min_size",
     "device",
     "visible_only",
 )
-_ADVANCED = ("overlap", "batch_size", "tta", "keep_flows", "keep_probability")
+_ADVANCED = (
+    "diameter",
+    "hole_size",
+    "precision",
+    "overlap",
+    "batch_size",
+    "tta",
+    "eightfold",
+    "keep_flows",
+    "keep_probability",
+)
+_STACKS = (
+    ("Each plane by itself", "planes"),
+    ("Linked where they overlap", "linked"),
+    ("3D objects (experimental)", "volume"),
+)
 
 
 class SegmentForm(ChoiceForm):
     """Form of the choices of a segmentation.
 
-    Setters in: those of :class:`ChoiceForm` and ``set_planes``.
+    Setters in: those of :class:`ChoiceForm` and ``set_planes``; ``size_box`` has its own.
     """
 
     value_type = SegmentChoices
@@ -35,11 +54,23 @@ class SegmentForm(ChoiceForm):
         super().__init__(parent)
         self._channel.setToolTip("Channel to segment")
         self._planes = self._add_choice("all_planes")
+        self._stacks = self._add_choice("stacks")
+        self._stacks.set_choices(_STACKS)
+        self._add_choice("precision").set_choices(PRECISIONS)
+        self.size_box = DiameterBox(self._fields["diameter"].metadata["help"])
+        self.size_box.changed.connect(self.changed)
+        self._editors["diameter"] = Editor(
+            self.size_box, self.size_box.value, self.size_box.set_value
+        )
         self._add_numbers("cell_threshold", "flow_threshold", "min_size", "overlap", "batch_size")
-        self._add_checks("visible_only", "tta", "keep_flows", "keep_probability")
-        size_box: Any = self._editors["min_size"].widget
-        size_box.setSuffix(" px")
+        self._editors["hole_size"] = optional_number_editor(
+            self._fields["hole_size"], self.changed, "as the minimum size"
+        )
+        self._add_checks("visible_only", "tta", "eightfold", "keep_flows", "keep_probability")
+        for name in ("min_size", "hole_size"):
+            self._editors[name].widget.setSuffix(" px")  # type: ignore[attr-defined]
         self._lay_out(_PLAIN, _ADVANCED)
+        self._planes.currentIndexChanged.connect(self._show_stacks)
         self.set_channels(())
         self.set_planes(1)
 
@@ -47,3 +78,8 @@ class SegmentForm(ChoiceForm):
         """Offer the current plane or all of them; for a single plane the row is hidden."""
         self._planes.set_choices([("Current plane", False), (f"All {count} planes", True)])
         self._form.setRowVisible(self._planes, count > 1)
+        self._show_stacks()
+
+    def _show_stacks(self) -> None:
+        several = self._form.isRowVisible(self._planes) and bool(self._planes.value())
+        self._form.setRowVisible(self._stacks, several)
