@@ -16,6 +16,7 @@ from napari_ssp.service.training_set import TrainingSet
 from napari_ssp.widgets.train_dock import TrainDock
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     import napari
@@ -99,6 +100,26 @@ def test_closing_writes_the_last_stroke_and_gives_the_keys_back(
     assert _saved(tmp_path / "set")[51, 60] == 0, "nobody follows any more"
 
 
+def test_closing_the_viewer_writes_the_last_stroke(
+    make_napari_viewer: Callable[..., napari.Viewer],
+    service: ModelService,
+    nuclei: NDArray[np.uint8],
+    tmp_path: Path,
+    qtbot: QtBot,
+) -> None:
+    viewer = make_napari_viewer()
+    viewer.add_image(nuclei, name="n")
+    cells = viewer.add_labels((nuclei > 60).astype(np.uint8), name="n cells")
+    dock = TrainDock(viewer, service)
+    viewer.window.add_dock_widget(dock)
+    dock.collecting.panel.set_folder(tmp_path / "set")
+    dock.collecting.add()
+    _settle(dock, qtbot)
+    _draw(cells, 50, 60, 9)
+    viewer.close()
+    assert _saved(tmp_path / "set")[50, 60] == 9
+
+
 def test_a_removed_layer_is_saved_first(
     viewer: napari.Viewer, train_dock: TrainDock, cells: Labels, tmp_path: Path, qtbot: QtBot
 ) -> None:
@@ -106,7 +127,9 @@ def test_a_removed_layer_is_saved_first(
     _settle(train_dock, qtbot)
     _draw(cells, 50, 60, 9)
     viewer.layers.remove(cells)
+    _settle(train_dock, qtbot)
     assert _saved(tmp_path / "set")[50, 60] == 9
+    assert not train_dock.collecting.autosave._followed
 
 
 def test_other_labels_in_the_layer_do_not_replace_what_was_added(
@@ -142,6 +165,8 @@ def test_outside_of_the_drawn_area_nothing_is_annotated(
     area.data = [2 * area.data[0]]
     _settle(train_dock, qtbot)
     assert (_saved(tmp_path / "set") >= 0).sum() > 2 * inside.sum()
+    viewer.layers.remove(area)
+    assert "Add it again" in _settle(train_dock, qtbot)
 
 
 def test_labels_without_objects_are_refused_with_a_reason(

@@ -30,6 +30,15 @@ _PAUSE_MS = 700
 # Closing waits for the last strokes, but not for a share that hangs.
 _LONGEST_WAIT = 30.0  # seconds
 
+_REPLACED = (
+    "'{name}' shows other labels now. The training set keeps those that you added; add the new "
+    "ones if they are right."
+)
+_ALONE = (
+    "The image or the annotated area of '{name}' was removed, so its corrections are saved no "
+    "more. Add it again to go on."
+)
+
 
 class _Followed:
     """A pair whose labels are in a training set; hears every stroke."""
@@ -38,6 +47,7 @@ class _Followed:
         self.pair = pair
         self.writer = AnnotationWriter(folder)
         self.is_dirty = True
+        self.is_leaving = False
         self._array = full_level(pair.target)
         self._tell = weakref.WeakMethod(tell)
         events = pair.target.events
@@ -67,8 +77,8 @@ class _Followed:
 class Autosave(QObject):
     """Writes followed labels, off the GUI thread, a moment after they were changed.
 
-    Signals: ``saved(writer)``, ``failed(error)``, ``left(layer name)`` when a layer got other
-    labels than those that were added.
+    Signals: ``saved(writer)``, ``failed(error)``, ``left(sentence)`` when a layer that is still
+    there is followed no more.
 
     Parameters
     ----------
@@ -119,9 +129,11 @@ class Autosave(QObject):
 
     def follow_layers(self) -> None:
         """Save the last changes of layers that were removed, and follow them no more."""
-        for one in list(self._followed):
+        for one in self._followed:
             if any(layer not in self._viewer.layers for layer in one.pair.layers):
-                self._finish(one)
+                one.close()
+                one.is_leaving = True
+        self._save_next()
 
     def close(self) -> None:
         """Write what is not yet written, wait for it, and follow nothing any more."""
@@ -139,10 +151,14 @@ class Autosave(QObject):
         for one in list(self._followed):
             if one.is_replaced:
                 self._drop(one)
-                self.left.emit(one.pair.target.name)
+                self.left.emit(_REPLACED.format(name=one.pair.target.name))
             elif one.is_dirty:
                 self._save(one)
                 return
+            elif one.is_leaving:
+                self._drop(one)
+                if one.pair.target in self._viewer.layers:
+                    self.left.emit(_ALONE.format(name=one.pair.target.name))
 
     def _save(self, one: _Followed) -> None:
         one.is_dirty = False  # strokes from now on are another save

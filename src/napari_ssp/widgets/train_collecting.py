@@ -54,7 +54,7 @@ class Collecting(QObject):
         self.panel.next_clicked.connect(self.show_next)
         self.autosave.saved.connect(self._on_saved)
         self.autosave.failed.connect(self._on_failed)
-        self.autosave.left.connect(self._on_left)
+        self.autosave.left.connect(self._warn)
         self.suggestions.shown.connect(self.panel.set_message)
         self.suggestions.refused.connect(self._warn)
         self._bind_keys()
@@ -113,12 +113,6 @@ class Collecting(QObject):
     def _on_failed(self, error: BaseException) -> None:
         self._warn(error_line(error))
         self.settled.emit()
-
-    def _on_left(self, name: str) -> None:
-        self._warn(
-            f"'{name}' shows other labels now. The training set keeps those that you added; add "
-            "the new ones if they are right."
-        )
 
     def _warn(self, text: str) -> None:
         self.panel.set_message(text, "warning")
