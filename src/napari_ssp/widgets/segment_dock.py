@@ -6,10 +6,10 @@ from dataclasses import asdict, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from napari_ssp.service import plan_segmentation
+from napari_ssp.service import DiameterRequest, find_members, plan_segmentation
 from napari_ssp.widgets.choices import SegmentChoices
-from napari_ssp.widgets.fields import fields_of
 from napari_ssp.widgets.drawn_size import drawn_diameter
+from napari_ssp.widgets.fields import fields_of
 from napari_ssp.widgets.layer_dock import LayerDock, Words, channel_choices
 from napari_ssp.widgets.layers import current_plane, layer_image, visible_region
 from napari_ssp.widgets.messages import error_line, result_line, size_line
@@ -63,7 +63,6 @@ class SegmentDock(LayerDock):
         self.refining = Refining(self._viewer, self._results, self)
         self.refining.committed.connect(self._start_from)
         self.column.add(self.refining.panel)
-
         self.form.size_box.estimate_clicked.connect(self.estimate_size)
         self.form.size_box.shape_clicked.connect(self.measure_shape)
 
@@ -87,12 +86,13 @@ class SegmentDock(LayerDock):
     def _fit_to_model(self, model: str) -> None:
         card, _ = find_members(model)
         self.form.size_box.set_model(card.object_diameter, card.zoom)
+
     def _request(self, layer: Image) -> SegmentRequest:
         image = layer_image(layer)
         self.form.set_channels(channel_choices(image))
         self.form.set_planes(image.num_planes)
-        choices = self.form.value()
         self.form.size_box.set_pixel_size(image.voxel_size[1] if image.voxel_size else None)
+        choices = self.form.value()
         one_plane = image.num_planes > 1 and not choices.all_planes
         request: SegmentRequest = choices.request(
             image,
@@ -107,7 +107,6 @@ class SegmentDock(LayerDock):
     def _preparation(self) -> Callable[[Segmentation], Prepared]:
         return partial(prepare, choices=self.form.value())
 
-    def _result_line(self, value: Any, layer: Image) -> str:
     def _show_result(self, value: Any) -> None:
         if not isinstance(value, float):
             super()._show_result(value)
@@ -115,6 +114,7 @@ class SegmentDock(LayerDock):
         self.form.size_box.set_value(value)
         self.panel.set_message(size_line(value))
 
+    def _result_line(self, value: Any, layer: Image) -> str:
         return result_line(value)
 
     def _after_result(self, value: Any, layer: Image) -> None:
