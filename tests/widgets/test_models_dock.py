@@ -16,7 +16,13 @@ from qtpy.QtGui import QDropEvent
 from qtpy.QtWidgets import QInputDialog, QMessageBox
 
 from napari_ssp.progress import run
-from napari_ssp.registry import ModelCard, add_catalogue, export_steps, list_catalogue
+from napari_ssp.registry import (
+    ModelCard,
+    add_catalogue,
+    export_bioimage_steps,
+    export_steps,
+    list_catalogue,
+)
 from napari_ssp.service import JobState
 from napari_ssp.widgets.models_card import card_page
 from napari_ssp.widgets.models_dock import ModelsDock
@@ -189,6 +195,35 @@ def test_a_taken_name_is_asked_for(
     outcome = _ended(models_dock, qtbot, lambda: models_dock.import_paths([package]))
     assert outcome.state is JobState.FAILED
     assert "There is a model 'tiny' already" in models_dock.panel.message.text()
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_program_is_imported_after_a_question(
+    models_dock: ModelsDock,
+    tiny_model: Path,
+    tmp_path: Path,
+    cache: Path,
+    qtbot: QtBot,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = run(export_bioimage_steps(tiny_model, tmp_path / "package.zip"))
+    asked: list[str] = []
+    answers = [QMessageBox.StandardButton.No, QMessageBox.StandardButton.Yes]
+
+    def answer(*words: Any) -> Any:
+        asked.append(words[2])
+        return answers.pop(0)
+
+    monkeypatch.setattr(QMessageBox, "question", staticmethod(answer))
+    outcome = _ended(models_dock, qtbot, lambda: _drop(models_dock, path))
+    assert outcome.state is JobState.FAILED
+    assert "holds a program (TorchScript)" in asked[0]
+    assert not list((cache / "models").glob("*"))
+    outcome = _ended(models_dock, qtbot, lambda: _drop(models_dock, path))
+    assert outcome.state is JobState.DONE, outcome.error
+    assert models_dock.list.value() == "tiny-cells"
+    assert "TorchScript program, gives flows" in models_dock.view.toPlainText()
+    assert models_dock.use_button.text() == "Use in Segment"
 
 
 def test_what_is_no_model_is_refused_with_its_reason(

@@ -25,6 +25,7 @@ from napari_ssp.registry import (
     catalogue_places,
     download_steps,
     export_bioimage_steps,
+    export_onnx_steps,
     export_steps,
     find_card,
     find_in_catalogue,
@@ -116,39 +117,56 @@ def download(names: tuple[str, ...], mirrors: tuple[str, ...], json_path: Path |
 @click.argument("path", type=click.Path(exists=True, path_type=Path))
 @click.option("--name", help="Name of the model [default: the card's, or the file's].")
 @click.option("--overwrite", is_flag=True, help="Replace a model of yours that has this name.")
+@click.option(
+    "--trust",
+    "trusted",
+    is_flag=True,
+    help="Agree to run the program (TorchScript) of a BioImage.IO package; know who made it.",
+)
 @json_option
-def import_model(path: Path, name: str | None, overwrite: bool, json_path: Path | None) -> None:
-    """Import PATH: MEDIAR's .pth, RepMode's .p, .safetensors, a model's folder or .zip.
+def import_model(
+    path: Path, name: str | None, overwrite: bool, trusted: bool, json_path: Path | None
+) -> None:
+    """Import PATH: .pth, .p, .safetensors, a model's folder or .zip, or a BioImage.IO package.
 
-    Nothing in the file is executed.
+    Nothing in the file is executed, unless you --trust it.
     """
-    card = _do(import_steps(path, name, overwrite), f"import {path.name}")
+    card = _do(import_steps(path, name, overwrite, trusted=trusted), f"import {path.name}")
     click.echo(f"{card.name}: {card.description} Installed in {card.folder}", err=True)
     write_report(asdict(card), json_path)
 
 
 @models.command("export")
 @click.argument("model")
-@click.option("-o", "--output", required=True, type=_file, help="File to write, ending in .zip.")
+@click.option("-o", "--output", required=True, type=_file, help="File to write: .zip, or .onnx.")
 @click.option(
     "--format",
     "kind",
-    type=click.Choice(["napari-ssp", "bioimageio"]),
+    type=click.Choice(["napari-ssp", "bioimageio", "onnx"]),
     default="napari-ssp",
     show_default=True,
-    help="For 'models import' elsewhere, or a BioImage.IO package for other programs.",
+    help="For 'models import' elsewhere; for other programs BioImage.IO, or an ONNX graph.",
 )
-@click.option("--task", metavar="NAME", help="Structure of a BioImage.IO package.")
+@click.option("--task", metavar="NAME", help="Structure of a BioImage.IO package or an ONNX graph.")
+@click.option(
+    "--with-onnx", is_flag=True, help="Put an ONNX graph into a BioImage.IO package, too."
+)
 @click.option("--overwrite", is_flag=True, help="Replace a file of that name.")
-def export(model: str, output: Path, kind: str, task: str | None, overwrite: bool) -> None:
+def export(
+    model: str, output: Path, kind: str, task: str | None, with_onnx: bool, overwrite: bool
+) -> None:
     """Write MODEL, a name or a folder, into one file."""
     with as_usage_error():
         find_card(model)
-        if task and kind != "bioimageio":
-            raise ValueError("--task is for --format bioimageio; the other holds all structures.")
+        if task and kind == "napari-ssp":
+            raise ValueError("--task is for the other formats; this one holds all structures.")
+        if with_onnx and kind != "bioimageio":
+            raise ValueError("--with-onnx is for --format bioimageio.")
     steps = export_steps(model, output, overwrite)
     if kind == "bioimageio":
-        steps = export_bioimage_steps(model, output, task, overwrite)
+        steps = export_bioimage_steps(model, output, task, overwrite, with_onnx)
+    elif kind == "onnx":
+        steps = export_onnx_steps(model, output, task, overwrite)
     _do(steps, f"export {model}")
     click.echo(f"{model} -> {output}", err=True)
 

@@ -8,12 +8,22 @@ import lazy_loader
 
 if TYPE_CHECKING:
     from napari_ssp.registry.bioimage import export_bioimage_steps
-    from napari_ssp.registry.card import ModelCard, Remote
+    from napari_ssp.registry.bioimage_operations import apply_operations
+    from napari_ssp.registry.card import (
+        FLOWS,
+        IMAGES,
+        OBJECTS,
+        PACKAGE,
+        PROBABILITY,
+        ModelCard,
+        Remote,
+    )
     from napari_ssp.registry.catalogue import (
         cache_folder,
         find_card,
         find_in_catalogue,
         is_installed,
+        is_packaged,
         is_users,
         list_cards,
         list_catalogue,
@@ -29,17 +39,21 @@ if TYPE_CHECKING:
     from napari_ssp.registry.fetching import download_steps
     from napari_ssp.registry.importing import import_checkpoint, import_steps
     from napari_ssp.registry.keeping import Verdict, removable, remove_model, verify_steps
+    from napari_ssp.registry.onnx_files import export_onnx_steps
     from napari_ssp.registry.packages import export_steps
+    from napari_ssp.registry.trust import UntrustedError
     from napari_ssp.registry.weights import load_model, save_model
 
 _NAMES = {
     "bioimage": ["export_bioimage_steps"],
-    "card": ["ModelCard", "Remote"],
+    "bioimage_operations": ["apply_operations"],
+    "card": ["FLOWS", "IMAGES", "OBJECTS", "PACKAGE", "PROBABILITY", "ModelCard", "Remote"],
     "catalogue": [
         "cache_folder",
         "find_card",
         "find_in_catalogue",
         "is_installed",
+        "is_packaged",
         "is_users",
         "list_cards",
         "list_catalogue",
@@ -49,26 +63,37 @@ _NAMES = {
     "fetching": ["download_steps"],
     "importing": ["import_checkpoint", "import_steps"],
     "keeping": ["Verdict", "removable", "remove_model", "verify_steps"],
+    "onnx_files": ["export_onnx_steps"],
     "packages": ["export_steps"],
+    "trust": ["UntrustedError"],
     "weights": ["load_model", "save_model"],
 }
 
 __all__ = [
+    "FLOWS",
+    "IMAGES",
+    "OBJECTS",
+    "PACKAGE",
+    "PROBABILITY",
     "ModelCard",
     "Remote",
+    "UntrustedError",
     "Verdict",
     "add_catalogue",
+    "apply_operations",
     "cache_folder",
     "card_lines",
     "catalogue_places",
     "download_steps",
     "export_bioimage_steps",
+    "export_onnx_steps",
     "export_steps",
     "find_card",
     "find_in_catalogue",
     "import_checkpoint",
     "import_steps",
     "is_installed",
+    "is_packaged",
     "is_users",
     "list_cards",
     "list_catalogue",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import uuid
@@ -15,9 +16,11 @@ import numpy as np
 
 from napari_ssp.progress import Progress, Steps
 from napari_ssp.registry.bioimage_description import describe_package
+from napari_ssp.registry.bioimage_network import chosen_task, example_of, network_of, prepared
 from napari_ssp.registry.catalogue import find_card
 from napari_ssp.registry.describing import card_lines
 from napari_ssp.registry.digests import hashed
+from napari_ssp.registry.onnx_files import OPSET, check_onnx, onnx_graph
 from napari_ssp.registry.packages import check_target
 
 if TYPE_CHECKING:
@@ -30,7 +33,11 @@ if TYPE_CHECKING:
 
 
 def export_bioimage_steps(
-    model: str | Path, path: Path, task: str | None = None, overwrite: bool = False
+    model: str | Path,
+    path: Path,
+    task: str | None = None,
+    overwrite: bool = False,
+    with_onnx: bool = False,
 ) -> Steps[Path]:
     """Write an installed model as a BioImage.IO package.
 
@@ -44,6 +51,8 @@ def export_bioimage_steps(
         Structure, where the model predicts several: a package holds the merged network of one.
     overwrite : bool
         Replace a file of that name.
+    with_onnx : bool
+        Put the network in as an ONNX graph, too.
 
     Yields
     ------
@@ -59,23 +68,32 @@ def export_bioimage_steps(
     ------
     FileExistsError, FileNotFoundError
         As `export_steps`.
+    ImportError
+        When onnx or onnxruntime is wanted and not installed.
     ValueError
         When the task is missing or not the model's, or the weights are damaged.
     """
     card = find_card(model)
     check_target(card, path, overwrite)
-    chosen = _task(card, task)
+    chosen = chosen_task(card, task)
+    if with_onnx:
+        check_onnx()
     temporary = path.with_name(f".{uuid.uuid4().hex}.zip")
     script = path.with_name(f".{uuid.uuid4().hex}.pt")
     try:
         yield Progress(f"loading {card.name}")
-        network, stride = _network(card, chosen)
-        example = _example(card, stride)
+        network, stride = network_of(card, chosen)
+        example = example_of(card, stride)
         yield Progress(f"tracing {card.name}")
         output = _trace(network, prepared(card, example), script)
         digests = yield from hashed(script, "verifying weights.pt")
         content = describe_package(card, chosen, stride)
         content["weights"] |= {"torchscript": _weights(digests.sha256)}
+        graph = b""
+        if with_onnx:
+            yield Progress("writing weights.onnx")
+            graph = _graph(network, prepared(card, example))
+            content["weights"] |= {"onnx": _onnx_weights(graph)}
         content["timestamp"] = datetime.now(UTC).isoformat(timespec="seconds")
         yield Progress(f"writing {path.name}")
         with zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
@@ -85,53 +103,13 @@ def export_bioimage_steps(
             archive.writestr("test_input.npy", _as_file(example))
             archive.writestr("test_output.npy", _as_file(output))
             archive.write(script, "weights.pt")
+            if graph:
+                archive.writestr("weights.onnx", graph)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
         script.unlink(missing_ok=True)
     return path
-
-
-def _task(card: ModelCard, task: str | None) -> str:
-    if task is None and len(card.tasks) == 1:
-        return card.tasks[0]
-    if task not in card.tasks:
-        said = f"'{task}' is none of them" if task else "choose one"
-        raise ValueError(
-            f"A package predicts one structure, {said}: '{card.name}' has {', '.join(card.tasks)}."
-        )
-    return task
-
-
-def _network(card: ModelCard, task: str) -> tuple[nn.Module, int]:
-    """Plain network of a task, and the number of which its input's lengths are multiples."""
-    from napari_ssp.registry.weights import load_model  # loads torch
-
-    network: Any = load_model(card)
-    stride = int(network.stride)
-    merged = card.family == "repmode"
-    return (network.merge(card.tasks.index(task)) if merged else network), stride
-
-
-def _example(card: ModelCard, stride: int) -> NDArray[np.float32]:
-    """Input with known percentiles: 0 and 1, each in a twentieth of its pixels."""
-    chance = np.random.default_rng(0)
-    if card.family == "repmode":
-        return chance.normal(size=(1, 1, stride, 2 * stride, 2 * stride)).astype(np.float32)
-    values = chance.uniform(size=(1, 3, 4 * stride, 2 * stride)).astype(np.float32)
-    places = chance.permutation(values.size)
-    values.flat[places[: values.size // 20]] = 0.0
-    values.flat[places[-values.size // 20 :]] = 1.0
-    return values
-
-
-def prepared(card: ModelCard, values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Do to the example what the package says is done to an input."""
-    shift, scale = 0.0, 1.0
-    if card.family == "repmode":
-        shift, scale = values.mean(dtype=np.float64), values.std(dtype=np.float64)
-    scaled = ((values - shift) / (scale + 1e-6)).astype(np.float32)
-    return scaled if card.family == "repmode" else scaled.clip(0, 1)
 
 
 def _trace(network: nn.Module, values: NDArray[np.float32], path: Path) -> NDArray[np.float32]:
@@ -154,6 +132,21 @@ def _weights(sha256: str) -> dict[str, Any]:
         "source": "weights.pt",
         "sha256": sha256,
         "pytorch_version": version[0] if version else "2.6.0",
+    }
+
+
+def _graph(network: nn.Module, values: NDArray[np.float32]) -> bytes:
+    import torch
+
+    return onnx_graph(network, torch.from_numpy(values))
+
+
+def _onnx_weights(graph: bytes) -> dict[str, Any]:
+    return {
+        "source": "weights.onnx",
+        "sha256": hashlib.sha256(graph).hexdigest(),
+        "opset_version": OPSET,
+        "parent": "torchscript",
     }
 
 

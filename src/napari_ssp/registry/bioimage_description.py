@@ -43,6 +43,14 @@ def describe_package(card: ModelCard, task: str, stride: int) -> dict[str, Any]:
         "inputs": [_input(card, stride)],
         "outputs": [_output(card, task)],
         "weights": {},
+        # What the format has no words for, for napari-ssp itself.
+        "config": {
+            "napari_ssp": {
+                "zoom": card.zoom,
+                "object_diameter": card.object_diameter,
+                "window": list(card.window),
+            },
+        },
     }
     if card.licence in _LICENCES:
         content["license"] = card.licence

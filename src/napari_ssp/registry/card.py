@@ -13,6 +13,13 @@ if TYPE_CHECKING:
 
 CARD_FILE = "card.json"
 WEIGHTS_FILE = "weights.safetensors"
+#: Family of models whose network is a file that is run as it is: of BioImage.IO packages.
+PACKAGE = "package"
+#: What the numbers of such a network mean.
+FLOWS, PROBABILITY, IMAGE = "flows", "probability", "image"
+#: What models make of an image: labelled objects, or other images.
+OBJECTS, IMAGES = "objects", "images"
+_NETWORK_FILES = {"onnx": "weights.onnx", "torchscript": "weights.pt"}
 
 
 @dataclass(frozen=True)
@@ -50,9 +57,9 @@ class ModelCard:
     name : str
         Name that users type.
     family : str
-        Architecture: ``"mediar"`` or ``"repmode"``.
+        Architecture: ``"mediar"`` or ``"repmode"``; or ``"package"``, a network in a file.
     network : dict
-        Keyword arguments of the network's class.
+        Keyword arguments of the network's class; of a package, what is done before and after it.
     sha256 : str
         Digest of the weights file, in hexadecimal.
     axes : str
@@ -117,7 +124,21 @@ class ModelCard:
         """Weights file beside the card."""
         if self.folder is None:
             raise ValueError(f"The card of '{self.name}' was not read from a folder of a model.")
-        return self.folder / WEIGHTS_FILE
+        return self.folder / self.weights_file
+
+    @property
+    def weights_file(self) -> str:
+        """Name of that file."""
+        if self.family == PACKAGE:
+            return _NETWORK_FILES[self.network["format"]]
+        return WEIGHTS_FILE
+
+    @property
+    def makes(self) -> str:
+        """What the model makes of an image: ``"objects"`` or ``"images"``."""
+        if self.family == PACKAGE:
+            return IMAGES if self.network["output"] == IMAGE else OBJECTS
+        return IMAGES if self.family == "repmode" else OBJECTS
 
     @classmethod
     def read(cls, folder: Path) -> ModelCard:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from napari_ssp.registry.bioimage_operations import check_operations
+
 #: Names of models that become names of folders.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _TEXTS = (
@@ -62,8 +64,22 @@ def check_content(content: Any) -> None:
     sized = across is None or (isinstance(across, int | float) and across > 0)
     _need(sized, "object_diameter", "a number above 0")
     _need(isinstance(content.get("parameters", 0), int), "parameters", "a whole number")
+    if content.get("family") == "package":
+        _check_package(content.get("network", {}))
     if content.get("remote") is not None:
         _check_remote(content["remote"])
+
+
+def _check_package(network: Any) -> None:
+    _need(network.get("format") in ("onnx", "torchscript"), "format", "onnx or torchscript")
+    _need(network.get("input_channels") in (1, 3), "input_channels", "1 or 3")
+    sizes = network.get("sizes")
+    pairs = isinstance(sizes, list) and all(_is_list(s, int) and len(s) == 2 for s in sizes)
+    _need(pairs, "sizes", "pairs of whole numbers")
+    kinds = ("flows", "probability", "image")
+    _need(network.get("output") in kinds, "output", f"one of {', '.join(kinds)}")
+    for where in ("preprocessing", "postprocessing"):
+        check_operations(network.get(where), where)
 
 
 def _check_remote(remote: Any) -> None:

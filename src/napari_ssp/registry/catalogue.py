@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import platformdirs
 
-from napari_ssp.registry.card import CARD_FILE, ModelCard
+from napari_ssp.registry.card import CARD_FILE, PACKAGE, ModelCard
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -95,6 +95,14 @@ def find_in_catalogue(name: str) -> ModelCard:
     near = difflib.get_close_matches(name, [card.name for card in cards], cutoff=0.4)
     hint = f"Did you mean {' or '.join(near)}?" if near else f"There are: {_names(cards)}."
     raise FileNotFoundError(f"There is no model '{name}'. {hint}")
+
+
+def is_packaged(model: str | Path) -> bool:
+    """Whether a model is a BioImage.IO package; one that is not there is none."""
+    try:
+        return find_card(model).family == PACKAGE
+    except (OSError, ValueError):
+        return False
 
 
 def is_users(card: ModelCard) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from napari_ssp.registry.card import PACKAGE
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
 _FAMILIES = {
     "mediar": "mediar, segments cells and nuclei",
     "repmode": "repmode, predicts structures",
+    "package": "BioImage.IO package",
 }
 
 
@@ -30,7 +33,7 @@ def card_lines(card: ModelCard) -> list[tuple[str, str]]:
         ("training data", card.training_data),
         ("origin", card.origin),
         ("average of", ", ".join(card.members)),
-        ("network", ", ".join(f"{key} {value}" for key, value in card.network.items())),
+        ("network", _network(card)),
         ("sha256", card.sha256),
     ]
     lines += [(f"predicts {task}", card.task_descriptions.get(task, "")) for task in card.tasks]
@@ -66,6 +69,13 @@ def size_words(card: ModelCard) -> str:
     return ", ".join(part for part in (_megabytes(card), learned) if part)
 
 
+def _network(card: ModelCard) -> str:
+    if card.family == PACKAGE:
+        kinds = {"onnx": "ONNX graph", "torchscript": "TorchScript program"}
+        return f"{kinds[card.network['format']]}, gives {card.network['output']}"
+    return ", ".join(f"{key} {value}" for key, value in card.network.items())
+
+
 def _megabytes(card: ModelCard) -> str:
     if card.folder is not None and card.weights.is_file():
         return f"{card.weights.stat().st_size / 1e6:.3g} MB"
@@ -76,7 +86,9 @@ def _megabytes(card: ModelCard) -> str:
 
 
 def _input(card: ModelCard) -> str:
-    kind = "one plane, grey or RGB" if card.family == "mediar" else "a stack of transmitted light"
+    kind = "one plane, grey or RGB"
+    if len(card.axes) == 3:
+        kind = "a stack" if card.family == PACKAGE else "a stack of transmitted light"
     window = " × ".join(str(side) for side in card.window)
     zoom = f", magnified {card.zoom:g} times" if card.zoom != 1.0 else ""
     size = f", objects about {card.object_diameter:.3g} px then" if card.object_diameter else ""

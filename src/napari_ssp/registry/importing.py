@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_ssp.progress import Progress, Steps, run
-from napari_ssp.registry.archives import members
-from napari_ssp.registry.card import WEIGHTS_FILE, ModelCard
+from napari_ssp.registry.bioimage_files import is_bioimage
+from napari_ssp.registry.card import CARD_FILE, PACKAGE, WEIGHTS_FILE, ModelCard
 from napari_ssp.registry.card_checks import check_name
 from napari_ssp.registry.catalogue import is_shipped, list_cards, list_catalogue, models_folder
 from napari_ssp.registry.digests import Digests, hashed
@@ -26,25 +26,23 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-#: One of them is in every package of BioImage.IO.
-_BIOIMAGE_FILES = ("rdf.yaml", "bioimageio.yaml")
-
-
 def import_checkpoint(
-    path: str | Path, name: str | None = None, overwrite: bool = False
+    path: str | Path, name: str | None = None, overwrite: bool = False, trusted: bool = False
 ) -> ModelCard:
     """Import a model into the user's folder.
 
     Parameters
     ----------
     path : str or pathlib.Path
-        MEDIAR's ``.pth``, RepMode's ``.p``, bare weights as ``.safetensors``, a model's folder, or
-        a ``.zip`` of ``napari-ssp models export``.
+        MEDIAR's ``.pth``, RepMode's ``.p``, bare weights as ``.safetensors``, a model's folder, a
+        ``.zip`` of ``napari-ssp models export``, or a BioImage.IO package.
     name : str or None
         Name of the model; None takes the card's, or the file's. A published file is known by its
         digest and gets its published name.
     overwrite : bool
         Replace a model of the user's that has this name.
+    trusted : bool
+        Agree to run the program of a BioImage.IO package that has its network as TorchScript.
 
     Returns
     -------
@@ -57,10 +55,14 @@ def import_checkpoint(
         When there is a model of that name.
     FileNotFoundError
         When there is no such file.
+    ImportError
+        When the network is in ONNX and onnxruntime is not installed.
+    PermissionError
+        When it is a program that was not agreed to.
     ValueError
         When it is of no known kind, damaged, of another network, or asks to run code.
     """
-    return run(import_steps(path, name, overwrite))
+    return run(import_steps(path, name, overwrite, trusted=trusted))
 
 
 def import_steps(
@@ -68,12 +70,13 @@ def import_steps(
     name: str | None = None,
     overwrite: bool = False,
     card: ModelCard | None = None,
+    trusted: bool = False,
 ) -> Steps[ModelCard]:
     """Do what `import_checkpoint` does, step by step.
 
     Parameters
     ----------
-    path, name, overwrite
+    path, name, overwrite, trusted
         See `import_checkpoint`.
     card : ModelCard or None
         What a catalogue says of the file.
@@ -89,6 +92,8 @@ def import_steps(
         The card of the installed model.
     """
     path = Path(path)
+    if path.exists() and is_bioimage(path) and not (path / CARD_FILE).is_file():
+        return (yield from _import_bioimage(path, name, overwrite, trusted))
     if path.is_dir():
         return (yield from _import_folder(path, path, ModelCard.read(path), name, overwrite))
     if not path.is_file():
@@ -108,6 +113,29 @@ def _import_package(path: Path, name: str | None, overwrite: bool) -> Steps[Mode
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def _import_bioimage(
+    path: Path, name: str | None, overwrite: bool, trusted: bool
+) -> Steps[ModelCard]:
+    from napari_ssp.registry.bioimage_importing import description_name, unpack_bioimage
+
+    chosen = check_name(name or plain_name(description_name(path)))
+    check_free(chosen, overwrite)
+    folder = models_folder() / f".{uuid.uuid4().hex}"
+    folder.mkdir(parents=True)
+    try:
+        found = yield from unpack_bioimage(path, chosen, folder, trusted)
+        if found.card is None:
+            card = yield from _import_weights(found.weights, chosen, overwrite, None)
+            card = replace(card, **found.about)
+            assert card.folder is not None
+            card.write(card.folder)
+            return card
+        write = partial(shutil.copyfile, found.weights)
+        return (yield from _install(found.card, write, overwrite))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def _import_folder(
     folder: Path, path: Path, card: ModelCard, name: str | None, overwrite: bool
 ) -> Steps[ModelCard]:
@@ -116,6 +144,11 @@ def _import_folder(
 
     card = replace(card, name=check_name(name or plain_name(card.name)), folder=folder)
     check_free(card.name, overwrite)
+    if card.family == PACKAGE:
+        raise ValueError(
+            f"{path} was made of a BioImage.IO package. Import that package itself: its own test "
+            "shows that it is complete."
+        )
     if not card.weights.is_file():
         raise FileNotFoundError(f"{path} holds no {WEIGHTS_FILE}, so there is nothing to import.")
     check_sizes(card.network, path)
@@ -159,16 +192,12 @@ def _content(path: Path) -> Any:
         return read_torch_file(path)
     if is_safetensors(path):
         return read_safetensors(path)
-    if any(item.filename in _BIOIMAGE_FILES for item in members(path)):
-        raise ValueError(
-            f"{path.name} is a BioImage.IO package, which this version writes but does not read. "
-            "If it was exported by napari-ssp, export it there without --format bioimageio."
-        )
     with path.open("rb") as file:
         start = file.read(12)
     raise ValueError(
         f"{path.name} is no model that is known here: it begins with {start!r}. Known are MEDIAR's "
-        ".pth, RepMode's .p, .safetensors, and the .zip of 'napari-ssp models export'."
+        ".pth, RepMode's .p, .safetensors, the .zip of 'napari-ssp models export', and BioImage.IO "
+        "packages."
     )
 
 
@@ -224,8 +253,8 @@ def _install(card: ModelCard, write: Callable[[Path], Any], overwrite: bool) -> 
     temporary.mkdir(parents=True)
     try:
         yield Progress(f"writing {card.name}")
-        write(temporary / WEIGHTS_FILE)
-        digests = yield from hashed(temporary / WEIGHTS_FILE, f"verifying {card.name}")
+        write(temporary / card.weights_file)
+        digests = yield from hashed(temporary / card.weights_file, f"verifying {card.name}")
         written = replace(card, sha256=digests.sha256, folder=final)
         written.write(temporary)
         check_free(card.name, overwrite)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from napari_ssp.progress import Progress, Steps
 from napari_ssp.registry.archives import members
-from napari_ssp.registry.card import CARD_FILE, WEIGHTS_FILE, ModelCard
+from napari_ssp.registry.card import CARD_FILE, PACKAGE, WEIGHTS_FILE, ModelCard
 from napari_ssp.registry.catalogue import find_card
 from napari_ssp.registry.describing import card_lines
 from napari_ssp.registry.digests import hashed
@@ -72,15 +72,20 @@ def export_steps(model: str | Path, path: Path, overwrite: bool = False) -> Step
     return path
 
 
-def check_target(card: ModelCard, path: Path, overwrite: bool) -> None:
+def check_target(card: ModelCard, path: Path, overwrite: bool, suffix: str = ".zip") -> None:
     """Refuse an export that cannot be written; errors as of `export_steps`."""
     if card.members:
         raise ValueError(
             f"'{card.name}' is an ensemble without weights of its own. Export its members: "
             f"{', '.join(card.members)}."
         )
-    if path.suffix.lower() != ".zip":
-        raise ValueError(f"A model is written to a .zip file, got '{path.name}'.")
+    if card.family == PACKAGE:
+        raise ValueError(
+            f"'{card.name}' is a BioImage.IO package already. Pass on the file it came from "
+            f"({card.origin})."
+        )
+    if path.suffix.lower() != suffix:
+        raise ValueError(f"This is written to a {suffix} file, got '{path.name}'.")
     if not path.parent.is_dir():
         raise FileNotFoundError(f"The folder '{path.parent}' does not exist. Create it first.")
     if path.exists() and not overwrite:

@@ -11,8 +11,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
 from napari_ssp.networks import MediarFormer, RepMode
-from napari_ssp.registry.card import WEIGHTS_FILE, ModelCard
+from napari_ssp.registry.card import PACKAGE, WEIGHTS_FILE, ModelCard
 from napari_ssp.registry.catalogue import find_card
+from napari_ssp.registry.package_network import load_package
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,6 +58,8 @@ def load_model(model: str | Path | ModelCard, device: str | torch.device = "cpu"
             f"The weights of '{card.name}' are damaged or were replaced: {path} has sha256 "
             f"{found[:12]}…, its card says {card.sha256[:12]}…. Install the model again."
         )
+    if card.family == PACKAGE:
+        return load_package(card, device)
     network = build_network(card)
     try:
         state = load_file(path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from napari_ssp.progress import Progress, Steps
-from napari_ssp.registry import find_card
+from napari_ssp.registry import PACKAGE, find_card
 from napari_ssp.service.plan_structures import check_structures_card, task_index
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ def gates_steps(request: GatesRequest, models: ModelCache) -> Steps[dict[str, ND
     """
     card = find_card(request.model)
     check_structures_card(card)
+    if card.family == PACKAGE:
+        raise ValueError(f"'{card.name}' is no RepMode, so it has no scales to show.")
     task = task_index(card, request.task)
     yield Progress(f"loading {card.name}")
     network = cast("RepMode", models.get(card, "cpu"))

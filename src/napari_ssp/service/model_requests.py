@@ -65,15 +65,18 @@ class ImportModelRequest(ModelRequest):
         Name of the model; None takes the card's, or the file's.
     overwrite : bool
         Replace a model of the user's that has this name.
+    trusted : bool
+        Agree to run the program of a package that has its network as TorchScript.
     """
 
     path: Path
     name: str | None = None
     overwrite: bool = False
+    trusted: bool = False
 
     def steps(self) -> Steps[Any]:
         """Start the import."""
-        return import_steps(self.path, self.name, self.overwrite)
+        return import_steps(self.path, self.name, self.overwrite, trusted=self.trusted)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from napari_ssp.engine import prepare_torch
+from napari_ssp.registry import is_packaged
 from napari_ssp.service.model_requests import ModelRequest
 from napari_ssp.service.requests import (
     DiameterRequest,
@@ -60,6 +61,10 @@ def _segment(request: SegmentRequest, models: ModelCache) -> Steps[Any]:
     prepare_torch()  # before anything imports triton
     from napari_ssp.service.segmentation import segment_steps
 
+    if is_packaged(request.model):
+        from napari_ssp.service.package_segmentation import segment_package_steps
+
+        return segment_package_steps(request, models)
     return segment_steps(request, models)
 
 
@@ -74,6 +79,10 @@ def _predict(request: PredictRequest, models: ModelCache) -> Steps[Any]:
     prepare_torch()
     from napari_ssp.service.structures import predict_steps
 
+    if is_packaged(request.model):
+        from napari_ssp.service.package_prediction import predict_package_steps
+
+        return predict_package_steps(request, models)
     return predict_steps(request, models)
 
 

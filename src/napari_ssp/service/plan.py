@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from napari_ssp.engine import count_tiles
 from napari_ssp.image import MicroscopyImage
 from napari_ssp.io import read_image
-from napari_ssp.registry import ModelCard, find_card
+from napari_ssp.registry import OBJECTS, PACKAGE, ModelCard, find_card
 
 if TYPE_CHECKING:
     from napari_ssp.service.requests import PredictRequest, SegmentRequest
@@ -175,12 +175,17 @@ def find_members(model: str) -> tuple[ModelCard, tuple[ModelCard, ...]]:
     chosen = [find_card(name) for name in names]
     members: list[ModelCard] = []
     for card in chosen:
-        if card.family != "mediar":
+        if card.makes != OBJECTS:
             raise ValueError(
                 f"'{card.name}' predicts images; it does not segment cells. Choose another model, "
                 "see 'napari-ssp models list'."
             )
         members += [find_card(name) for name in card.members] or [card]
+    packages = [card.name for card in members if card.family == PACKAGE]
+    if packages and len(members) > 1:
+        raise ValueError(
+            f"'{packages[0]}' is a BioImage.IO package, which is not averaged with other models."
+        )
     if len({card.zoom for card in members}) > 1:
         zooms = ", ".join(f"'{card.name}' {card.zoom:g}" for card in members)
         raise ValueError(

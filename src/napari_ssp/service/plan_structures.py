@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from napari_ssp.engine import count_tiles
 from napari_ssp.engine.tiling import fitting_window, resized_shape
-from napari_ssp.registry import ModelCard, find_card
+from napari_ssp.registry import IMAGES, PACKAGE, ModelCard, find_card
 from napari_ssp.service.plan import clip_region, open_image
 
 if TYPE_CHECKING:
@@ -106,7 +106,9 @@ def plan_prediction(request: PredictRequest) -> PredictionPlan:
     card = find_card(request.model)
     check_structures_card(card)
     image = open_image(request)
-    check_stack(image)
+    is_flat = len(card.axes) == 2
+    if not is_flat:
+        check_stack(image)
     tasks = tuple(task_index(card, name) for name in request.tasks)
     if not tasks:
         raise ValueError(f"Choose at least one structure of: {', '.join(card.tasks)}.")
@@ -114,7 +116,9 @@ def plan_prediction(request: PredictRequest) -> PredictionPlan:
     voxel_size, warnings = _voxel_size(image, card)
     shape = tuple(stop - start for start, stop in box)
     network_shape = _network_shape(shape, voxel_size, card)
-    window = fitting_window(network_shape, card.window, MULTIPLE)
+    window = (1, *card.window) if is_flat else card.window
+    if card.family != PACKAGE:  # of which only the windows that it names are known to fit
+        window = fitting_window(network_shape, card.window, MULTIPLE)
     padded = tuple(max(n, w) for n, w in zip(network_shape, window, strict=True))
     return PredictionPlan(
         image=image,
@@ -133,10 +137,10 @@ def plan_prediction(request: PredictRequest) -> PredictionPlan:
 
 def check_structures_card(card: ModelCard) -> None:
     """Refuse a model that does not predict structures, with a ValueError."""
-    if card.family != "repmode":
+    if card.makes != IMAGES:
         raise ValueError(
-            f"'{card.name}' segments cells; it does not predict structures. Choose a model of the "
-            "family 'repmode', see 'napari-ssp models list'."
+            f"'{card.name}' segments cells; it does not predict structures. Choose another model, "
+            "see 'napari-ssp models list'."
         )
 
 
@@ -193,7 +197,7 @@ def _time(image: MicroscopyImage, wanted: int) -> int:
 
 
 def _box(image: MicroscopyImage, request: PredictRequest) -> tuple[tuple[int, int], ...]:
-    depth = image.sizes["z"]
+    depth = image.sizes.get("z", 1)
     first, last = request.z_range or (0, depth)
     first, last = max(int(first), 0), min(int(last), depth)
     if last <= first:
@@ -237,7 +241,7 @@ def _network_shape(
 
 def _axis_warnings(image: MicroscopyImage) -> tuple[str, ...]:
     sizes = image.sizes
-    if sizes["z"] > 4 * min(sizes["y"], sizes["x"]):
+    if sizes.get("z", 1) > 4 * min(sizes["y"], sizes["x"]):
         return (
             f"The stack has {sizes['z']} planes of {sizes['y']} × {sizes['x']} pixels. If that is "
             f"not so, its axes are in another order than '{image.axes}'.",

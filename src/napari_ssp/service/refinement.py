@@ -11,6 +11,7 @@ import numpy as np
 
 from napari_ssp import flows  # its parts are imported when they are used: they compile
 from napari_ssp.progress import Progress, Steps
+from napari_ssp.registry import PACKAGE
 from napari_ssp.service.numbers import keep_numbers
 from napari_ssp.service.plan import TILE, WHOLE_PLANE
 from napari_ssp.service.requests import SegmentRequest, check_limits
@@ -263,6 +264,12 @@ class Refinement:
 
 
 def _check(segmentation: Segmentation, stacks: str) -> None:
+    model = segmentation.provenance.get("model", {})
+    if model.get("family") == PACKAGE and not np.any(segmentation.flows[:, ..., ::8, ::8]):
+        raise ValueError(
+            "These objects come from a model without flows. To try other thresholds, change them "
+            "above and run again."
+        )
     if len(segmentation.flows) == 3:
         raise ValueError(
             "These are 3D objects, tracked on a grid of their own that is not kept. To try other "

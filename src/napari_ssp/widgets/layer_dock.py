@@ -33,8 +33,8 @@ class Words:
 
     Attributes
     ----------
-    family : str
-        Family of the models that are offered.
+    makes : str
+        What the models that are offered make: objects or images.
     noun : str
         What is done to an image: "segmentation".
     image_help, run_help : str
@@ -43,7 +43,7 @@ class Words:
         What to do when there is nothing to choose from.
     """
 
-    family: str
+    makes: str
     noun: str
     image_help: str
     run_help: str
@@ -92,7 +92,7 @@ class LayerDock(JobDock):
 
     def refresh_models(self) -> None:
         """Look again which models are installed."""
-        cards = [card for card in list_cards() if card.family == self.words.family]
+        cards = [card for card in list_cards() if card.makes == self.words.makes]
         self.form.set_models([(card.name, card.description) for card in cards])
 
     def choose_model(self, name: str) -> None:

@@ -153,6 +153,12 @@ class ModelsDock(JobDock):
 
     def _is_retried(self, error: BaseException | None) -> bool:
         """Ask for what an import lacks, and whether it goes on with that."""
+        if self._imports.lacks_consent(error):
+            words = f"{error_line(error)}\n\nRun the program of this package?"
+            agreed = self._is_agreed("Import a program", words)
+            if agreed:
+                self._imports.retry(trusted=True)
+            return agreed
         if not self._imports.lacks_name(error):
             return False
         words, before = f"{error_line(error)}\n\nName:", self._imports.another_name
@@ -177,9 +183,8 @@ class ModelsDock(JobDock):
         installed = card is not None and is_installed(card)
         self.panel.run_button.setVisible(not installed or running)
         self.panel.cancel_button.setVisible(not installed or running)
-        title = dock_for(card) if card is not None else None
-        self.use_button.setText(f"Use in {title}" if title else "Use")
-        self.use_button.setEnabled(installed and title is not None)
+        self.use_button.setText(f"Use in {dock_for(card)}" if card is not None else "Use")
+        self.use_button.setEnabled(installed)
         can_go = card is not None and is_users(card) and not running
         self.remove_button.setEnabled(can_go)
         self.remove_button.setToolTip(

@@ -6,6 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_ssp.registry import UntrustedError
+
 if TYPE_CHECKING:
     from napari_ssp.service import ImportModelRequest
 
@@ -33,6 +35,10 @@ class Imports:
     def lacks_name(self, error: BaseException | None) -> bool:
         """Whether an import failed because its name is taken."""
         return self._current is not None and isinstance(error, FileExistsError)
+
+    def lacks_consent(self, error: BaseException | None) -> bool:
+        """Whether an import failed because a person has to agree to a program."""
+        return self._current is not None and isinstance(error, UntrustedError)
 
     def retry(self, **changes: Any) -> None:
         """Put the import that failed first in the line, changed."""

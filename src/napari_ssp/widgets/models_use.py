@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from napari_ssp.registry import IMAGES, OBJECTS
+
 if TYPE_CHECKING:
     import napari
 
@@ -11,12 +13,12 @@ if TYPE_CHECKING:
 
 _PLUGIN = "napari-ssp"
 #: Title of the dock, as in the manifest, for what a model does.
-_DOCKS = {"mediar": "Segment", "repmode": "Predict structures"}
+_DOCKS = {OBJECTS: "Segment", IMAGES: "Predict structures"}
 
 
-def dock_for(card: ModelCard) -> str | None:
-    """Title of the dock that runs a model; None where there is none."""
-    return _DOCKS.get(card.family)
+def dock_for(card: ModelCard) -> str:
+    """Title of the dock that runs a model."""
+    return _DOCKS[card.makes]
 
 
 def open_dock(viewer: napari.Viewer, title: str) -> Any:
@@ -29,6 +31,4 @@ def open_dock(viewer: napari.Viewer, title: str) -> Any:
 
 def use_model(viewer: napari.Viewer, card: ModelCard) -> None:
     """Choose a model in the dock that runs it."""
-    title = dock_for(card)
-    if title is not None:
-        open_dock(viewer, title).choose_model(card.name)
+    open_dock(viewer, dock_for(card)).choose_model(card.name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from napari_ssp.registry import find_card
+from napari_ssp.registry import IMAGES, find_card
 from napari_ssp.service import GatesRequest, JobState, plan_prediction
 from napari_ssp.widgets.gate_panel import GatePanel
 from napari_ssp.widgets.layer_dock import LayerDock, Words, channel_choices
@@ -51,7 +51,7 @@ class PredictDock(LayerDock):
     """
 
     words = Words(
-        family="repmode",
+        makes=IMAGES,
         noun="prediction",
         image_help="Image layer with the transmitted-light stack; follows the selected layer",
         run_help="Predict the chosen structures",
@@ -88,7 +88,8 @@ class PredictDock(LayerDock):
         self.form.set_channels(channel_choices(image))
         self.form.set_planes(image.sizes.get("z", 1))
         self.form.set_layer_voxel_size(image.voxel_size)
-        check_planes(image)
+        if "z" in find_card(self.form.value().model).axes:
+            check_planes(image)
         choices = self.form.value()
         request: PredictRequest = choices.request(
             image,

@@ -6,6 +6,7 @@ from dataclasses import asdict, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from napari_ssp.registry import OBJECTS
 from napari_ssp.service import DiameterRequest, find_members, plan_segmentation
 from napari_ssp.widgets.choices import SegmentChoices
 from napari_ssp.widgets.drawn_size import drawn_diameter
@@ -45,7 +46,7 @@ class SegmentDock(LayerDock):
     """
 
     words = Words(
-        family="mediar",
+        makes=OBJECTS,
         noun="segmentation",
         image_help="Image layer to segment; follows the selected layer",
         run_help="Segment the image",

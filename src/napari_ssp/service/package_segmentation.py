@@ -1,0 +1,185 @@
+"""Objects from BioImage.IO packages: of their flows, or of where they see objects."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy import ndimage
+from scipy.special import expit
+
+from napari_ssp.engine import zoomed_shape
+from napari_ssp.flows import flows_to_labels
+from napari_ssp.progress import Progress, Steps
+from napari_ssp.registry import FLOWS
+from napari_ssp.service.package_run import PackageRun, resized
+from napari_ssp.service.plan import SegmentPlan, plan_segmentation
+from napari_ssp.service.provenance import describe_run
+from napari_ssp.service.results import Segmentation
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from napari_ssp.service.models import ModelCache
+    from napari_ssp.service.requests import SegmentRequest
+
+_BOUNDARY = re.compile(r"boundar|border|edge|contour|outline", re.IGNORECASE)
+_BACKGROUND = re.compile(r"background", re.IGNORECASE)
+
+
+def segment_package_steps(request: SegmentRequest, models: ModelCache) -> Steps[Segmentation]:
+    """Segment the planes of an image, each by itself and in memory, with a package.
+
+    Parameters
+    ----------
+    request : SegmentRequest
+        What to segment; mirror averaging, linked planes and volumes are not possible.
+    models : ModelCache
+        Where networks come from.
+
+    Yields
+    ------
+    Progress
+        Between two batches of windows and between two stages.
+
+    Returns
+    -------
+    Segmentation
+        Without flows, all 0, where the package has none.
+
+    Raises
+    ------
+    ValueError
+        When the request asks for what is not possible.
+    """
+    began = time.monotonic()
+    yield Progress("reading the image")
+    plan = plan_segmentation(request)
+    _check(request, plan)
+    yield Progress(f"loading {plan.card.name}")
+    run = PackageRun(plan.card, request, models)
+    count = len(plan.planes)
+    labels = np.zeros((count, *plan.shape), np.uint32)
+    outputs = np.zeros((count, 3, *plan.shape), np.float32)
+    first_id = 1
+    for index, place in enumerate(plan.planes):
+        scores = yield from _scores(run, plan, place)
+        yield Progress("finding objects", index, count)
+        found, outputs[index] = _objects(request, plan, scores)
+        labels[index] = np.where(found > 0, found + np.uint32(first_id - 1), found)
+        first_id += int(found.max(initial=0))
+    record = describe_run(
+        request.provenance(), plan.card, str(run.device), time.monotonic() - began
+    )
+    return _assembled(plan, labels, outputs, record)
+
+
+def _check(request: SegmentRequest, plan: SegmentPlan) -> None:
+    name = plan.card.name
+    if request.tta or request.eightfold:
+        raise ValueError(f"'{name}' is a BioImage.IO package: leave mirror averaging out.")
+    if request.stacks != "planes":
+        raise ValueError(f"'{name}' is a BioImage.IO package: choose stacks 'planes'.")
+
+
+def _scores(run: PackageRun, plan: SegmentPlan, place: tuple[int, int]) -> Steps[NDArray[Any]]:
+    """Compute outputs for the region of a plane; the whole plane decides its levels."""
+    y0, y1, x0, x1 = plan.region
+    whole = run.prepared(plan.image.plane(*place, plan.channel))
+    part = np.ascontiguousarray(whole[:, y0:y1, x0:x1])
+    found = yield from run.computed(resized(part, zoomed_shape(plan.shape, plan.zoom)))
+    return resized(found, plan.shape)
+
+
+def _objects(
+    request: SegmentRequest, plan: SegmentPlan, scores: NDArray[np.float32]
+) -> tuple[NDArray[np.uint32], NDArray[np.float32]]:
+    """Labels of a plane, and its flows and probability (3, Y, X)."""
+    if plan.card.network["output"] == FLOWS:
+        output = np.concatenate([scores[:2], expit(scores[2:3])])
+        found = flows_to_labels(
+            output[:2],
+            output[2],
+            cell_threshold=request.cell_threshold,
+            flow_threshold=request.flow_threshold,
+            min_size=request.min_size,
+        )
+        return found, output
+    inside, boundary = _meanings(scores, plan.card.tasks)
+    found = objects_of(inside, boundary, request.cell_threshold, request.min_size)
+    return found, np.stack([np.zeros_like(inside), np.zeros_like(inside), inside])
+
+
+def _meanings(
+    scores: NDArray[np.float32], names: Sequence[str]
+) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+    """Where objects are, and their boundaries where the network sees them."""
+    edges = [k for k, name in enumerate(names) if _BOUNDARY.search(name)]
+    rest = [k for k, n in enumerate(names) if k not in edges and not _BACKGROUND.search(n)]
+    boundary = scores[edges].max(axis=0) if edges else None
+    if rest:
+        return scores[rest[0]], boundary
+    return 1 - scores.max(axis=0), boundary
+
+
+def objects_of(
+    inside: NDArray[np.float32],
+    boundary: NDArray[np.float32] | None,
+    threshold: float,
+    min_size: int,
+) -> NDArray[np.uint32]:
+    """Make labels of connected pixels; where boundaries are known, objects end there.
+
+    Parameters
+    ----------
+    inside : numpy.ndarray
+        Float32 (Y, X): how sure it is that an object is there.
+    boundary : numpy.ndarray or None
+        Float32 (Y, X): how sure it is that objects touch or end there; objects grow from inside of
+        these lines until they meet.
+    threshold : float
+        Pixels above it count.
+    min_size : int
+        Smallest object, in pixels.
+
+    Returns
+    -------
+    numpy.ndarray
+        Uint32 (Y, X), from 1 without gaps.
+    """
+    mask = inside > threshold
+    if boundary is None:
+        found, _ = ndimage.label(mask)
+    else:
+        from skimage.segmentation import watershed
+
+        seeds, _ = ndimage.label(mask & (boundary <= threshold))
+        grown: Any = watershed
+        found = grown(boundary, seeds, mask=mask)
+    sizes = np.bincount(found.ravel())
+    kept = (sizes >= min_size) & (np.arange(len(sizes)) > 0)
+    numbers = np.where(kept, np.cumsum(kept), 0).astype(np.uint32)
+    return np.asarray(numbers[found])
+
+
+def _assembled(
+    plan: SegmentPlan,
+    labels: NDArray[np.uint32],
+    outputs: NDArray[np.float32],
+    record: dict[str, Any],
+) -> Segmentation:
+    shape = (*(plan.image.sizes[a] for a in plan.axes[:-2]), *plan.shape)
+    t, z = plan.planes[0]
+    return Segmentation(
+        labels=labels.reshape(shape),
+        flows=np.moveaxis(outputs[:, :2], 1, 0).reshape(2, *shape),
+        cell_probability=outputs[:, 2].reshape(shape),
+        axes=plan.axes,
+        voxel_size=plan.image.voxel_size,
+        origin=(t, z, plan.region[0], plan.region[2]),
+        provenance=record,
+    )
