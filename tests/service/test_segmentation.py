@@ -60,8 +60,10 @@ def test_every_number_type(tiny_model: Path, dtype: type) -> None:
         np.full((1, 50), np.nan),
         np.where(np.eye(40) > 0, np.inf, -np.inf),
         -np.ones((33, 20)),
+        data.coins()[:5],
+        data.coins()[:, :1],
     ],
-    ids=["zero", "equal", "one pixel", "nan", "infinite", "negative"],
+    ids=["zero", "equal", "one pixel", "nan", "infinite", "negative", "low", "narrow"],
 )
 def test_images_without_content_give_a_result(
     tiny_model: Path, image: np.ndarray[Any, Any]

@@ -120,9 +120,12 @@ class DiameterBox(QWidget):
         if self._micrometres:
             size = f"{own * self._micrometres:.3g} µm ({size})"
         if not self.kind.value():
-            return f"Magnified {self._zoom:g} times; so the model knows objects of {size} best."
+            return f"Magnified {self._zoom:g} times, as it learned; its typical object is {size}."
         zoom = self._known / self._pixels
-        return f"Magnified {zoom:.2g} times. The model's own is {self._zoom:g} times, for {size}."
+        return (
+            f"Magnified {zoom:.2g} times instead of {self._zoom:g}; the model's typical object "
+            f"is {size}."
+        )
 
     def _change_number(self, number: float) -> None:
         self._pixels = number / (self.unit.value() or 1.0)
