@@ -95,6 +95,7 @@ def squares() -> NDArray[np.uint16]:
     image = np.full((70, 90), 100, np.uint16)
     image[10:20, 10:30] = 900
     image[40:60, 50:70] = 700
+    image[45:47, 55:57] = 100  # a hole to be filled
     image[5:7, 80:82] = 900  # too small
     return image
 
@@ -128,12 +129,12 @@ def test_boundaries_part_what_touches() -> None:
     inside, boundary = np.zeros((2, 12, 30), np.float32)
     inside[2:10, 2:28] = 0.9
     boundary[:, 14:16] = 0.9
-    found = objects_of(inside, boundary, 0.5, 4)
+    found = objects_of(inside > 0.5, boundary, 0.5, 4)
     assert found.max() == 2
     assert set(np.unique(found[2:10, 2:14])) == {1}
     assert (found > 0).sum() == (inside > 0.5).sum()
-    assert objects_of(inside, None, 0.5, 4).max() == 1
-    assert objects_of(inside, None, 0.5, 1000).max() == 0
+    assert objects_of(inside > 0.5, None, 0.5, 4).max() == 1
+    assert objects_of(inside > 0.5, None, 0.5, 1000).max() == 0
 
 
 def test_an_image_comes_of_planes_with_and_without_a_stack(

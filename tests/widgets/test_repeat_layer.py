@@ -122,10 +122,9 @@ def test_why_not_is_said(
     _choose(RUN)
     assert "'nuclei' that the result was made of is not there" in said.pop()
     viewer.layers["renamed"].name = "nuclei"
-    refined = {**labels.metadata["napari_ssp"], "refined": {"hole_size": 99}}
-    labels.metadata = {"napari_ssp": refined}
+    labels.metadata["napari_ssp"]["request"]["quantum"] = 3
     _choose(RUN)
-    assert "holes below 99 px were filled" in said.pop()
+    assert "another version of napari-ssp" in said.pop()
 
 
 def test_a_part_of_a_file_has_no_command(

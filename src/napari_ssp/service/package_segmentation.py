@@ -11,7 +11,7 @@ from scipy import ndimage
 from scipy.special import expit
 
 from napari_ssp.engine import zoomed_shape
-from napari_ssp.flows import flows_to_labels
+from napari_ssp.flows import FlowField, TrackingSettings
 from napari_ssp.progress import Progress, Steps
 from napari_ssp.registry import FLOWS
 from napari_ssp.service.package_run import PackageRun, resized
@@ -99,18 +99,16 @@ def _objects(
     request: SegmentRequest, plan: SegmentPlan, scores: NDArray[np.float32]
 ) -> tuple[NDArray[np.uint32], NDArray[np.float32]]:
     """Labels of a plane, and its flows and probability (3, Y, X)."""
+    hole_size = request.min_size if request.hole_size is None else request.hole_size
     if plan.card.network["output"] == FLOWS:
         output = np.concatenate([scores[:2], expit(scores[2:3])])
-        found = flows_to_labels(
-            output[:2],
-            output[2],
-            cell_threshold=request.cell_threshold,
-            flow_threshold=request.flow_threshold,
-            min_size=request.min_size,
+        settings = TrackingSettings(
+            request.cell_threshold, request.flow_threshold, request.min_size, hole_size
         )
-        return found, output
+        return FlowField(output[:2], output[2]).labels(settings), output
     inside, boundary = _meanings(scores, plan.card.tasks)
-    found = objects_of(inside, boundary, request.cell_threshold, request.min_size)
+    mask = _filled(inside > request.cell_threshold, hole_size)
+    found = objects_of(mask, boundary, request.cell_threshold, request.min_size)
     return found, np.stack([np.zeros_like(inside), np.zeros_like(inside), inside])
 
 
@@ -126,8 +124,14 @@ def _meanings(
     return 1 - scores.max(axis=0), boundary
 
 
+def _filled(mask: NDArray[np.bool_], hole_size: int) -> NDArray[np.bool_]:
+    """Fill holes of fewer pixels."""
+    holes, _ = ndimage.label(~mask)
+    return np.asarray(mask | (np.bincount(holes.ravel()) < hole_size)[holes])
+
+
 def objects_of(
-    inside: NDArray[np.float32],
+    mask: NDArray[np.bool_],
     boundary: NDArray[np.float32] | None,
     threshold: float,
     min_size: int,
@@ -136,13 +140,13 @@ def objects_of(
 
     Parameters
     ----------
-    inside : numpy.ndarray
-        Float32 (Y, X): how sure it is that an object is there.
+    mask : numpy.ndarray
+        Bool (Y, X): where objects are.
     boundary : numpy.ndarray or None
         Float32 (Y, X): how sure it is that objects touch or end there; objects grow from inside of
         these lines until they meet.
     threshold : float
-        Pixels above it count.
+        Boundaries above it count.
     min_size : int
         Smallest object, in pixels.
 
@@ -151,7 +155,6 @@ def objects_of(
     numpy.ndarray
         Uint32 (Y, X), from 1 without gaps.
     """
-    mask = inside > threshold
     if boundary is None:
         found, _ = ndimage.label(mask)
     else:

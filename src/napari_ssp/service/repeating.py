@@ -41,7 +41,6 @@ def request_of(provenance: dict[str, Any], image: Any = None) -> Request:
         When the model is not installed.
     """
     kind, values = _read(provenance)
-    _check_refined(provenance, values)
     if image is None:
         image = values["image"]
         if not isinstance(image, str):
@@ -115,16 +114,6 @@ def _read(provenance: dict[str, Any]) -> tuple[type[Request], dict[str, Any]]:
             f"does not have: {', '.join(sorted(unknown))}. Install that version to repeat it."
         )
     return kind, values
-
-
-def _check_refined(provenance: dict[str, Any], values: dict[str, Any]) -> None:
-    """Refuse what was refined in a way that no run does."""
-    holes = provenance.get("refined", {}).get("hole_size")
-    if holes not in (None, values.get("min_size")):
-        raise ValueError(
-            f"The result was refined: holes below {holes} px were filled, while a run fills those "
-            f"below its minimum size, {values.get('min_size')} px. Run it and refine it again."
-        )
 
 
 def _model(name: str, provenance: dict[str, Any]) -> str:
