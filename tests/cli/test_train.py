@@ -152,6 +152,22 @@ def test_training_on_structures_makes_a_model_that_predicts(
     assert found["axons"].shape == (13, 40, 36)
 
 
+def test_a_new_structure_is_added_to_a_base(
+    call: Call, pairs: Path, tmp_path: Path, tiny_structures: Path
+) -> None:
+    run, report = tmp_path / "run", tmp_path / "report.json"
+    rows = pairs.read_text(encoding="utf-8").splitlines()
+    one = pairs.with_name("one.csv")
+    one.write_text("\n".join(rows[:1] + [r for r in rows[1:] if ",dna," not in r]), "utf-8")
+    words = ("train", "structures", "--data", one, "-o", run, "--base", tiny_structures, *FEW)
+    words += ("--steps", 2, "--like", "dna", "--no-own-expert", "--install", "never")
+    result = call(*words, "--json", report)
+    assert result.exit_code == 0, result.output
+    assert find_card(run).tasks[:3] == ("dna", "lamin_b1", "nucleoli")
+    assert len(find_card(run).tasks) == 4
+    assert "not installed" in json.loads(report.read_text())["sentence"]
+
+
 def test_a_run_of_other_structures_in_the_folder_is_refused(
     call: Call, pairs: Path, tmp_path: Path
 ) -> None:

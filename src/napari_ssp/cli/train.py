@@ -34,7 +34,12 @@ train.add_command(finish)
     help="A folder with signal and target, a CSV file with columns signal, target and task, or "
     "what 'data prepare structures' wrote.",
 )
-@click.option("--validation", multiple=True, type=_source, help="Scored, not learned from.")
+@click.option(
+    "--validation",
+    multiple=True,
+    type=_source,
+    help="Scored, not learned from [default: a part of the data is set aside].",
+)
 @click.option("--exclude", multiple=True, help="Name, without ending, of a signal to leave out.")
 @click.option(
     "--task", "tasks", multiple=True, help="Structure, in the order of the model's list of them."
@@ -53,6 +58,10 @@ train.add_command(finish)
 @request_options(
     TrainStructuresRequest,
     "name",
+    "base",
+    "like",
+    "own_expert",
+    "install",
     "recipe",
     "base_channels",
     "minutes",
@@ -67,7 +76,11 @@ train.add_command(finish)
 )
 @json_option
 def structures(describe: tuple[str, ...], json_path: Path | None, **choices: Any) -> None:
-    """Train a RepMode on stacks of transmitted light with measured fluorescence."""
+    """Train a RepMode on stacks of transmitted light with measured fluorescence.
+
+    With --base, pairs of one structure that the base does not know add it to the others, whose
+    predictions stay the same to the bit.
+    """
     with as_usage_error():
         request = TrainStructuresRequest(descriptions=_descriptions(describe), **choices)
     run_training(request, json_path)

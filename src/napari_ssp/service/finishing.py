@@ -41,8 +41,8 @@ def finish_steps(request: FinishTrainingRequest) -> Steps[TrainedModel]:
             "make of it. Start it again; it goes on where it stopped."
         )
     ended = replace(original, steps=int(state["step"]))
-    if request.install is not None and isinstance(ended, TrainRequest):
+    if request.install is not None:
         ended = replace(ended, install=request.install)
     if isinstance(ended, TrainRequest):
         return (yield from train_steps(ended, record=False))
-    return (yield from train_structures_steps(ended))
+    return (yield from train_structures_steps(ended, record=False))

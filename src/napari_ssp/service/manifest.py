@@ -18,12 +18,13 @@ _COLUMNS = ("role", "kind", "path", "sha256", "shape")
 
 
 class Entry(NamedTuple):
-    """A file of a training: its role, what it holds, where it is, and its shape where known."""
+    """A file of a training: its role, what it holds, where it is, and what is known of it."""
 
     role: str
     kind: str
     path: Path
     shape: tuple[int, ...] = ()
+    digest: str = ""
 
 
 def write_manifest(entries: Iterable[Entry], folder: Path, started: bool) -> None:
@@ -66,8 +67,8 @@ def _text(entries: Iterable[Entry]) -> str:
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(_COLUMNS)
-    for role, kind, path, shape in entries:
-        writer.writerow((role, kind, path, _digest(path), "x".join(map(str, shape))))
+    for role, kind, path, shape, known in entries:
+        writer.writerow((role, kind, path, known or _digest(path), "x".join(map(str, shape))))
     return text.getvalue()
 
 

@@ -9,8 +9,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 import numpy as np
 
 from napari_ssp.io import IMAGE_SUFFIXES, image_stem, read_image
+from napari_ssp.service.manifest import Entry
 from napari_ssp.training.data import ScoredArray, StructurePair
-from napari_ssp.training.volumes import INDEX_FILE, PreparedPair, PreparedVolumes
+from napari_ssp.training.volumes import (
+    INDEX_FILE,
+    PreparedPair,
+    PreparedVolumes,
+    volume_path,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -198,6 +204,24 @@ def _channel(text: str) -> int | None:
     if text and not text.isdecimal():
         raise ValueError(f"a channel is a number from 0, got '{text}'")
     return int(text) if text else None
+
+
+def entries(pairs: Iterable[Pair], role: str) -> list[Entry]:
+    """List the files of pairs; of prepared data the arrays, whose names are digests."""
+    found = []
+    for one in pairs:
+        if isinstance(one, PreparedPair):
+            keys = (("signal", one.signal_key), ("target", one.target_key))
+            found += [
+                Entry(role, f"{kind} {one.task}", volume_path(one.folder, key), one.shape, key)
+                for kind, key in keys
+            ]
+        else:
+            found += [
+                Entry(role, "signal", one.signal),
+                Entry(role, f"target {one.task}", one.target),
+            ]
+    return found
 
 
 def load_structures(

@@ -1,4 +1,4 @@
-"""Training on structures, step by step: check the data, learn, write the model."""
+"""Training on structures, step by step: check the data, learn, judge, write the model."""
 
 from __future__ import annotations
 
@@ -10,18 +10,26 @@ import torch
 
 from napari_ssp.engine import TileSettings, resolve_device
 from napari_ssp.progress import Progress, Steps
-from napari_ssp.registry import ModelCard, save_model
-from napari_ssp.registry.weights import build_network
-from napari_ssp.service.results import TrainedModel
+from napari_ssp.registry import load_model
+from napari_ssp.registry.weights import build_network, stored_type
+from napari_ssp.service.manifest import write_manifest
+from napari_ssp.service.structure_card import base_card, new_card, new_structure
 from napari_ssp.service.structure_pairs import (
     TRAINING_SPLITS,
     VALIDATION_SPLITS,
+    entries,
     find_structure_pairs,
     load_structures,
 )
+from napari_ssp.service.trained import Judged, conclude
+from napari_ssp.service.training_requests import write_request
 from napari_ssp.training.loop import LoopSettings, TrainingRun, fit
 from napari_ssp.training.losses import structure_loss
+from napari_ssp.training.new_structure import learn_last_task, most_similar
+from napari_ssp.training.records import CHECKPOINT_FILE
+from napari_ssp.training.structure_parts import set_aside
 from napari_ssp.training.structures import (
+    METRIC,
     RECIPES,
     StructureBatches,
     fitting_crop,
@@ -29,63 +37,74 @@ from napari_ssp.training.structures import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from torch import nn
 
+    from napari_ssp.networks import RepMode
+    from napari_ssp.registry import ModelCard
+    from napari_ssp.service.results import TrainedModel
     from napari_ssp.service.structure_pairs import Pair, StructureData
     from napari_ssp.service.training_requests import TrainStructuresRequest
     from napari_ssp.training.structures import StructureRecipe
 
+#: How often a run is scored, at most.
+_SCORINGS = 8
+#: What a new structure learns with, where nothing was chosen: little of the network moves.
+_NEW_STRUCTURE_RATE = 1e-3
+#: Crops that are compared with what the network predicts already.
+_COMPARED = 2
 
-def train_structures_steps(request: TrainStructuresRequest) -> Steps[TrainedModel]:
+
+def train_structures_steps(
+    request: TrainStructuresRequest, record: bool = True
+) -> Steps[TrainedModel]:
     """Train a RepMode; an interrupted run in the same folder is continued.
+
+    Parameters
+    ----------
+    request : TrainStructuresRequest
+        What to learn.
+    record : bool
+        Write the request into the run's folder.
 
     Yields
     ------
     Progress
-        After every optimiser step and every scored patch.
+        After every optimiser step and every scored patch. While learning, the preview is a
+        `TrainingState`.
 
     Returns
     -------
     TrainedModel
-        Where the model is, and its last scores.
+        Where the model is, its scores and whether it was installed.
 
     Raises
     ------
-    ValueError
-        When pairs cannot be used, all of them listed, or the folder's run is of another kind.
+    FileNotFoundError, ValueError
+        When pairs cannot be used, all of them listed; when the base does not fit; or when the
+        folder's run is of another kind.
     """
+    base = base_card(request)
     yield Progress("reading training images")
-    data = _load(request)
-    crop = fitting_crop(request.crop, data.training)
-    recipe = RECIPES[request.recipe]
-    card = _card(request, data, crop)
-    run = _start(request, recipe, card)
-    last: dict[str, float] = {}
-    window = TileSettings(crop, overlap=0.25, device=run.device)
-
-    def score(network: nn.Module) -> Generator[Progress, None, dict[str, float]]:
-        metrics = yield from score_structures(
-            network,  # type: ignore[arg-type]
-            data.validation,
-            data.tasks,
-            window,
-            request.projection,
-        )
-        last.update(metrics)
-        return metrics
-
-    augmentation = replace(recipe.augmentation, crop=crop)
-    batches = StructureBatches(data.training, augmentation, request.batch_size, request.seed)
-    network = yield from fit(run, batches, score)
-    save_model(network, card, request.output)
-    return TrainedModel(request.name, request.output, last)
+    training, validation = _find(request)
+    new_structure(base, [one.task for one in training])  # refused before anything is read
+    request.output.mkdir(parents=True, exist_ok=True)
+    listed = entries(training, "train") + entries(validation, "validation")
+    write_manifest(listed, request.output, (request.output / CHECKPOINT_FILE).exists())
+    if record:
+        write_request(request)
+    known = base.tasks if base else ()
+    data = load_structures(training, validation, request.tasks, known)
+    if not request.validation:
+        learned, scored = set_aside(data.training)
+        data = replace(data, training=learned, validation=scored)
+    return (yield from _train(request, base, data))
 
 
-def _load(request: TrainStructuresRequest) -> StructureData:
-    """Find and read everything; what is wrong with any of it is said together."""
+def _find(request: TrainStructuresRequest) -> tuple[list[Pair], list[Pair]]:
+    """Find everything; what is wrong with any of it is said together."""
     problems: list[str] = []
 
     def find(sources: Sequence[Path], splits: Sequence[str]) -> list[Pair]:
@@ -101,57 +120,95 @@ def _load(request: TrainStructuresRequest) -> StructureData:
     validation = find(request.validation, VALIDATION_SPLITS)
     if problems:
         raise ValueError("\n".join(problems))
-    return load_structures(training, validation, request.tasks)
+    return training, validation
 
 
-def _card(
-    request: TrainStructuresRequest, data: StructureData, crop: tuple[int, int, int]
-) -> ModelCard:
-    flat = sorted({data.tasks[pair.task] for pair in data.training if pair.is_projected})
-    description = f"RepMode trained on {len(data.training)} stacks."
-    if flat:
-        description += (
-            f" For {', '.join(flat)} only the {request.projection} projection along z was measured:"
-            " where along z the prediction lies is not learned from data."
+def _train(
+    request: TrainStructuresRequest, base: ModelCard | None, data: StructureData
+) -> Steps[TrainedModel]:
+    crop = fitting_crop(request.crop, data.training)
+    recipe = RECIPES[request.recipe]
+    card = new_card(request, base, data, crop)
+    augmentation = replace(recipe.augmentation, crop=crop)
+    batches = StructureBatches(data.training, augmentation, request.batch_size, request.seed)
+    run = yield from _start(request, base, card, batches)
+    window = TileSettings(crop, overlap=0.25, device=run.device)
+
+    def score(network: nn.Module) -> Steps[dict[str, float]]:
+        return score_structures(
+            network,  # type: ignore[arg-type]
+            data.validation,
+            data.tasks,
+            window,
+            request.projection,
         )
-    return ModelCard(
-        name=request.name,
-        family="repmode",
-        network={"num_tasks": len(data.tasks), "base_channels": request.base_channels},
-        sha256="",
-        axes="zyx",
-        window=crop,
-        voxel_size=request.voxel_size or data.voxel_size,
-        tasks=data.tasks,
-        task_descriptions={**data.descriptions, **request.descriptions},
-        target_statistics=data.target_statistics,
-        description=description,
-        training_data=", ".join(source.name for source in request.data),
-    )
+
+    run.settings = replace(run.settings, metric=METRIC if data.validation else "")
+    yield from fit(run, batches, score)
+    judged = Judged("Correlation", request.install, base is not None)
+    return conclude(run, card, judged, stored_type(base) if base else torch.float16)
 
 
 def _start(
-    request: TrainStructuresRequest, recipe: StructureRecipe, card: ModelCard
-) -> TrainingRun:
-    request.output.mkdir(parents=True, exist_ok=True)
+    request: TrainStructuresRequest,
+    base: ModelCard | None,
+    card: ModelCard,
+    batches: StructureBatches,
+) -> Steps[TrainingRun]:
     torch.manual_seed(request.seed)
-    settings = LoopSettings(
-        steps=request.steps,
-        minutes=request.minutes,
-        optimiser=recipe.optimiser,
-        schedule=recipe.schedule,
-        learning_rate=request.learning_rate or recipe.learning_rate,
-        weight_decay=recipe.weight_decay,
-        smoothing=recipe.smoothing,
-        workers=request.workers,
-        score_minutes=request.minutes / 8,
-    )
+    device = resolve_device(request.device)
+    is_new = base is not None and len(card.tasks) > len(base.tasks)
+    if base is None:
+        network = build_network(card)
+    else:
+        network = load_model(base, device)
+        if is_new:
+            network = yield from _with_new_task(network, request, base, batches)
     run = TrainingRun(
-        build_network(card).to(resolve_device(request.device)),
+        network.to(device),
         partial(structure_loss, projection=request.projection),
-        settings,
+        _settings(request, RECIPES[request.recipe], base, is_new),
         request.output,
         purpose=f"structures: {', '.join(card.tasks)}",
     )
     run.resume()
     return run
+
+
+def _with_new_task(
+    network: nn.Module,
+    request: TrainStructuresRequest,
+    base: ModelCard,
+    batches: StructureBatches,
+) -> Steps[RepMode]:
+    """Network that knows one structure more, of which nothing else learns."""
+    known: RepMode = network  # type: ignore[assignment]
+    if request.like is not None:
+        like = base.tasks.index(request.like)
+    else:
+        crops = replace(batches, size=_COMPARED)
+        like = yield from most_similar(known, crops(0), request.projection)
+    longer = known.extended(like, request.own_expert)
+    learn_last_task(longer)
+    return longer
+
+
+def _settings(
+    request: TrainStructuresRequest,
+    recipe: StructureRecipe,
+    base: ModelCard | None,
+    is_new: bool,
+) -> LoopSettings:
+    rate = _NEW_STRUCTURE_RATE if is_new else recipe.learning_rate
+    return LoopSettings(
+        steps=request.steps,
+        minutes=request.minutes,
+        optimiser=recipe.optimiser,
+        schedule=recipe.schedule,
+        learning_rate=request.learning_rate or rate,
+        weight_decay=recipe.weight_decay,
+        smoothing=recipe.smoothing,
+        score_base=base is not None,
+        workers=request.workers,
+        score_minutes=request.minutes / _SCORINGS,
+    )

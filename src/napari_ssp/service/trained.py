@@ -7,6 +7,8 @@ import uuid
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import torch
+
 from napari_ssp.registry import ModelCard, list_cards, save_model
 from napari_ssp.registry.catalogue import models_folder
 from napari_ssp.service.results import TrainedModel
@@ -37,7 +39,9 @@ class Judged:
     has_base: bool
 
 
-def conclude(run: TrainingRun, card: ModelCard, judged: Judged) -> TrainedModel:
+def conclude(
+    run: TrainingRun, card: ModelCard, judged: Judged, dtype: torch.dtype = torch.float16
+) -> TrainedModel:
     """Write the run's best network as a model, and install it where the rule says so.
 
     Parameters
@@ -48,6 +52,8 @@ def conclude(run: TrainingRun, card: ModelCard, judged: Judged) -> TrainedModel:
         Description of the model; a name that another model has gets a number.
     judged : Judged
         Rule and words.
+    dtype : torch.dtype
+        Type of the stored weights.
 
     Returns
     -------
@@ -62,7 +68,8 @@ def conclude(run: TrainingRun, card: ModelCard, judged: Judged) -> TrainedModel:
         judged.install == "better" and (bool(better) or not judged.has_base)
     )
     name = _free_name(card.name, run.folder) if wanted else card.name
-    written = save_model(run.winner(), replace(card, name=name, figures=metrics), run.folder)
+    complete = replace(card, name=name, figures=metrics)
+    written = save_model(run.winner(), complete, run.folder, dtype)
     if wanted:
         _install(written)
     sentence = _figures(metrics, run, judged) + _end(name, run.folder, better, wanted, judged)

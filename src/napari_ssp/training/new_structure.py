@@ -2,88 +2,72 @@
 
 from __future__ import annotations
 
-import copy
 from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
-from torch.nn.utils import parametrize
 
+from napari_ssp.networks.repmode import MoDEConv
 from napari_ssp.progress import Progress, Steps
 from napari_ssp.training.losses import structure_loss
 
 if TYPE_CHECKING:
     from napari_ssp.networks import RepMode
-    from napari_ssp.training.loop import Batch
+    from napari_ssp.training.feeding import Batch
 
 
-class NewStructure(nn.Module):
-    """RepMode whose last task learns while all others keep their predictions to the bit.
+class LastTaskGate(nn.Linear):
+    """Gate of which only the last task's column is learned; a gate becomes one in place, and back.
 
-    Only the last task's row of each gate is learned, and its own experts where it has some. Batch
-    normalisation keeps its statistics, too: they are shared.
+    The other columns are no parameter: an optimiser's weight decay would move them.
+    """
+
+    kept: torch.Tensor
+    last: nn.Parameter
+
+    @classmethod
+    def split(cls, gate: nn.Linear) -> None:
+        """Turn a gate into one of these."""
+        weight = gate.weight.detach()
+        del gate.weight
+        gate.register_buffer("kept", weight[:, :-1].clone())
+        gate.register_parameter("last", nn.Parameter(weight[:, -1:].clone()))
+        gate.__class__ = cls
+
+    def restore(self) -> None:
+        """Turn it into an ordinary gate again."""
+        weight = nn.Parameter(self.weight.detach())
+        del self.kept, self.last
+        self.__class__ = nn.Linear  # type: ignore[assignment]
+        self.register_parameter("weight", weight)
+
+    @property
+    def weight(self) -> torch.Tensor:  # type: ignore[override]
+        """Whole weight, (experts, tasks)."""
+        return torch.cat([self.kept, self.last], dim=1)
+
+
+def learn_last_task(network: RepMode) -> None:
+    """Freeze all but the last task: all others keep their predictions to the bit.
+
+    Its row of each gate is learned, and its own experts where it has some. Batch normalisation
+    keeps its statistics, too, as they are shared: see
+    :func:`~napari_ssp.training.adapting.train_mode`.
+    :func:`~napari_ssp.training.adapting.plain` makes an ordinary network of it again.
 
     Parameters
     ----------
     network : RepMode
-        Of :meth:`~napari_ssp.networks.RepMode.extended`; taken over.
+        Of :meth:`~napari_ssp.networks.RepMode.extended`; changed in place.
     """
-
-    def __init__(self, network: RepMode) -> None:
-        super().__init__()
-        self.network = network.eval().requires_grad_(False)
-        last = network.num_tasks - 1
-        for layer in _gated(network):
-            gate = layer.get_submodule("gate")
-            parametrize.register_parametrization(gate, "weight", _LastRow(gate.weight.detach()))
-        learned = (
-            f"expert_task{last}_conv",
-            f"gate_task{last}",
-            "parametrizations.weight.original",
-        )
-        for name, parameter in network.named_parameters():
-            parameter.requires_grad_(name.endswith(learned))
-
-    def train(self, mode: bool = True) -> NewStructure:
-        """Change nothing in the network, whose statistics stay."""
-        self.training = mode
-        return self
-
-    def forward(self, x: torch.Tensor, task: torch.Tensor) -> torch.Tensor:
-        """Predict, as :class:`~napari_ssp.networks.RepMode`."""
-        result: torch.Tensor = self.network(x, task)
-        return result
-
-    def merge(self, task: int) -> nn.Module:
-        """Plain network for one task, as of :class:`~napari_ssp.networks.RepMode`."""
-        return self.network.merge(task)
-
-    def finished(self) -> RepMode:
-        """Return the network with what was learned, an ordinary RepMode again."""
-        network = copy.deepcopy(self.network)
-        for layer in _gated(network):
-            parametrize.remove_parametrizations(layer.get_submodule("gate"), "weight")
-        return network
-
-
-class _LastRow(nn.Module):
-    """Weight of a gate, (experts, tasks), of which only the last task's part is learned."""
-
-    kept: torch.Tensor
-
-    def __init__(self, weight: torch.Tensor) -> None:
-        super().__init__()
-        self.register_buffer("kept", weight[:, :-1].clone())
-
-    def forward(self, last: torch.Tensor) -> torch.Tensor:
-        return torch.cat([self.kept, last], dim=1)
-
-    def right_inverse(self, weight: torch.Tensor) -> torch.Tensor:
-        return weight[:, -1:].clone()
-
-
-def _gated(network: nn.Module) -> list[nn.Module]:
-    return [layer for layer in network.modules() if hasattr(layer, "gate")]
+    network.requires_grad_(False)
+    for layer in network.modules():
+        if isinstance(layer, MoDEConv):
+            LastTaskGate.split(layer.gate)
+    last = network.num_tasks - 1
+    learned = (f"expert_task{last}_conv", f"gate_task{last}", "gate.last")
+    for name, parameter in network.named_parameters():
+        parameter.requires_grad_(name.endswith(learned))
 
 
 def most_similar(network: RepMode, batch: Batch, projection: str = "max") -> Steps[int]:

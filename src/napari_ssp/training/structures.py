@@ -13,6 +13,7 @@ from napari_ssp.engine.predict import TileSettings, predict_stream
 from napari_ssp.engine.tiling import Tile, fitting_window
 from napari_ssp.engine.volume import Resampler, VolumeSource
 from napari_ssp.metrics import structure_metrics
+from napari_ssp.progress import Progress
 from napari_ssp.training.loop import mixed_precision
 from napari_ssp.training.losses import PROJECTIONS
 from napari_ssp.training.structure_crops import StructureAugmentation, random_crop
@@ -27,9 +28,12 @@ if TYPE_CHECKING:
     from napari_ssp.progress import Steps
     from napari_ssp.training.data import StructurePair
     from napari_ssp.training.loop import Batch
+    from napari_ssp.training.state import Preview
 
 #: RepMode halves its input four times.
 STRIDE = 16
+#: Score that decides which weights are kept: Pearson correlation.
+METRIC = "pcc"
 #: Scores that are kept for each structure, too.
 BY_TASK = ("pcc", "mse")
 
@@ -148,7 +152,8 @@ def score_structures(
     Yields
     ------
     Progress
-        After every batch of patches.
+        After every batch of patches and every image; the first one's preview is its middle plane,
+        or projection, with truth and prediction.
 
     Returns
     -------
@@ -157,7 +162,7 @@ def score_structures(
         :func:`~napari_ssp.metrics.structure_metrics`; ``"pcc TASK"`` and ``"mse TASK"``.
     """
     scores: dict[str, list[float]] = defaultdict(list)
-    for pair in pairs:
+    for done, pair in enumerate(pairs, 1):
         stack = yield from predict_whole(network.merge(pair.task), pair, settings)
         if pair.is_projected:
             whole = torch.from_numpy(stack)
@@ -168,7 +173,20 @@ def score_structures(
             scores[name].append(float(value))
         for name in BY_TASK:
             scores[f"{name} {tasks[pair.task]}"].append(float(metrics[name]))
+        shown = _preview_of(pair, truth, stack) if done == 1 else None
+        yield Progress("scoring validation images", done, len(pairs), shown)
     return {name: float(np.mean(values)) for name, values in scores.items()}
+
+
+def _preview_of(
+    pair: StructurePair, truth: NDArray[np.float32], found: NDArray[np.float32]
+) -> Preview:
+    """Name, image, truth and prediction of one plane, to look at."""
+    middle = pair.signal.shape[0] // 2
+    signal = pair.signal.read((slice(middle, middle + 1), slice(None), slice(None)))[0]
+    if pair.is_projected:
+        return pair.name, signal, truth, found
+    return pair.name, signal, truth[middle], found[middle]
 
 
 def predict_whole(
