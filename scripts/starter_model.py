@@ -4,8 +4,9 @@
 that ``repmode-starter`` is made of into one folder with a table, ready for ``napari-ssp train
 structures``. ``python scripts/starter_model.py mediar RUN REPORT`` and ``... repmode RUN REPORT``
 take a run's folder and a JSON report: of ``napari-ssp evaluate segmentation`` on the dsb2018
-validation split, or of ``benchmarks/structure_baselines.py --model RUN``. The pages in docs/models
-have all commands.
+validation split, or of ``benchmarks/structure_baselines.py --model RUN``. ``python scripts/starter_model.py
+average OUT MODEL MODEL ...`` averages the weights of runs that went on from one another. The pages
+in docs/models have all commands.
 """
 
 from __future__ import annotations
@@ -16,11 +17,14 @@ import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from matplotlib.figure import Figure
 
 from napari_ssp.registry import ModelCard, find_card, load_model, save_model
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 ROOT = Path(__file__).resolve().parent.parent
 STARTERS = ROOT / "src" / "napari_ssp" / "registry" / "starter"
@@ -112,12 +116,14 @@ def draw_curve(metrics: Path, scores: dict[str, str], path: Path) -> None:
     with metrics.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     minutes = [float(row["minutes"]) for row in rows]
-    figure = Figure(figsize=(7, 3.2), layout="constrained")
-    left, right = figure.subplots(1, 2)
-    for name, label in scores.items():
-        left.plot(minutes, [float(row[name]) for row in rows], marker="o", label=label)
-    left.set(xlabel="minutes of learning", ylabel="validation, whole images", ylim=(0, 1))
-    left.legend(loc="lower right")
+    scored = {name: label for name, label in scores.items() if name in rows[0]}
+    figure = Figure(figsize=(7 if scored else 3.5, 3.2), layout="constrained")
+    *left, right = figure.subplots(1, 1 + bool(scored), squeeze=False)[0]
+    for axes in left:
+        for name, label in scored.items():
+            axes.plot(minutes, [float(row[name]) for row in rows], marker="o", label=label)
+        axes.set(xlabel="minutes of learning", ylabel="validation, whole images", ylim=(0, 1))
+        axes.legend(loc="lower right")
     right.plot(minutes, [float(row["loss"]) for row in rows], marker="o", color="tab:red")
     right.set(xlabel="minutes of learning", ylabel="training loss (mean since last point)")
     figure.savefig(path, dpi=110)
@@ -141,12 +147,32 @@ def install(family: str, run: Path, report: Path) -> None:
     print(f"{STARTERS / name}: sha256 {written.sha256}, {size:.1f} MB")
 
 
+def average(folder: Path, models: Sequence[str]) -> None:
+    """Save the mean of several networks' weights, which must be runs of one beginning.
+
+    Wortsman et al.: Model soups: averaging weights of multiple fine-tuned models improves accuracy
+    without increasing inference time. ICML (2022).
+    """
+    network, *others = (load_model(model) for model in models)
+    states = [network.state_dict(), *(other.state_dict() for other in others)]
+    mean = {
+        key: sum(state[key] for state in states) / len(states)
+        if value.is_floating_point()
+        else value
+        for key, value in states[0].items()
+    }
+    network.load_state_dict(mean)
+    save_model(network, replace(find_card(models[0]), folder=None), folder)
+
+
 def main() -> None:
-    what, first, second = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
+    what, first, *rest = sys.argv[1:]
     if what == "pairs":
-        copy_pairs(first, second)
+        copy_pairs(Path(first), Path(rest[0]))
+    elif what == "average":
+        average(Path(first), rest)
     else:
-        install(what, first, second)
+        install(what, Path(first), Path(rest[0]))
 
 
 if __name__ == "__main__":
