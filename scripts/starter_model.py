@@ -4,9 +4,9 @@
 that ``repmode-starter`` is made of into one folder with a table, ready for ``napari-ssp train
 structures``. ``python scripts/starter_model.py mediar RUN REPORT`` and ``... repmode RUN REPORT``
 take a run's folder and a JSON report: of ``napari-ssp evaluate segmentation`` on the dsb2018
-validation split, or of ``benchmarks/structure_baselines.py --model RUN``. ``python scripts/starter_model.py
-average OUT MODEL MODEL ...`` averages the weights of runs that went on from one another. The pages
-in docs/models have all commands.
+validation split, or of ``benchmarks/structure_baselines.py --model RUN``. ``python
+scripts/starter_model.py average OUT MODEL MODEL ...`` averages the weights of runs that went on
+from one another. The pages in docs/models have all commands.
 """
 
 from __future__ import annotations
