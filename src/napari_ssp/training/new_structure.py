@@ -93,12 +93,13 @@ def most_similar(network: RepMode, batch: Batch, projection: str = "max") -> Ste
     int
         The task with the smallest mean squared error.
     """
-    (signal, _), truth = batch
+    (signal, _), (target, counted, projected) = batch
     device, errors = next(network.parameters()).device, []
     for task in range(network.num_tasks):
         plain = network.merge(task)
         with torch.inference_mode():
             output = plain(signal.to(device)).cpu()
-            errors.append(float(structure_loss(output, *truth, projection)))
+            loss = structure_loss(output, target, counted, projected, projection)
+            errors.append(float(loss))
         yield Progress("looking for the most similar structure", task + 1, network.num_tasks)
     return errors.index(min(errors))
