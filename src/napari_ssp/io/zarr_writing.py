@@ -141,7 +141,7 @@ def _fill(
         for sample, stack in enumerate(slab):
             channel = sample if image.rgb else place.get("c", 0)
             windows[channel] = _widen(windows.get(channel), stack)
-            part = stack.astype(dtype)
+            part = stack.astype(dtype, copy=False)  # a large plane is mapped from a file
             key = _key(axes, {**place, "c": channel}, part.shape[0])
             for number, level in enumerate(levels):
                 part = halve(part, nearest=is_labels) if number else part
