@@ -15,7 +15,7 @@ from rich.table import Table
 from napari_ssp.cli.files import expand
 from napari_ssp.cli.pairing import check_all_predicted, is_folder, without_endings
 from napari_ssp.cli.reporting import as_usage_error, json_option, write_report
-from napari_ssp.io import image_stem, read_image
+from napari_ssp.io import image_stem, is_cellpose_name, read_image
 from napari_ssp.metrics import average_precision, challenge_counts, panoptic_quality
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 THRESHOLDS = (0.5, 0.75, 0.9)
 SCORES = (*(f"{kind}_{t:.2f}" for kind in ("f1", "ap") for t in THRESHOLDS), "pq")
-LABEL_ENDINGS = ("_label", "_labels", "_masks", "_cp_masks")
+LABEL_ENDINGS = ("_label", "_labels", "_masks", "_cp_masks", "_seg")
 _existing = click.Path(exists=True, path_type=Path)
 
 
@@ -66,8 +66,10 @@ def _pairs(prediction: Path, truth: Path) -> list[tuple[str, Path, Path]]:
 
 
 def _by_name(place: Path) -> dict[str, Path]:
+    # cellpose puts its files beside the images that they are of.
+    own = [p for p in sorted(place.iterdir()) if is_cellpose_name(p)] if is_folder(place) else []
     # Flows beside labels are no labels.
-    images = [path for path in expand([place]) if not image_stem(path).endswith("_flows")]
+    images = [p for p in own or expand([place]) if not image_stem(p).endswith("_flows")]
     return {_name(path): path for path in images}
 
 

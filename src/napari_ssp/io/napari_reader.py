@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_ssp.io.ome_zarr import is_zarr
 from napari_ssp.io.reading import CZI_SUFFIX, TIFF_SUFFIXES, read_scenes
+from napari_ssp.io.scene import is_cellpose_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -20,13 +21,15 @@ if TYPE_CHECKING:
     PathOrPaths = str | Sequence[str]
 
 _LAYER_AXES = "tzyx"
+#: Other PNG files are left to napari.
+_MASKS = "_masks.png"
 _TRANSMITTED = re.compile(r"bright|phase|\bdic\b|transmitted|\btl\b|\bbf\b|oblique", re.IGNORECASE)
 _FEW_COLOURS = {1: ("green",), 2: ("magenta", "green")}
 _COLOURS = ("blue", "green", "red", "cyan", "magenta", "yellow")
 
 
 def get_reader(path: PathOrPaths) -> Callable[[PathOrPaths], list[LayerData]] | None:
-    """Offer to read TIFF, CZI and OME-Zarr.
+    """Offer to read TIFF, CZI, OME-Zarr and the masks that cellpose saves.
 
     Parameters
     ----------
@@ -92,7 +95,8 @@ def scene_layers(scene: Scene) -> list[LayerData]:
 
 
 def _is_ours(path: Path) -> bool:
-    return path.suffix.lower() in (*TIFF_SUFFIXES, CZI_SUFFIX) or is_zarr(path)
+    cellpose = is_cellpose_name(path) or path.name.lower().endswith(_MASKS)
+    return path.suffix.lower() in (*TIFF_SUFFIXES, CZI_SUFFIX) or cellpose or is_zarr(path)
 
 
 def _as_list(path: PathOrPaths) -> list[str]:

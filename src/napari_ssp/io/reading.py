@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from napari_ssp.io.czi_checks import CZI_START
 from napari_ssp.io.ome_zarr import is_zarr
+from napari_ssp.io.scene import is_cellpose_name
 
 if TYPE_CHECKING:
     import os
@@ -115,6 +116,10 @@ def read_scenes(path: str | os.PathLike[str]) -> list[Scene]:
         from napari_ssp.io.ome_zarr import read_zarr
 
         return read_zarr(file)
+    if is_cellpose_name(file):
+        from napari_ssp.io.cellpose_files import read_cellpose
+
+        return [read_cellpose(file)]
     with file.open("rb") as handle:
         start = handle.read(16)
     # Each format's libraries take a while to import.
@@ -155,7 +160,7 @@ def _check_path(file: Path) -> None:
         raise ValueError(
             f"'{file}' is a file, but an OME-Zarr is a folder. Unpack it first if it is an archive."
         )
-    if suffix not in IMAGE_SUFFIXES:
+    if suffix not in IMAGE_SUFFIXES and not is_cellpose_name(file):
         raise ValueError(
             f"'{file}' ends with '{suffix}', but the formats read here are "
             f"{', '.join(IMAGE_SUFFIXES)}. Save it as an OME-TIFF, e.g. from Fiji with Bio-Formats."

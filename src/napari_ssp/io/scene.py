@@ -15,6 +15,7 @@ LABELS_DESCRIPTION = "Labels written by napari-ssp"
 
 
 _ZARR = ".zarr"
+_CELLPOSE = "_seg.npy"
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,21 @@ def image_stem(path: Path) -> str:
     str
     """
     return path.stem.removesuffix(".ome")
+
+
+def is_cellpose_name(path: Path) -> bool:
+    """Whether a name is that of cellpose's own file of masks: "image_seg.npy".
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The name; nothing need be there.
+
+    Returns
+    -------
+    bool
+    """
+    return path.name.lower().endswith(_CELLPOSE)
 
 
 def is_zarr_name(path: Path) -> bool:

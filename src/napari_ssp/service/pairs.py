@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from napari_ssp.io import IMAGE_SUFFIXES, image_stem, read_image
+from napari_ssp.io import IMAGE_SUFFIXES, image_stem, is_cellpose_name, read_image
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
 #: A label file is named after its image with one of these endings.
-LABEL_ENDINGS = ("_label", "_labels", "_masks", "_cp_masks", "")
+LABEL_ENDINGS = ("_label", "_labels", "_masks", "_cp_masks", "_seg", "")
 _PNG_START = b"\x89PNG\r\n\x1a\n"
 
 
@@ -69,7 +69,7 @@ def scan_pairs(folder: Path, exclude: Iterable[str] = ()) -> FolderScan:
     ----------
     folder : pathlib.Path
         Holds ``images`` and ``labels``; a label file is named as its image plus ``_label``,
-        ``_labels``, ``_masks``, ``_cp_masks`` or nothing.
+        ``_labels``, ``_masks``, ``_cp_masks``, ``_seg`` or nothing.
     exclude : iterable of str
         Names, without suffix, of images to leave out.
     """
@@ -100,7 +100,7 @@ def scan_pairs(folder: Path, exclude: Iterable[str] = ()) -> FolderScan:
 def _files(folder: Path) -> tuple[list[Path], list[Path]]:
     """Images of a folder and other files; hidden ones count as neither."""
     shown = [path for path in sorted(folder.iterdir()) if not path.name.startswith(".")]
-    images = [path for path in shown if path.suffix.lower() in IMAGE_SUFFIXES]
+    images = [p for p in shown if p.suffix.lower() in IMAGE_SUFFIXES or is_cellpose_name(p)]
     return images, [path for path in shown if path not in set(images)]
 
 
