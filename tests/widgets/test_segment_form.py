@@ -3,10 +3,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from napari_ssp.image import MicroscopyImage
 from napari_ssp.widgets.choices import SegmentChoices
 from napari_ssp.widgets.segment_form import SegmentForm
 
@@ -30,6 +32,7 @@ choices = st.builds(
     min_size=st.integers(0, 1_000_000),
     overlap=_hundredths(0, 0.9),
     batch_size=st.integers(1, 256),
+    average_with=st.sampled_from([None, "mine"]),
     diameter=st.none() | st.floats(1, 9000),
     precision=st.sampled_from(["auto", "float32", "bfloat16"]),
     hole_size=st.none() | st.integers(0, 1_000_000),
@@ -112,6 +115,20 @@ def test_the_region_says_why_it_is_not_possible(form: SegmentForm) -> None:
     assert box.toolTip() == "3D display"
     form.set_region_available(None)
     assert box.isEnabled()
+
+
+def test_two_models_are_averaged_where_there_are_two(form: SegmentForm) -> None:
+    form.show()
+    form.set_advanced_open(True)
+    assert form._other.isVisible()
+    form._other.set_value("mine")
+    image = MicroscopyImage.from_array(np.zeros((4, 5)))
+    assert form.value().request(image).model == "mediar-starter+mine"
+    form._model.set_value("mine")
+    assert form.value().request(image).model == "mine"
+    form.set_models([("mediar-starter", "")])
+    assert not form._other.isVisible()
+    assert form.value().average_with is None
 
 
 def test_every_editor_explains_itself(form: SegmentForm) -> None:

@@ -22,6 +22,21 @@ if TYPE_CHECKING:
 #: Does one request and writes its target; gives a line for a person and a row of the report.
 Work = Callable[[ModelService, Any, Path], tuple[str, dict[str, Any]]]
 
+#: Options of all such commands, after their own.
+_ENDS = (
+    click.option("--compute", type=click.Choice(["local"]), default="local", show_default=True),
+    click.option(
+        "--format",
+        "kind",
+        type=click.Choice(["tiff", "zarr"]),
+        default="tiff",
+        show_default=True,
+        help="OME-TIFF, or OME-Zarr for large images.",
+    ),
+    click.option("--overwrite", is_flag=True, help="Replace outputs that exist."),
+    json_option,
+)
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -66,31 +81,6 @@ def image_command(noun: str, metavar: str) -> Callable[[Callable[..., None]], Ca
     metavar : str
         Name of an argument in the help.
     """
-    file = click.Path(exists=True, path_type=Path)
-    folder = click.Path(file_okay=False, path_type=Path)
-    options = [
-        click.argument("paths", nargs=-1, required=True, type=file, metavar=f"{metavar}..."),
-        click.option(
-            "-o",
-            "--output",
-            required=True,
-            type=folder,
-            help=f"Folder for the {noun}; made when missing.",
-        ),
-    ]
-    ends = [
-        click.option("--compute", type=click.Choice(["local"]), default="local", show_default=True),
-        click.option(
-            "--format",
-            "kind",
-            type=click.Choice(["tiff", "zarr"]),
-            default="tiff",
-            show_default=True,
-            help="OME-TIFF, or OME-Zarr for large images.",
-        ),
-        click.option("--overwrite", is_flag=True, help="Replace outputs that exist."),
-        json_option,
-    ]
 
     def decorate(function: Callable[..., None]) -> Callable[..., None]:
         @wraps(function)
@@ -100,11 +90,21 @@ def image_command(noun: str, metavar: str) -> Callable[[Callable[..., None]], Ca
 
         # What comes first in the help is decorated last; the command's own options stand between.
         own, command.__click_params__ = getattr(function, "__click_params__", []), []  # type: ignore[attr-defined]
-        for option in reversed(ends):
+        for option in reversed(_ENDS):
             command = option(command)
         command.__click_params__ += own  # type: ignore[attr-defined]
-        for option in reversed(options):
+        for option in reversed(_arguments(noun, metavar)):
             command = option(command)
         return command
 
     return decorate
+
+
+def _arguments(noun: str, metavar: str) -> tuple[Callable[[Any], Any], ...]:
+    file = click.Path(exists=True, path_type=Path)
+    folder = click.Path(file_okay=False, path_type=Path)
+    words = f"Folder for the {noun}; made when missing."
+    return (
+        click.argument("paths", nargs=-1, required=True, type=file, metavar=f"{metavar}..."),
+        click.option("-o", "--output", required=True, type=folder, help=words),
+    )

@@ -25,6 +25,8 @@ class SegmentChoices:
         Segment every plane of a stack or time series, not only the one on display.
     visible_only : bool
         Segment only what the canvas shows.
+    average_with : str or None
+        Another model, whose results are averaged with those of the first.
     keep_flows, keep_probability : bool
         Add layers of what the network predicted, beside the labels.
     stacks
@@ -41,6 +43,9 @@ class SegmentChoices:
     """
 
     model: str = _same("model")
+    average_with: str | None = own_field(
+        None, "Average with", "Another model that magnifies alike: better, twice as slow"
+    )
     channel: int | None = _same("channel")
     diameter: float | None = own_field(
         None, "Object size", "Typical diameter of the objects: the image is magnified to fit"
@@ -83,5 +88,7 @@ class SegmentChoices:
     ) -> SegmentRequest:
         """Make the request for an image; ``plane`` and ``region`` are as in the request."""
         shared = request_values(self, SegmentRequest)
+        if self.average_with and self.average_with != self.model:
+            shared["model"] = f"{self.model}+{self.average_with}"
         shared["stacks"] = self.stacks if self.all_planes else "planes"
         return SegmentRequest(image, plane=plane, region=region, **shared)

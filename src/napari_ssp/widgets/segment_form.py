@@ -11,6 +11,8 @@ from napari_ssp.widgets.fields import Editor
 from napari_ssp.widgets.optional_number import optional_number_editor
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from qtpy.QtWidgets import QWidget
 
 _PLAIN = (
@@ -32,9 +34,13 @@ _ADVANCED = (
     "batch_size",
     "tta",
     "eightfold",
+    "average_with",
     "keep_flows",
     "keep_probability",
 )
+#: Entries where a single model is installed: none and that one.
+_ONE_MODEL = 2
+_NO_OTHER = ("No other model", None)
 _STACKS = (
     ("Each plane by itself", "planes"),
     ("Linked where they overlap", "linked"),
@@ -56,6 +62,8 @@ class SegmentForm(ChoiceForm):
         self._planes = self._add_choice("all_planes")
         self._stacks = self._add_choice("stacks")
         self._stacks.set_choices(_STACKS)
+        self._other = self._add_choice("average_with")
+        self._other.set_choices([_NO_OTHER])
         self._add_choice("precision").set_choices(PRECISIONS)
         self.size_box = DiameterBox(self._fields["diameter"].metadata["help"])
         self.size_box.changed.connect(self.changed)
@@ -74,11 +82,21 @@ class SegmentForm(ChoiceForm):
         self.set_channels(())
         self.set_planes(1)
 
+    def set_models(self, models: Sequence[tuple[str, str]]) -> None:
+        """Offer models, each by name and description, also to be averaged with another."""
+        super().set_models(models)
+        self._other.set_choices([_NO_OTHER, *((name, name) for name, _ in models)])
+        self._show_advanced(self._toggle.isChecked())
+
     def set_planes(self, count: int) -> None:
         """Offer the current plane or all of them; for a single plane the row is hidden."""
         self._planes.set_choices([("Current plane", False), (f"All {count} planes", True)])
         self._form.setRowVisible(self._planes, count > 1)
         self._show_stacks()
+
+    def _show_advanced(self, opened: bool) -> None:
+        super()._show_advanced(opened)
+        self._form.setRowVisible(self._other, opened and len(self._other.values()) > _ONE_MODEL)
 
     def _show_stacks(self) -> None:
         several = self._form.isRowVisible(self._planes) and bool(self._planes.value())
