@@ -162,7 +162,7 @@ def training(viewer: napari.Viewer, dock: TrainDock) -> None:
 
 def collecting(viewer: napari.Viewer, dock: TrainDock) -> None:
     _, segment = viewer.window.add_plugin_dock_widget("napari-ssp", "Segment", tabify=True)
-    labels = _segment(viewer, segment, "phase_contrast_cells")
+    labels = _segment(viewer, segment, "stained_nuclei")
     labels.contour, labels.opacity = 2, 1
     dock.parent().raise_()
     panel = dock.collecting.panel

@@ -220,34 +220,43 @@ def test_stop_before_the_first_step_makes_no_model(
     assert train_dock.panel.run_button.isEnabled()
 
 
-def test_structures_in_model_out(
+def test_a_new_structure_for_an_old_model(
     viewer: napari.Viewer,
     train_dock: TrainDock,
+    tiny_structures: Path,
     stack: NDArray[np.uint8],
     qtbot: QtBot,
 ) -> None:
+    shutil.copytree(tiny_structures, cache_folder() / "models" / "tiny-structures")
+    train_dock.refresh_models()
     place: dict[str, Any] = {"scale": (0.5, 0.3, 0.3), "units": ("um",) * 3}
     viewer.add_image(np.stack([stack, 255 - stack]), name="light", axis_labels=tuple("czyx"))
     viewer.add_image(255 - stack, name="light only", **place)
     viewer.add_image(stack, name="measured", **place)
     data = train_dock.data
-    _choose(train_dock, learn=STRUCTURES, base=None, name="dna-model", duration=(0.02, MINUTES))
+    _choose(
+        train_dock, learn=STRUCTURES, base="tiny-structures", name="more", duration=(0.02, MINUTES)
+    )
     assert "measured fluorescence" in settle(train_dock, qtbot)
     data.image_box.set_value(viewer.layers["light only"])
     data.target_box.set_value(viewer.layers["measured"])
     data.add_button.click()
     assert "Give the structure a name" in data.note.text()
-    data.structure_edit.setText("dna")
+    data.structure_edit.setText("mitochondria")
     data.add_button.click()
     data.image_box.set_value(viewer.layers["light"])
     data.channel_box.set_value(1)
     data.target_channel_box.set_value(None)
-    assert "1 pair of layers, from scratch" in _ready(train_dock, qtbot)
+    assert "1 pair of layers, from 'tiny-structures'" in _ready(train_dock, qtbot)
+    assert "resampled to the base model's voxels" in train_dock.panel.warnings.text()
     model = _click(train_dock, qtbot, train_dock.panel.run_button)
     assert train_dock.panel.message.text() == model.sentence
-    signal = read_image(model.folder / "layers" / "dna" / "signal" / "light_only.tif")
-    np.testing.assert_array_equal(np.asarray(signal.data), 255 - stack)
-    assert signal.voxel_size == pytest.approx((0.5, 0.3, 0.3))
+    signal = read_image(model.folder / "layers" / "mitochondria" / "signal" / "light_only.tif")
+    assert signal.voxel_size == pytest.approx((0.29, 0.29, 0.29)), "that of the base model"
+    assert signal.sizes["z"] == round(len(stack) * 0.5 / 0.29)
+    model = _click(train_dock, qtbot, train_dock.panel.install_button)
+    old, new = find_card("tiny-structures"), find_card("more")
+    assert new.tasks == (*old.tasks, "mitochondria")
 
 
 def test_folders_are_looked_through_beside_the_viewer(

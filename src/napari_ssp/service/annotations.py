@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from skimage.draw import polygon2mask
 
 from napari_ssp.image import MicroscopyImage
 from napari_ssp.progress import Progress
@@ -65,6 +64,8 @@ class Annotation:
         labels: NDArray[np.integer] = self.labels.plane(t, z)
         if self.area is None:
             return labels
+        from skimage.draw import polygon2mask  # takes a while to import
+
         inside = np.zeros(labels.shape, bool)
         for outline in self.area:
             if outline.plane in (None, (t, z)):

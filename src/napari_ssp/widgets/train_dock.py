@@ -85,7 +85,7 @@ class TrainDock(JobDock):
         output = new_run_folder(request.name)
         request = replace(request, data=data_folders(sources, output), output=output)
         try:
-            write = pair_writers(sources, output)
+            write = pair_writers(sources, output, request.base)
         except (ValueError, TypeError) as error:
             self._show_error(error)
             return

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QObject, Signal
 
 from napari_ssp.progress import Progress
+from napari_ssp.registry import find_card
 from napari_ssp.registry.card_checks import check_name
 from napari_ssp.service import JobState, TrainRequest, plan_training
 from napari_ssp.service.annotations import AnnotationWriter
+from napari_ssp.service.stack_annotations import differs, stack_steps
 from napari_ssp.service.training_set import TrainingSet
 from napari_ssp.widgets.runner import Runner
 from napari_ssp.widgets.train_choices import CELLS
@@ -72,14 +74,16 @@ class Planning(QObject):
             raise ValueError(_NO_DATA[is_cells])
         pairs = [source for source in sources if isinstance(source, LayerPair)]
         paths = tuple(source for source in sources if isinstance(source, Path))
-        for pair in pairs:
-            _ = annotation_of(pair) if is_cells else stacks_of(pair)
+        notes = [] if is_cells else _size_notes(choices.base, pairs)
+        if is_cells:
+            for pair in pairs:
+                annotation_of(pair)
         request = choices.request(paths or (Path(_LAYERS),), Path(choices.name))
         if paths and isinstance(request, TrainRequest):
             plan = self._plan(request)
             extra = [f"{_pairs(len(pairs))} of layers"] if pairs else []
             return request, ", ".join([*extra, plan.summary]), plan.warnings
-        return request, _summary(choices, len(pairs), len(paths)), ()
+        return request, _summary(choices, len(pairs), len(paths)), notes
 
     def close(self) -> None:
         """Stop looking."""
@@ -112,15 +116,21 @@ def data_folders(sources: Sequence[Source], output: Path) -> tuple[Path, ...]:
     return (*layers, *(source for source in sources if isinstance(source, Path)))
 
 
-def pair_writers(sources: Sequence[Source], output: Path) -> Callable[[], Steps[None]] | None:
-    """Work that writes all pairs of layers for a run; None without any. Reads no pixels."""
+def pair_writers(
+    sources: Sequence[Source], output: Path, base: str | None
+) -> Callable[[], Steps[None]] | None:
+    """Work that writes all pairs of layers for a run; None without any. Reads no pixels.
+
+    Stacks are brought to the voxel size of the base model.
+    """
+    size = None if base is None else find_card(base).voxel_size
     works: list[Callable[[], Steps[Any]]] = []
     for source in sources:
         if not isinstance(source, LayerPair):
             continue
         if source.structure:
             folder = TrainingSet(_folder(source, output), "structures")
-            works.append(partial(_stack_steps, folder, *stacks_of(source)))
+            works.append(partial(stack_steps, folder, *stacks_of(source), size))
         else:
             writer = AnnotationWriter(TrainingSet(_folder(source, output)))
             works.append(partial(writer.steps, annotation_of(source)))
@@ -132,11 +142,6 @@ def _one_by_one(works: Sequence[Callable[[], Steps[Any]]]) -> Steps[None]:
         yield from work()
 
 
-def _stack_steps(folder: TrainingSet, signal: Any, target: Any) -> Steps[None]:
-    yield Progress("saving the layers")
-    folder.add(folder.free_name(signal.name), signal, target)
-
-
 def _folder(pair: LayerPair, output: Path) -> Path:
     """Folder of the run for a pair; that of structures is named after the structure."""
     return output / _LAYERS / pair.structure if pair.structure else output / _LAYERS
@@ -145,6 +150,17 @@ def _folder(pair: LayerPair, output: Path) -> Path:
 def _plan_steps(request: TrainRequest) -> Steps[TrainingPlan]:
     yield Progress("looking through the folders")
     return plan_training(request)
+
+
+def _size_notes(base: str | None, pairs: Sequence[LayerPair]) -> list[str]:
+    """Say which stacks will be resampled; refuses those that nothing can be learned from."""
+    signals = [stacks_of(pair)[0] for pair in pairs]
+    size = None if base is None else find_card(base).voxel_size
+    other = [signal.name for signal in signals if differs(signal.voxel_size, size)]
+    if size is None or not other:
+        return []
+    wanted = " × ".join(f"{length:g}" for length in size)
+    return [f"{', '.join(other)}: resampled to the base model's voxels, {wanted} µm."]
 
 
 def _summary(choices: TrainChoices, pairs: int, paths: int) -> str:
