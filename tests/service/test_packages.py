@@ -182,5 +182,5 @@ def test_our_cells_come_back(
         assert np.corrcoef(one.ravel(), other.ravel())[0, 1] > 0.9
     again = ssp.segment(squares, "again")
     np.testing.assert_array_equal(again.flows, found.flows)
-    with pytest.raises(ValueError, match="not averaged with other"):
+    with pytest.raises(ValueError, match="run as it is, not averaged"):
         ssp.segment(squares, "again+mediar-starter")

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from napari_ssp.registry.bioimage import export_bioimage_steps
     from napari_ssp.registry.bioimage_operations import apply_operations
     from napari_ssp.registry.card import (
+        CELLPOSE,
         FLOWS,
         IMAGES,
         OBJECTS,
@@ -20,10 +21,10 @@ if TYPE_CHECKING:
     )
     from napari_ssp.registry.catalogue import (
         cache_folder,
+        family_of,
         find_card,
         find_in_catalogue,
         is_installed,
-        is_packaged,
         is_users,
         list_cards,
         list_catalogue,
@@ -42,18 +43,27 @@ if TYPE_CHECKING:
     from napari_ssp.registry.onnx_files import export_onnx_steps
     from napari_ssp.registry.packages import export_steps
     from napari_ssp.registry.trust import UntrustedError
-    from napari_ssp.registry.weights import load_model, save_model
+    from napari_ssp.registry.weights import file_sha256, load_model, save_model
 
 _NAMES = {
     "bioimage": ["export_bioimage_steps"],
     "bioimage_operations": ["apply_operations"],
-    "card": ["FLOWS", "IMAGES", "OBJECTS", "PACKAGE", "PROBABILITY", "ModelCard", "Remote"],
+    "card": [
+        "CELLPOSE",
+        "FLOWS",
+        "IMAGES",
+        "OBJECTS",
+        "PACKAGE",
+        "PROBABILITY",
+        "ModelCard",
+        "Remote",
+    ],
     "catalogue": [
         "cache_folder",
+        "family_of",
         "find_card",
         "find_in_catalogue",
         "is_installed",
-        "is_packaged",
         "is_users",
         "list_cards",
         "list_catalogue",
@@ -66,10 +76,11 @@ _NAMES = {
     "onnx_files": ["export_onnx_steps"],
     "packages": ["export_steps"],
     "trust": ["UntrustedError"],
-    "weights": ["load_model", "save_model"],
+    "weights": ["file_sha256", "load_model", "save_model"],
 }
 
 __all__ = [
+    "CELLPOSE",
     "FLOWS",
     "IMAGES",
     "OBJECTS",
@@ -88,12 +99,13 @@ __all__ = [
     "export_bioimage_steps",
     "export_onnx_steps",
     "export_steps",
+    "family_of",
+    "file_sha256",
     "find_card",
     "find_in_catalogue",
     "import_checkpoint",
     "import_steps",
     "is_installed",
-    "is_packaged",
     "is_users",
     "list_cards",
     "list_catalogue",

@@ -15,6 +15,8 @@ CARD_FILE = "card.json"
 WEIGHTS_FILE = "weights.safetensors"
 #: Family of models whose network is a file that is run as it is: of BioImage.IO packages.
 PACKAGE = "package"
+#: Family of the model that an installed cellpose brings and runs.
+CELLPOSE = "cellpose"
 #: What the numbers of such a network mean.
 FLOWS, PROBABILITY, IMAGE = "flows", "probability", "image"
 #: What models make of an image: labelled objects, or other images.

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import platformdirs
 
-from napari_ssp.registry.card import CARD_FILE, PACKAGE, ModelCard
+from napari_ssp.registry.card import CARD_FILE, CELLPOSE, ModelCard
+from napari_ssp.registry.cellpose_models import cellpose_cards
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -35,7 +36,7 @@ def list_cards() -> list[ModelCard]:
 
     Broken folders are left out. An ensemble is there when all its members are.
     """
-    cards = _first_of_each(_installed())
+    cards = _first_of_each([*_installed(), *cellpose_cards()])
     by_name = {card.name: card for card in cards}
     ensembles = (card for card in _offered() if card.members and card.name not in by_name)
     complete = [_complete(card, by_name) for card in _first_of_each(ensembles)]
@@ -49,7 +50,8 @@ def list_catalogue() -> list[ModelCard]:
 
 def is_installed(card: ModelCard) -> bool:
     """Whether a model can be used without a download."""
-    return card.folder is not None or bool(card.members and card.sha256)
+    of_cellpose = card.family == CELLPOSE
+    return of_cellpose or card.folder is not None or bool(card.members and card.sha256)
 
 
 def find_card(model: str | Path) -> ModelCard:
@@ -97,12 +99,12 @@ def find_in_catalogue(name: str) -> ModelCard:
     raise FileNotFoundError(f"There is no model '{name}'. {hint}")
 
 
-def is_packaged(model: str | Path) -> bool:
-    """Whether a model is a BioImage.IO package; one that is not there is none."""
+def family_of(model: str | Path) -> str:
+    """Family of a model; empty where it is not there, or several are named."""
     try:
-        return find_card(model).family == PACKAGE
+        return find_card(model).family
     except (OSError, ValueError):
-        return False
+        return ""
 
 
 def is_users(card: ModelCard) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_ssp.registry.card import PACKAGE
+from napari_ssp.registry.card import CELLPOSE, PACKAGE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -15,6 +15,7 @@ _FAMILIES = {
     "mediar": "mediar, segments cells and nuclei",
     "repmode": "repmode, predicts structures",
     "package": "BioImage.IO package",
+    "cellpose": "cellpose, segments cells",
 }
 
 
@@ -58,6 +59,8 @@ def state_words(card: ModelCard) -> str:
     """Whether a model can be used now."""
     if card.folder is not None:
         return f"installed in {card.folder}"
+    if card.family == CELLPOSE:
+        return "installed with cellpose"
     if card.members:
         return "installed" if card.sha256 else "its members are to be downloaded"
     return "can be downloaded" if card.remote is not None else "not installed"

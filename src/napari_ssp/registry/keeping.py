@@ -6,6 +6,7 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from napari_ssp.registry.card import CELLPOSE
 from napari_ssp.registry.catalogue import find_card, is_users, list_cards
 from napari_ssp.registry.digests import hashed
 
@@ -65,6 +66,8 @@ def verify_steps(models: Sequence[str] = ()) -> Steps[list[Verdict]]:
     cards = [find_card(model) for model in models] if models else list_cards()
     parts: dict[str, ModelCard] = {}
     for card in cards:
+        if card.family == CELLPOSE:
+            continue  # looks after its weights itself
         found = [find_card(member) for member in card.members] or [card]
         parts |= {part.name: part for part in found}
     verdicts = []
@@ -112,6 +115,8 @@ def removable(name: str) -> ModelCard:
         raise PermissionError(
             f"'{name}' is the average of {', '.join(card.members)}; remove one of these instead."
         )
+    if card.family == CELLPOSE:
+        raise PermissionError(f"'{name}' is a part of cellpose; uninstall that to be without it.")
     if not is_users(card):
         raise PermissionError(
             f"'{name}' is not in the folder of your models ({card.folder}), so it was left there."

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from napari_ssp.progress import Progress, Steps
 from napari_ssp.registry.archives import members
-from napari_ssp.registry.card import CARD_FILE, PACKAGE, WEIGHTS_FILE, ModelCard
+from napari_ssp.registry.card import CARD_FILE, CELLPOSE, PACKAGE, WEIGHTS_FILE, ModelCard
 from napari_ssp.registry.catalogue import find_card
 from napari_ssp.registry.describing import card_lines
 from napari_ssp.registry.digests import hashed
@@ -84,6 +84,8 @@ def check_target(card: ModelCard, path: Path, overwrite: bool, suffix: str = ".z
             f"'{card.name}' is a BioImage.IO package already. Pass on the file it came from "
             f"({card.origin})."
         )
+    if card.family == CELLPOSE:
+        raise ValueError(f"'{card.name}' is a part of cellpose, which keeps its weights itself.")
     if path.suffix.lower() != suffix:
         raise ValueError(f"This is written to a {suffix} file, got '{path.name}'.")
     if not path.parent.is_dir():

@@ -11,7 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
 from napari_ssp.networks import MediarFormer, RepMode
-from napari_ssp.registry.card import PACKAGE, WEIGHTS_FILE, ModelCard
+from napari_ssp.registry.card import CELLPOSE, PACKAGE, WEIGHTS_FILE, ModelCard
 from napari_ssp.registry.catalogue import find_card
 from napari_ssp.registry.package_network import load_package
 
@@ -49,6 +49,8 @@ def load_model(model: str | Path | ModelCard, device: str | torch.device = "cpu"
             f"'{card.name}' is an ensemble without weights of its own; load its members: "
             f"{', '.join(card.members)}."
         )
+    if card.family == CELLPOSE:
+        raise ValueError(f"'{card.name}' is loaded by cellpose itself; it can only segment here.")
     path = card.weights
     if not path.is_file():
         raise FileNotFoundError(f"The weights of '{card.name}' are missing: {path}.")

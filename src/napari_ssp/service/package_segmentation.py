@@ -14,10 +14,10 @@ from napari_ssp.engine import zoomed_shape
 from napari_ssp.flows import FlowField, TrackingSettings
 from napari_ssp.progress import Progress, Steps
 from napari_ssp.registry import FLOWS
+from napari_ssp.service.cellpose_segmentation import check_planes_only, planes_as_result
 from napari_ssp.service.package_run import PackageRun, resized
 from napari_ssp.service.plan import SegmentPlan, plan_segmentation
 from napari_ssp.service.provenance import describe_run
-from napari_ssp.service.results import Segmentation
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from napari_ssp.service.models import ModelCache
     from napari_ssp.service.requests import SegmentRequest
+    from napari_ssp.service.results import Segmentation
 
 _BOUNDARY = re.compile(r"boundar|border|edge|contour|outline", re.IGNORECASE)
 _BACKGROUND = re.compile(r"background", re.IGNORECASE)
@@ -59,7 +60,7 @@ def segment_package_steps(request: SegmentRequest, models: ModelCache) -> Steps[
     began = time.monotonic()
     yield Progress("reading the image")
     plan = plan_segmentation(request)
-    _check(request, plan)
+    check_planes_only(request, plan.card.name)
     yield Progress(f"loading {plan.card.name}")
     run = PackageRun(plan.card, request, models)
     count = len(plan.planes)
@@ -75,15 +76,7 @@ def segment_package_steps(request: SegmentRequest, models: ModelCache) -> Steps[
     record = describe_run(
         request.provenance(), plan.card, str(run.device), time.monotonic() - began
     )
-    return _assembled(plan, labels, outputs, record)
-
-
-def _check(request: SegmentRequest, plan: SegmentPlan) -> None:
-    name = plan.card.name
-    if request.tta or request.eightfold:
-        raise ValueError(f"'{name}' is a BioImage.IO package: leave mirror averaging out.")
-    if request.stacks != "planes":
-        raise ValueError(f"'{name}' is a BioImage.IO package: choose stacks 'planes'.")
+    return planes_as_result(plan, labels, outputs, record)
 
 
 def _scores(run: PackageRun, plan: SegmentPlan, place: tuple[int, int]) -> Steps[NDArray[Any]]:
@@ -167,22 +160,3 @@ def objects_of(
     kept = (sizes >= min_size) & (np.arange(len(sizes)) > 0)
     numbers = np.where(kept, np.cumsum(kept), 0).astype(np.uint32)
     return np.asarray(numbers[found])
-
-
-def _assembled(
-    plan: SegmentPlan,
-    labels: NDArray[np.uint32],
-    outputs: NDArray[np.float32],
-    record: dict[str, Any],
-) -> Segmentation:
-    shape = (*(plan.image.sizes[a] for a in plan.axes[:-2]), *plan.shape)
-    t, z = plan.planes[0]
-    return Segmentation(
-        labels=labels.reshape(shape),
-        flows=np.moveaxis(outputs[:, :2], 1, 0).reshape(2, *shape),
-        cell_probability=outputs[:, 2].reshape(shape),
-        axes=plan.axes,
-        voxel_size=plan.image.voxel_size,
-        origin=(t, z, plan.region[0], plan.region[2]),
-        provenance=record,
-    )

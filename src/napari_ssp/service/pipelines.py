@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from napari_ssp.engine import prepare_torch
-from napari_ssp.registry import is_packaged
+from napari_ssp.registry import CELLPOSE, PACKAGE, family_of
 from napari_ssp.service.model_requests import ModelRequest
 from napari_ssp.service.requests import (
     DiameterRequest,
@@ -61,7 +61,12 @@ def _segment(request: SegmentRequest, models: ModelCache) -> Steps[Any]:
     prepare_torch()  # before anything imports triton
     from napari_ssp.service.segmentation import segment_steps
 
-    if is_packaged(request.model):
+    family = family_of(request.model)
+    if family == CELLPOSE:
+        from napari_ssp.service.cellpose_segmentation import segment_cellpose_steps
+
+        return segment_cellpose_steps(request)
+    if family == PACKAGE:
         from napari_ssp.service.package_segmentation import segment_package_steps
 
         return segment_package_steps(request, models)
@@ -79,7 +84,7 @@ def _predict(request: PredictRequest, models: ModelCache) -> Steps[Any]:
     prepare_torch()
     from napari_ssp.service.structures import predict_steps
 
-    if is_packaged(request.model):
+    if family_of(request.model) == PACKAGE:
         from napari_ssp.service.package_prediction import predict_package_steps
 
         return predict_package_steps(request, models)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from napari_ssp.engine import count_tiles
 from napari_ssp.image import MicroscopyImage
 from napari_ssp.io import read_image
-from napari_ssp.registry import OBJECTS, PACKAGE, ModelCard, find_card
+from napari_ssp.registry import CELLPOSE, OBJECTS, PACKAGE, ModelCard, find_card
 
 if TYPE_CHECKING:
     from napari_ssp.service.requests import PredictRequest, SegmentRequest
@@ -181,11 +181,9 @@ def find_members(model: str) -> tuple[ModelCard, tuple[ModelCard, ...]]:
                 "see 'napari-ssp models list'."
             )
         members += [find_card(name) for name in card.members] or [card]
-    packages = [card.name for card in members if card.family == PACKAGE]
-    if packages and len(members) > 1:
-        raise ValueError(
-            f"'{packages[0]}' is a BioImage.IO package, which is not averaged with other models."
-        )
+    alone = [card.name for card in members if card.family in (PACKAGE, CELLPOSE)]
+    if alone and len(members) > 1:
+        raise ValueError(f"'{alone[0]}' is run as it is, not averaged with other models.")
     if len({card.zoom for card in members}) > 1:
         zooms = ", ".join(f"'{card.name}' {card.zoom:g}" for card in members)
         raise ValueError(
@@ -228,6 +226,8 @@ def count_windows(card: ModelCard, shape: tuple[int, int], overlap: float, zoom:
 
 def _zoom(request: SegmentRequest, card: ModelCard, image: MicroscopyImage) -> float:
     """Magnification at which objects or pixels have the size that the model knows."""
+    if card.family == CELLPOSE:
+        return 1.0  # it magnifies by itself
     if request.diameter is not None:
         if card.object_diameter is None:
             raise ValueError(
