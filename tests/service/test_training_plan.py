@@ -50,10 +50,17 @@ def test_all_problems_are_said_together_and_strays_are_noted(tmp_path: Path) -> 
     (data / "images" / "im0.tif").write_bytes(b"II*\0broken")
     tifffile.imwrite(data / "labels" / "im1_label.tif", np.zeros((5, 6), np.int32))
     (data / "labels" / "im2_label.tif").unlink()
+    tifffile.imwrite(data / "images" / "im3.tif", np.zeros((9, 80, 80), np.uint8))
     request = TrainRequest((data,), tmp_path / "run", (tmp_path / "nothing",))
     with pytest.raises(ValueError, match="4 of 4 training pairs") as error:
         plan_training(request)
-    for words in ("im0.tif", r"the image is (80, 80) and its labels are (5, 6)", "im2.tif", "'im"):
+    for words in (
+        "im0.tif",
+        r"the image is (80, 80) and its labels are (5, 6)",
+        "im2.tif",
+        "stack of 9",
+        "'im",
+    ):
         assert words in str(error.value)
     assert not (tmp_path / "run").exists()
 

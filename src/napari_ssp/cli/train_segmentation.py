@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -9,7 +10,7 @@ from click.core import ParameterSource
 
 from napari_ssp.cli.options import request_options
 from napari_ssp.cli.reporting import as_usage_error, json_option
-from napari_ssp.cli.training import folder_type, output_option, run_training
+from napari_ssp.cli.training import folder_type, output_option, run_in_processes, run_training
 from napari_ssp.service import TrainRequest, plan_training
 from napari_ssp.service.training_recipes import read_recipe, recipe_names
 from napari_ssp.service.training_requests import REQUEST_FILE, read_values
@@ -59,6 +60,13 @@ if TYPE_CHECKING:
     "--replay", multiple=True, type=folder_type, help="As --data: images that the base knows."
 )
 @request_options(TrainRequest, "replay_share", "install", "seed", "workers", "device", "precision")
+@click.option(
+    "--processes",
+    type=click.IntRange(1, 1024),
+    default=1,
+    show_default=True,
+    help="Processes that train together, as a rule one for each graphics card.",
+)
 @click.option("--decoder-channels", default="128,64,32,16", show_default=True, help="By commas.")
 @json_option
 @click.pass_context
@@ -66,6 +74,7 @@ def segmentation(
     context: click.Context,
     config: str | None,
     resume: bool,
+    processes: int,
     json_path: Path | None,
     **choices: Any,
 ) -> None:
@@ -81,6 +90,8 @@ def segmentation(
             if context.get_parameter_source(name) is ParameterSource.COMMANDLINE
         }
         request = _request(given, _written(config, resume, choices["output"]))
+    if processes > 1 and "RANK" not in os.environ:
+        run_in_processes(processes)
     run_training(request, json_path, lambda: plan_training(request))
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,7 +40,11 @@ def run_training(
     json_path: Path | None,
     plan: Callable[[], TrainingPlan] | None = None,
 ) -> None:
-    """Say what will be done, do it, and say what came of it."""
+    """Say what will be done, do it, and say what came of it; one of several processes says it."""
+    if os.environ.get("RANK", "0") != "0":
+        with ModelService() as service:
+            service.submit(request).result()
+        return
     try:
         if plan is not None:
             planned = plan()
@@ -62,6 +69,13 @@ def run_training(
         "sentence": model.sentence,
     }
     write_report(report, json_path)
+
+
+def run_in_processes(count: int) -> None:
+    """Start this command again in several processes that train together, and end with them."""
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(count)]
+    command = [sys.executable, *launcher, "-m", "napari_ssp.cli", *sys.argv[1:]]
+    sys.exit(subprocess.run(command, check=False).returncode)
 
 
 @click.command()

@@ -141,5 +141,10 @@ def _plane_shape(path: Path, changed: int, size: int) -> tuple[int, int]:
         if start.startswith(_PNG_START) and len(start) == 24:
             width, height = struct.unpack(">II", start[16:])
             return int(height), int(width)
-    sizes = read_image(path).sizes
-    return sizes["y"], sizes["x"]
+    image = read_image(path)
+    if image.num_planes > 1:
+        raise ValueError(
+            f"it is a stack of {image.num_planes} planes; training takes single planes. Save those "
+            "with labels as files of their own; the Train dock does that by itself"
+        )
+    return image.sizes["y"], image.sizes["x"]

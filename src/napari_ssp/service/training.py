@@ -12,6 +12,7 @@ from napari_ssp.engine import median_diameter, resolve_device
 from napari_ssp.registry import ModelCard, load_model
 from napari_ssp.registry.weights import build_network
 from napari_ssp.service.manifest import write_manifest
+from napari_ssp.service.results import TrainedModel
 from napari_ssp.service.trained import Judged, conclude
 from napari_ssp.service.training_images import entries, read_training_images
 from napari_ssp.service.training_plan import base_card, find_files
@@ -22,10 +23,10 @@ from napari_ssp.training.loop import LoopSettings, TrainingRun, fit
 from napari_ssp.training.losses import segmentation_loss
 from napari_ssp.training.records import CHECKPOINT_FILE
 from napari_ssp.training.segmentation import METRIC, SegmentationBatches, score_segmentation
+from napari_ssp.training.team import team_of_environment, together, with_shared_statistics
 
 if TYPE_CHECKING:
     from napari_ssp.progress import Steps
-    from napari_ssp.service.results import TrainedModel
     from napari_ssp.service.training_images import TrainingImages
     from napari_ssp.service.training_requests import TrainRequest
 
@@ -59,14 +60,17 @@ def train_steps(request: TrainRequest, record: bool = True) -> Steps[TrainedMode
     FileNotFoundError, ValueError
         When data or base cannot be used, or the folder's run is of another kind.
     """
-    base, files = base_card(request), find_files(request)
+    base, files, team = base_card(request), find_files(request), team_of_environment()
     request.output.mkdir(parents=True, exist_ok=True)
-    write_manifest(entries(files), request.output, (request.output / CHECKPOINT_FILE).exists())
-    if record:
+    if team.leads:
+        started = (request.output / CHECKPOINT_FILE).exists()
+        write_manifest(entries(files), request.output, started)
+    if team.leads and record:
         write_request(request)
-    images = yield from read_training_images(files, request)
+    images = yield from read_training_images(files, request, team.place)
     try:
-        return (yield from _train(request, base, images))
+        with together(team):
+            return (yield from _train(request, base, images))
     finally:
         images.close()
 
@@ -74,6 +78,12 @@ def train_steps(request: TrainRequest, record: bool = True) -> Steps[TrainedMode
 def _train(
     request: TrainRequest, base: ModelCard | None, images: TrainingImages
 ) -> Steps[TrainedModel]:
+    team = team_of_environment()
+    if request.batch_size % team.size:
+        raise ValueError(
+            f"A batch of {request.batch_size} crops cannot be divided among {team.size} processes. "
+            f"Choose a multiple of {team.size}."
+        )
     zoom = request.zoom or (base.zoom if base else 1.0)
     card = _card(request, base, images, zoom)
     batches = SegmentationBatches(
@@ -84,6 +94,7 @@ def _train(
         request.sampling,
         images.replay,
         request.replay_share,
+        (team.place, team.size),
     )
     epoch = len(images.training) / (request.batch_size - batches.replayed)
     run = _start(request, card, loop_settings(request, card, epoch, bool(images.validation)))
@@ -92,6 +103,8 @@ def _train(
         return score_segmentation(network, images.validation, zoom, request.precision)
 
     yield from fit(run, batches, score)
+    if not team.leads:
+        return TrainedModel(request.name, request.output)
     return conclude(run, card, Judged("F1", request.install, base is not None))
 
 
@@ -171,8 +184,10 @@ def _start(request: TrainRequest, card: ModelCard, settings: LoopSettings) -> Tr
     torch.manual_seed(request.seed)
     network = build_network(card) if request.base is None else load_model(request.base)
     choose_trainable(network, request.trainable, request.lora_rank)
-    network = network.to(resolve_device(request.device))
+    team = team_of_environment()
+    network = with_shared_statistics(network, team)
+    network = network.to(resolve_device(team.device(request.device)))
     purpose = f"segmentation ({request.trainable})"
-    run = TrainingRun(network, segmentation_loss, settings, request.output, purpose)
+    run = TrainingRun(network, segmentation_loss, settings, request.output, purpose, team)
     run.resume()
     return run

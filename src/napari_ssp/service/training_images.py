@@ -40,8 +40,19 @@ class TrainingImages:
             store.close()
 
 
-def read_training_images(files: TrainingFiles, request: TrainRequest) -> Steps[TrainingImages]:
+def read_training_images(
+    files: TrainingFiles, request: TrainRequest, place: int = 0
+) -> Steps[TrainingImages]:
     """Read and normalise all images; set strips aside where the files say so.
+
+    Parameters
+    ----------
+    files : TrainingFiles
+        What to read.
+    request : TrainRequest
+        How, and where images are kept that are too many for memory.
+    place : int
+        Number of this process among those that train together.
 
     Yields
     ------
@@ -53,9 +64,18 @@ def read_training_images(files: TrainingFiles, request: TrainRequest) -> Steps[T
     ValueError
         When images cannot be read, do not fit their labels, or teach nothing; all are listed.
     """
-    found = TrainingImages(
-        *(ImageStore(request.output / f".{role}.images") for role in ("train", "val", "replay"))
-    )
+    names = (f".{role}-{place}.images" for role in ("train", "val", "replay"))
+    found = TrainingImages(*(ImageStore(request.output / name) for name in names))
+    try:
+        yield from _read_all(files, request, found)
+        _check_annotation(found.training)
+    except BaseException:
+        found.close()
+        raise
+    return found
+
+
+def _read_all(files: TrainingFiles, request: TrainRequest, found: TrainingImages) -> Steps[None]:
     problems: list[str] = []
     total = len(files.training) + len(files.validation) + len(files.replay)
     done = 0
@@ -74,8 +94,6 @@ def read_training_images(files: TrainingFiles, request: TrainRequest) -> Steps[T
     if problems:
         lines = "\n  ".join(problems)
         raise ValueError(f"{len(problems)} of {total} training pairs cannot be used:\n  {lines}")
-    _check_annotation(found.training)
-    return found
 
 
 def _read(pair: Pair, ignore: int | None) -> LabelledImage:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from napari_ssp.registry import find_card
-from napari_ssp.service.pairs import Pair, scan_pairs
+from napari_ssp.service.pairs import FolderScan, Pair, scan_pairs
 from napari_ssp.service.results import TrainingPlan
 
 if TYPE_CHECKING:
@@ -101,9 +101,8 @@ def find_files(request: TrainRequest) -> TrainingFiles:
         "replay": [scan_pairs(folder) for folder in request.replay],
     }
     every = [scan for part in scans.values() for scan in part]
-    problems = [line for scan in every for line in scan.problems]
-    if problems:
-        raise _error(problems, sum(scan.count for scan in every))
+    if any(scan.problems for scan in every):
+        raise _error(every)
     pairs = {name: [p for scan in part for p in scan.pairs] for name, part in scans.items()}
     strays = tuple(path for scan in every for path in scan.strays)
     files = TrainingFiles(
@@ -126,13 +125,17 @@ def set_aside(files: TrainingFiles) -> TrainingFiles:
     )
 
 
-def _error(problems: Sequence[str], count: int) -> Exception:
-    lines = "\n  ".join(problems)
-    words = f"{len(problems)} of {count} training pairs cannot be used:\n  {lines}"
-    if count == 0:
-        words = "\n".join(problems)
-    missing = all("is missing" in line or "no label file" in line for line in problems)
-    return FileNotFoundError(words) if missing else ValueError(words)
+def _error(scans: Sequence[FolderScan]) -> Exception:
+    """All that is wrong: with whole folders, then with single pairs."""
+    folders = [line for scan in scans if not scan.count for line in scan.problems]
+    pairs = [line for scan in scans if scan.count for line in scan.problems]
+    lines = list(folders)
+    if pairs:
+        count = sum(scan.count for scan in scans)
+        lines.append(f"{len(pairs)} of {count} training pairs cannot be used:")
+        lines += [f"  {line}" for line in pairs]
+    missing = all("is missing" in line or "no label file" in line for line in folders + pairs)
+    return FileNotFoundError("\n".join(lines)) if missing else ValueError("\n".join(lines))
 
 
 def _summary(request: TrainRequest, files: TrainingFiles) -> str:
@@ -163,7 +166,7 @@ def _warnings(request: TrainRequest, files: TrainingFiles, card: ModelCard | Non
         names = ", ".join(path.name for path in files.strays[:_LISTED])
         more = f" and {len(files.strays) - _LISTED} more" if len(files.strays) > _LISTED else ""
         warnings.append(f"Skipped, since they are no images or have none: {names}{more}.")
-    narrow = [p.name for p in files.training if files.strip and max(p.shape) < 4 * _NARROWEST]
+    narrow = [p.name for p in files.training if files.strip and max(p.shape) < 2 * _NARROWEST]
     if narrow:
         warnings.append(
             f"Too small to set a strip aside: {', '.join(narrow[:_LISTED])}. Without validation "

@@ -23,7 +23,7 @@ PARTS: dict[str, tuple[str, ...] | None] = {
     "decoder": ("decoder", "cellprob_head", "gradflow_head"),
     "heads": ("cellprob_head", "gradflow_head"),
 }
-_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 
 
 def _corrected(module: nn.Module) -> torch.Tensor:

@@ -56,13 +56,34 @@ def beats(row: Row, other: Row, metric: str, minimise: bool = False) -> bool:
     return math.isnan(old) or (new < old if minimise else new > old)
 
 
-def write_events(folder: Path, row: Row) -> None:
-    """Write a row for TensorBoard, where that is installed."""
-    if find_spec("tensorboard") is None:
-        return
-    from torch.utils.tensorboard import SummaryWriter
+class Events:
+    """Rows for TensorBoard, where that is installed; one file for each start of a run.
 
-    with SummaryWriter(str(folder)) as events:  # type: ignore[no-untyped-call]
+    Parameters
+    ----------
+    folder : pathlib.Path
+        The run's.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._writer: Any = None
+
+    def add(self, row: Row) -> None:
+        """Write a row at once."""
+        if find_spec("tensorboard") is None:
+            return
+        if self._writer is None:
+            from torch.utils.tensorboard import SummaryWriter
+
+            self._writer = SummaryWriter(str(self._folder))  # type: ignore[no-untyped-call]
         for name, value in row.items():
             if name not in ("step", "minutes") and math.isfinite(value):
-                events.add_scalar(name, value, int(row["step"]))  # type: ignore[no-untyped-call]
+                self._writer.add_scalar(name, value, int(row["step"]))
+        self._writer.flush()
+
+    def close(self) -> None:
+        """End the file."""
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None

@@ -1,0 +1,302 @@
+"""A network under training: one step, its records, its checkpoint."""
+
+from __future__ import annotations
+
+import math
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+from torch.optim.swa_utils import AveragedModel
+
+from napari_ssp.training.adapting import learning, plain, train_mode
+from napari_ssp.training.records import (
+    BEST_FILE,
+    CHECKPOINT_FILE,
+    Events,
+    Row,
+    beats,
+    load_state,
+    save_state,
+    write_rows,
+)
+from napari_ssp.training.settings import OPTIMISERS, SCHEDULES, LoopSettings
+from napari_ssp.training.state import TrainingState
+from napari_ssp.training.team import ALONE, Team
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from napari_ssp.training.feeding import Batch
+    from napari_ssp.training.state import Preview
+
+#: Channels last are several times as fast, most of all in 3D on a processor.
+_LAYOUTS = {4: torch.channels_last, 5: torch.channels_last_3d}
+
+
+class TrainingRun:
+    """A network under training, with all that a checkpoint must hold.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        Network to train, on its device; put into the layout of its convolutions. Parameters that
+        need no gradient stay as they are, see :mod:`napari_ssp.training.adapting`.
+    loss : callable
+        Takes the network's output and the second part of a batch, returns a scalar tensor.
+    settings : LoopSettings
+        How long and how fast.
+    folder : pathlib.Path
+        Where ``metrics.csv``, ``checkpoint.pt`` and ``best.pt`` go.
+    purpose : str
+        What is learned; a checkpoint of another purpose is refused.
+    team : Team
+        Processes that train together; all but the first keep what they see to themselves.
+
+    Attributes
+    ----------
+    step : int
+        Optimiser steps taken.
+    seconds : float
+        Time spent learning.
+    rows : list of dict
+        Rows of ``metrics.csv``.
+    base, best : dict
+        Scores before the first step; row whose weights are kept.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        loss: Callable[..., torch.Tensor],
+        settings: LoopSettings,
+        folder: Path,
+        purpose: str = "",
+        team: Team = ALONE,
+    ) -> None:
+        self.purpose = purpose
+        self.team = team
+        self.network = network.to(memory_format=_layout(network))  # type: ignore[call-overload]
+        self.loss = loss
+        self.settings = settings
+        self.folder = folder
+        self.device = next(network.parameters()).device
+        self.average = AveragedModel(
+            self.network, multi_avg_fn=_smoothing(settings.smoothing), use_buffers=True
+        )
+        self.optimiser = OPTIMISERS[settings.optimiser](
+            learning(network),
+            lr=settings.learning_rate,  # type: ignore[call-arg]
+            weight_decay=settings.weight_decay,
+        )
+        self.events = Events(folder)
+        self.shared = team.shared(self.network)
+        self.step = 0
+        self.seconds = 0.0
+        self.rows: list[Row] = []
+        self.base: dict[str, float] = {}
+        self.best: Row = {}
+        self.losses = (0.0, 0)
+        self.last_loss = math.nan
+        self.preview: Preview | None = None
+
+    @property
+    def share(self) -> float:
+        """Share of the run that is over, 0 to 1."""
+        by_time = self.seconds / (60.0 * self.settings.minutes)
+        return min(1.0, max(self.step / self.settings.steps, by_time))
+
+    def rate(self) -> float:
+        """Learning rate at the present moment."""
+        return self.settings.learning_rate * SCHEDULES[self.settings.schedule](self.share)
+
+    def state(self) -> TrainingState:
+        """How the run stands."""
+        left = self.seconds / self.share * (1.0 - self.share) if self.share else math.nan
+        return TrainingState(
+            self.step,
+            self.seconds / 60.0,
+            left / 60.0,
+            self.step / self.settings.epoch_steps,
+            self.last_loss,
+            tuple(self.rows),
+            dict(self.base),
+            dict(self.best),
+            self.preview,
+            str(self.device),
+        )
+
+    def learn(self, batch: Batch) -> float:
+        """Take one optimiser step and return the loss.
+
+        Raises
+        ------
+        RuntimeError
+            When the loss is no longer finite.
+        """
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.rate()
+        train_mode(self.network)
+        inputs, targets = ([self._moved(part) for part in half] for half in batch)
+        volumes = inputs[0].ndim == 5
+        with mixed_precision(self.device, volumes, self.settings.precision):
+            output = self.shared(*inputs)
+        loss = self.loss(output, *targets)
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(learning(self.network), 10.0)
+        self.optimiser.step()
+        self.average.update_parameters(self.network)
+        self.step += 1
+        self.last_loss = float(loss.detach())
+        if not math.isfinite(self.last_loss):
+            raise RuntimeError(
+                f"The loss became {self.last_loss} at step {self.step}, so the network is lost. "
+                "Start again in an empty folder with a learning rate below "
+                f"{self.rate():.2g}."
+            )
+        self.losses = (self.losses[0] + self.last_loss, self.losses[1] + 1)
+        return self.last_loss
+
+    def _moved(self, part: torch.Tensor) -> torch.Tensor:
+        if part.ndim < 2:  # numbers that samples are grouped by: reading them must not wait
+            return part
+        layout = _LAYOUTS.get(part.ndim, torch.preserve_format)
+        return part.to(self.device, non_blocking=True, memory_format=layout)
+
+    def record(self, metrics: dict[str, float]) -> None:
+        """Add a row of scores; the weights are kept when they are the best so far."""
+        if not self.team.leads:
+            return
+        total, count = self.losses
+        row = {"step": self.step, "minutes": round(self.seconds / 60, 2)}
+        row |= {"loss": round(total / count, 4) if count else math.nan}
+        row |= {name: round(value, 4) for name, value in metrics.items()}
+        self.rows.append(row)
+        self.losses = (0.0, 0)
+        write_rows(self.folder, self.rows)
+        self.events.add(row)
+        metric = self.settings.metric
+        if metric and beats(row, self.best, metric, self.settings.minimise):
+            self.best = row
+            weights = plain(smoothed(self)).state_dict()
+            save_state(self.folder / BEST_FILE, {"row": row, "weights": weights})
+
+    def spend(self, seconds: float) -> None:
+        """Count time; that of the first process counts for all."""
+        self.seconds = self.team.agreed(self.seconds + seconds, self.device)
+
+    def save(self) -> None:
+        """Write the checkpoint under a temporary name, then rename it."""
+        if not self.team.leads:
+            return
+        state = {
+            "purpose": self.purpose,
+            "network": self.network.state_dict(),
+            "average": self.average.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "random": _random_states(),
+            "step": self.step,
+            "seconds": self.seconds,
+            "rows": self.rows,
+            "base": self.base,
+            "losses": self.losses,
+        }
+        save_state(self.folder / CHECKPOINT_FILE, state)
+
+    def resume(self) -> bool:
+        """Continue from the folder's checkpoint; False when there is none.
+
+        Raises
+        ------
+        ValueError
+            When the checkpoint is of another network or purpose.
+        """
+        state = load_state(self.folder / CHECKPOINT_FILE, self.device)
+        if state is None:
+            return False
+        same = state.get("purpose") == self.purpose
+        if not same or _shapes(state["network"]) != _shapes(self.network.state_dict()):
+            raise ValueError(
+                f"{self.folder} holds a run of '{state.get('purpose')}' with another network than "
+                f"this one of '{self.purpose}'. Choose another folder, or the choices that the run "
+                "was started with."
+            )
+        self.network.load_state_dict(state["network"])
+        self.average.load_state_dict(state["average"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        _set_random_states(state["random"])
+        self.step, self.seconds = int(state["step"]), float(state["seconds"])
+        self.rows, self.base = list(state.get("rows", [])), dict(state.get("base", {}))
+        self.losses = tuple(state.get("losses", (0.0, 0)))
+        best = load_state(self.folder / BEST_FILE)
+        self.best = best["row"] if best else {}
+        return True
+
+    def winner(self) -> nn.Module:
+        """Best network by the deciding score, else the present one; for prediction."""
+        network = plain(smoothed(self))
+        best = load_state(self.folder / BEST_FILE, self.device)
+        if self.settings.metric and best:
+            network.load_state_dict(best["weights"])
+        return network
+
+
+def _layout(network: nn.Module) -> torch.memory_format:
+    """Layout that suits the network's convolutions."""
+    dimensions = max((parameter.ndim for parameter in network.parameters()), default=0)
+    return _LAYOUTS.get(dimensions, torch.preserve_format)
+
+
+def _shapes(state: dict[str, torch.Tensor]) -> dict[str, torch.Size]:
+    return {name: value.shape for name, value in state.items()}
+
+
+def _random_states() -> dict[str, Any]:
+    return {"processor": torch.get_rng_state(), "cards": torch.cuda.get_rng_state_all()}
+
+
+def _set_random_states(states: dict[str, Any]) -> None:
+    torch.set_rng_state(states["processor"].cpu())
+    if len(states["cards"]) == torch.cuda.device_count():
+        torch.cuda.set_rng_state_all([state.cpu() for state in states["cards"]])
+
+
+def _smoothing(decay: float) -> Callable[..., None]:
+    """Exponential moving average that follows closely while it is young."""
+
+    @torch.no_grad()
+    def update(
+        average: Sequence[torch.Tensor], current: Sequence[torch.Tensor], count: torch.Tensor | int
+    ) -> None:
+        weight = 1.0 - min(decay, (1.0 + float(count)) / (10.0 + float(count)))
+        for kept, new in zip(average, current, strict=True):
+            if kept.is_floating_point():
+                kept.lerp_(new, weight)
+            else:
+                kept.copy_(new)
+
+    return update
+
+
+def smoothed(run: TrainingRun) -> nn.Module:
+    """Return the exponential moving average of the network, for prediction."""
+    module: nn.Module = run.average.module
+    return module.eval()
+
+
+@contextmanager
+def mixed_precision(
+    device: torch.device, volumes: bool = False, precision: str = "auto"
+) -> Iterator[None]:
+    """Bfloat16 where the processor or the card has it: the range of float32, so no loss scaling.
+
+    Not for volumes on a processor: there oneDNN's bfloat16 gradients of the kernels of 3D
+    convolutions are NaN now and then (seen with torch 2.15).
+    """
+    on_card = device.type == "cuda" and torch.cuda.is_bf16_supported()
+    usable = on_card or (device.type == "cpu" and not volumes)
+    with torch.autocast(device.type, torch.bfloat16, enabled=usable and precision != "float32"):
+        yield
