@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -167,6 +168,16 @@ def test_volumes_of_a_time_series_are_linked(tiny_model: Path) -> None:
     result = segment(Known(discs), series, tiny_model, axes="tzyx", stacks="volume")
     assert result.labels.shape == series.shape
     assert result.labels[0, 15, 17, 17] == result.labels[1, 15, 18, 17] == 1
+
+
+def test_a_volume_of_unknown_voxel_size_is_warned_of(tiny_model: Path) -> None:
+    request = ssp.SegmentRequest(
+        np.zeros((4, 40, 50)), str(tiny_model), axes="zyx", stacks="volume"
+    )
+    (warning,) = plan_segmentation(request).warnings
+    assert "taken to be cubes" in warning
+    assert not plan_segmentation(replace(request, voxel_size=(2.0, 1.0, 1.0))).warnings
+    assert not plan_segmentation(replace(request, stacks="linked")).warnings
 
 
 @pytest.mark.parametrize(

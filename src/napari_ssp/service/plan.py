@@ -110,13 +110,20 @@ class SegmentPlan:
     def warnings(self) -> tuple[str, ...]:
         """What a person should know before trusting the result."""
         own = self.card.zoom
-        if self.card.voxel_size is not None or own / UNUSUAL < self.zoom < own * UNUSUAL:
-            return ()
-        return (
-            f"The image is magnified {self.zoom:.2g} times instead of the {own:g} times at which "
-            f"'{self.card.name}' learned. Cells that it knows from there may be missed: compare "
-            "with a run at the model's own size.",
-        )
+        found: list[str] = []
+        if self.card.voxel_size is None and not own / UNUSUAL < self.zoom < own * UNUSUAL:
+            found.append(
+                f"The image is magnified {self.zoom:.2g} times instead of the {own:g} times at "
+                f"which '{self.card.name}' learned. Cells that it knows from there may be missed: "
+                "compare with a run at the model's own size."
+            )
+        if self.volume is not None and self.image.voxel_size is None:
+            found.append(
+                "The stack's voxel size is unknown, so its voxels are taken to be cubes. Where "
+                "planes are further apart than pixels, objects look flat from the side and are "
+                "missed: give the voxel size; of a layer, its scale and units."
+            )
+        return tuple(found)
 
     def _channel_words(self) -> str:
         image = self.image
