@@ -214,9 +214,9 @@ def test_stop_before_the_first_step_makes_no_model(
     _ready(train_dock, qtbot)
     train_dock.panel.run_button.click()
     train_dock.panel.cancel_button.click()
-    assert train_dock.panel.message.text() == "Stopped. There is no model yet."
+    assert train_dock.panel.message.text() == "Stopped. No model was made."
     qtbot.wait(300)
-    assert train_dock.panel.message.text() == "Stopped. There is no model yet."
+    assert train_dock.panel.message.text() == "Stopped. No model was made."
     assert train_dock.panel.run_button.isEnabled()
 
 

@@ -160,6 +160,17 @@ def test_channel_and_area_belong_to_the_pair(data: TrainData, layers: dict[str, 
     np.testing.assert_allclose(found.area[0].corners[2], (9, 9))  # type: ignore[index]
 
 
+def test_an_image_that_a_person_chose_stays(data: TrainData, layers: dict[str, Any]) -> None:
+    data.choose(layers["a cells"])
+    assert data.image_box.value() is layers["a"]
+    data.image_box.set_value(layers["aa"])
+    data.choose(layers["a cells"])
+    assert data.image_box.value() is layers["aa"]
+    data.choose(layers["aa cells"])
+    data.choose(layers["a cells"])
+    assert data.image_box.value() is layers["a"]
+
+
 def test_layers_that_do_not_fit_are_refused(data: TrainData, layers: dict[str, Any]) -> None:
     data.labels_box.set_value(layers["small"])
     data.image_box.set_value(layers["a"])

@@ -132,10 +132,12 @@ class TrainData(QWidget):
         if layer is None:
             return
         if layer in self.labels_box and not self._learns_structures:
+            is_new = layer is not self.labels_box.value()
             self.labels_box.set_value(layer)
-            under = fitting_image(layer, self.image_box.values())
-            if under is not None:
-                self.image_box.set_value(under)
+            chosen = self.image_box.value()
+            if is_new or chosen is None or fitting_image(layer, [chosen]) is None:
+                under = fitting_image(layer, self.image_box.values())
+                self.image_box.set_value(under or chosen)
 
     def add_pair(self) -> None:
         """Put the pair of the boxes on the list, as the button does."""

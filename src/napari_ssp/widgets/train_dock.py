@@ -101,7 +101,7 @@ class TrainDock(JobDock):
         """Stop, and make a model of the best so far, as the Stop button does."""
         learned = self._state is not None and self._state.step > 0
         is_training = self._runner.is_running and not self._is_finishing
-        self._stop("Stopped. There is no model yet.")
+        self._stop("Stopped. No model was made.")
         if is_training and learned:
             self._finish(None)
         self._offer_resume()
