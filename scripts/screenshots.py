@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from napari_ssp.widgets.train_dock import TrainDock
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "images"
+SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 _WINDOW = (1400, 860)
 
 
@@ -143,12 +144,9 @@ def models(viewer: napari.Viewer, dock: ModelsDock) -> None:
 
 
 def training(viewer: napari.Viewer, dock: TrainDock) -> None:
-    viewer.open_sample("napari-ssp", "fluorescent_nuclei")
-    viewer.add_labels(_round_objects(viewer.layers[0].data), name="my labels").contour = 2
+    _open_annotated(viewer)
     choices = dock.form.value()
-    dock.form.set_value(
-        replace(choices, name="my-nuclei", duration=(1.5, "minutes"), crop=128, trainable="lora")
-    )
+    dock.form.set_value(replace(choices, name="my-tissue", duration=(3.0, "minutes"), crop=128))
     dock.data.add_all()
     dock.update_plan()
     ended: list[Any] = []
@@ -177,6 +175,22 @@ def collecting(viewer: napari.Viewer, dock: TrainDock) -> None:
     labels.mode = "paint"
     _pause(300)
     _save(viewer, "train-collect", whole=False)
+
+
+def _open_annotated(viewer: napari.Viewer) -> None:
+    """Open tissue that the starter does not know, where there is the data, else nuclei."""
+    volumes = SHARED / "cells" / "volumes"
+    if not volumes.is_dir():
+        viewer.open_sample("napari-ssp", "fluorescent_nuclei")
+        viewer.add_labels(_round_objects(viewer.layers[0].data), name="my labels").contour = 2
+        return
+    import tifffile
+
+    stack = tifffile.imread(volumes / "images" / "plant_ovule_3d.tiff")
+    labels = tifffile.imread(volumes / "labels" / "plant_ovule_3d_label.tiff")
+    for z in (2, 6, 10):
+        viewer.add_image(stack[z], name=f"ovule {z}")
+        viewer.add_labels(labels[z], name=f"ovule {z} cells").contour = 2
 
 
 def _round_objects(image: Any) -> Any:

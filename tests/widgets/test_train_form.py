@@ -136,6 +136,7 @@ def test_several_pairs_at_once(data: TrainData, layers: dict[str, Any]) -> None:
     assert len(data.value()) == 2, "each pair once"
     data.add_path(Path("/d"))
     data.add_path(Path("/d"))
+    assert data.list.item(2).text() == "d (folder)"
     assert data.list.count() == 3
     data.list.item(0).setSelected(True)
     data.list.item(2).setSelected(True)
@@ -245,6 +246,8 @@ def test_a_view_follows_a_run(qtbot: QtBot) -> None:
     assert view.score_plot.text() == "F1, validation, now 0.6, best 0.6, base model 0.5"
     assert view.loss_plot.curve.points == ((1.0, 0.9), (1.2, 0.8))
     assert "'a'" in view.picture.caption.text()
+    view.end()
+    assert view.facts.text() == "Epoch 3.0, step 6, on cpu"
     view.clear()
     view.set_state(TrainingState(0, 0.0, float("nan"), 0.0, float("nan")))
     assert not view.picture.isVisibleTo(view)

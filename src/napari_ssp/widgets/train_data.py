@@ -196,9 +196,8 @@ class TrainData(QWidget):
     def _show(self) -> None:
         self.list.clear()
         for source in self._sources:
-            title = source.title if isinstance(source, LayerPair) else str(source)
-            item = QListWidgetItem(title)
-            item.setToolTip(title)
+            item = QListWidgetItem(_title(source))
+            item.setToolTip(source.title if isinstance(source, LayerPair) else str(source))
             self.list.addItem(item)
         self.list.setVisible(bool(self._sources))
         self.remove_button.setEnabled(bool(self.list.selectedItems()))
@@ -275,6 +274,12 @@ class _List(QListWidget):
     def minimumSizeHint(self) -> QSize:
         """Ask for as much as possible of it."""
         return self.sizeHint()
+
+
+def _title(source: Source) -> str:
+    if isinstance(source, LayerPair):
+        return source.title
+    return f"{source.name} ({'table' if source.suffix.lower() == '.csv' else 'folder'})"
 
 
 def _check(pair: LayerPair) -> None:

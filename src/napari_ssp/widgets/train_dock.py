@@ -141,6 +141,7 @@ class TrainDock(JobDock):
         if not self._is_finishing:
             mark_ended(value.folder)
         self._model = value
+        self.view.end()
         self.panel.set_message(value.sentence)
         self.panel.set_model(value)
         if value.installed:
@@ -198,7 +199,8 @@ class TrainDock(JobDock):
         if isinstance(progress.preview, TrainingState):
             self._state = progress.preview
             self.view.set_state(progress.preview)
-            self.panel.set_progress(progress, progress.stage)
+            # The rest of the stage is said below, in more detail.
+            self.panel.set_progress(progress, f"{progress.stage.split(',')[0]} …")
         else:
             super()._on_progress(progress)
 

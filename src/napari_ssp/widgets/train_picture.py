@@ -86,7 +86,9 @@ class _Picture(QLabel):
         if not self._whole.isNull():
             smooth = Qt.TransformationMode.SmoothTransformation
             keep = Qt.AspectRatioMode.KeepAspectRatio
-            self.setPixmap(self._whole.scaled(self.width(), _HEIGHT, keep, smooth))
+            shown = self._whole.scaled(self.width(), _HEIGHT, keep, smooth)
+            self.setPixmap(shown)
+            self.setFixedHeight(shown.height())
 
 
 def outlined(

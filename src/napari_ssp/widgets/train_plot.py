@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 _SIZE = QSize(300, 110)
 _MARGIN = 6
 _BEST = "#f0b030"
+# A change that is smaller, of the value itself, should not look like one.
+_LEAST_SPAN = 0.1
 
 
 @dataclass(frozen=True)
@@ -152,7 +154,7 @@ def _ticks(values: Sequence[float]) -> list[float]:
     """Three to five round numbers that embrace the values."""
     finite = [value for value in values if math.isfinite(value)] or [0.0, 1.0]
     low, high = min(finite), max(finite)
-    span = max(high - low, 0.02 * max(abs(high), abs(low)), 1e-6)
+    span = max(high - low, _LEAST_SPAN * max(abs(high), abs(low)), 1e-6)
     step = 10.0 ** math.floor(math.log10(span))
     step *= next(factor for factor in (0.5, 1.0, 2.0, 5.0) if span / (factor * step) <= 3.0)
     first, last = math.floor(low / step), math.ceil(high / step)

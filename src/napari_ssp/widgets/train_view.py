@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Signal
@@ -31,7 +32,7 @@ _SMOOTHING = 0.9
 class TrainView(QWidget):
     """Curves and picture of a run.
 
-    Setters in: ``set_state``, ``clear``. Signal out: ``grown``, when it needs more room.
+    Setters in: ``set_state``, ``end``, ``clear``. Signal out: ``grown``, when it needs more room.
     """
 
     grown = Signal()
@@ -54,6 +55,7 @@ class TrainView(QWidget):
         self._losses: list[tuple[float, float]] = []
         self._smooth = math.nan
         self._preview: object = None
+        self._state: TrainingState | None = None
         self._seen: tuple[bool, ...] = ()
         self.picture.set_state(None)
         self.setVisible(False)
@@ -61,6 +63,7 @@ class TrainView(QWidget):
     def set_state(self, state: TrainingState) -> None:
         """Show how a run stands."""
         self.facts.setText(facts_line(state))
+        self._state = state
         self._note_loss(state)
         losses = Curve("Loss, training", tuple(self._losses), end=state.minutes)
         self.loss_plot.set_curve(losses)
@@ -77,6 +80,11 @@ class TrainView(QWidget):
         if seen != self._seen:
             self._seen = seen
             self.grown.emit()
+
+    def end(self) -> None:
+        """Say no longer how much time is left."""
+        if self._state is not None:
+            self.facts.setText(facts_line(replace(self._state, minutes_left=math.nan)))
 
     def _note_loss(self, state: TrainingState) -> None:
         if not self._losses:  # a run that goes on
