@@ -19,7 +19,9 @@ def test_the_starter_is_listed(call: Call) -> None:
     result = call("models", "list", "--json", "-")
     names = [card["name"] for card in json.loads(result.stdout)["models"]]
     assert names[0] == "mediar-starter"
-    assert "mediar-starter" in call("models", "list").stdout
+    shown = call("models", "list").stdout
+    assert "mediar-starter · cells · mediar · installed · 10.9 MB" in shown
+    assert "repmode-starter · 4 structures · repmode · installed" in shown
 
 
 def test_a_card_is_shown(call: Call, tiny_model: Path) -> None:

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
+from rich.text import Text
 
 from napari_ssp.cli.reporting import (
     USER_ERRORS,
@@ -37,6 +39,7 @@ from napari_ssp.registry import (
     remove_catalogue,
     remove_model,
     size_words,
+    task_words,
     verify_steps,
 )
 
@@ -63,11 +66,12 @@ def list_models(words: tuple[str, ...], installed: bool, json_path: Path | None)
     cards = [card for card in list_catalogue() if is_installed(card) or not installed]
     cards = [card for card in cards if matches(card, words)]
     if str(json_path) != "-":
-        table = Table("model", "family", "state", "size", "what it is")
+        console = Console(highlight=False)
         for card in cards:
             state = "installed" if is_installed(card) else "to download"
-            table.add_row(card.name, card.family, state, size_words(card), card.description)
-        Console().print(table)
+            facts = (task_words(card), card.family, state, size_words(card))
+            console.print(Text(card.name, "bold"), "·", " · ".join(filter(None, facts)))
+            console.print(Padding(Text(card.description), (0, 0, 1, 4)))
     report = [asdict(card) | {"installed": is_installed(card)} for card in cards]
     write_report({"models": report}, json_path)
 
