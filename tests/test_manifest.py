@@ -43,12 +43,13 @@ def test_the_wheel_carries_manifest_model_and_samples(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     with zipfile.ZipFile(next(tmp_path.glob("*.whl"))) as wheel:
         names = set(wheel.namelist())
-    starter = "napari_ssp/registry/starter/mediar-starter"
+    starters = "napari_ssp/registry/starter"
     assert {
         "napari_ssp/napari.yaml",
         "napari_ssp/py.typed",
-        f"{starter}/card.json",
-        f"{starter}/weights.safetensors",
         "napari_ssp/io/sample_images/NOTICE.md",
     } <= names
+    for model in ("mediar-starter", "repmode-starter"):
+        files = {f"{starters}/{model}/{file}" for file in ("card.json", "weights.safetensors")}
+        assert files <= names
     assert not [name for name in names if name.endswith((".nbc", ".nbi"))]
