@@ -10,8 +10,8 @@ from skimage import data
 
 from napari_ssp.progress import run
 from napari_ssp.registry import ModelCard, load_model
-from napari_ssp.service.training_requests import TrainRequest
 from napari_ssp.service.training import train_steps
+from napari_ssp.service.training_requests import TrainRequest
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -105,3 +105,37 @@ def test_shapes_that_differ_are_refused() -> None:
     plane: NDArray[np.uint8] = np.zeros((5, 6), np.uint8)
     with pytest.raises(ValueError, match=r"\(5, 6\).*\(6, 5\)"):
         LabelledImage.from_planes("x", plane, np.zeros((6, 5), int))
+
+
+def test_a_share_of_each_batch_is_replayed() -> None:
+    fresh = [_image(seed=k) for k in range(3)]
+    known = [LabelledImage(f"known{k}", fresh[k].pixels, fresh[k].labels) for k in range(2)]
+    settings = AugmentationSettings(crop=32)
+    nine = SegmentationBatches(fresh, settings, size=9, replay=known, replay_share=1 / 9)
+    assert nine.replayed == 1  # MEDIAR's eight and one
+    half = SegmentationBatches(fresh, settings, size=4, replay=known, replay_share=0.5)
+    for step in range(3):
+        names = [image.name for image in half.chosen(step)]
+        assert [name.startswith("known") for name in names] == [False, False, True, True]
+    assert SegmentationBatches(fresh, settings, size=4, replay=known, replay_share=0).replayed == 0
+    assert SegmentationBatches(fresh, settings, size=4).replayed == 0
+
+
+def test_processes_share_a_batch_between_them() -> None:
+    images, settings = [_image(seed=k) for k in range(3)], AugmentationSettings(crop=32)
+    whole = SegmentationBatches(images, settings, size=4, seed=1)(5)
+    for place in (0, 1):
+        part = SegmentationBatches(images, settings, size=4, seed=1, part=(place, 2))(5)
+        for half, all_of_it in zip(part, whole, strict=True):
+            for one, many in zip(half, all_of_it, strict=True):
+                assert torch.equal(one, many[place::2])
+
+
+def test_sampling_rules() -> None:
+    dark = [_image(seed=k) for k in range(24)]
+    bright = [LabelledImage("b", 255 - dark[k].pixels, dark[k].labels) for k in range(4)]
+    images = [*dark, *bright]
+    np.testing.assert_allclose(sampling_weights(images, "even"), 1 / 28)
+    published = sampling_weights(images, "mediar")
+    assert published.sum() == pytest.approx(1.0)
+    assert published[-4:].sum() >= 1 / 7 - 1e-9  # each of at most 7 modalities counts as 50 images

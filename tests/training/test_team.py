@@ -22,7 +22,7 @@ STEPS, SIZE = 5, 4
 
 def _score(network: nn.Module) -> Generator[Progress, None, dict[str, float]]:
     yield Progress("scoring")
-    return {"f1": float(network(torch.ones(1, 1, 8, 8)).mean())}
+    return {"f1": float(network(torch.ones(1, 1, 8, 8)).detach().mean())}
 
 
 def _train(folder: Path, team: Team) -> TrainingRun:

@@ -38,7 +38,8 @@ class LowRankConv2d(nn.Conv2d):
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
         """Convolve with the corrected weight."""
-        return self._conv_forward(input, _corrected(self), self.bias)
+        output: torch.Tensor = self._conv_forward(input, _corrected(self), self.bias)
+        return output
 
 
 class LowRankLinear(nn.Linear):

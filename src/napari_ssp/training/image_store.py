@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, overload
@@ -105,7 +106,8 @@ class ImageStore(Sequence[LabelledImage]):
         self.__dict__.pop("_mapped", None)
         self._kept, self._places = [], []
         if self._in_file:
-            self._path.unlink(missing_ok=True)
+            with suppress(OSError):  # Windows keeps a file that somebody still looks at
+                self._path.unlink(missing_ok=True)
 
 
 def stored(images: Iterable[LabelledImage], path: Path, budget: int = MEMORY_BUDGET) -> ImageStore:
