@@ -55,6 +55,8 @@ def test_docks_open_from_the_manifest_without_torch(structures: Path) -> None:
         "_, dock = viewer.window.add_plugin_dock_widget('napari-ssp', 'Segment')\n"
         "assert dock.panel.run_button.isEnabled(), dock.panel.plan.text()\n"
         "_, dock = viewer.window.add_plugin_dock_widget('napari-ssp', 'Predict structures')\n"
+        "dock.choose_model('tiny-structures')\n"
+        "dock.update_plan()\n"
         "dock.form._tasks.set_value(['dna'])\n"
         "assert dock.update_plan() is not None, dock.panel.plan.text()\n"
         "viewer.add_labels(numpy.ones((4, 32, 32), int))\n"
