@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_ssp.service.training_requests import TrainStructuresRequest
 from napari_ssp.service.structure_pairs import (
     VALIDATION_SPLITS,
     PairFiles,
     find_structure_pairs,
     load_structures,
 )
+from napari_ssp.service.training_requests import TrainStructuresRequest
 from napari_ssp.training.data import ScoredArray
 
 if TYPE_CHECKING:
