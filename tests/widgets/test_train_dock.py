@@ -259,6 +259,22 @@ def test_a_new_structure_for_an_old_model(
     assert new.tasks == (*old.tasks, "mitochondria")
 
 
+def test_a_training_that_cannot_begin_is_not_offered_again(
+    viewer: napari.Viewer, train_dock: TrainDock, nuclei: NDArray[np.uint8], qtbot: QtBot
+) -> None:
+    viewer.add_image(nuclei, name="n")
+    viewer.add_labels((nuclei > 60).astype(np.uint8), name="n cells")
+    train_dock.data.add_all()
+    _choose(train_dock, device="mps")
+    _ready(train_dock, qtbot)
+    with qtbot.waitSignal(train_dock.done, timeout=LONG) as done:
+        train_dock.panel.run_button.click()
+    assert done.args[0].state is JobState.FAILED
+    assert "'mps' is not available" in train_dock.panel.message.text()
+    assert not train_dock.panel.resume_button.isVisibleTo(train_dock.panel)
+    assert last_interrupted() is None
+
+
 def test_folders_are_looked_through_beside_the_viewer(
     train_dock: TrainDock, tmp_path: Path, qtbot: QtBot
 ) -> None:

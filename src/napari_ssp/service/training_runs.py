@@ -45,6 +45,12 @@ def mark_ended(folder: Path) -> None:
     (folder / _ENDED).touch()
 
 
+def mark_failed(folder: Path) -> None:
+    """Note that a run failed; one that had learned something can still be continued."""
+    if folder.is_dir() and not (folder / "checkpoint.pt").exists():
+        mark_ended(folder)
+
+
 def last_interrupted() -> TrainRequest | TrainStructuresRequest | None:
     """Request of the newest run that was stopped, closed or killed; None without one."""
     folders = [path for path in runs_folder().glob("*") if not (path / _ENDED).exists()]

@@ -10,7 +10,12 @@ from qtpy.QtCore import QTimer
 
 from napari_ssp.registry import find_card, list_cards
 from napari_ssp.service import FinishTrainingRequest, JobState, TrainingState
-from napari_ssp.service.training_runs import last_interrupted, mark_ended, new_run_folder
+from napari_ssp.service.training_runs import (
+    last_interrupted,
+    mark_ended,
+    mark_failed,
+    new_run_folder,
+)
 from napari_ssp.widgets.comparing import COMPARISON_KEY
 from napari_ssp.widgets.job_dock import JobDock
 from napari_ssp.widgets.models_news import model_news
@@ -205,6 +210,8 @@ class TrainDock(JobDock):
             super()._on_progress(progress)
 
     def _on_end(self, outcome: Outcome) -> None:
+        if outcome.state is JobState.FAILED:
+            mark_failed(self._current.output)
         super()._on_end(outcome)
         self._offer_resume()
 
