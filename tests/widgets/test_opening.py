@@ -60,7 +60,7 @@ def test_docks_open_from_the_manifest_without_torch(structures: Path) -> None:
         "dock.form._tasks.set_value(['dna'])\n"
         "assert dock.update_plan() is not None, dock.panel.plan.text()\n"
         "viewer.add_labels(numpy.ones((4, 32, 32), int))\n"
-        "for title in ('Measure objects', 'Compare with truth', 'Train models'):\n"
+        "for title in ('Measure objects', 'Compare with truth', 'Train models', 'Models'):\n"
         "    viewer.window.add_plugin_dock_widget('napari-ssp', title)\n"
         "print('torch' in sys.modules)\n"
         "viewer.close()\n"
