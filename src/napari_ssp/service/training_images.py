@@ -13,7 +13,6 @@ from napari_ssp.training.data import LabelledImage
 from napari_ssp.training.image_store import ImageStore
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
 
     from napari_ssp.service.pairs import Pair
     from napari_ssp.service.training_plan import TrainingFiles
@@ -66,21 +65,31 @@ def read_training_images(
     """
     names = (f".{role}-{place}.images" for role in ("train", "val", "replay"))
     found = TrainingImages(*(ImageStore(request.output / name) for name in names))
+    annotation = _Annotation()
     try:
-        yield from _read_all(files, request, found)
-        _check_annotation(found.training)
+        yield from _read_all(files, request, found, annotation)
+        annotation.check()
     except BaseException:
         found.close()
         raise
     return found
 
 
-def _read_all(files: TrainingFiles, request: TrainRequest, found: TrainingImages) -> Steps[None]:
+def _read_all(
+    files: TrainingFiles,
+    request: TrainRequest,
+    found: TrainingImages,
+    annotation: _Annotation,
+) -> Steps[None]:
+    def learn(image: LabelledImage) -> None:
+        annotation.see(image)
+        _learn_from(image, files.strip, request, found)
+
     problems: list[str] = []
     total = len(files.training) + len(files.validation) + len(files.replay)
     done = 0
     for pairs, add in (
-        (files.training, lambda image: _learn_from(image, files.strip, request, found)),
+        (files.training, learn),
         (files.validation, found.validation.add),
         (files.replay, found.replay.add),
     ):
@@ -113,20 +122,35 @@ def _learn_from(
     found.training.add(image)
 
 
-def _check_annotation(images: Sequence[LabelledImage]) -> None:
-    """Refuse annotation from which nothing can be learned."""
-    if not any((image.labels > 0).any() for image in images):
-        raise ValueError(
-            f"None of the {len(images)} training images has an annotated object. Labels are whole "
-            "numbers from 1; 0 is background and -1 is not annotated."
-        )
-    sparse = any((image.labels < 0).any() for image in images)
-    if sparse and not any((image.labels == 0).any() for image in images):
-        raise ValueError(
-            "The labels hold objects and not-annotated pixels, but no background (0), so the model "
-            "would learn that everything is a cell. Paint some background around the objects: "
-            "pixels with 0 instead of -1."
-        )
+@dataclass
+class _Annotation:
+    """What people annotated in the training images, before anything was set aside."""
+
+    images: int = 0
+    objects: bool = False
+    background: bool = False
+    unknown: bool = False
+
+    def see(self, image: LabelledImage) -> None:
+        """Take an image into account."""
+        self.images += 1
+        self.objects |= bool((image.labels > 0).any())
+        self.background |= bool((image.labels == 0).any())
+        self.unknown |= bool((image.labels < 0).any())
+
+    def check(self) -> None:
+        """Refuse annotation from which nothing can be learned."""
+        if not self.objects:
+            raise ValueError(
+                f"None of the {self.images} training images has an annotated object. Labels are "
+                "whole numbers from 1; 0 is background and -1 is not annotated."
+            )
+        if self.unknown and not self.background:
+            raise ValueError(
+                "The labels hold objects and not-annotated pixels, but no background (0), so the "
+                "model would learn that everything is a cell. Paint some background around the "
+                "objects: pixels with 0 instead of -1."
+            )
 
 
 def entries(files: TrainingFiles) -> list[Entry]:
