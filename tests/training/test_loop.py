@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -49,6 +50,17 @@ def test_the_loop_learns_and_returns_the_smoothed_network(tmp_path: Path) -> Non
     assert after < 0.1 * before
     assert not network.training
     assert run.step == 60
+
+
+def test_a_score_that_looks_like_the_base_is_a_tie(tmp_path: Path) -> None:
+    def score(_: nn.Module) -> Any:
+        yield from ()
+        return {"f1": 0.93916}  # rounds up to more than it is
+
+    run = _run(tmp_path, 3)
+    run.settings = replace(run.settings, metric="f1", score_base=True)
+    drive(fit(run, _batch, score))
+    assert run.base["f1"] == run.best["f1"] == 0.9392
 
 
 def test_a_broken_run_continues_to_the_same_weights(tmp_path: Path) -> None:

@@ -72,6 +72,7 @@ if TYPE_CHECKING:
 @click.pass_context
 def segmentation(
     context: click.Context,
+    /,
     config: str | None,
     resume: bool,
     processes: int,

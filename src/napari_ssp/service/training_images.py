@@ -13,7 +13,6 @@ from napari_ssp.training.data import LabelledImage
 from napari_ssp.training.image_store import ImageStore
 
 if TYPE_CHECKING:
-
     from napari_ssp.service.pairs import Pair
     from napari_ssp.service.training_plan import TrainingFiles
     from napari_ssp.service.training_requests import TrainRequest

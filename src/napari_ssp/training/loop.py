@@ -108,7 +108,7 @@ def _scored(run: TrainingRun, score: Score) -> Steps[dict[str, float]]:
             run.preview = progress.preview or run.preview
             yield Progress(progress.stage, progress.done, progress.total, run.state())
     except StopIteration as stop:
-        metrics: dict[str, float] = stop.value
-        return metrics
+        # Rounded here, so that the base and what came of it tie when they look the same.
+        return {name: round(value, 4) for name, value in stop.value.items()}
     finally:
         steps.close()

@@ -173,7 +173,7 @@ class TrainingRun:
         total, count = self.losses
         row = {"step": self.step, "minutes": round(self.seconds / 60, 2)}
         row |= {"loss": round(total / count, 4) if count else math.nan}
-        row |= {name: round(value, 4) for name, value in metrics.items()}
+        row |= metrics
         self.rows.append(row)
         self.losses = (0.0, 0)
         write_rows(self.folder, self.rows)
