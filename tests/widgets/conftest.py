@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -81,4 +82,5 @@ def stack() -> NDArray[np.uint8]:
 def predict_dock(viewer: napari.Viewer, service: ModelService, structures: Path) -> PredictDock:
     dock = PredictDock(viewer, service)
     viewer.window.add_dock_widget(dock, name="Predict structures")
+    dock.form.set_value(replace(dock.form.value(), model="tiny-structures"))
     return dock

@@ -100,7 +100,7 @@ def test_cards_are_listed_searched_and_read(models_dock: ModelsDock) -> None:
     assert models_dock.list.value() == "mediar-starter"
     assert models_dock.list.entries.count() == len(names) > 2
     text = models_dock.view.toPlainText()
-    assert all(words in text for words in ("licence", "training data", "512 × 512", "f1"))
+    assert all(words in text for words in ("licence", "training data", "512 × 512", "F1 at IoU"))
     models_dock.list.search.setText("MEDIAR-ensemble 970")
     assert models_dock.list.value() == "mediar-ensemble"
     assert not models_dock.use_button.isEnabled()

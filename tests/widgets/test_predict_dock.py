@@ -39,7 +39,7 @@ def _choose(dock: PredictDock, **choices: Any) -> None:
 def slow_dock(viewer: napari.Viewer, slow_service: SlowService, structures: Path) -> PredictDock:
     dock = PredictDock(viewer, slow_service)  # type: ignore[arg-type]
     viewer.window.add_dock_widget(dock)
-    _choose(dock, tasks=("dna",))
+    _choose(dock, model="tiny-structures", tasks=("dna",))
     return dock
 
 
@@ -227,7 +227,7 @@ def test_the_visible_region_lies_where_it_was_seen(
     dock = PredictDock(viewer, service)
     viewer.window.add_dock_widget(dock)
     image = viewer.add_image(stack, scale=(1, 0.5, 0.5), translate=(0, 10, 20))
-    _choose(dock, tasks=("dna",), visible_only=True)
+    _choose(dock, model="tiny-structures", tasks=("dna",), visible_only=True)
     viewer.scene.camera.center = (0, 10 + 10, 20 + 12)
     viewer.scene.camera.zoom *= 4
     qtbot.waitUntil(lambda: np.ptp(image.corner_pixels[:, 1]) < 30)
@@ -310,7 +310,7 @@ def test_closing_the_dock_stops_its_runs(
     dock = PredictDock(viewer, slow_service)  # type: ignore[arg-type]
     frame = viewer.window.add_dock_widget(dock)
     image = viewer.add_image(stack)
-    _choose(dock, tasks=("dna",))
+    _choose(dock, model="tiny-structures", tasks=("dna",))
     dock.run()
     dock.gates.fold.click()
     assert len(slow_service.jobs) == 2
