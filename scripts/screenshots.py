@@ -235,15 +235,15 @@ def _place(viewer: napari.Viewer) -> dict[str, Any]:
 
 
 def structures(viewer: napari.Viewer, dock: PredictDock) -> None:
-    _choose_all(viewer, dock)
+    _choose_measured(viewer, dock)
     _run(dock)
     for layer in viewer.layers:
-        layer.visible = layer.name.startswith(dock.image_box.currentText())
+        layer.visible = layer.name.startswith(f"{dock.image_box.currentText()} ")
     _save(viewer, "predict-structures")
 
 
 def predicting(viewer: napari.Viewer, dock: PredictDock) -> None:
-    _choose_all(viewer, dock)
+    _choose_measured(viewer, dock)
     dock.panel.run_button.click()
     _wait(lambda: " left" in dock.panel.message.text() or dock.panel.run_button.isEnabled())
     _save(viewer, "predict-running")
@@ -251,7 +251,7 @@ def predicting(viewer: napari.Viewer, dock: PredictDock) -> None:
 
 
 def scales(viewer: napari.Viewer, dock: PredictDock) -> None:
-    _choose_all(viewer, dock)
+    _choose_measured(viewer, dock)
     dock.gates.fold.click()
     _wait(lambda: bool(dock.gates.view.bars))
     _pause(300)
@@ -265,10 +265,12 @@ def refused(viewer: napari.Viewer, dock: PredictDock) -> None:
     _save(viewer, "predict-refused")
 
 
-def _choose_all(viewer: napari.Viewer, dock: PredictDock) -> None:
+def _choose_measured(viewer: napari.Viewer, dock: PredictDock) -> None:
+    """Choose the structures that were measured in the sample."""
     viewer.open_sample("napari-ssp", "transmitted_light_neurons")
     dock.update_plan()
-    dock.form.set_value(replace(dock.form.value(), tasks=dock.form.tasks()[:3]))
+    tasks = [task for task in dock.form.tasks() if task in ("dapi", "map2")]
+    dock.form.set_value(replace(dock.form.value(), tasks=tuple(tasks)))
     dock.update_plan()
 
 
