@@ -28,7 +28,7 @@ def _option(item: Field[Any]) -> Callable[[Function], Function]:
     if isinstance(default, bool):
         flag = f"{flag}/--no-{item.name.replace('_', '-')}"
         return click.option(flag, default=default, show_default=True, help=words)
-    parts = item.metadata.get("parts", "Z Y X" if item.name == "voxel_size" else "")
+    parts = item.metadata.get("parts", "")
     if parts:
         number = float if "float" in str(item.type) else int
         return click.option(flag, nargs=len(parts.split()), type=number, metavar=parts, help=words)

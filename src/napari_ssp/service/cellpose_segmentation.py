@@ -14,12 +14,13 @@ from napari_ssp.progress import Progress, Steps
 from napari_ssp.registry import file_sha256
 from napari_ssp.service.plan import SegmentPlan, plan_segmentation
 from napari_ssp.service.provenance import describe_run
-from napari_ssp.service.results import Segmentation
+from napari_ssp.service.segment_run import assembled, check_planes_only
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_ssp.service.requests import SegmentRequest
+    from napari_ssp.service.results import Segmentation
 
 
 def segment_cellpose_steps(request: SegmentRequest) -> Steps[Segmentation]:
@@ -56,45 +57,17 @@ def segment_cellpose_steps(request: SegmentRequest) -> Steps[Segmentation]:
 
     model: Any = CellposeModel(gpu=device.type != "cpu", device=device)
     labels = np.zeros((len(plan.planes), *plan.shape), np.uint32)
-    outputs = np.zeros((len(plan.planes), 3, *plan.shape), np.float32)
+    outputs = np.zeros((3, *labels.shape), np.float32)
     first_id = 1
     for index, place in enumerate(plan.planes):
         yield Progress("cellpose", index, len(plan.planes))
-        found, outputs[index] = _evaluated(model, request, _colours(plan, place))
+        found, outputs[:, index] = _evaluated(model, request, _colours(plan, place))
         labels[index] = np.where(found > 0, found + np.uint32(first_id - 1), 0)
         first_id += int(found.max(initial=0))
     record = describe_run(request.provenance(), plan.card, str(device), time.monotonic() - began)
     weights = Path(str(getattr(model, "pretrained_model", "")))
     record["model"]["sha256"] = file_sha256(weights) if weights.is_file() else ""
-    return planes_as_result(plan, labels, outputs, record)
-
-
-def check_planes_only(request: SegmentRequest, name: str) -> None:
-    """Refuse with a ValueError what only our own networks do."""
-    if request.tta or request.eightfold:
-        raise ValueError(f"'{name}' is run as it is: leave mirror averaging out.")
-    if request.stacks != "planes":
-        raise ValueError(f"'{name}' segments planes: choose stacks 'planes'.")
-
-
-def planes_as_result(
-    plan: SegmentPlan,
-    labels: NDArray[np.uint32],
-    outputs: NDArray[np.float32],
-    record: dict[str, Any],
-) -> Segmentation:
-    """Put planes together: labels (P, Y, X), flows and probability (P, 3, Y, X)."""
-    shape = (*(plan.image.sizes[a] for a in plan.axes[:-2]), *plan.shape)
-    t, z = plan.planes[0]
-    return Segmentation(
-        labels=labels.reshape(shape),
-        flows=np.moveaxis(outputs[:, :2], 1, 0).reshape(2, *shape),
-        cell_probability=outputs[:, 2].reshape(shape),
-        axes=plan.axes,
-        voxel_size=plan.image.voxel_size,
-        origin=(t, z, plan.region[0], plan.region[2]),
-        provenance=record,
-    )
+    return assembled(plan, labels, outputs, record)
 
 
 def _colours(plan: SegmentPlan, place: tuple[int, int]) -> NDArray[Any]:

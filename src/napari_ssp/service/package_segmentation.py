@@ -11,13 +11,13 @@ from scipy import ndimage
 from scipy.special import expit
 
 from napari_ssp.engine import zoomed_shape
-from napari_ssp.flows import FlowField, TrackingSettings
+from napari_ssp.flows import FlowField
 from napari_ssp.progress import Progress, Steps
 from napari_ssp.registry import FLOWS
-from napari_ssp.service.cellpose_segmentation import check_planes_only, planes_as_result
 from napari_ssp.service.package_run import PackageRun, resized
 from napari_ssp.service.plan import SegmentPlan, plan_segmentation
 from napari_ssp.service.provenance import describe_run
+from napari_ssp.service.segment_run import assembled, check_planes_only, tracking_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,18 +65,18 @@ def segment_package_steps(request: SegmentRequest, models: ModelCache) -> Steps[
     run = PackageRun(plan.card, request, models)
     count = len(plan.planes)
     labels = np.zeros((count, *plan.shape), np.uint32)
-    outputs = np.zeros((count, 3, *plan.shape), np.float32)
+    outputs = np.zeros((3, *labels.shape), np.float32)
     first_id = 1
     for index, place in enumerate(plan.planes):
         scores = yield from _scores(run, plan, place)
         yield Progress("finding objects", index, count)
-        found, outputs[index] = _objects(request, plan, scores)
+        found, outputs[:, index] = _objects(request, plan, scores)
         labels[index] = np.where(found > 0, found + np.uint32(first_id - 1), found)
         first_id += int(found.max(initial=0))
     record = describe_run(
         request.provenance(), plan.card, str(run.device), time.monotonic() - began
     )
-    return planes_as_result(plan, labels, outputs, record)
+    return assembled(plan, labels, outputs, record)
 
 
 def _scores(run: PackageRun, plan: SegmentPlan, place: tuple[int, int]) -> Steps[NDArray[Any]]:
@@ -92,15 +92,12 @@ def _objects(
     request: SegmentRequest, plan: SegmentPlan, scores: NDArray[np.float32]
 ) -> tuple[NDArray[np.uint32], NDArray[np.float32]]:
     """Labels of a plane, and its flows and probability (3, Y, X)."""
-    hole_size = request.min_size if request.hole_size is None else request.hole_size
+    settings = tracking_of(request)
     if plan.card.network["output"] == FLOWS:
         output = np.concatenate([scores[:2], expit(scores[2:3])])
-        settings = TrackingSettings(
-            request.cell_threshold, request.flow_threshold, request.min_size, hole_size
-        )
         return FlowField(output[:2], output[2]).labels(settings), output
     inside, boundary = _meanings(scores, plan.card.tasks)
-    mask = _filled(inside > request.cell_threshold, hole_size)
+    mask = _filled(inside > request.cell_threshold, settings.holes)
     found = objects_of(mask, boundary, request.cell_threshold, request.min_size)
     return found, np.stack([np.zeros_like(inside), np.zeros_like(inside), inside])
 

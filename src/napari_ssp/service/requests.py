@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-def _choice(default: Any, label: str, help: str, **limits: Any) -> Any:
+def choice(default: Any, label: str, help: str, **limits: Any) -> Any:
     """Field that forms and the command line can show: a label, a help text, limits."""
     return field(default=default, metadata={"label": label, "help": help, **limits})
 
@@ -57,32 +57,32 @@ class ImageRequest:
     """
 
     image: MicroscopyImage | np.ndarray[Any, Any] | str | Path = field(kw_only=False)
-    axes: str | None = _choice(None, "Axes", "Names of the image's axes out of tczyx")
-    voxel_size: tuple[float, float, float] | None = _choice(
+    axes: str | None = choice(None, "Axes", "Names of the image's axes out of tczyx")
+    voxel_size: tuple[float, float, float] | None = choice(
         None, "Voxel size", "Voxel size in µm: z y x", parts="Z Y X"
     )
-    channel: int | None = _choice(None, "Channel", "Channel, from 0", min=0)
-    region: tuple[int, int, int, int] | None = _choice(
+    channel: int | None = choice(None, "Channel", "Channel, from 0", min=0)
+    region: tuple[int, int, int, int] | None = choice(
         None,
         "Region",
         "Part of the planes, in pixels from 0: first row, last + 1, first column, last + 1",
         parts="Y0 Y1 X0 X1",
     )
-    device: str = _choice("auto", "Device", "Where the network runs: auto, cpu, cuda, mps")
-    precision: str = _choice(
+    device: str = choice("auto", "Device", "Where the network runs: auto, cpu, cuda, mps")
+    precision: str = choice(
         "auto", "Precision", "Numbers that the network computes in: auto, float32, bfloat16"
     )
-    overlap: float = _choice(
+    overlap: float = choice(
         0.5, "Overlap", "Share of a window that its neighbours cover too", min=0.0, max=0.9
     )
-    batch_size: int = _choice(
+    batch_size: int = choice(
         1, "Batch", "Windows that go through the network together", min=1, max=256
     )
 
     def __post_init__(self) -> None:
         """Refuse values out of their limits."""
         check_limits(self)
-        _check_precision(self.precision)
+        check_precision(self.precision)
 
     def provenance(self) -> dict[str, Any]:
         """JSON-ready values; the image is given by name, shape, axes and data type."""
@@ -135,52 +135,52 @@ class SegmentRequest(ImageRequest):
         for planes of more than 16 megapixels.
     """
 
-    model: str = _choice("mediar-starter", "Model", "Name of a model, or a model's folder")
+    model: str = choice("mediar-starter", "Model", "Name of a model, or a model's folder")
     _: KW_ONLY
-    channel: int | None = _choice(
+    channel: int | None = choice(
         None, "Channel", "Channel to segment, from 0 [default: colours, or the first]", min=0
     )
-    plane: tuple[int, int] | None = _choice(
+    plane: tuple[int, int] | None = choice(
         None, "Plane", "Only this plane: time point and z, from 0", parts="T Z"
     )
-    diameter: float | None = _choice(
+    diameter: float | None = choice(
         None, "Diameter", "Typical diameter of the objects, in pixels", min=1.0, max=100_000.0
     )
-    tta: bool = _choice(
+    tta: bool = choice(
         False, "Mirror averaging", "Average the image with its mirror images: better, 3 x slower"
     )
-    eightfold: bool = _choice(
+    eightfold: bool = choice(
         False, "Eightfold averaging", "Average quarter turns and all mirror images: 8 x slower"
     )
-    overlap: float = _choice(
+    overlap: float = choice(
         0.6, "Overlap", "Share of a window that its neighbours cover too", min=0.0, max=0.9
     )
-    batch_size: int = _choice(
+    batch_size: int = choice(
         0, "Batch", "Windows that go through the network together; 0: what fits", min=0, max=256
     )
-    cell_threshold: float = _choice(
+    cell_threshold: float = choice(
         0.5, "Cell threshold", "Pixels with a higher cell probability count", min=0.0, max=1.0
     )
-    flow_threshold: float = _choice(
+    flow_threshold: float = choice(
         0.4, "Flow threshold", "Largest flow error of an object; 0 keeps all", min=0.0, max=3.0
     )
-    min_size: int = _choice(16, "Minimum size", "Smallest object, in pixels", min=0, max=1_000_000)
-    hole_size: int | None = _choice(
+    min_size: int = choice(16, "Minimum size", "Smallest object, in pixels", min=0, max=1_000_000)
+    hole_size: int | None = choice(
         None,
         "Fill holes",
         "Holes of fewer pixels are filled [default: the minimum size]",
         min=0,
         max=1_000_000,
     )
-    stacks: str = _choice(
+    stacks: str = choice(
         "planes",
         "Stacks",
         "Stack or time series: planes (one by one), linked (overlap), volume (3D, experimental)",
     )
-    link_overlap: float = _choice(
+    link_overlap: float = choice(
         0.25, "Link overlap", "Smallest overlap (IoU) of linked objects", min=0.01, max=1.0
     )
-    tile: int | None = _choice(
+    tile: int | None = choice(
         None, "Tile", "Side of the blocks of a large plane [default: 2048 above 16 Mpx]", min=64
     )
 
@@ -230,16 +230,16 @@ class PredictRequest(ImageRequest):
     """
 
     tasks: tuple[str, ...] = ()
-    model: str = _choice("repmode-starter", "Model", "Name of a model, or a model's folder")
+    model: str = choice("repmode-starter", "Model", "Name of a model, or a model's folder")
     _: KW_ONLY
-    channel: int | None = _choice(
+    channel: int | None = choice(
         None, "Channel", "Channel with the transmitted light, from 0 [default: the first]", min=0
     )
-    time: int = _choice(0, "Time point", "Time point to predict, from 0", min=0)
-    z_range: tuple[int, int] | None = _choice(
+    time: int = choice(0, "Time point", "Time point to predict, from 0", min=0)
+    z_range: tuple[int, int] | None = choice(
         None, "Planes", "Planes to predict, from 0: first, last + 1", parts="A B"
     )
-    measured_units: bool = _choice(
+    measured_units: bool = choice(
         False,
         "Measured units",
         "Values as the training fluorescence was measured, where the model's card knows them",
@@ -285,7 +285,8 @@ def check_limits(request: Any) -> None:
             raise ValueError(f"{limits['label']} must be {wanted}, got {value}.")
 
 
-def _check_precision(precision: str) -> None:
+def check_precision(precision: str) -> None:
+    """Refuse with a ValueError what is no name of a precision."""
     if precision not in PRECISIONS:
         raise ValueError(f"Precision must be one of {', '.join(PRECISIONS)}, got '{precision}'.")
 

@@ -5,15 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from napari_ssp.flows import TrackingSettings
+from napari_ssp.service.results import Segmentation
+
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     from napari_ssp.engine import TileSettings
     from napari_ssp.engine.store import ArrayStore
     from napari_ssp.engine.tiling import Tile
     from napari_ssp.engine.windows import Network
-    from napari_ssp.flows import TrackingSettings
     from napari_ssp.service.plan import SegmentPlan
+    from napari_ssp.service.requests import SegmentRequest
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,43 @@ class SegmentRun:
     network: Network
     windows: TileSettings
     tracking: TrackingSettings
+
+
+def tracking_of(request: SegmentRequest) -> TrackingSettings:
+    """How a request's labels are made from flows."""
+    return TrackingSettings(
+        request.cell_threshold, request.flow_threshold, request.min_size, request.hole_size
+    )
+
+
+def check_planes_only(request: SegmentRequest, name: str) -> None:
+    """Refuse with a ValueError what only our own networks do."""
+    if request.tta or request.eightfold:
+        raise ValueError(f"'{name}' is run as it is: leave mirror averaging out.")
+    if request.stacks != "planes":
+        raise ValueError(f"'{name}' segments planes: choose stacks 'planes'.")
+
+
+def assembled(
+    plan: SegmentPlan,
+    labels: NDArray[np.uint32],
+    outputs: NDArray[np.float32],
+    record: dict[str, Any],
+    count: int | None = None,
+) -> Segmentation:
+    """Put planes together: labels (P, Y, X); flows, then probability, (2 or 3 + 1, P, Y, X)."""
+    shape = (*(plan.image.sizes[a] for a in plan.axes[:-2]), *plan.shape)
+    t, z = plan.planes[0]
+    return Segmentation(
+        labels=labels.reshape(shape),
+        flows=outputs[:-1].reshape(len(outputs) - 1, *shape),
+        cell_probability=outputs[-1].reshape(shape),
+        axes=plan.axes,
+        voxel_size=plan.image.voxel_size,
+        origin=(t, z, plan.region[0], plan.region[2]),
+        provenance=record,
+        count=count,
+    )
 
 
 @dataclass(frozen=True)

@@ -25,14 +25,13 @@ from napari_ssp.engine import (
 )
 from napari_ssp.engine.plane import boxes
 from napari_ssp.engine.store import ArrayStore
-from napari_ssp.flows import FlowField, TrackingSettings, link_stored
+from napari_ssp.flows import FlowField, link_stored
 from napari_ssp.progress import Progress, Steps
 from napari_ssp.service.large import segment_blocks
 from napari_ssp.service.levels import read_levels
 from napari_ssp.service.plan import SegmentPlan, plan_segmentation
 from napari_ssp.service.provenance import describe_run
-from napari_ssp.service.results import Segmentation
-from napari_ssp.service.segment_run import PlaneOf, SegmentRun
+from napari_ssp.service.segment_run import PlaneOf, SegmentRun, assembled, tracking_of
 from napari_ssp.service.volume import segment_volume
 
 if TYPE_CHECKING:
@@ -43,6 +42,7 @@ if TYPE_CHECKING:
     from napari_ssp.service.levels import Levels
     from napari_ssp.service.models import ModelCache
     from napari_ssp.service.requests import SegmentRequest
+    from napari_ssp.service.results import Segmentation
 
 #: Side of the boxes in which labels of two planes are compared.
 _LINKED_BOX = 4096
@@ -83,7 +83,8 @@ def segment_steps(request: SegmentRequest, models: ModelCache) -> Steps[Segmenta
     if request.stacks != "planes":
         count = yield from _link(plan, labels, request.link_overlap, count)
     record = describe_run(request.provenance(), plan.card, str(device), time.monotonic() - began)
-    return _assemble(plan, labels, outputs, record, count)
+    drawn_on = labels.array(editable=True)
+    return assembled(plan, drawn_on, outputs.array(), record, count)
 
 
 def _prepare(
@@ -99,10 +100,7 @@ def _prepare(
         importance=floored_gaussian_window,
         views=_views(request),
     )
-    tracking = TrackingSettings(
-        request.cell_threshold, request.flow_threshold, request.min_size, request.hole_size
-    )
-    return SegmentRun(plan, average_networks(networks, dtype), windows, tracking)
+    return SegmentRun(plan, average_networks(networks, dtype), windows, tracking_of(request))
 
 
 def _views(request: SegmentRequest) -> Sequence[View]:
@@ -178,25 +176,3 @@ def _link(plan: SegmentPlan, labels: ArrayStore, min_overlap: float, count: int)
         frames = [[(k, *part) for k in stack for part in parts] for stack in stacks]
         count = yield from link_stored(labels, frames, min_overlap)
     return count
-
-
-def _assemble(
-    plan: SegmentPlan,
-    labels: ArrayStore,
-    outputs: ArrayStore,
-    record: dict[str, object],
-    count: int,
-) -> Segmentation:
-    shape = (*(plan.image.sizes[a] for a in plan.axes[:-2]), *plan.shape)
-    found = outputs.array()
-    t, z = plan.planes[0]
-    return Segmentation(
-        labels=labels.array(editable=True).reshape(shape),  # a person may draw in them
-        flows=found[:-1].reshape(len(found) - 1, *shape),
-        cell_probability=found[-1].reshape(shape),
-        axes=plan.axes,
-        voxel_size=plan.image.voxel_size,
-        origin=(t, z, plan.region[0], plan.region[2]),
-        provenance=record,
-        count=count,
-    )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from napari_ssp.registry import find_card
 from napari_ssp.service.pairs import FolderScan, Pair, scan_pairs
 from napari_ssp.service.results import TrainingPlan
+from napari_ssp.training.setting_aside import WHOLE_FROM, set_aside_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,10 +17,6 @@ if TYPE_CHECKING:
     from napari_ssp.registry import ModelCard
     from napari_ssp.service.training_requests import TrainRequest
 
-#: From this many images on, whole ones are set aside for validation.
-WHOLE_IMAGES_FROM = 4
-#: Share of the images that is set aside.
-VALIDATION_SHARE = 0.2
 #: Most names that a warning lists.
 _LISTED = 5
 
@@ -114,10 +111,9 @@ def find_files(request: TrainRequest) -> TrainingFiles:
 def set_aside(files: TrainingFiles) -> TrainingFiles:
     """Set whole images aside for validation, evenly over their names; of few images strips."""
     count = len(files.training)
-    if count < WHOLE_IMAGES_FROM:
+    if count < WHOLE_FROM:
         return replace(files, strip=True)
-    number = max(1, round(VALIDATION_SHARE * count))
-    chosen = {int((k + 0.5) * count / number) for k in range(number)}
+    chosen = set_aside_of(count)
     return replace(
         files,
         training=tuple(p for k, p in enumerate(files.training) if k not in chosen),

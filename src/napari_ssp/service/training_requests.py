@@ -8,9 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_ssp.io import atomic_path
-from napari_ssp.service.requests import _check_precision as check_precision
-from napari_ssp.service.requests import _choice as choice
-from napari_ssp.service.requests import check_limits
+from napari_ssp.service.requests import check_limits, check_precision, choice
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -304,7 +302,10 @@ class TrainStructuresRequest(JsonRequest):
         "max", "Projection", "How a 2D target was made from its stack: max, mean"
     )
     voxel_size: tuple[float, float, float] | None = choice(
-        None, "Voxel size", "Voxel size of the stacks in µm: z y x [default: as in the files]"
+        None,
+        "Voxel size",
+        "Voxel size of the stacks in µm: z y x [default: as in the files]",
+        parts="Z Y X",
     )
     base_channels: int = choice(
         8, "Channels", "Channels of the first level; 32 is the published network", min=1, max=128

@@ -6,6 +6,8 @@ from collections import defaultdict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from napari_ssp.training.setting_aside import SHARE, WHOLE_FROM, set_aside_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -14,10 +16,6 @@ if TYPE_CHECKING:
     from napari_ssp.engine.volume import Read
     from napari_ssp.training.data import ScoredArray, StructurePair
 
-#: From this many stacks of a structure on, whole ones are set aside.
-WHOLE_STACKS_FROM = 4
-#: Share that is set aside.
-SHARE = 0.2
 #: Least width of a strip, and what lies unused between it and the rest, in pixels.
 NARROWEST, GAP = 32, 16
 
@@ -75,11 +73,10 @@ _Division = tuple[list["StructurePair"], list["StructurePair"]]
 
 
 def _divided(group: Sequence[StructurePair]) -> Iterator[_Division]:
-    if len(group) < WHOLE_STACKS_FROM:
+    if len(group) < WHOLE_FROM:
         yield from (_strip(pair) for pair in group)
         return
-    number = max(1, round(SHARE * len(group)))
-    chosen = {int((k + 0.5) * len(group) / number) for k in range(number)}
+    chosen = set_aside_of(len(group))
     for k, pair in enumerate(group):
         yield ([], [pair]) if k in chosen else ([pair], [])
 
