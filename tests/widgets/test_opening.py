@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from qtpy.QtWidgets import QLabel
 
 from napari_ssp.registry import list_cards
 from napari_ssp.widgets.compare_dock import CompareDock
@@ -16,9 +17,11 @@ from napari_ssp.widgets.segment_dock import SegmentDock
 from napari_ssp.widgets.train_dock import TrainDock
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     import napari
+    from pytestqt.qtbot import QtBot
 
 
 @pytest.mark.parametrize(
@@ -81,3 +84,29 @@ def test_each_dock_offers_the_models_of_its_family(viewer: napari.Viewer, struct
         assert offered
         dock.close()
         dock.deleteLater()
+
+
+def test_docks_that_open_later_are_tabs_of_the_first(
+    make_napari_viewer: Callable[..., napari.Viewer], qtbot: QtBot
+) -> None:
+    window = make_napari_viewer(show=True).window
+    first, _ = window.add_plugin_dock_widget("napari-ssp", "Segment")
+    other = window.add_dock_widget(QLabel("of another plugin"), name="other")
+    second, _ = window.add_plugin_dock_widget("napari-ssp", "Measure objects")
+    qtbot.waitUntil(lambda: window._qt_window.tabifiedDockWidgets(first) == [second])
+    qtbot.waitUntil(lambda: not first.visibleRegion().isEmpty() or second.isVisible())
+    assert not second.visibleRegion().isEmpty()
+    assert first.visibleRegion().isEmpty()
+    assert not other.visibleRegion().isEmpty()
+
+
+def test_a_dock_that_was_pulled_out_stays_out(
+    make_napari_viewer: Callable[..., napari.Viewer], qtbot: QtBot
+) -> None:
+    window = make_napari_viewer(show=True).window
+    first, _ = window.add_plugin_dock_widget("napari-ssp", "Segment")
+    first.setFloating(True)
+    second, _ = window.add_plugin_dock_widget("napari-ssp", "Measure objects")
+    qtbot.wait(50)
+    assert first.isFloating()
+    assert window._qt_window.tabifiedDockWidgets(second) == []

@@ -13,6 +13,7 @@ from napari_ssp.service import JobState
 from napari_ssp.widgets.messages import error_line, is_expected
 from napari_ssp.widgets.runner import Runner
 from napari_ssp.widgets.scroll_column import ScrollColumn
+from napari_ssp.widgets.tabs import join_tabs
 from napari_ssp.widgets.time_left import TimeLeft
 from napari_ssp.widgets.viewer_watch import ViewerWatch, own_viewer
 
@@ -70,6 +71,7 @@ class JobDock(QWidget):
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(_PAUSE_MS)
+        self._has_place = False
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.column)
@@ -103,11 +105,21 @@ class JobDock(QWidget):
         self.planned.emit()
         return request
 
+    def showEvent(self, event: Any) -> None:
+        """Join the docks that are open already, once; the user may pull them apart again."""
+        super().showEvent(event)
+        if not self._has_place:
+            self._has_place = True
+            QTimer.singleShot(0, self._join_docks)
+
     def event(self, event: Any) -> bool:
         """Stop the work when the dock is taken out of the window for good."""
         if event.type() == QEvent.Type.ParentChange and self.parent() is None:
             self._leave()
         return bool(super().event(event))
+
+    def _join_docks(self) -> None:
+        join_tabs(self, JobDock)
 
     def _check(self) -> tuple[Any, str, Sequence[str]]:
         """Request of what is chosen, what it means, and warnings; refuses what cannot be done."""
