@@ -21,12 +21,8 @@ import argparse
 import copy
 import json
 import os
-import resource
 import statistics
-import subprocess
-import sys
 import tempfile
-import threading
 import time
 from functools import partial
 from pathlib import Path
@@ -56,14 +52,12 @@ def main() -> None:
     parser.add_argument("--memory", action="store_true")
     parser.add_argument("--switch", action="store_true")
     parser.add_argument("--overlaps", metavar="MODEL")
-    parser.add_argument("--peak", type=int, nargs=3, help=argparse.SUPPRESS)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    if options.peak:
-        print(_peak(tuple(options.peak)))
-        return
     if options.memory:
-        report = _memory()
+        from structure_memory import measure
+
+        report = measure()
     elif options.overlaps:
         report = _overlaps(options.overlaps)
     else:
@@ -251,16 +245,6 @@ def _convolution_rate(device: torch.device) -> float:
     return 2.0 * x[0, 0].numel() * layer.weight.numel() / min(seconds)
 
 
-def _memory() -> dict[str, Any]:
-    """Peak memory of a process that predicts a stack, by the stack's shape."""
-    peaks = {}
-    for shape in [(32, 512, 512), (64, 2048, 2048)]:
-        words = [sys.executable, __file__, "--peak", *(str(n) for n in shape)]
-        found = subprocess.run(words, check=True, capture_output=True, text=True)
-        peaks[" × ".join(map(str, shape))] = json.loads(found.stdout.replace("'", '"'))
-    return {"peak memory, two structures of a small network": peaks}
-
-
 def _switch(options: argparse.Namespace) -> dict[str, Any]:
     """Seconds of predicting a preview, the first time for a structure and again."""
     from napari_ssp import ModelService
@@ -320,70 +304,6 @@ def _overlaps(model: str) -> dict[str, Any]:
             },
         }
     return report
-
-
-def _peak(shape: tuple[int, int, int]) -> dict[str, float]:
-    import tifffile
-
-    import napari_ssp as ssp
-    from napari_ssp.networks import RepMode
-    from napari_ssp.registry import ModelCard, save_model
-
-    with tempfile.TemporaryDirectory() as folder:
-        card = ModelCard("peak", "repmode", {"num_tasks": 2, "base_channels": 1}, "", axes="zyx")
-        card = ModelCard(**{**vars(card), "window": PATCH, "tasks": ("a", "b")})
-        save_model(RepMode(2, 1), card, Path(folder))
-        stack = Path(folder) / "stack.tif"
-        rng = np.random.default_rng(0)
-        planes = (rng.integers(0, 60_000, shape[1:]).astype(np.uint16) for _ in range(shape[0]))
-        tifffile.imwrite(stack, planes, shape=shape, dtype=np.uint16, metadata={"axes": "ZYX"})
-        ssp.predict_structures(np.zeros((16, 16, 16)) + np.arange(16), ["a"], folder, axes="zyx")
-        before, began = _resident(), time.perf_counter()
-        with _Watch() as own:
-            out = ssp.predict_structures(stack, ["a", "b"], folder, overlap=0.0)
-        took = time.perf_counter() - began
-        assert out["b"].shape == shape
-    return {
-        "MiB before": round(before),
-        "MiB at the peak": round(_resident()),
-        "of its own, without mapped files, before": round(own.before),
-        "of its own, at the peak": round(own.peak),
-        "seconds": round(took, 1),
-    }
-
-
-class _Watch:
-    """Looks twenty times a second how much memory the process has of its own (Linux).
-
-    Pages of a temporary file count as resident while it is mapped, though the system takes them
-    back when it needs them.
-    """
-
-    def __enter__(self) -> _Watch:
-        self.before = self.peak = _own()
-        self._done = threading.Event()
-        self._thread = threading.Thread(target=self._look)
-        self._thread.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._done.set()
-        self._thread.join()
-
-    def _look(self) -> None:
-        while not self._done.wait(0.05):
-            self.peak = max(self.peak, _own())
-
-
-def _own() -> float:
-    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
-    return sum(int(line.split()[1]) for line in lines if line.startswith("RssAnon")) / 1024
-
-
-def _resident() -> float:
-    """Peak resident memory so far, in MiB."""
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
 
 
 if __name__ == "__main__":

@@ -17,8 +17,8 @@ from napari_ssp.engine import (
     floored_gaussian_window,
     predict_tiles,
     resample,
+    strips,
 )
-from napari_ssp.engine import predict as module
 from napari_ssp.engine.plane import PlaneSource, boxes, predict_plane, resample_box
 from napari_ssp.engine.store import ArrayStore
 from napari_ssp.progress import run
@@ -54,7 +54,7 @@ def test_equals_the_prediction_of_the_whole(
     image = np.random.default_rng(0).random((3, *shape), np.float32)
     settings = replace(SETTINGS, views=views)
     expected = run(predict_tiles(network, image, settings))
-    monkeypatch.setattr(module, "STRIP", 50)
+    monkeypatch.setattr(strips, "WIDTH", 1)
     store = ArrayStore((3, *shape))
     source = PlaneSource(reader(image), shape)
     steps = list(predict_plane(network, source, settings, store))

@@ -65,3 +65,15 @@ def test_too_little_room_is_said_with_numbers(
     with pytest.raises(OSError, match=r"needs .* GiB, but the temporary folder .* TMPDIR"):
         ArrayStore((1 << 20, 1 << 20, 1 << 10))
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("limit", [0, 10_000])
+def test_blocks_are_added_to_what_is_there(limit: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("napari_ssp.engine.store._MAPPED", 24)
+    store, expected = ArrayStore((3, 4, 5), np.float32, limit), np.zeros((3, 4, 5), np.float32)
+    for box in [np.s_[0:3, 1:4, 0:5], np.s_[1:2, 0:2, 2:4], np.s_[1, :, 1:3], (slice(0, 2),)]:
+        block = np.random.default_rng(1).random(expected[box].shape, np.float32)
+        store.add(box, block)
+        expected[box] += block
+        np.testing.assert_array_equal(store.read(box), expected[box])
+    np.testing.assert_array_equal(store.array(), expected)

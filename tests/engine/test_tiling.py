@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_ssp.engine import count_tiles, tile_starts
-from napari_ssp.engine.tiling import smaller_window
+from napari_ssp.engine.tiling import pieces, smaller_window
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -70,3 +70,22 @@ def test_windows_shrink_by_halves_down_to_64() -> None:
 def test_bad_numbers(arguments: tuple[int, int, float], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         tile_starts(*arguments)
+
+
+@given(st.data())
+def test_pieces_cover_a_part_and_span_little(data: st.DataObject) -> None:
+    shape = tuple(data.draw(st.lists(st.integers(1, 9), min_size=1, max_size=4)))
+    most = data.draw(st.integers(1, 99))
+    index: list[slice | int] = []
+    for length in shape[: data.draw(st.integers(0, len(shape)))]:
+        start = data.draw(st.integers(0, length - 1))
+        stop = data.draw(st.integers(start + 1, length))
+        index.append(data.draw(st.sampled_from([start, slice(start, stop), slice(None)])))
+    array = np.arange(np.prod(shape)).reshape(shape)
+    expected = array[tuple(index)]
+    found = np.full(expected.shape, -1)
+    for piece, inside in pieces(tuple(index), shape, most):
+        part = np.asarray(array[piece])
+        assert part.max() - part.min() < most
+        found[inside] = part
+    np.testing.assert_array_equal(found, expected)

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import math
+import tracemalloc
+
 import numpy as np
 import pytest
 import torch
@@ -60,6 +63,53 @@ def test_a_block_equals_the_same_part_of_the_whole(data: st.DataObject) -> None:
     resampler = Resampler(volume.__getitem__, shape, new_shape, order)
     whole = resampler.block(tuple(slice(0, n) for n in new_shape))
     np.testing.assert_allclose(resampler.block(tile), whole[tile], atol=1e-6)
+
+
+@pytest.mark.parametrize("order", [1, 3])
+@pytest.mark.parametrize(
+    ("shape", "new_shape"),
+    [
+        ((32, 512, 512), (32, 256, 256)),
+        ((64, 2048, 2048), (64, 700, 700)),
+        ((600, 2048, 2048), (200, 4000, 4000)),
+        ((1000, 9000, 9000), (100, 300, 300)),
+    ],
+)
+def test_blocks_cover_the_grid_and_what_they_read_does_not_grow(
+    shape: tuple[int, ...], new_shape: tuple[int, ...], order: int
+) -> None:
+    class Stop(Exception):
+        pass
+
+    read: list[int] = []
+
+    def refuse(tile: tuple[slice, ...]) -> np.ndarray:
+        read.append(math.prod(part.stop - part.start for part in tile))
+        raise Stop
+
+    resampler = Resampler(refuse, shape, new_shape, order)
+    blocks = resampler.blocks()
+    for tile in blocks:
+        with pytest.raises(Stop):
+            resampler.block(tile)
+    sizes = [math.prod(part.stop - part.start for part in tile) for tile in blocks]
+    assert sum(sizes) == math.prod(new_shape)
+    assert max(sizes) <= 2**21
+    # A spline reaches 17 voxels further on each side of blocks that are 32 to 64 voxels deep.
+    assert max(read) <= (32 + 34) * (math.sqrt(2**21 / 32) + 34) ** 2
+
+
+def test_statistics_of_a_large_plane_take_little_memory() -> None:
+    plane = np.arange(1024 * 1024, dtype=np.uint16).reshape(1024, 1024)
+    running = RunningStatistics()
+    tracemalloc.start()
+    try:
+        running.add(plane)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 4 * 8 * 2**18  # four copies of a band in float64
+    assert running.result().mean == pytest.approx(plane.mean())
 
 
 def test_the_whole_equals_scipys_zoom() -> None:

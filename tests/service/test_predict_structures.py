@@ -187,6 +187,18 @@ def test_a_large_result_is_a_map_with_the_same_values(
         np.testing.assert_array_equal(image, expected.images[task])
 
 
+@pytest.mark.parametrize("region", [None, (10, 55, 3, 40)])
+def test_a_stack_that_is_read_in_bands_is_the_same(
+    tiny_structures: Path, monkeypatch: pytest.MonkeyPatch, region: tuple[int, ...] | None
+) -> None:
+    stack = _stack(5, 70, 41)
+    options: dict[str, Any] = {"axes": "zyx", "region": region, "z_range": (1, 5)}
+    expected = _predict(stack, tiny_structures, **options).images["dna"]
+    monkeypatch.setattr("napari_ssp.service.structures._BAND", 41 * 16)
+    found = _predict(stack, tiny_structures, **options).images["dna"]
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
 def test_provenance_is_json_and_names_the_weights(tiny_structures: Path) -> None:
     found = _predict(_stack(3, 20, 24), tiny_structures, axes="zyx")
     record = json.loads(json.dumps(found.provenance))

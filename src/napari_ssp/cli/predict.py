@@ -13,6 +13,7 @@ from napari_ssp.cli.options import request_options
 from napari_ssp.cli.reporting import as_usage_error, wait_for
 from napari_ssp.image import MicroscopyImage
 from napari_ssp.io import write_image
+from napari_ssp.io.mapped import Stacked
 from napari_ssp.registry import find_card
 from napari_ssp.service import ModelService, PredictRequest, task_index
 
@@ -75,10 +76,7 @@ def predict(paths: tuple[Path, ...], batch: Batch, tasks: tuple[str, ...], **cho
 
 def as_image(result: StructurePrediction, name: str) -> MicroscopyImage:
     """One channel per structure; large predictions stay in their files."""
-    import dask.array as da
-
-    channels = [da.from_array(image) for image in result.images.values()]  # type: ignore[no-untyped-call]
-    stacked = da.stack(channels)  # type: ignore[no-untyped-call]
+    stacked = Stacked(list(result.images.values()))
     axes = "c" + result.axes
     return MicroscopyImage(stacked, axes, result.voxel_size, tuple(result.images), name)
 

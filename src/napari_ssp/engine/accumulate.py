@@ -8,22 +8,24 @@ from typing import TYPE_CHECKING
 import torch
 
 if TYPE_CHECKING:
+    from napari_ssp.engine.strips import Strip
     from napari_ssp.engine.tiling import Tile
 
-#: Takes the place of a finished block in the array, and the block (C, lengths), float32.
-Write = Callable[["Tile", torch.Tensor], None]
+#: Takes the place of a block in the array, the block (C, lengths), float32, and whether it is to be
+#: added to what came before at this place.
+Write = Callable[["Tile", torch.Tensor, bool], None]
 
 
 class RollingSum:
     """Sum of windows that come in order along one axis.
 
     Only the part between the first and the last pixel that windows still reach is held, so memory
-    grows with the other axes of the region alone.
+    grows with the other axes of the strip alone.
 
     Parameters
     ----------
-    region : tuple of slice
-        Part of the array that is summed; what windows have outside of it is left out.
+    strip : Strip
+        Windows that are summed; what they have outside of the array is left out.
     axis : int
         Spatial axis along which windows advance; their starts never decrease on it.
     write : callable
@@ -32,8 +34,9 @@ class RollingSum:
         Where sums are kept.
     """
 
-    def __init__(self, region: Tile, axis: int, write: Write, device: torch.device) -> None:
-        self._region = region
+    def __init__(self, strip: Strip, axis: int, write: Write, device: torch.device) -> None:
+        self._strip = strip
+        self._region = region = strip.reach
         self._axis = axis
         self._write = write
         self._device = device
@@ -63,7 +66,12 @@ class RollingSum:
         count = min(stop - self._first, self._sum.shape[1 + self._axis])
         place = list(self._region)
         place[self._axis] = slice(self._first, self._first + count)
-        self._write(tuple(place), self._sum.narrow(1 + self._axis, 0, count))
+        for part, is_more in self._strip.parts(tuple(place)):
+            inside = [
+                slice(p.start - whole.start, p.stop - whole.start)
+                for p, whole in zip(part, place, strict=True)
+            ]
+            self._write(part, self._sum[(slice(None), *inside)], is_more)
         rest = self._sum.shape[1 + self._axis] - count
         self._sum = self._sum.narrow(1 + self._axis, count, rest).clone()
         self._first += count

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from napari_ssp.engine.tiling import Shape, Tile
     from napari_ssp.engine.tta import View
 
-#: Maps of shares that are kept; few windows lie differently among their neighbours.
-_KEPT = 64
+#: Bytes of the maps of shares that are kept; few windows lie differently among their neighbours.
+_KEPT = 2**25
 
 
 @dataclass(frozen=True)
@@ -73,8 +73,8 @@ class Layout:
         length = self.shape[self.view.source_axis(axis, len(self.shape))]
         return tile_starts(max(length, self.window[axis]), self.window[axis], self.overlap)
 
-    def windows(self, axis: int, reach: slice) -> list[tuple[slice, int]]:
-        """Place and start in the view of the windows that meet a range of an axis of the array."""
+    def windows(self, axis: int) -> list[tuple[slice, int]]:
+        """Place along an axis of the array, and start in the view, of each window, in order."""
         dims = len(self.shape)
         seen = self.view.source_axis(axis, dims)
         length, window = self.shape[axis], self.window[seen]
@@ -84,13 +84,12 @@ class Layout:
             first = start - before
             if axis - dims in self.view.mirrored:
                 first = length - first - window
-            if first < reach.stop and first + window > reach.start:
-                found.append((slice(first, first + window), start))
+            found.append((slice(first, first + window), start))
         return sorted(found, key=lambda item: item[0].start)
 
-    def looks(self, region: Tile, first: int) -> Iterator[Look]:
-        """Windows that meet a region, in the order of their places; ``first`` runs slowest."""
-        axes = [self.windows(axis, reach) for axis, reach in enumerate(region)]
+    def looks(self, begins: Tile, first: int) -> Iterator[Look]:
+        """Windows that begin in a region, in the order of their places; ``first`` runs slowest."""
+        axes = self._beginning_in(begins)
         slowest = axes.pop(first)
         dims = len(self.shape)
         for chosen in product(slowest, *axes):
@@ -98,19 +97,25 @@ class Layout:
             seen = tuple(windows[self.view.source_axis(axis, dims)][1] for axis in range(dims))
             yield Look(tuple(place for place, _ in windows), seen, self.view)
 
-    def count(self, region: Tile) -> int:
-        """Count the windows that meet a region."""
-        return prod(len(self.windows(axis, reach)) for axis, reach in enumerate(region))
+    def count(self, begins: Tile) -> int:
+        """Count the windows that begin in a region."""
+        return prod(len(windows) for windows in self._beginning_in(begins))
+
+    def _beginning_in(self, begins: Tile) -> list[list[tuple[slice, int]]]:
+        return [
+            [found for found in self.windows(axis) if part.start <= found[0].start < part.stop]
+            for axis, part in enumerate(begins)
+        ]
 
 
-def merged_looks(layouts: Sequence[Layout], region: Tile, first: int) -> Iterator[Look]:
-    """Windows of all views that meet a region; their places never go back along ``first``."""
+def merged_looks(layouts: Sequence[Layout], begins: Tile, first: int) -> Iterator[Look]:
+    """Windows of all views that begin in a region; their places never go back along ``first``."""
 
     def order(look: Look) -> tuple[int, ...]:
         starts = [part.start for part in look.place]
         return (starts.pop(first), *starts)
 
-    return heapq.merge(*(layout.looks(region, first) for layout in layouts), key=order)
+    return heapq.merge(*(layout.looks(begins, first) for layout in layouts), key=order)
 
 
 class Shares:
@@ -149,7 +154,7 @@ class Shares:
         if neighbours not in self._kept:
             self._kept[neighbours] = self._compute(neighbours)
         self._kept.move_to_end(neighbours)
-        while len(self._kept) > _KEPT:
+        while len(self._kept) > max(1, _KEPT // self._importance.nbytes):
             self._kept.popitem(last=False)
         return self._kept[neighbours]
 

@@ -43,6 +43,9 @@ class PlaneStore(Protocol):
     def write(self, tile: Tile, block: NDArray[np.float32]) -> None:
         """Put a box at its place."""
 
+    def add(self, tile: Tile, block: NDArray[np.float32]) -> None:
+        """Add a box to what is at its place."""
+
 
 @dataclass(frozen=True)
 class PlaneSource:
@@ -70,7 +73,7 @@ def predict_plane(
     """Compute a network's output for a plane, as `predict_tiles` does, from box to box.
 
     Windows lie where they lie in the whole plane, so nothing shows where blocks meet. Memory holds
-    a band of a window's height and at most 8192 pixels.
+    a band of a window's height and four windows' width.
 
     Parameters
     ----------
@@ -94,8 +97,8 @@ def predict_plane(
         As `predict_stream`.
     """
 
-    def write(tile: Tile, block: torch.Tensor) -> None:
-        store.write((slice(None), *tile), block.cpu().numpy())
+    def write(tile: Tile, block: torch.Tensor, is_more: bool) -> None:
+        (store.add if is_more else store.write)((slice(None), *tile), block.cpu().numpy())
 
     yield from predict_stream(network, source, settings, write)
 

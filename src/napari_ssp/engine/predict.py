@@ -7,7 +7,7 @@ progress; closing it there cancels the work.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from itertools import islice, product
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,18 +19,16 @@ from napari_ssp.engine.blending import Map, gaussian_window
 from napari_ssp.engine.device import release_memory
 from napari_ssp.engine.looks import Layout, Look, Shares, merged_looks
 from napari_ssp.engine.memory import Capacity, is_out_of_memory, start_measuring
+from napari_ssp.engine.strips import strips
 from napari_ssp.engine.tiling import Tile, smaller_window
 from napari_ssp.engine.tta import IDENTITY, View
 from napari_ssp.engine.windows import Network, Source, WindowComputer
 from napari_ssp.progress import Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from napari_ssp.progress import Steps
-
-#: Pixels across the band that is blended at a time; windows at its sides are computed twice.
-STRIP = 8192
 
 
 @dataclass(frozen=True)
@@ -112,11 +110,12 @@ def predict_tiles(
     source = _InMemory(_checked_image(array, settings), torch.device(settings.device))
     result: npt.NDArray[np.float32] | None = None
 
-    def write(tile: Tile, block: torch.Tensor) -> None:
+    def write(tile: Tile, block: torch.Tensor, is_more: bool) -> None:
         nonlocal result
         if result is None or len(result) != len(block):
             result = np.empty((len(block), *source.shape), np.float32)
-        result[(slice(None), *tile)] = block.cpu().numpy()
+        spot = (slice(None), *tile)
+        result[spot] = block.cpu().numpy() + (result[spot] if is_more else 0)
 
     yield from predict_stream(network, source, settings, write)
     assert result is not None
@@ -128,6 +127,8 @@ def predict_stream(
 ) -> Steps[None]:
     r"""Compute a network's output for an array that need not fit into memory, in either direction.
 
+    Memory holds sums of a strip of four windows' width, however large the array is.
+
     Parameters
     ----------
     network : callable
@@ -137,9 +138,10 @@ def predict_stream(
     settings : TileSettings
         Window, overlap, batch, device, blending and views.
     write : callable
-        Takes the place of a finished block, one slice per spatial axis, and the block,
-        (C_out, \\*lengths) on the device. Blocks do not overlap and cover the array; when memory
-        was short they come once more from the start.
+        Takes the place of a block, one slice per spatial axis, the block, (C_out, \\*lengths) on
+        the device, and whether it is to be added to what came before at this place: where two
+        strips meet. Blocks cover the array; when memory was short they come once more from the
+        start.
 
     Yields
     ------
@@ -173,23 +175,23 @@ def _stream_at_one_size(
         Layout(source.shape, settings.window, settings.overlap, view) for view in settings.views
     ]
     axis = _rolling_axis(source.shape, settings.window)
-    regions = list(_regions(source.shape, axis))
-    counts = [sum(layout.count(region) for layout in layouts) for region in regions]
+    cut = strips(layouts, axis)
+    count = sum(layout.count(strip.begins) for strip in cut for layout in layouts)
     device = torch.device(settings.device)
     weights = np.require(settings.importance(settings.window), np.float32, ["C", "W"])
     shares = Shares(layouts, weights, device)
     computer, done = WindowComputer(network, source, device), 0
-    yield Progress("windows", 0, sum(counts))
-    for region in regions:
-        total = RollingSum(region, axis, write, device)
-        remaining = merged_looks(layouts, region, axis)
+    yield Progress("windows", 0, count)
+    for strip in cut:
+        total = RollingSum(strip, axis, write, device)
+        remaining = merged_looks(layouts, strip.begins, axis)
         pending: list[Look] = []
         while pending := pending or list(islice(remaining, _batch(settings))):
             part = pending[: _batch(settings)]
             if _add_batch(computer, part, shares, total, settings):
                 pending = pending[len(part) :]
                 done += len(part)
-                yield Progress("windows", done, sum(counts))
+                yield Progress("windows", done, count)
                 continue
             release_memory(device)
             if not settings.capacity.halve(settings.window, len(part)):
@@ -202,17 +204,6 @@ def _rolling_axis(shape: tuple[int, ...], window: tuple[int, ...]) -> int:
     """Axis along which finished parts are handed on: the rest in memory is then smallest."""
     shares = [w / n for n, w in zip(shape, window, strict=True)]
     return shares.index(min(shares))
-
-
-def _regions(shape: tuple[int, ...], axis: int) -> Iterator[Tile]:
-    """Cut the other axes where a band of windows would be too long for memory."""
-    steps = [n if k == axis else STRIP for k, n in enumerate(shape)]
-    yield from product(
-        *(
-            [slice(first, min(first + step, n)) for first in range(0, n, step)]
-            for n, step in zip(shape, steps, strict=True)
-        )
-    )
 
 
 def _batch(settings: TileSettings) -> int:

@@ -11,20 +11,26 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_ssp.engine.tiling import pieces
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import DTypeLike, NDArray
 
-    from napari_ssp.engine.tiling import Tile
+    from napari_ssp.engine.tiling import Index, Tile
 
 #: Arrays of more bytes than this go to a file.
-MEMORY_LIMIT = 128 * 2**20
+MEMORY_LIMIT = 2**26
+# Bytes of a file that are mapped at a time: pages count as the process's memory while they are.
+_MAPPED = 2**23
 
 
 class ArrayStore:
     """Room for an array that is written and read block by block.
 
-    The file of a large array is mapped for one block at a time, so the process stays small; it is
-    removed when neither the store nor an array from it is left.
+    The file of a large array is mapped for a part of a block at a time, so the process stays small;
+    it is removed when neither the store nor an array from it is left.
 
     Parameters
     ----------
@@ -33,7 +39,7 @@ class ArrayStore:
     dtype : dtype
         Type of the values.
     limit : int, optional
-        Bytes up to which the array stays in memory; 128 MiB by default.
+        Bytes up to which the array stays in memory; 64 MiB by default.
 
     Raises
     ------
@@ -54,23 +60,32 @@ class ArrayStore:
             self._memory = np.zeros(self.shape, self.dtype)
         else:
             self._folder = _Folder(math.prod(self.shape) * self.dtype.itemsize)
-            self._path = self._folder.path / "array.npy"
-            np.lib.format.open_memmap(  # type: ignore[no-untyped-call]
-                self._path, "w+", self.dtype, self.shape
-            )
+            self._path = self._folder.path / "array.raw"
+            self._open("w+")
 
     @property
     def on_disk(self) -> bool:
         """Whether the array is in a file."""
         return self._path is not None
 
-    def write(self, tile: Tile, block: NDArray[Any]) -> None:
+    def write(self, tile: Index, block: NDArray[Any]) -> None:
         """Put a block at its place."""
-        self._open("r+")[tile] = block
+        for piece, inside in self._pieces(tile):
+            self._open("r+")[piece] = block[inside]
 
-    def read(self, tile: Tile) -> NDArray[Any]:
+    def add(self, tile: Index, block: NDArray[Any]) -> None:
+        """Add a block to what is at its place."""
+        for piece, inside in self._pieces(tile):
+            self._open("r+")[piece] += block[inside]
+
+    def read(self, tile: Index) -> NDArray[Any]:
         """Copy of a block."""
-        return np.array(self._open("r")[tile])
+        # A view of one value has the block's lengths, whatever the index.
+        lengths = np.broadcast_to(self.dtype.type(0), self.shape)[tile].shape
+        block = np.empty(lengths, self.dtype)
+        for piece, inside in self._pieces(tile):
+            block[inside] = self._open("r")[piece]
+        return block
 
     def array(self, editable: bool = False) -> NDArray[Any]:
         """Return the array itself, mapped from its file when it is large.
@@ -83,11 +98,15 @@ class ArrayStore:
             weakref.finalize(array._mmap, _Folder.release, self._folder)  # type: ignore[attr-defined]
         return array
 
-    def _open(self, mode: str) -> NDArray[Any]:
+    def _open(self, mode: Any) -> NDArray[Any]:
         if self._memory is not None:
             return self._memory
-        array: NDArray[Any] = np.load(self._path, mmap_mode=mode)  # type: ignore[arg-type]
-        return array
+        return np.memmap(self._path, self.dtype, mode, shape=self.shape)  # type: ignore[arg-type]
+
+    def _pieces(self, tile: Index) -> Iterator[tuple[Index, Tile]]:
+        if self._memory is not None:
+            return iter([(tile, (...,))])  # type: ignore[list-item]
+        return pieces(tile, self.shape, _MAPPED // self.dtype.itemsize)
 
 
 class _Folder:

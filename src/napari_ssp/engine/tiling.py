@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from itertools import product
 from math import prod
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 Shape = tuple[int, ...]
 Tile = tuple[slice, ...]
+#: Slices of step 1 and positions; axes at the end may be left out.
+Index = tuple[slice | int, ...]
 
 #: Memory is not saved by windows below this length, and networks halve a window five times.
 SMALLEST_WINDOW = 64
@@ -66,3 +73,45 @@ def resized_shape(shape: Shape, factors: tuple[float, ...]) -> Shape:
 def fitting_window(shape: Shape, window: Shape, multiple: int) -> Shape:
     """Largest useful window: no axis longer than the volume needs, all multiples of a number."""
     return tuple(min(w, -(-n // multiple) * multiple) for n, w in zip(shape, window, strict=True))
+
+
+def pieces(index: Index, shape: Shape, most: int) -> Iterator[tuple[Index, Tile]]:
+    """Cut a part of an array into pieces that each span few of its values, as they are stored.
+
+    Parameters
+    ----------
+    index : tuple of slice or int
+        The part.
+    shape : tuple of int
+        Lengths of the array, whose last axis runs fastest.
+    most : int
+        Values from the first to the last one of a piece, unless one row has more.
+
+    Yields
+    ------
+    piece : tuple of slice or int
+        Its place in the array.
+    inside : tuple of slice
+        Its place in the part.
+    """
+    axes: list[list[tuple[slice | int, slice | None]]] = []
+    for axis, length in enumerate(shape):
+        part = index[axis] if axis < len(index) else slice(None)
+        span = prod(shape[axis + 1 :])
+        if not isinstance(part, slice):
+            axes.append([(part, None)])
+            continue
+        start, stop, _ = part.indices(length)
+        # Where one step spans too much, the axes after it are cut, too; else they stay whole.
+        step = max(1, most // span)
+        axes.append(
+            [
+                (slice(a, min(a + step, stop)), slice(a - start, min(a + step, stop) - start))
+                for a in range(start, stop, step)
+            ]
+        )
+    for chosen in product(*axes):
+        yield (
+            tuple(place for place, _ in chosen),
+            tuple(inside for _, inside in chosen if inside is not None),
+        )

@@ -5,8 +5,10 @@ Everything works on blocks, so that a volume need not fit into memory.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,6 +25,11 @@ Read = Callable[["Tile"], "NDArray[Any]"]
 
 # A cubic spline's filter falls below 1e-9 after this many voxels.
 _SPLINE_REACH = 16
+# Voxels of a block that is resampled, on the finer grid, and its longest side along z.
+_BLOCK = 2**21
+_DEPTH = 64
+# Values that statistics are taken of at once.
+_BAND = 2**18
 
 
 @dataclass(frozen=True)
@@ -43,8 +50,12 @@ class RunningStatistics:
         self._bad = 0
 
     def add(self, plane: NDArray[Any]) -> None:
-        """Take a plane of any real dtype into account."""
-        values = np.asarray(plane, np.float64)
+        """Take a plane, or a part of one, of any real dtype into account."""
+        step = max(1, _BAND // plane.shape[-1])
+        for first in range(0, len(plane), step):
+            self._add(np.asarray(plane[first : first + step], np.float64))
+
+    def _add(self, values: NDArray[np.float64]) -> None:
         self._bad += int(values.size - np.count_nonzero(np.isfinite(values)))
         if self._bad:
             return
@@ -122,6 +133,17 @@ class Resampler:
                 values, scales, offsets, wanted, order=self.order, mode="nearest"
             )
         )
+
+    def blocks(self) -> list[Tile]:
+        """Blocks that cover the new grid, each of a size that does not depend on the volume's."""
+        shrinks = [max(1.0, n / m) for n, m in zip(self.shape, self.new_shape, strict=True)]
+        depth = min(self.new_shape[0], max(1, int(_DEPTH / shrinks[0])))
+        side = max(1, int(math.sqrt(_BLOCK / (depth * math.prod(shrinks)))))
+        ranges = [
+            [slice(a, min(a + step, n)) for a in range(0, n, step)]
+            for n, step in zip(self.new_shape, (depth, side, side), strict=True)
+        ]
+        return list(product(*ranges))
 
 
 def _scale(length: int, new_length: int) -> float:

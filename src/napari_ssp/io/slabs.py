@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from napari_ssp.io.mapped import forget_pages
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -70,3 +72,4 @@ def slabs(image: MicroscopyImage, depth: int) -> Iterator[tuple[dict[str, int], 
         block = block.transpose(order)
         block = block if "z" in left else block[..., None, :, :]
         yield {**place, "z": first}, block if image.rgb else block[None]
+        forget_pages(image.data)

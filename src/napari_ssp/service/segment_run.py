@@ -100,5 +100,9 @@ class PlaneOf:
         """Put a box at its place."""
         self.store.write(self._within(tile), block)
 
+    def add(self, tile: Tile, block: NDArray[Any]) -> None:
+        """Add a box to what is at its place."""
+        self.store.add(self._within(tile), block)
+
     def _within(self, tile: Tile) -> Any:
         return (*tile[: self.axis], self.index, *tile[self.axis :])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import closing
 from dataclasses import replace
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,9 +18,10 @@ from napari_ssp.progress import Progress, Steps
 from napari_ssp.service.plan_structures import PredictionPlan, plan_prediction
 from napari_ssp.service.provenance import describe_run
 from napari_ssp.service.results import StructurePrediction
+from napari_ssp.service.segment_run import PlaneOf
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable
 
     from numpy.typing import NDArray
 
@@ -29,8 +31,8 @@ if TYPE_CHECKING:
     from napari_ssp.service.models import ModelCache
     from napari_ssp.service.requests import PredictRequest
 
-# Voxels along y and x that are resampled at once.
-_BLOCK = 256
+# Values of a plane that are read at once.
+_BAND = 2**22
 
 
 def predict_steps(request: PredictRequest, models: ModelCache) -> Steps[StructurePrediction]:
@@ -87,17 +89,21 @@ def _source(plan: PredictionPlan) -> Steps[VolumeSource]:
     """
     image, (first, last), (y0, y1), (x0, x1) = plan.image, *plan.box
     raw = ArrayStore(plan.shape, image.dtype)
-    seen, depth = RunningStatistics(), image.sizes["z"]
-    for z in range(depth):
-        plane = image.plane(plan.time, z, plan.channel)
-        seen.add(plane)
-        if first <= z < last:
-            raw.write((slice(z - first, z - first + 1),), plane[y0:y1, x0:x1])
-        yield Progress("reading the stack", z + 1, depth)
+    seen, (depth, height, width) = RunningStatistics(), (image.sizes[a] for a in "zyx")
+    step = max(1, _BAND // width)
+    for z, top in product(range(depth), range(0, height, step)):
+        bottom = min(top + step, height)
+        rows = image.plane(plan.time, z, plan.channel, (top, bottom, 0, width))
+        seen.add(rows)
+        inside = max(top, y0), min(bottom, y1)
+        if first <= z < last and inside[0] < inside[1]:
+            place = slice(z - first, z - first + 1), slice(inside[0] - y0, inside[1] - y0)
+            raw.write(place, rows[None, inside[0] - top : inside[1] - top, x0:x1])
+        yield Progress("reading the stack", z + (bottom == height), depth)
     resampler = Resampler(raw.read, plan.shape, plan.network_shape)
     if plan.network_shape != plan.shape:
         resampled = ArrayStore(plan.network_shape)
-        yield from _fill(resampled, resampler, "resampling")
+        yield from _fill(resampled.write, resampler, "resampling")
         resampler = Resampler(resampled.read, plan.network_shape, plan.network_shape)
     return VolumeSource(resampler, seen.result(), plan.window)
 
@@ -115,7 +121,7 @@ def _side_by_side(networks: list[torch.nn.Module], dtype: torch.dtype) -> Networ
 def _writer(store: ArrayStore, inside: Tile) -> Any:
     """Store blocks without the margins that were added around the stack."""
 
-    def write(tile: Tile, block: torch.Tensor) -> None:
+    def write(tile: Tile, block: torch.Tensor, is_more: bool) -> None:
         target, part = [slice(None)], [slice(None)]
         for place, kept in zip(tile, inside, strict=True):
             start, stop = max(place.start, kept.start), min(place.stop, kept.stop)
@@ -123,7 +129,8 @@ def _writer(store: ArrayStore, inside: Tile) -> Any:
                 return
             target.append(slice(start - kept.start, stop - kept.start))
             part.append(slice(start - place.start, stop - place.start))
-        store.write(tuple(target), block[tuple(part)].cpu().numpy())
+        put = store.add if is_more else store.write
+        put(tuple(target), block[tuple(part)].cpu().numpy())
 
     return write
 
@@ -132,21 +139,16 @@ def _on_own_grid(
     found: ArrayStore, plan: PredictionPlan, request: PredictRequest
 ) -> Steps[dict[str, NDArray[np.float32]]]:
     """Prediction of each task on the stack's grid, in the units that were asked for."""
-    images = {}
+    known = plan.card.target_statistics if request.measured_units else {}
+    if plan.network_shape == plan.shape and not any(name in known for name in request.tasks):
+        return dict(zip(request.tasks, found.array(), strict=True))
+    store = ArrayStore((len(request.tasks), *plan.shape))
     for index, name in enumerate(request.tasks):
-        mean, deviation = 0.0, 1.0
-        if request.measured_units:
-            mean, deviation = plan.card.target_statistics.get(name, (0.0, 1.0))
-        if plan.network_shape == plan.shape and (mean, deviation) == (0.0, 1.0):
-            images[name] = found.array()[index]
-            continue
-        read = _scaled(found, index, mean, deviation)
+        read = _scaled(found, index, *known.get(name, (0.0, 1.0)))
         # Linear: a spline would swing below the darkest and above the brightest prediction.
         resampler = Resampler(read, plan.network_shape, plan.shape, order=1)
-        store = ArrayStore(plan.shape)
-        yield from _fill(store, resampler, f"writing {name}")
-        images[name] = store.array()
-    return images
+        yield from _fill(PlaneOf(store, 0, index).write, resampler, f"writing {name}")
+    return dict(zip(request.tasks, store.array(), strict=True))
 
 
 def _scaled(store: ArrayStore, index: int, mean: float, deviation: float) -> Read:
@@ -157,16 +159,10 @@ def _scaled(store: ArrayStore, index: int, mean: float, deviation: float) -> Rea
     return read
 
 
-def _fill(store: ArrayStore, resampler: Resampler, stage: str) -> Steps[None]:
-    blocks = list(_blocks(store.shape))
+def _fill(
+    write: Callable[[Tile, NDArray[Any]], None], resampler: Resampler, stage: str
+) -> Steps[None]:
+    blocks = resampler.blocks()
     for done, tile in enumerate(blocks, 1):
-        store.write(tile, resampler.block(tile).astype(np.float32))
+        write(tile, resampler.block(tile).astype(np.float32))
         yield Progress(stage, done, len(blocks))
-
-
-def _blocks(shape: tuple[int, ...]) -> Iterator[Tile]:
-    depth, height, width = shape
-    for y in range(0, height, _BLOCK):
-        for x in range(0, width, _BLOCK):
-            ends = (min(y + _BLOCK, height), min(x + _BLOCK, width))
-            yield (slice(0, depth), slice(y, ends[0]), slice(x, ends[1]))

@@ -199,8 +199,8 @@ def predict_whole(
     source = VolumeSource(resampler, pair.signal.statistics, window)
     result = np.empty(source.shape, np.float32)
 
-    def write(tile: Tile, block: torch.Tensor) -> None:
-        result[tile] = block[0].cpu().numpy()
+    def write(tile: Tile, block: torch.Tensor, is_more: bool) -> None:
+        result[tile] = block[0].cpu().numpy() + (result[tile] if is_more else 0)
 
     def compute(windows: torch.Tensor) -> torch.Tensor:
         with mixed_precision(windows.device, volumes=True):
