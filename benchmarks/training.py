@@ -7,8 +7,9 @@ normalise an image, augment a crop, make the target's flows by diffusion over ev
 (as MEDIAR and old cellpose: heat enters at the pixel nearest to the median, every pixel becomes the
 mean of its 3 x 3 neighbours, as often as twice the largest height plus width; 9 neighbours gathered
 in numpy), then a float32 step of the network in torch's default layout. It was written for this
-file from the description; one thread takes 0.43 s for 300 cells in 512 x 512 pixels and 3.6 s for one
-cell of 400 pixels, where the original, as recorded, takes 0.70 and 7.2 s. Augmentation, network, loss and optimiser are ours on both sides.
+file from the description. One thread takes 0.43 s for 300 cells in 512 x 512 pixels and 3.6 s for
+one cell of 400 pixels, where the original, as recorded, takes 0.70 and 7.2 s. Augmentation,
+network, loss and optimiser are ours on both sides.
 
 Two workloads: whole cells in phase contrast with crops of 512 pixels, as MEDIAR is trained (most of
 its public images are such); and small nuclei in crops of 256 that are magnified twice, as the

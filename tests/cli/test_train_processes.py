@@ -11,6 +11,7 @@ import torch
 from test_train_resume import _data
 
 from napari_ssp.registry import load_model
+from napari_ssp.training.records import CHECKPOINT_FILE, load_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,7 +38,9 @@ def test_processes_of_the_command_learn_together(
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("Use it with --model") == 1, "the first one speaks for all"
     assert call(*words, "-o", one).exit_code == 0
-    start, alone, together = (load_model(path).state_dict() for path in (tiny_model, one, two))
+    start = load_model(tiny_model).state_dict()
+    runs = [load_state(folder / CHECKPOINT_FILE) for folder in (one, two)]
+    alone, together = (run["network"] for run in runs if run is not None)
     moved = max(float((alone[k] - start[k]).abs().max()) for k in start)
     apart = max(float((alone[k] - together[k]).abs().max()) for k in start)
     assert moved > 1e-4
