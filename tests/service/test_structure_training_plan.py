@@ -84,11 +84,12 @@ def test_all_problems_are_said_together(tmp_path: Path) -> None:
     data, other = _write(tmp_path, "dna", 5), _write(tmp_path, "actin", 1)
     (data / "signal" / "dna0.tif").write_bytes(b"II*\0 broken")
     (data / "target" / "dna1.tif").unlink()
-    tifffile.imwrite(data / "target" / "dna2.tif", np.ones((4, 20, 25), np.uint8))
-    tifffile.imwrite(data / "signal" / "dna3.tif", np.ones((20, 24), np.uint8))
-    tifffile.imwrite(
-        other / "signal" / "actin0.tif", np.ones((9, 24, 3), np.uint8), photometric="rgb"
-    )
+    for path, shape, kind in (
+        (data / "target" / "dna2.tif", (4, 20, 25), "minisblack"),
+        (data / "signal" / "dna3.tif", (20, 24), "minisblack"),
+        (other / "signal" / "actin0.tif", (9, 24, 3), "rgb"),
+    ):
+        tifffile.imwrite(path, np.ones(shape, np.uint8), photometric=kind)
     request = _request(tmp_path, data, other, tmp_path / "empty")
     with pytest.raises(ValueError, match="6 of 7 pairs or sources cannot be used") as caught:
         plan_structures_training(request)
