@@ -5,8 +5,10 @@ import pickle
 import numpy as np
 import pytest
 
+from napari_ssp.service.stack_headers import check_shapes
 from napari_ssp.training.data import ScoredArray, StructurePair
-from napari_ssp.training.structure_parts import GAP, set_aside
+from napari_ssp.training.setting_aside import GAP
+from napari_ssp.training.structure_parts import set_aside
 
 
 def _pair(task: int, shape: tuple[int, ...], name: str = "a", flat: bool = False) -> StructurePair:
@@ -45,7 +47,7 @@ def test_of_few_stacks_strips_with_a_gap_are_set_aside(
             np.testing.assert_array_equal(part.read((slice(None),) * len(part.shape)), wanted)
             box = (slice(1, 3),) * len(part.shape)
             np.testing.assert_array_equal(part.read(box), wanted[box])
-    scored.check()
+    check_shapes(scored.signal.shape, scored.target.shape)
 
 
 def test_a_stack_too_narrow_for_a_strip_is_learned_from_as_a_whole() -> None:

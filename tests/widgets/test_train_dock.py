@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+import tifffile
 from dock_driver import LONG, settle
 from scipy import ndimage
 
@@ -283,6 +284,43 @@ def test_folders_are_looked_through_beside_the_viewer(
     assert train_dock.update_plan() is None
     assert train_dock.panel.plan.text() == "Looking through the folders …"
     qtbot.waitUntil(lambda: "'labels'" in settle(train_dock, qtbot), timeout=LONG)
+    assert not train_dock.panel.run_button.isEnabled()
+
+
+def test_a_table_of_cells_is_planned(train_dock: TrainDock, tmp_path: Path, qtbot: QtBot) -> None:
+    rows = ["image,label,split"]
+    for k, split in enumerate(("train", "val")):
+        for part in ("i", "l"):
+            tifffile.imwrite(tmp_path / f"{part}{k}.tif", np.eye(40, dtype=np.uint8))
+        rows.append(f"i{k}.tif,l{k}.tif,{split}")
+    (tmp_path / "pairs.csv").write_text("\n".join(rows))
+    _choose(train_dock)
+    train_dock.data.add_path(tmp_path / "pairs.csv")
+    assert not train_dock.data.table_button.isHidden()
+    assert "1 image to learn from 'tiny' (all), 1 for validation" in _ready(train_dock, qtbot)
+
+
+def test_folders_of_structures_are_planned(
+    train_dock: TrainDock, tmp_path: Path, tiny_structures: Path, qtbot: QtBot
+) -> None:
+    shutil.copytree(tiny_structures, cache_folder() / "models" / "tiny-structures")
+    train_dock.refresh_models()
+    for part in ("signal", "target"):
+        (tmp_path / "actin" / part).mkdir(parents=True)
+        pixels = np.random.default_rng(0).integers(0, 99, (4, 200, 24)).astype(np.uint8)
+        tifffile.imwrite(tmp_path / "actin" / part / "a.tif", pixels, photometric="minisblack")
+    (tmp_path / "actin" / "signal" / "Thumbs.db").touch()
+    _choose(train_dock, learn=STRUCTURES, base="tiny-structures", duration=(1.0, MINUTES))
+    settle(train_dock, qtbot)
+    train_dock.data.add_path(tmp_path / "actin")
+    found = _ready(train_dock, qtbot)
+    assert "1 stack of actin to learn as one more structure of 'tiny-structures'" in found
+    assert "a strip of 1 stack for validation" in found
+    assert "Thumbs.db" in train_dock.panel.warnings.text()
+    (tmp_path / "actin" / "target" / "a.tif").unlink()
+    train_dock.data.set_value(())
+    train_dock.data.add_path(tmp_path / "actin" / "signal")
+    qtbot.waitUntil(lambda: "no 'signal'" in settle(train_dock, qtbot), timeout=LONG)
     assert not train_dock.panel.run_button.isEnabled()
 
 

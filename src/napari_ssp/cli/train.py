@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from napari_ssp.cli.options import request_options
 from napari_ssp.cli.reporting import as_usage_error, json_option
 from napari_ssp.cli.train_segmentation import segmentation
-from napari_ssp.cli.training import finish, output_option, run_training
-from napari_ssp.service import TrainStructuresRequest
+from napari_ssp.cli.training import finish, output_option, run_training, source_type
+from napari_ssp.service import TrainStructuresRequest, plan_structures_training
 
-_source = click.Path(exists=True, path_type=Path)
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @click.group()
@@ -30,14 +30,14 @@ train.add_command(finish)
     "--data",
     multiple=True,
     required=True,
-    type=_source,
+    type=source_type,
     help="A folder with signal and target, a CSV file with columns signal, target and task, or "
     "what 'data prepare structures' wrote.",
 )
 @click.option(
     "--validation",
     multiple=True,
-    type=_source,
+    type=source_type,
     help="Scored, not learned from [default: a part of the data is set aside].",
 )
 @click.option("--exclude", multiple=True, help="Name, without ending, of a signal to leave out.")
@@ -83,7 +83,7 @@ def structures(describe: tuple[str, ...], json_path: Path | None, **choices: Any
     """
     with as_usage_error():
         request = TrainStructuresRequest(descriptions=_descriptions(describe), **choices)
-    run_training(request, json_path)
+    run_training(request, json_path, lambda: plan_structures_training(request))
 
 
 def _descriptions(words: tuple[str, ...]) -> dict[str, str]:

@@ -10,7 +10,7 @@ from click.core import ParameterSource
 
 from napari_ssp.cli.options import request_options
 from napari_ssp.cli.reporting import as_usage_error, json_option
-from napari_ssp.cli.training import folder_type, output_option, run_in_processes, run_training
+from napari_ssp.cli.training import output_option, run_in_processes, run_training, source_type
 from napari_ssp.service import TrainRequest, plan_training
 from napari_ssp.service.training_recipes import read_recipe, recipe_names
 from napari_ssp.service.training_requests import REQUEST_FILE, read_values
@@ -20,11 +20,16 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--data", multiple=True, type=folder_type, help="Holds images and labels.")
+@click.option(
+    "--data",
+    multiple=True,
+    type=source_type,
+    help="A folder with images and labels, or a CSV file with columns image and label.",
+)
 @click.option(
     "--validation",
     multiple=True,
-    type=folder_type,
+    type=source_type,
     help="Scored, not learned from [default: a part of the data is set aside].",
 )
 @click.option("--exclude", multiple=True, help="Name, without ending, of an image to leave out.")
@@ -57,7 +62,7 @@ if TYPE_CHECKING:
     "ignore_label",
 )
 @click.option(
-    "--replay", multiple=True, type=folder_type, help="As --data: images that the base knows."
+    "--replay", multiple=True, type=source_type, help="As --data: images that the base knows."
 )
 @request_options(TrainRequest, "replay_share", "install", "seed", "workers", "device", "precision")
 @click.option(
@@ -79,7 +84,7 @@ def segmentation(
     json_path: Path | None,
     **choices: Any,
 ) -> None:
-    """Train a MEDIAR-Former on folders that hold 'images' and 'labels'.
+    """Train a MEDIAR-Former on images and labels, from folders or CSV files.
 
     A part of the images is set aside. The base model is scored on it first, and the best weights of
     the run become the model.
@@ -118,5 +123,5 @@ def _request(given: dict[str, Any], written: dict[str, Any]) -> TrainRequest:
         given["minutes"] = None
     values = {**written, **given}
     if not values.get("data"):
-        raise ValueError("Training needs --data: a folder with 'images' and 'labels'.")
+        raise ValueError("Training needs --data: a folder of 'images' and 'labels', or a CSV file.")
     return TrainRequest.from_dict(values)

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from napari_ssp.service import TrainingPlan, TrainRequest, TrainStructuresRequest
 
 folder_type = click.Path(exists=True, file_okay=False, path_type=Path)
+#: Folders and tables that training data come from.
+source_type = click.Path(exists=True, path_type=Path)
 output_option = click.option(
     "-o",
     "--output",

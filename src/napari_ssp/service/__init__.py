@@ -29,6 +29,7 @@ from napari_ssp.service.results import (
     TrainedModel,
     TrainingPlan,
 )
+from napari_ssp.service.structure_training_plan import plan_structures_training
 from napari_ssp.service.training_plan import plan_training
 from napari_ssp.service.training_requests import (
     FinishTrainingRequest,
@@ -73,6 +74,7 @@ __all__ = [
     "find_members",
     "plan_prediction",
     "plan_segmentation",
+    "plan_structures_training",
     "plan_training",
     "predict_structures",
     "request_of",

@@ -11,7 +11,8 @@ from napari_ssp.service.plan_structures import task_index
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from napari_ssp.service.structure_pairs import StructureData
+    from napari_ssp.image import VoxelSize
+    from napari_ssp.service.structure_data import StructureData
     from napari_ssp.service.training_requests import TrainStructuresRequest
 
 
@@ -108,7 +109,7 @@ def _description(request: TrainStructuresRequest, data: StructureData) -> str:
 
 
 def _of_base(card: ModelCard, base: ModelCard, request: TrainStructuresRequest) -> ModelCard:
-    _check_voxel_size(card, base)
+    check_voxel_size(card.voxel_size, base)
     network: dict[str, Any] = dict(base.network)
     added = card.tasks[len(base.tasks) :]
     if added:
@@ -130,12 +131,19 @@ def _of_base(card: ModelCard, base: ModelCard, request: TrainStructuresRequest) 
     )
 
 
-def _check_voxel_size(card: ModelCard, base: ModelCard) -> None:
-    if card.voxel_size is None or base.voxel_size is None:
+def check_voxel_size(size: VoxelSize | None, base: ModelCard) -> None:
+    """Compare the stacks' voxels with those of the base.
+
+    Raises
+    ------
+    ValueError
+        When both are known and far from each other.
+    """
+    if size is None or base.voxel_size is None:
         return
-    ratios = [n / m for n, m in zip(card.voxel_size, base.voxel_size, strict=True)]
+    ratios = [n / m for n, m in zip(size, base.voxel_size, strict=True)]
     if max(*ratios, *(1 / ratio for ratio in ratios)) > _FAR:
-        shown = [" × ".join(f"{n:g}" for n in c.voxel_size or ()) for c in (card, base)]
+        shown = [" × ".join(f"{n:g}" for n in one) for one in (size, base.voxel_size)]
         raise ValueError(
             f"The stacks have voxels of {shown[0]} µm (z × y × x), '{base.name}' expects "
             f"{shown[1]} µm. Resample the stacks to that size first, for instance with 'napari-ssp "

@@ -13,16 +13,13 @@ from napari_ssp.progress import Progress, Steps
 from napari_ssp.registry import load_model
 from napari_ssp.registry.weights import build_network, stored_type
 from napari_ssp.service.manifest import write_manifest
-from napari_ssp.service.structure_card import base_card, new_card, new_structure
-from napari_ssp.service.structure_pairs import (
-    TRAINING_SPLITS,
-    VALIDATION_SPLITS,
-    entries,
-    find_structure_pairs,
-    load_structures,
-)
+from napari_ssp.service.structure_card import base_card, new_card
+from napari_ssp.service.structure_data import load_structures
+from napari_ssp.service.structure_pairs import entries
+from napari_ssp.service.structure_training_plan import find_structure_files
 from napari_ssp.service.trained import Judged, conclude
 from napari_ssp.service.training_requests import write_request
+from napari_ssp.training.array_store import ArrayStore
 from napari_ssp.training.loop import LoopSettings, TrainingRun, fit
 from napari_ssp.training.losses import structure_loss
 from napari_ssp.training.new_structure import learn_last_task, most_similar
@@ -37,15 +34,12 @@ from napari_ssp.training.structures import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
     from torch import nn
 
     from napari_ssp.networks import RepMode
     from napari_ssp.registry import ModelCard
     from napari_ssp.service.results import TrainedModel
-    from napari_ssp.service.structure_pairs import Pair, StructureData
+    from napari_ssp.service.structure_data import StructureData
     from napari_ssp.service.training_requests import TrainStructuresRequest
     from napari_ssp.training.structures import StructureRecipe
 
@@ -72,7 +66,7 @@ def train_structures_steps(
     Yields
     ------
     Progress
-        After every optimiser step and every scored patch. While learning, the preview is a
+        After every pair read, optimiser step and scored patch. While learning, the preview is a
         `TrainingState`.
 
     Returns
@@ -88,39 +82,21 @@ def train_structures_steps(
     """
     base = base_card(request)
     yield Progress("reading training images")
-    training, validation = _find(request)
-    new_structure(base, [one.task for one in training])  # refused before anything is read
+    files = find_structure_files(request, base)  # refused before anything is read
     request.output.mkdir(parents=True, exist_ok=True)
-    listed = entries(training, "train") + entries(validation, "validation")
+    listed = entries(files.training, "train") + entries(files.validation, "validation")
     write_manifest(listed, request.output, (request.output / CHECKPOINT_FILE).exists())
     if record:
         write_request(request)
-    known = base.tasks if base else ()
-    data = load_structures(training, validation, request.tasks, known)
-    if not request.validation:
-        learned, scored = set_aside(data.training)
-        data = replace(data, training=learned, validation=scored)
-    return (yield from _train(request, base, data))
-
-
-def _find(request: TrainStructuresRequest) -> tuple[list[Pair], list[Pair]]:
-    """Find everything; what is wrong with any of it is said together."""
-    problems: list[str] = []
-
-    def find(sources: Sequence[Path], splits: Sequence[str]) -> list[Pair]:
-        found: list[Pair] = []
-        for source in sources:
-            try:
-                found += find_structure_pairs(source, splits, request.exclude)
-            except (OSError, ValueError) as error:
-                problems.append(str(error))
-        return found
-
-    training = find(request.data, TRAINING_SPLITS)
-    validation = find(request.validation, VALIDATION_SPLITS)
-    if problems:
-        raise ValueError("\n".join(problems))
-    return training, validation
+    store = ArrayStore(request.output / ".stacks")
+    try:
+        data = yield from load_structures(files.training, files.validation, files.order, store)
+        if not files.validation:
+            learned, scored = set_aside(data.training)
+            data = replace(data, training=learned, validation=scored)
+        return (yield from _train(request, base, data))
+    finally:
+        store.close()
 
 
 def _train(

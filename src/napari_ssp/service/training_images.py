@@ -105,7 +105,8 @@ def _read_all(
 
 
 def _read(pair: Pair, ignore: int | None) -> LabelledImage:
-    plane, labels = read_image(pair.image).plane(), read_image(pair.labels).plane()
+    plane = read_image(pair.image).plane(channel=pair.channel)
+    labels = read_image(pair.labels).plane()
     return LabelledImage.from_planes(pair.name, plane, labels, ignore)
 
 

@@ -6,7 +6,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from napari_ssp.registry import find_card
-from napari_ssp.service.pairs import FolderScan, Pair, scan_pairs
+from napari_ssp.service.pair_tables import SCORED_SPLITS, VALIDATION_SPLITS
+from napari_ssp.service.pairs import Pair, PairScan, scan_pairs
+from napari_ssp.service.plan_words import limits_of, scored_as_well, skipped, too_small
 from napari_ssp.service.results import TrainingPlan
 from napari_ssp.training.setting_aside import WHOLE_FROM, set_aside_of
 
@@ -16,9 +18,6 @@ if TYPE_CHECKING:
 
     from napari_ssp.registry import ModelCard
     from napari_ssp.service.training_requests import TrainRequest
-
-#: Most names that a warning lists.
-_LISTED = 5
 
 
 @dataclass(frozen=True)
@@ -33,6 +32,8 @@ class TrainingFiles:
         Skipped.
     strip : bool
         Whether the validation part is a strip of each training image.
+    chosen_by_us : bool
+        Whether nobody said what to score.
     """
 
     training: tuple[Pair, ...]
@@ -40,6 +41,7 @@ class TrainingFiles:
     replay: tuple[Pair, ...] = ()
     strays: tuple[Path, ...] = ()
     strip: bool = False
+    chosen_by_us: bool = False
 
 
 def plan_training(request: TrainRequest) -> TrainingPlan:
@@ -93,10 +95,12 @@ def find_files(request: TrainRequest) -> TrainingFiles:
         As `plan_training`.
     """
     scans = {
-        "training": [scan_pairs(folder, request.exclude) for folder in request.data],
-        "validation": [scan_pairs(folder) for folder in request.validation],
-        "replay": [scan_pairs(folder) for folder in request.replay],
+        "training": [scan_pairs(source, request.exclude) for source in request.data],
+        "validation": [scan_pairs(s, splits=VALIDATION_SPLITS) for s in request.validation],
+        "replay": [scan_pairs(source) for source in request.replay],
     }
+    if not request.validation:
+        scans["validation"] = _kept_apart(request)
     every = [scan for part in scans.values() for scan in part]
     if any(scan.problems for scan in every):
         raise _error(every)
@@ -105,23 +109,31 @@ def find_files(request: TrainRequest) -> TrainingFiles:
     files = TrainingFiles(
         tuple(pairs["training"]), tuple(pairs["validation"]), tuple(pairs["replay"]), strays
     )
-    return files if request.validation else set_aside(files)
+    return files if files.validation else set_aside(files)
+
+
+def _kept_apart(request: TrainRequest) -> list[PairScan]:
+    """Find what the tables of the data themselves keep apart to be scored."""
+    tables = (source for source in request.data if source.is_file())
+    scans = [scan_pairs(table, request.exclude, SCORED_SPLITS) for table in tables]
+    return [scan for scan in scans if scan.count]
 
 
 def set_aside(files: TrainingFiles) -> TrainingFiles:
     """Set whole images aside for validation, evenly over their names; of few images strips."""
     count = len(files.training)
     if count < WHOLE_FROM:
-        return replace(files, strip=True)
+        return replace(files, strip=True, chosen_by_us=True)
     chosen = set_aside_of(count)
     return replace(
         files,
         training=tuple(p for k, p in enumerate(files.training) if k not in chosen),
         validation=tuple(p for k, p in enumerate(files.training) if k in chosen),
+        chosen_by_us=True,
     )
 
 
-def _error(scans: Sequence[FolderScan]) -> Exception:
+def _error(scans: Sequence[PairScan]) -> Exception:
     """All that is wrong: with whole folders, then with single pairs."""
     folders = [line for scan in scans if not scan.count for line in scan.problems]
     pairs = [line for scan in scans if scan.count for line in scan.problems]
@@ -140,34 +152,29 @@ def _summary(request: TrainRequest, files: TrainingFiles) -> str:
         check = "a strip of each is set aside for validation"
     else:
         check = f"{len(files.validation)} for validation"
-        check += "" if request.validation else ", set aside by itself"
+        check += ", set aside by itself" if files.chosen_by_us else ""
     words = f"{_images(len(files.training))} to learn {start} ({request.trainable}), {check}"
     if files.replay:
         words += f", {request.replay_share:.0%} of each batch from {_images(len(files.replay))}"
-    return f"{words}; {_limits(request)}."
+    limits = limits_of(minutes=request.minutes, epochs=request.epochs, steps=request.steps)
+    return f"{words}; {limits}."
 
 
 def _images(count: int) -> str:
     return f"{count} image{'s' * (count != 1)}"
 
 
-def _limits(request: TrainRequest) -> str:
-    limits = {"minutes": request.minutes, "epochs": request.epochs, "steps": request.steps}
-    return ", ".join(f"at most {n:g} {name}" for name, n in limits.items() if n is not None)
-
-
 def _warnings(request: TrainRequest, files: TrainingFiles, card: ModelCard | None) -> list[str]:
     warnings = []
     if files.strays:
-        names = ", ".join(path.name for path in files.strays[:_LISTED])
-        more = f" and {len(files.strays) - _LISTED} more" if len(files.strays) > _LISTED else ""
-        warnings.append(f"Skipped, since they are no images or have none: {names}{more}.")
+        warnings.append(skipped(files.strays))
     narrow = [p.name for p in files.training if files.strip and max(p.shape) < 2 * _NARROWEST]
     if narrow:
-        warnings.append(
-            f"Too small to set a strip aside: {', '.join(narrow[:_LISTED])}. Without validation "
-            "images nobody can tell whether the new model is better."
-        )
+        warnings.append(too_small(narrow))
+    scored = {pair.image.resolve() for pair in files.validation}
+    both = [pair.name for pair in files.training if pair.image.resolve() in scored]
+    if both:
+        warnings.append(scored_as_well(both))
     if card is not None and not files.replay and request.trainable == "all":
         warnings.append(
             "Without replayed images the model may forget what its base knows. Name images that "

@@ -66,7 +66,7 @@ def _typed(value: Any, kind: str) -> Any:
 
 @dataclass(frozen=True)
 class TrainRequest(JsonRequest):
-    """Train a segmentation model on folders of images and labels.
+    """Train a segmentation model on images and labels.
 
     Labels below 0, and those equal to `ignore_label`, mark pixels that nobody annotated: they carry
     no loss and no score.
@@ -74,12 +74,14 @@ class TrainRequest(JsonRequest):
     Attributes
     ----------
     data : tuple of pathlib.Path
-        Folders that hold ``images`` and ``labels``.
+        Folders that hold ``images`` and ``labels``; CSV files with the columns image and label, and
+        possibly channel and split.
     output : pathlib.Path
         Folder of the run: request, manifest, metrics, checkpoint, best weights and the model.
     validation : tuple of pathlib.Path
-        Folders scored during training; nothing is learned from them. Empty sets a part of the data
-        aside: a fifth of four images and more, else a strip at one side of each.
+        As `data`; scored during training, nothing is learned from them. Empty takes what tables of
+        the data call ``val``, else sets a part of the data aside: a fifth of four images and more,
+        else a strip at one side of each.
     name : str
         Name of the new model.
     exclude : tuple of str
@@ -129,7 +131,7 @@ class TrainRequest(JsonRequest):
     lora_rank : int
         Rank of the corrections.
     replay : tuple of pathlib.Path
-        Folders as `data` whose images are mixed in, so that what the base knows is not forgotten.
+        As `data`, whose images are mixed in, so that what the base knows is not forgotten.
     replay_share : float
         Share of every batch that comes from them.
     install : str
@@ -229,7 +231,9 @@ class TrainRequest(JsonRequest):
         if self.crop % 32:
             raise ValueError(f"The crop must be a multiple of 32 pixels, got {self.crop}.")
         if not self.data:
-            raise ValueError("Training needs at least one folder with 'images' and 'labels'.")
+            raise ValueError(
+                "Training needs at least one folder of 'images' and 'labels', or a table."
+            )
         if self.minutes is None and self.epochs is None and self.steps is None:
             raise ValueError("Training without an end: give minutes, epochs or steps.")
         if self.base is None and self.trainable != "all":
@@ -251,8 +255,9 @@ class TrainStructuresRequest(JsonRequest):
     output : pathlib.Path
         Folder of the run: model, metrics and checkpoint.
     validation : tuple of pathlib.Path
-        As ``data``; scored during training, nothing is learned from them. Empty sets a part of the
-        data aside: of each structure a fifth of four stacks and more, else a strip of each.
+        As ``data``; scored during training, nothing is learned from them. Empty takes what tables
+        and prepared folders of the data call ``val``, else sets a part of the data aside: of each
+        structure a fifth of four stacks and more, else a strip of each.
     exclude : tuple of str
         Names, without suffix, of signals to leave out.
     tasks : tuple of str

@@ -122,18 +122,3 @@ class StructurePair:
     def is_projected(self) -> bool:
         """Whether the target is a projection along z."""
         return len(self.target.shape) == 2
-
-    def check(self) -> None:
-        """Compare the shapes.
-
-        Raises
-        ------
-        ValueError
-            When the target's is neither the signal's nor that of its planes.
-        """
-        signal, target = self.signal.shape, self.target.shape
-        if len(signal) != 3 or target not in (signal, signal[1:]):
-            raise ValueError(
-                f"the signal is {signal} and the target {target}; a target has the signal's shape "
-                "(Z, Y, X), or (Y, X) where it is a projection"
-            )

@@ -6,9 +6,18 @@ from __future__ import annotations
 WHOLE_FROM = 4
 #: Share of them.
 SHARE = 0.2
+#: Least width of a strip of a stack, and what lies unused between it and the rest, in pixels.
+NARROWEST, GAP = 32, 16
 
 
 def set_aside_of(count: int) -> frozenset[int]:
     """Places of the examples that are set aside, evenly over their order; at least one."""
     number = max(1, round(SHARE * count))
     return frozenset(int((k + 0.5) * count / number) for k in range(number))
+
+
+def strip_of(length: int) -> tuple[int, int] | None:
+    """Start and width of a strip along an axis of a stack; None where it is too short for one."""
+    width = round(SHARE * length)
+    rest = length - width - GAP
+    return None if width < NARROWEST or rest < NARROWEST else (rest + GAP, width)

@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from napari_ssp.training.setting_aside import SHARE, WHOLE_FROM, set_aside_of
+from napari_ssp.training.setting_aside import GAP, WHOLE_FROM, set_aside_of, strip_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -15,9 +15,6 @@ if TYPE_CHECKING:
 
     from napari_ssp.engine.volume import Read
     from napari_ssp.training.data import ScoredArray, StructurePair
-
-#: Least width of a strip, and what lies unused between it and the rest, in pixels.
-NARROWEST, GAP = 32, 16
 
 
 @dataclass(frozen=True)
@@ -83,12 +80,11 @@ def _divided(group: Sequence[StructurePair]) -> Iterator[_Division]:
 
 def _strip(pair: StructurePair) -> _Division:
     axis = 1 if pair.signal.shape[1] >= pair.signal.shape[2] else 2
-    length = pair.signal.shape[axis]
-    width = round(SHARE * length)
-    rest = length - width - GAP
-    if width < NARROWEST or rest < NARROWEST:
+    strip = strip_of(pair.signal.shape[axis])
+    if strip is None:
         return [pair], []
-    return [_part(pair, axis, 0, rest)], [_part(pair, axis, rest + GAP, width)]
+    start, width = strip
+    return [_part(pair, axis, 0, start - GAP)], [_part(pair, axis, start, width)]
 
 
 def _part(pair: StructurePair, axis: int, start: int, length: int) -> StructurePair:

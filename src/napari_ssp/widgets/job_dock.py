@@ -10,7 +10,7 @@ from qtpy.QtCore import QEvent, QTimer, Signal
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_ssp.service import JobState
-from napari_ssp.widgets.messages import error_line, is_expected
+from napari_ssp.widgets.messages import error_line, is_expected, obstacle_lines
 from napari_ssp.widgets.runner import Runner
 from napari_ssp.widgets.scroll_column import ScrollColumn
 from napari_ssp.widgets.tabs import join_tabs
@@ -101,7 +101,7 @@ class JobDock(QWidget):
             request, summary, warnings = self._check()
             self.panel.set_plan(summary, warnings)
         except _REFUSALS as error:
-            self.panel.set_obstacle(error_line(error))
+            self.panel.set_obstacle(obstacle_lines(error))
         self.planned.emit()
         return request
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 # Errors of these types are ours or the system's, and their message is meant to be read.
 _SPOKEN = (ValueError, TypeError, OSError, MemoryError, RuntimeError)
 _LONGEST = 400
+_MOST_LINES = 10
 
 
 def is_expected(error: BaseException | None) -> bool:
@@ -26,6 +27,13 @@ def error_line(error: BaseException | None) -> str:
     if is_expected(error):
         return text
     return f"Unexpected error ({type(error).__name__}): {text}"
+
+
+def obstacle_lines(error: BaseException) -> str:
+    """Say why nothing can be started, with the list of what is wrong where there is one."""
+    lines = str(error).strip().splitlines()[1:]
+    more = [f"  … and {len(lines) - _MOST_LINES} more"] if len(lines) > _MOST_LINES else []
+    return "\n".join([error_line(error), *(line[:_LONGEST] for line in lines[:_MOST_LINES]), *more])
 
 
 def result_line(prepared: Prepared) -> str:

@@ -66,7 +66,7 @@ class TrainData(QWidget):
         self.add_button = _button("Add pair", "Learn from this pair of layers")
         self.all_button = _button("Add all", "Learn from every labels layer and the image under it")
         self.folder_button = _button("Add folder…", "")
-        self.table_button = _button("Add table…", "CSV file with the columns signal, target, task")
+        self.table_button = _button("Add table…", "")
         self.remove_button = _button("Remove", "Take what is selected off the list")
         self._lay_out()
         self._connect()
@@ -105,8 +105,9 @@ class TrainData(QWidget):
         self._form.setRowVisible(self.target_box, structures)
         self._form.setRowVisible(self.structure_edit, structures)
         self.all_button.setVisible(not structures)
-        self.table_button.setVisible(structures)
         folders = ("signal", "target") if structures else ("images", "labels")
+        columns = "signal, target, task" if structures else "image, label"
+        self.table_button.setToolTip(f"CSV file with the columns {columns}, and possibly split")
         self.folder_button.setToolTip(f"Folder that holds '{folders[0]}' and '{folders[1]}'")
         self._show_channels()
 

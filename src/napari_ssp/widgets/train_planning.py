@@ -11,7 +11,13 @@ from qtpy.QtCore import QObject, Signal
 from napari_ssp.progress import Progress
 from napari_ssp.registry import find_card
 from napari_ssp.registry.card_checks import check_name
-from napari_ssp.service import JobState, TrainRequest, plan_training
+from napari_ssp.service import (
+    JobState,
+    TrainRequest,
+    TrainStructuresRequest,
+    plan_structures_training,
+    plan_training,
+)
 from napari_ssp.service.annotations import AnnotationWriter
 from napari_ssp.service.stack_annotations import differs, stack_steps
 from napari_ssp.service.training_set import TrainingSet
@@ -29,10 +35,11 @@ if TYPE_CHECKING:
     from napari_ssp.widgets.train_choices import TrainChoices
     from napari_ssp.widgets.train_data import Source
 
+Request = TrainRequest | TrainStructuresRequest
 _LAYERS = "layers"
 _NO_DATA = {
     True: "Choose an image and its labels, then 'Add pair'; or add a folder that holds 'images' "
-    "and 'labels'.",
+    "and 'labels', or a table.",
     False: "Choose a stack, its measured fluorescence and a name, then 'Add pair'; or add a folder "
     "or a table.",
 }
@@ -53,8 +60,8 @@ class Planning(QObject):
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
-        self._wanted: TrainRequest | None = None
-        self._planned: tuple[TrainRequest, TrainingPlan | Exception] | None = None
+        self._wanted: Request | None = None
+        self._planned: tuple[Request, TrainingPlan | Exception] | None = None
         self._runner = Runner(shared_workbench("plans"), self)
         self._runner.ended.connect(self._on_end)
 
@@ -79,17 +86,17 @@ class Planning(QObject):
             for pair in pairs:
                 annotation_of(pair)
         request = choices.request(paths or (Path(_LAYERS),), Path(choices.name))
-        if paths and isinstance(request, TrainRequest):
+        if paths:
             plan = self._plan(request)
             extra = [f"{_pairs(len(pairs))} of layers"] if pairs else []
-            return request, ", ".join([*extra, plan.summary]), plan.warnings
-        return request, _summary(choices, len(pairs), len(paths)), notes
+            return request, ", ".join([*extra, plan.summary]), [*notes, *plan.warnings]
+        return request, _summary(choices, len(pairs)), notes
 
     def close(self) -> None:
         """Stop looking."""
         self._runner.cancel()
 
-    def _plan(self, request: TrainRequest) -> TrainingPlan:
+    def _plan(self, request: Request) -> TrainingPlan:
         if self._planned is None or self._planned[0] != request:
             if self._wanted != request:
                 self._wanted = request
@@ -147,9 +154,11 @@ def _folder(pair: LayerPair, output: Path) -> Path:
     return output / _LAYERS / pair.structure if pair.structure else output / _LAYERS
 
 
-def _plan_steps(request: TrainRequest) -> Steps[TrainingPlan]:
+def _plan_steps(request: Request) -> Steps[TrainingPlan]:
     yield Progress("looking through the folders")
-    return plan_training(request)
+    if isinstance(request, TrainRequest):
+        return plan_training(request)
+    return plan_structures_training(request)
 
 
 def _size_notes(base: str | None, pairs: Sequence[LayerPair]) -> list[str]:
@@ -163,10 +172,8 @@ def _size_notes(base: str | None, pairs: Sequence[LayerPair]) -> list[str]:
     return [f"{', '.join(other)}: resampled to the base model's voxels, {wanted} µm."]
 
 
-def _summary(choices: TrainChoices, pairs: int, paths: int) -> str:
-    parts = [f"{_pairs(pairs)} of layers"] if pairs else []
-    if paths:
-        parts.append(f"{paths} folder{'s' * (paths != 1)} or tables")
+def _summary(choices: TrainChoices, pairs: int) -> str:
+    parts = [f"{_pairs(pairs)} of layers"]
     parts.append(f"from '{choices.base}'" if choices.base else "from scratch")
     number, unit = choices.duration
     parts.append(f"at most {number:g} {unit if number != 1 else unit[:-1]}")

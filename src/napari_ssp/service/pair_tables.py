@@ -1,0 +1,87 @@
+"""Tables of training pairs: CSV files with one pair in each line."""
+
+from __future__ import annotations
+
+import csv
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+#: Values of the column "split" that belong to training, and to validation.
+TRAINING_SPLITS = ("", "train", "training")
+VALIDATION_SPLITS = ("", "val", "validation")
+#: Of data that are learned from, those that are kept apart to be scored.
+SCORED_SPLITS = ("val", "validation")
+
+
+class Line(NamedTuple):
+    """A line of a table: its number in the file, and its values by column."""
+
+    number: int
+    values: dict[str, str]
+
+
+def read_lines(
+    path: Path, columns: Sequence[str], more: Sequence[str], splits: Sequence[str]
+) -> list[Line]:
+    """Lines of a table of pairs whose split is wanted.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        CSV file in UTF-8, divided by commas or semicolons.
+    columns, more : sequence of str
+        Columns that it must have, and may have; ``split`` may always be there.
+    splits : sequence of str
+        Values of ``split`` to take; in a table without that column it is empty everywhere.
+
+    Raises
+    ------
+    ValueError
+        When it is no such table.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not text in UTF-8. Save it as 'CSV UTF-8'.") from error
+    lines = text.splitlines()
+    divider = ";" if lines and ";" in lines[0] and "," not in lines[0] else ","
+    rows = list(csv.DictReader(lines, delimiter=divider))
+    missing = [name for name in columns if not rows or name not in rows[0]]
+    if missing:
+        raise ValueError(
+            f"{path} lacks the columns {', '.join(missing)}; a table of pairs has "
+            f"{' and '.join([', '.join(columns[:-1]), columns[-1]])}, and may have "
+            f"{', '.join(more)} and split."
+        )
+    clean = [{name: (value or "").strip() for name, value in row.items() if name} for row in rows]
+    found = [Line(number, values) for number, values in enumerate(clean, 2)]
+    return [line for line in found if line.values.get("split", "").lower() in splits]
+
+
+def required(values: Mapping[str, str], columns: Sequence[str]) -> None:
+    """Refuse a line with an empty place.
+
+    Raises
+    ------
+    ValueError
+        Which names the columns.
+    """
+    empty = [name for name in columns if not values[name]]
+    if empty:
+        raise ValueError(f"no {' and no '.join(empty)}")
+
+
+def channel_of(text: str) -> int | None:
+    """Read the number of a channel; None where nothing was said.
+
+    Raises
+    ------
+    ValueError
+        When it is no number.
+    """
+    if text and not text.isdecimal():
+        raise ValueError(f"a channel is a number from 0, got '{text}'")
+    return int(text) if text else None

@@ -1,0 +1,44 @@
+"""What the plans of trainings say in the same words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+#: Most names that a warning lists.
+_LISTED = 5
+
+
+def limits_of(**limits: float | None) -> str:
+    """How long a training may take, by unit."""
+    return ", ".join(f"at most {n:g} {unit}" for unit, n in limits.items() if n is not None)
+
+
+def skipped(files: Sequence[Path]) -> str:
+    """Warn of files that are of no use."""
+    names = _listed([path.name for path in files])
+    return f"Skipped, since they are no images or have none: {names}."
+
+
+def scored_as_well(names: Sequence[str]) -> str:
+    """Warn of images on both sides."""
+    return (
+        f"Learned from and scored as well: {_listed(names)}. Their scores say nothing about other "
+        "images."
+    )
+
+
+def too_small(names: Sequence[str]) -> str:
+    """Warn of images of which nothing can be set aside."""
+    return (
+        f"Too small to set a strip aside: {_listed(names)}. Without validation images nobody can "
+        "tell whether the new model is better."
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+    return ", ".join(names[:_LISTED]) + more
