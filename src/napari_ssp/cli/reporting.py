@@ -60,8 +60,9 @@ def wait_for(job: Job[Any], title: str) -> Any:
                     if job.error is not None:
                         raise
         except KeyboardInterrupt:
+            # Not click's own Abort: that is a RuntimeError, and would pass for one failed image.
             job.cancel()
-            raise click.Abort from None
+            raise
         finally:
             job.events.progressed.disconnect(show)
 
@@ -80,8 +81,6 @@ def run_with_bar(steps: Steps[Result], title: str) -> Result:
                 words = f"{title}: {progress.stage}"
                 total = progress.total or None
                 bar.update(task, description=words, completed=progress.done, total=total)
-        except KeyboardInterrupt:
-            raise click.Abort from None
         finally:
             steps.close()
 
