@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from dataclasses import dataclass
 from itertools import product
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -63,7 +64,7 @@ class MicroscopyImage:
     def __post_init__(self) -> None:
         _check_array(self.data)
         _check_axes(self.axes, self.shape)
-        object.__setattr__(self, "voxel_size", _checked_voxel_size(self.voxel_size))
+        object.__setattr__(self, "voxel_size", checked_voxel_size(self.voxel_size))
         object.__setattr__(self, "channel_names", tuple(str(n) for n in self.channel_names))
         object.__setattr__(self, "levels", tuple(self.levels))
         if self.rgb:
@@ -115,10 +116,13 @@ class MicroscopyImage:
         """
         data = array if _is_lazy_array(array) else np.asarray(array)
         _check_array(data)
-        letters = guess_axes(tuple(data.shape), data.dtype) if axes is None else axes.lower()
+        if axes is None:
+            letters = guess_axes(tuple(data.shape), data.dtype)
+        else:
+            letters = "".join(axes).lower()
         rgb = letters.endswith("c") and len(letters) == data.ndim
         rgb = rgb and data.shape[-1] in _COLOUR_SAMPLES
-        size = None if voxel_size is None else _checked_voxel_size(tuple(voxel_size))
+        size = checked_voxel_size(voxel_size)
         return cls(data, letters, size, tuple(channel_names), name, rgb)
 
     @property
@@ -306,16 +310,23 @@ def _check_colour(axes: str, shape: tuple[int, ...]) -> None:
         )
 
 
-def _checked_voxel_size(size: Sequence[float] | None) -> VoxelSize | None:
+def checked_voxel_size(size: Sequence[float] | None) -> VoxelSize | None:
+    """Give (z, y, x) in µm as plain floats, or None; refuse others with a ValueError."""
     if size is None:
         return None
-    if len(size) != 3 or not all(math.isfinite(n) and n > 0 for n in size):
+    several = hasattr(size, "__len__") and not isinstance(size, str)
+    numbers: tuple[Any, ...] = tuple(size) if several else (size,)
+    if len(numbers) != 3 or not all(_is_positive(n) for n in numbers):
         raise ValueError(
-            f"The voxel size is {tuple(size)}, but it must be three positive numbers: µm along z, "
+            f"The voxel size is {numbers}, but it must be three positive numbers: µm along z, "
             "y and x. For a 2D image use 1.0 for z; leave it out when it is unknown."
         )
-    z, y, x = (float(n) for n in size)
+    z, y, x = (float(n) for n in numbers)
     return z, y, x
+
+
+def _is_positive(number: Any) -> bool:
+    return isinstance(number, Real) and math.isfinite(number) and float(number) > 0
 
 
 def _guess_four_axes(shape: Sequence[int]) -> str:

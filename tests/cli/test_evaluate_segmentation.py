@@ -64,6 +64,14 @@ def test_json_to_standard_output_is_only_json(call: Call, folders: tuple[Path, P
     assert json.loads(call("evaluate", "segmentation", *words).stdout)["mean"]["images"] == 2
 
 
+def test_undefined_scores_are_null_in_the_report(call: Call, tmp_path: Path) -> None:
+    write_labels(tmp_path / "empty.tif", _squares(0))
+    words = ("--prediction", tmp_path / "empty.tif", "--truth", tmp_path / "empty.tif")
+    text = call("evaluate", "segmentation", *words, "--json", "-").stdout
+    assert "NaN" not in text  # which is no JSON
+    assert json.loads(text)["images"][0]["ap_0.50"] is None
+
+
 def test_single_files_need_no_common_name(call: Call, folders: tuple[Path, Path]) -> None:
     words = ("--prediction", folders[0] / "a_label.tiff", "--truth", folders[1] / "b_masks.tif")
     result = call("evaluate", "segmentation", *words, "--json", "-")

@@ -88,6 +88,9 @@ def test_bad_use_ends_with_code_2_and_writes_nothing(
     assert unknown.exit_code == 2
     assert "Did you mean dna" in unknown.output
     assert call(*words, "--precision", "float8").exit_code != 0
+    segmenting = call("predict", stacks, "-o", out, "--model", "mediar-starter", "--task", "dna")
+    assert segmenting.exit_code == 2
+    assert "'mediar-starter' segments cells" in segmenting.stderr
     assert not out.exists() or not list(out.iterdir())
 
 

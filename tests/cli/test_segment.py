@@ -141,11 +141,19 @@ def test_bad_files_do_not_stop_the_others(
         (["--format", "doc"], "doc"),
         (["--stacks", "cubes"], "planes, linked, volume"),
         (["--tile", "9"], "9"),
+        (["--voxel-size", "0", "1", "1"], "three positive numbers"),
+        (["-o", "images/coins.png/out"], "cannot be made: Not a directory"),
     ],
 )
 def test_bad_use_ends_with_2_before_any_work(
-    call: Call, images: Path, tmp_path: Path, words: list[str], message: str
+    call: Call,
+    images: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    words: list[str],
+    message: str,
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     result = call("segment", images / "coins.png", "-o", tmp_path / "out", *words)
     assert result.exit_code == 2
     assert message in result.stderr
@@ -157,6 +165,28 @@ def test_two_images_of_one_name_are_refused(call: Call, images: Path, tmp_path: 
     result = call("segment", images, "-o", tmp_path / "out")
     assert result.exit_code == 2
     assert "coins_label.tiff" in result.stderr
+
+
+def test_a_report_without_a_folder_is_refused_before_the_work(
+    call: Call, images: Path, tmp_path: Path
+) -> None:
+    words = ("segment", images / "coins.png", "-o", tmp_path / "out")
+    result = call(*words, "--json", tmp_path / "nowhere" / "report.json")
+    assert result.exit_code == 2
+    assert f"The folder '{tmp_path / 'nowhere'}' does not exist" in result.stderr
+    assert not list((tmp_path / "out").iterdir())
+
+
+def test_results_never_replace_an_image_that_is_read(
+    call: Call, images: Path, tiny_model: Path
+) -> None:
+    drawn = images / "coins_label.tiff"
+    tifffile.imwrite(drawn, np.ones((70, 80), np.uint8))
+    before = drawn.read_bytes()
+    result = call("segment", images, "-o", images, "--model", tiny_model, "--overwrite")
+    assert result.exit_code == 2
+    assert "over images that are read: coins_label.tiff" in result.stderr
+    assert drawn.read_bytes() == before
 
 
 def test_a_folder_without_images_is_refused(call: Call, tmp_path: Path) -> None:

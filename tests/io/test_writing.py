@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import errno
+import os
 import subprocess
 import sys
 import tempfile
@@ -182,6 +184,20 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path: Path) -> None:
     assert "Free some space" in done.stdout
     assert done.stderr == ""
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_may_not_be_written_to_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    final = tmp_path / "a.json"
+    # What the system answers on a disk that turned read-only; it names the temporary file.
+    with pytest.raises(OSError, match=r"a\.json' could not be written: Read-only") as caught:
+        with atomic_path(final) as temporary:
+            raise OSError(errno.EROFS, "Read-only file system", str(temporary))
+    assert "Choose another folder" in str(caught.value)
+    monkeypatch.setattr(os, "access", lambda *_: False)  # root may write anywhere
+    with pytest.raises(PermissionError, match="may not be written to"), atomic_path(final):
+        pass
 
 
 def test_atomic_path_renames_at_the_end(tmp_path: Path) -> None:

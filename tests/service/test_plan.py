@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from napari_ssp import MicroscopyImage, SegmentRequest
+from napari_ssp import MicroscopyImage, PredictRequest, SegmentRequest
 from napari_ssp.engine import EIGHT_VIEWS, MEDIAR_VIEWS
 from napari_ssp.registry import find_card
 from napari_ssp.service import plan_segmentation
@@ -90,6 +90,49 @@ def test_an_unknown_model_lists_the_near_ones() -> None:
 def test_values_out_of_their_limits_are_refused(choices: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         SegmentRequest(np.zeros((5, 5)), **choices)
+
+
+@pytest.mark.parametrize(
+    ("choices", "words"),
+    [
+        ({"cell_threshold": "0.5"}, "Cell threshold must be a number, got '0.5'"),
+        ({"min_size": 3.7}, "Minimum size must be a whole number, got 3.7"),
+        ({"min_size": np.int64(-1)}, "Minimum size must be between 0"),
+        ({"overlap": np.float32(1.5)}, "Overlap must be between"),
+        ({"region": (1, 2, 3)}, r"Region must be 4 numbers, y0 y1 x0 x1; got \(1, 2, 3\)"),
+        ({"plane": 0}, "Plane must be 2 numbers, t z; got 0"),
+        ({"voxel_size": 0.5}, "Voxel size must be 3 numbers, z y x; got 0.5"),
+        ({"voxel_size": (0, 1, 1)}, "three positive numbers"),
+        ({"voxel_size": (1, float("nan"), 1)}, "three positive numbers"),
+        ({"axes": 3}, "Axes must be a text, got 3"),
+        ({"device": None}, "Device must be a text, got None"),
+    ],
+)
+def test_values_of_another_kind_are_refused(choices: dict[str, Any], words: str) -> None:
+    with pytest.raises((TypeError, ValueError), match=words):
+        SegmentRequest(np.zeros((5, 5)), **choices)
+
+
+def test_numbers_of_numpy_and_lists_are_taken(tiny_model: Path) -> None:
+    request = SegmentRequest(
+        [[1, 2, 3], [4, 5, 6]],  # type: ignore[arg-type]
+        model=tiny_model,  # type: ignore[arg-type]
+        axes=("x", "y"),  # type: ignore[arg-type]
+        voxel_size=np.array([1, 0.5, 0.5]),  # type: ignore[arg-type]
+        channel=np.int64(0),  # type: ignore[arg-type]
+        region=[np.int32(0), 2.0, 0, 2],  # type: ignore[arg-type]
+        overlap=np.float32(0.5),  # type: ignore[arg-type]
+    )
+    record = request.provenance()
+    assert json.loads(json.dumps(record)) == record
+    assert record["image"]["shape"] == [2, 3]
+    assert (record["axes"], record["voxel_size"]) == ("xy", [1.0, 0.5, 0.5])
+    assert (record["region"], record["overlap"]) == ([0, 2, 0, 2], 0.5)
+    assert plan_segmentation(request).shape == (2, 2)
+
+
+def test_one_structure_needs_no_list() -> None:
+    assert PredictRequest(np.zeros((2, 5, 5)), "dna").tasks == ("dna",)  # type: ignore[arg-type]
 
 
 def test_provenance_is_json_and_names_the_image(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from napari_ssp.io import IMAGE_SUFFIXES, image_stem
+from napari_ssp.io.atomic import check_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -40,7 +41,7 @@ def name_outputs(images: Sequence[Path], folder: Path, ending: str) -> list[Path
     Raises
     ------
     ValueError
-        When two images would be written to the same name.
+        When two images would be written to the same name, or one over an image that is read.
     """
     targets = [folder / f"{image_stem(path)}{ending}" for path in images]
     twice = [path.name for path, count in Counter(targets).items() if count > 1]
@@ -49,7 +50,31 @@ def name_outputs(images: Sequence[Path], folder: Path, ending: str) -> list[Path
             f"Several images would be written to the same name: {', '.join(twice[:5])}. "
             "Write them into different folders."
         )
+    read = {path.resolve() for path in images}
+    replaced = [path.name for path in targets if path.resolve() in read]
+    if replaced:
+        raise ValueError(
+            f"Results would be written over images that are read: {', '.join(replaced[:5])}. Give "
+            "another output folder, or leave the results of an earlier run out of the images."
+        )
     return targets
+
+
+def make_folder(folder: Path) -> None:
+    """Make an output folder before any work is done for it, or say why it is of no use.
+
+    Raises
+    ------
+    OSError
+        When it cannot be made or may not be written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OSError(
+            f"The folder '{folder}' cannot be made: {error.strerror}. Choose another folder."
+        ) from error
+    check_folder(folder)
 
 
 def refuse_existing(targets: Iterable[Path], overwrite: bool) -> None:

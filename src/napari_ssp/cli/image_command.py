@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from napari_ssp.cli.files import refuse_existing
+from napari_ssp.cli.files import make_folder, refuse_existing
 from napari_ssp.cli.reporting import USER_ERRORS, fail, json_option, one_line, write_report
+from napari_ssp.io.atomic import check_target
 from napari_ssp.service import ModelService
 
 if TYPE_CHECKING:
@@ -49,9 +50,14 @@ class Batch:
     json_path: Path | None
 
     def prepare(self, targets: Iterable[Path]) -> None:
-        """Make the folder, unless a target exists that is not to be replaced (a ValueError)."""
+        """Make the folder, unless a target exists that is not to be replaced (a ValueError).
+
+        A report that could not be written is refused here as well, not after the work.
+        """
         refuse_existing(targets, self.overwrite)
-        self.output.mkdir(parents=True, exist_ok=True)
+        make_folder(self.output)
+        if self.json_path is not None and str(self.json_path) != "-":
+            check_target(self.json_path, overwrite=True)
 
     def run(self, requests: Sequence[ImageRequest], targets: Sequence[Path], work: Work) -> None:
         """Do all requests, also after one has failed; then write the report and tell errors."""

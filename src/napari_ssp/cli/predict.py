@@ -15,7 +15,12 @@ from napari_ssp.image import MicroscopyImage
 from napari_ssp.io import write_image
 from napari_ssp.io.mapped import Stacked
 from napari_ssp.registry import find_card
-from napari_ssp.service import ModelService, PredictRequest, task_index
+from napari_ssp.service import (
+    ModelService,
+    PredictRequest,
+    check_structures_card,
+    task_index,
+)
 
 if TYPE_CHECKING:
     from napari_ssp.service import StructurePrediction
@@ -54,6 +59,7 @@ def predict(paths: tuple[Path, ...], batch: Batch, tasks: tuple[str, ...], **cho
     """
     with as_usage_error():
         card = find_card(choices["model"])
+        check_structures_card(card)
         names = tasks or card.tasks
         for name in names:
             task_index(card, name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from contextlib import contextmanager
 from pathlib import Path
@@ -60,8 +61,9 @@ def wait_for(job: Job[Any], title: str) -> Any:
                     if job.error is not None:
                         raise
         except KeyboardInterrupt:
+            # Not click's own Abort: that is a RuntimeError, and would pass for one failed image.
             job.cancel()
-            raise click.Abort from None
+            raise
         finally:
             job.events.progressed.disconnect(show)
 
@@ -80,8 +82,6 @@ def run_with_bar(steps: Steps[Result], title: str) -> Result:
                 words = f"{title}: {progress.stage}"
                 total = progress.total or None
                 bar.update(task, description=words, completed=progress.done, total=total)
-        except KeyboardInterrupt:
-            raise click.Abort from None
         finally:
             steps.close()
 
@@ -114,12 +114,21 @@ def write_report(report: dict[str, Any], path: Path | None) -> None:
     """Write a report as JSON: to a file, to standard output for ``-``, or not at all."""
     if path is None:
         return
-    text = json.dumps(report, indent=2, default=str)
+    text = json.dumps(_finite(report), indent=2, default=str)
     if str(path) == "-":
         click.echo(text)
         return
     with as_usage_error(), atomic_path(path, overwrite=True) as temporary:
         temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def _finite(value: Any) -> Any:
+    """Values that JSON can hold: it has no NaN and no infinity, so that those become null."""
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def fail(messages: list[str]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import numba
 
@@ -12,5 +12,9 @@ Function = TypeVar("Function", bound=Callable[..., object])
 
 def compiled(function: Function) -> Function:
     """Compile a loop that releases the lock and is kept on disk for the next process."""
-    compiler = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
-    return cast("Function", compiler(function))
+    choices: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
+    try:
+        return cast("Function", numba.njit(cache=True, **choices)(function))
+    except RuntimeError:
+        # No folder to keep it in, as in a container without a home: each process compiles anew.
+        return cast("Function", numba.njit(**choices)(function))

@@ -18,6 +18,7 @@ ZARR_MARKERS = ("zarr.json", ".zgroup", ".zattrs", ".zarray")
 
 # What the system says when the place, not the data, is at fault.
 _NO_ROOM = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
+_NOT_ALLOWED = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 @contextmanager
@@ -45,6 +46,8 @@ def atomic_path(path: str | os.PathLike[str], overwrite: bool = False) -> Iterat
         If the folder does not exist.
     IsADirectoryError
         If ``path`` is a folder.
+    PermissionError
+        If the folder may not be written to.
     OSError
         If the disk is full.
     """
@@ -83,6 +86,8 @@ def atomic_folder(path: str | os.PathLike[str], overwrite: bool = False) -> Iter
         If ``path`` exists and is not to be overwritten, or is something else than a Zarr.
     FileNotFoundError
         If the folder above it does not exist.
+    PermissionError
+        If that folder may not be written to.
     OSError
         If the disk is full.
     """
@@ -112,16 +117,19 @@ def _beside(final: Path) -> Path:
 
 @contextmanager
 def _explained(final: Path) -> Iterator[None]:
-    """Say what to do when the disk is full."""
+    """Say what to do when the disk is full or may not be written to."""
     try:
         yield
     except OSError as error:
-        if error.errno not in _NO_ROOM:
+        if error.errno not in _NO_ROOM + _NOT_ALLOWED:
             raise
+        remedy = "Choose another folder."
+        if error.errno in _NO_ROOM:
+            remedy = "Free some space or choose another folder."
         raise OSError(
             error.errno,
             f"'{final}' could not be written: {error.strerror}. Nothing was left under that name. "
-            "Free some space or choose another folder.",
+            f"{remedy}",
         ) from error
 
 
@@ -137,7 +145,7 @@ def check_target(path: Path, overwrite: bool) -> None:
 
     Raises
     ------
-    FileExistsError, FileNotFoundError, IsADirectoryError
+    FileExistsError, FileNotFoundError, IsADirectoryError, PermissionError
         As `atomic_path`.
     """
     if path.is_dir():
@@ -161,7 +169,7 @@ def check_folder_target(path: Path, overwrite: bool) -> None:
 
     Raises
     ------
-    FileExistsError, FileNotFoundError
+    FileExistsError, FileNotFoundError, PermissionError
         As `atomic_folder`.
     """
     _check_parent(path)
@@ -173,12 +181,21 @@ def check_folder_target(path: Path, overwrite: bool) -> None:
         )
 
 
+def check_folder(folder: Path) -> None:
+    """Refuse a folder that may not be written to, with a PermissionError."""
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise PermissionError(
+            f"The folder '{folder}' may not be written to by this user. Choose another folder."
+        )
+
+
 def _check_parent(path: Path) -> None:
     if not path.parent.is_dir():
         raise FileNotFoundError(
             f"The folder '{path.parent}' does not exist, so '{path.name}' cannot be written to it. "
             "Create it first, or choose another folder."
         )
+    check_folder(path.parent)
 
 
 def _exists(path: Path) -> FileExistsError:

@@ -13,7 +13,12 @@ from napari_ssp.service.model_requests import (
 )
 from napari_ssp.service.model_service import ModelService
 from napari_ssp.service.plan import SegmentPlan, diameter_in_pixels, find_members, plan_segmentation
-from napari_ssp.service.plan_structures import PredictionPlan, plan_prediction, task_index
+from napari_ssp.service.plan_structures import (
+    PredictionPlan,
+    check_structures_card,
+    plan_prediction,
+    task_index,
+)
 from napari_ssp.service.provenance import devices, versions
 from napari_ssp.service.refinement import Display, Patch, Refinement, Thresholds
 from napari_ssp.service.repeating import as_command, as_script, request_of
@@ -68,6 +73,7 @@ __all__ = [
     "VerifyModelsRequest",
     "as_command",
     "as_script",
+    "check_structures_card",
     "devices",
     "diameter_in_pixels",
     "estimate_diameter",

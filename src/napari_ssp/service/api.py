@@ -20,7 +20,14 @@ if TYPE_CHECKING:
 _MODELS = ModelCache()
 
 
-def segment(image: Any, model: str = "mediar-starter", **options: Any) -> Segmentation:
+def segment(
+    image: Any,
+    model: str = "mediar-starter",
+    axes: str | None = None,
+    voxel_size: Sequence[float] | None = None,
+    device: str = "auto",
+    **options: Any,
+) -> Segmentation:
     """Segment cells or nuclei and wait for the result.
 
     Parameters
@@ -29,9 +36,15 @@ def segment(image: Any, model: str = "mediar-starter", **options: Any) -> Segmen
         2D grey (Y, X), colours (Y, X, 3), or a stack; an array, an image or a file.
     model : str
         Name of a model, or a model's folder.
+    axes : str or None
+        Names of an array's axes out of ``tczyx``; None guesses them.
+    voxel_size : sequence of float or None
+        (z, y, x) in µm; None takes the image's own.
+    device : str
+        ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
     **options
-        The other fields of :class:`napari_ssp.SegmentRequest`: ``axes``, ``voxel_size``,
-        ``channel``, ``device``, ``tta``, ``cell_threshold``, ``flow_threshold``, ``min_size`` ...
+        The other fields of :class:`napari_ssp.SegmentRequest`: ``channel``, ``tta``,
+        ``cell_threshold``, ``flow_threshold``, ``min_size`` ...
 
     Returns
     -------
@@ -44,7 +57,9 @@ def segment(image: Any, model: str = "mediar-starter", **options: Any) -> Segmen
     ValueError, TypeError, FileNotFoundError
         When the image, the model or an option cannot be used; the message says why.
     """
-    result: Segmentation = run(steps_of(SegmentRequest(image, model, **options), _MODELS)())
+    shared: dict[str, Any] = {"axes": axes, "voxel_size": voxel_size, "device": device}
+    request = SegmentRequest(image, model, **shared, **options)
+    result: Segmentation = run(steps_of(request, _MODELS)())
     return result
 
 
@@ -75,7 +90,12 @@ def estimate_diameter(image: Any, model: str = "mediar-starter", **options: Any)
 
 
 def predict_structures(
-    stack: Any, tasks: Sequence[str], model: str = "repmode-starter", **options: Any
+    stack: Any,
+    tasks: Sequence[str],
+    model: str = "repmode-starter",
+    voxel_size: Sequence[float] | None = None,
+    device: str = "auto",
+    **options: Any,
 ) -> dict[str, NDArray[np.float32]]:
     """Predict fluorescent structures from a transmitted-light stack and wait for the result.
 
@@ -83,13 +103,17 @@ def predict_structures(
     ----------
     stack : array, MicroscopyImage, str or pathlib.Path
         3D (Z, Y, X), possibly with t and c; an array, an image or a file.
-    tasks : sequence of str
+    tasks : sequence of str, or str
         Names of structures, as on the model's card.
     model : str
         Name of a model, or a model's folder.
+    voxel_size : sequence of float or None
+        (z, y, x) in µm; None takes the stack's own, and the model's where the stack has none.
+    device : str
+        ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
     **options
-        The other fields of :class:`napari_ssp.PredictRequest`: ``axes``, ``voxel_size`` (z, y, x)
-        in µm, ``channel``, ``time``, ``region``, ``device``, ``precision``, ``overlap`` ...
+        The other fields of :class:`napari_ssp.PredictRequest`: ``axes``, ``channel``, ``time``,
+        ``z_range``, ``region``, ``precision``, ``overlap`` ...
 
     Returns
     -------
@@ -102,6 +126,7 @@ def predict_structures(
     ValueError, TypeError, FileNotFoundError
         When the stack, the model or an option cannot be used; the message says why.
     """
-    request = PredictRequest(stack, tuple(tasks), model, **options)
+    shared: dict[str, Any] = {"voxel_size": voxel_size, "device": device}
+    request = PredictRequest(stack, tasks, model, **shared, **options)  # type: ignore[arg-type]
     result: StructurePrediction = run(steps_of(request, _MODELS)())
     return result.images

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_ssp.image import MicroscopyImage
+from napari_ssp.image import MicroscopyImage, checked_voxel_size
+from napari_ssp.service.plain_values import settle
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,6 +53,8 @@ class ImageRequest:
 
     Raises
     ------
+    TypeError
+        When a value is of another kind than its field.
     ValueError
         When a value is out of its limits.
     """
@@ -80,9 +83,13 @@ class ImageRequest:
     )
 
     def __post_init__(self) -> None:
-        """Refuse values out of their limits."""
+        """Refuse values out of their limits, and take plain numbers for those of numpy."""
+        if isinstance(self.image, list | tuple):
+            object.__setattr__(self, "image", np.asarray(self.image))
+        settle(self)
         check_limits(self)
         check_precision(self.precision)
+        checked_voxel_size(self.voxel_size)
 
     def provenance(self) -> dict[str, Any]:
         """JSON-ready values; the image is given by name, shape, axes and data type."""
@@ -248,7 +255,8 @@ class PredictRequest(ImageRequest):
     def __post_init__(self) -> None:
         """Refuse values out of their limits."""
         super().__post_init__()
-        object.__setattr__(self, "tasks", tuple(self.tasks))
+        names = (self.tasks,) if isinstance(self.tasks, str) else tuple(self.tasks)
+        object.__setattr__(self, "tasks", tuple(str(name) for name in names))
 
 
 @dataclass(frozen=True)
