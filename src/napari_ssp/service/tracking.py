@@ -64,8 +64,8 @@ def labels_of(run: SegmentRun, output: torch.Tensor) -> NDArray[np.uint32]:
         from napari_ssp.flows.on_device import track_batch
 
         try:
-            flows, probability = output[None, :-1], output[None, -1]
-            return track_batch(flows, probability, run.tracking, _N_STEPS, str(output.device))[0]
+            image = [output[:-1]], [output[-1]]
+            return track_batch(*image, run.tracking, _N_STEPS, str(output.device))[0]
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
