@@ -11,7 +11,8 @@ FOLDER is where the peer was installed, apart from this environment:
 
 or set NAPARI_SSP_PEERS to it. MEDIAR's code is not run here: its times are those recorded on a
 two-core machine of the kind named in docs/performance.md, with the same sizes of image and object.
-Each row's runs alternate, so that foreign load meets both; the figures are medians.
+Each row's runs alternate, so that foreign load meets both; the figures are medians. Memory is the
+peak beyond the inputs, in a process of its own.
 """
 
 from __future__ import annotations
@@ -19,8 +20,10 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -46,12 +49,14 @@ SLIDER_BAR = 0.150
 
 
 class Row(NamedTuple):
-    """Medians of one comparison, in seconds; None where there is no peer."""
+    """Medians of one comparison in seconds, peaks in megabytes; None where there is no peer."""
 
     name: str
     ours: float
     cellpose: float | None
     mediar: float | None
+    ours_mb: float | None
+    cellpose_mb: float | None
 
     def passed(self) -> bool:
         """Whether the bars hold that could be looked at."""
@@ -126,23 +131,66 @@ def peer_dynamics(folder: str | None) -> Any:
     return dynamics
 
 
-def compare(peer: Any, repeats: int = 5) -> Iterator[Row]:
-    """Both directions, ours and cellpose's, by turns."""
+def memory(function: Callable[[], Any], device: Any) -> float | None:
+    """Megabytes that one call takes at its peak, beyond what is there before."""
+    import torch
+
+    if device.type == "cuda":
+        before = torch.cuda.memory_allocated(device)
+        torch.cuda.reset_peak_memory_stats(device)
+        function()
+        return (torch.cuda.max_memory_allocated(device) - before) / 1e6
+    try:
+        Path("/proc/self/clear_refs").write_text("5")  # the peak is counted anew
+    except OSError:
+        return None
+    before = _status("VmRSS")
+    function()
+    return (_status("VmHWM") - before) / 1e3
+
+
+def _status(name: str) -> int:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(name))
+
+
+def measured_apart(script: str, index: int, who: str) -> float | None:
+    """Memory of one side of a row of a script's table, in a process of its own."""
+    words = [sys.executable, script, *sys.argv[1:], "--child", f"{index} {who}"]
+    done = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True)
+    value: float | None = json.loads(done.stdout.splitlines()[-1])
+    return value
+
+
+def cell(seconds: float | None, megabytes: float | None) -> str:
+    """Seconds and megabytes as the tables show them."""
+    time_words = "-" if seconds is None else f"{seconds:.3f} s"
+    return f"{time_words:>10} {'-' if megabytes is None else f'{megabytes:.0f} MB':>9}"
+
+
+def sides(peer: Any) -> Iterator[tuple[str, Callable[[], Any], Callable[[], Any] | None]]:
+    """Name of each row, what we do and what cellpose does."""
     from napari_ssp.flows import flows_to_labels, labels_to_flows
 
     for name, labels in (
         ("labels_to_flows 300", crowded_cells(512, 300)),
         ("labels_to_flows one", one_cell()),
     ):
-        theirs = None if peer is None else lambda x=labels: peer.labels_to_flows([x])
-        ours, cellpose = medians(lambda x=labels: labels_to_flows(x), theirs, repeats=repeats)
-        yield Row(name, float(ours or 0), cellpose, MEDIAR[name])
+        theirs = None if peer is None else partial(peer.labels_to_flows, [labels])
+        yield name, partial(labels_to_flows, labels), theirs
     flows, probability = network_like(crowded_cells(1024, 1200))
     logit = np.log(probability / (1 - probability))
-    theirs = None if peer is None else lambda: peer.resize_and_compute_masks(flows, logit)
-    ours, cellpose = medians(lambda: flows_to_labels(flows, probability), theirs, repeats=repeats)
-    name = "flows_to_labels 1200"
-    yield Row(name, float(ours or 0), cellpose, MEDIAR[name])
+    theirs = None if peer is None else partial(peer.resize_and_compute_masks, flows, logit)
+    yield "flows_to_labels 1200", partial(flows_to_labels, flows, probability), theirs
+
+
+def compare(peer: Any, repeats: int = 5) -> Iterator[Row]:
+    """Both directions, ours and cellpose's, by turns; memory of each in a process of its own."""
+    for index, (name, ours, theirs) in enumerate(sides(peer)):
+        seconds, cellpose = medians(ours, theirs, repeats=repeats)
+        taken = measured_apart(__file__, index, "ours")
+        peak = None if theirs is None else measured_apart(__file__, index, "peer")
+        yield Row(name, float(seconds or 0), cellpose, MEDIAR[name], taken, peak)
 
 
 def sliders(repeats: int = 9) -> dict[str, tuple[float, float]]:
@@ -189,6 +237,16 @@ def _ratio(peer: float | None, ours: float) -> str:
     return "       -" if peer is None else f"{peer:6.3f} s {peer / ours:5.1f} x"
 
 
+def _child(chosen: argparse.Namespace) -> int:
+    """Print the memory of one side of one row."""
+    import torch
+
+    index, who = chosen.child.split()
+    rows = list(sides(peer_dynamics(chosen.peers) if who == "peer" else None))
+    print(json.dumps(memory(rows[int(index)][1 if who == "ours" else 2], torch.device("cpu"))))
+    return 0
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--peers", help="folder with cellpose in it")
@@ -197,15 +255,20 @@ def main() -> int:
     parser.add_argument("--sliders", action="store_true", help="time changes of one setting")
     parser.add_argument("--scaling", action="store_true", help="time images up to 8192 pixels wide")
     parser.add_argument("--json", type=Path, help="write the numbers to this file")
+    parser.add_argument("--child", help=argparse.SUPPRESS)
     chosen = parser.parse_args()
+    if chosen.child:
+        return _child(chosen)
     print(f"{os.cpu_count()} cores, load before {os.getloadavg()[0]:.1f}")
     rows = []
-    print(f"{'':22}{'ours':>9}   {'cellpose, this run':>18}   {'MEDIAR, recorded':>18}")
+    print(f"{'':22}{'ours':>20}   {'cellpose, this run':>29}   {'MEDIAR, recorded':>18}")
     for row in compare(peer_dynamics(chosen.peers), chosen.repeats):
         rows.append(row)
-        peers = f"{_ratio(row.cellpose, row.ours):>18}   {_ratio(row.mediar, row.ours):>18}"
+        times = "" if row.cellpose is None else f"{row.cellpose / row.ours:.1f} x"
         print(
-            f"{row.name:22}{row.ours:7.3f} s   {peers}   {'' if row.passed() else 'BAR MISSED'}",
+            f"{row.name:22}{cell(row.ours, row.ours_mb)}   "
+            f"{cell(row.cellpose, row.cellpose_mb)} {times:>8}   "
+            f"{_ratio(row.mediar, row.ours):>18}   {'' if row.passed() else 'BAR MISSED'}",
             flush=True,
         )
     report: dict[str, Any] = {"rows": [row._asdict() for row in rows]}

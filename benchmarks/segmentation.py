@@ -9,8 +9,9 @@ One image of 1024 x 1024 pixels, at magnification 1, with 1200 cells. Windows of
 MEDIAR's batch of 4, one view and one model after the other. FOLDER holds cellpose, see
 benchmarks/flows.py. What MEDIAR itself needs to normalise was recorded, not run here. Runs of a row
 alternate and the figures are medians; memory is what a process of its own takes beyond the loaded
-network and image, on a graphics card what torch allocates there. ``--published`` is untrained: its
-time does not depend on the weights.
+network and image, on a graphics card what torch allocates there. The last row is the service from
+picture to labels; on CUDA all of it stays on the card. ``--published`` is untrained: its windows
+take as long as with weights, but what it finds is noise.
 """
 
 from __future__ import annotations
@@ -18,13 +19,20 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import subprocess
-import sys
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from flows import THREADS, crowded_cells, medians, network_like, peer_dynamics
+from flows import (
+    THREADS,
+    cell,
+    crowded_cells,
+    measured_apart,
+    medians,
+    memory,
+    network_like,
+    peer_dynamics,
+)
 
 import numpy as np  # isort: skip  (after the number of threads is set)
 
@@ -44,6 +52,17 @@ class Stage(NamedTuple):
     ours: Callable[[], Any]
     peer: Callable[[], Any] | None
     peer_name: str
+
+
+class Prepared:
+    """Where the service gets its network from: it is there already."""
+
+    def __init__(self, network: Any) -> None:
+        self._network = network
+
+    def get(self, *asked: Any) -> Any:
+        """Network for any card, device and number format."""
+        return self._network
 
 
 class Bench:
@@ -77,6 +96,8 @@ class Bench:
 
     def stages(self, peers: bool = True) -> list[Stage]:
         """All rows of the table."""
+        import torch
+
         from napari_ssp.engine import MEDIAR_VIEWS, normalise
         from napari_ssp.flows import flows_to_labels
 
@@ -93,7 +114,11 @@ class Bench:
             )
         count = f"{len(networks)} model{'s' * (len(networks) > 1)}"
         device = str(self.device)
-        label = partial(flows_to_labels, self.flows, self.probability, device=device)
+        # On a card they are there already, as after the windows.
+        outputs = [
+            torch.from_numpy(part).to(self.device) for part in (self.flows, self.probability)
+        ]
+        label = partial(flows_to_labels, *outputs, device=device)
         return [
             Stage("normalise 16-bit RGB", partial(normalise, self.picture), None, ""),
             Stage(
@@ -109,6 +134,7 @@ class Bench:
                 "MONAI",
             ),
             Stage(f"flows to labels, {CELLS} cells", label, follow, "cellpose"),
+            Stage("picture to labels, 3 views", partial(self._all, ours), None, ""),
         ]
 
     def _prepared(self, networks: list[Any]) -> Any:
@@ -129,6 +155,23 @@ class Bench:
 
         settings = TileSettings(WINDOW, OVERLAP, 0, self.device, floored_gaussian_window, views)
         return run(predict_tiles(network, image, settings))
+
+    def _all(self, network: Any) -> Any:
+        """Run the service itself, at magnification 1 as the rows above."""
+        from napari_ssp import MicroscopyImage, SegmentRequest
+        from napari_ssp.progress import run
+        from napari_ssp.registry import find_card
+        from napari_ssp.service.segmentation import segment_steps
+
+        request = SegmentRequest(
+            MicroscopyImage.from_array(self.picture, "yxc"),
+            diameter=find_card("mediar-starter").object_diameter,
+            tta=True,
+            overlap=OVERLAP,
+            device=str(self.device),
+            precision=self.options.precision,
+        )
+        return run(segment_steps(request, Prepared(network)))
 
     def _monai(self, networks: list[Any], image: Any, views: Any) -> Any:
         import torch
@@ -151,42 +194,6 @@ class Bench:
                     )
                     total = total + view.undo(found[0])
         return (total / (len(networks) * len(views))).numpy()
-
-
-def memory(function: Callable[[], Any], device: Any) -> float | None:
-    """Megabytes that one call takes at its peak, beyond what is there before."""
-    import torch
-
-    if device.type == "cuda":
-        before = torch.cuda.memory_allocated(device)
-        torch.cuda.reset_peak_memory_stats(device)
-        function()
-        return (torch.cuda.max_memory_allocated(device) - before) / 1e6
-    try:
-        Path("/proc/self/clear_refs").write_text("5")  # the peak is counted anew
-    except OSError:
-        return None
-    before = _status("VmRSS")
-    function()
-    return (_status("VmHWM") - before) / 1e3
-
-
-def _status(name: str) -> int:
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith(name))
-
-
-def measured_apart(index: int, who: str) -> float | None:
-    """Memory of one side of a stage in a process of its own."""
-    words = [sys.executable, __file__, *sys.argv[1:], "--child", f"{index} {who}"]
-    done = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True)
-    value: float | None = json.loads(done.stdout.splitlines()[-1])
-    return value
-
-
-def _cell(seconds: float | None, megabytes: float | None) -> str:
-    time_words = "-" if seconds is None else f"{seconds:.3f} s"
-    return f"{time_words:>10} {'-' if megabytes is None else f'{megabytes:.0f} MB':>9}"
 
 
 def main() -> None:
@@ -214,13 +221,15 @@ def main() -> None:
     for index, stage in enumerate(bench.stages()):
         ours, peer = medians(stage.ours, stage.peer, repeats=options.repeats)
         sides = ["ours", *(["peer"] if stage.peer else [])]
-        taken = {who: measured_apart(index, who) for who in sides}
+        taken = {who: measured_apart(__file__, index, who) for who in sides}
         name = stage.peer_name
         if index == 0:
             peer, name = MEDIAR_NORMALISES, "MEDIAR, recorded"
-        line = f"{stage.name:32}{_cell(ours, taken['ours'])}   {_cell(peer, taken.get('peer'))}"
-        faster = f"{peer / ours:6.1f} x {name}" if peer and ours else f"       {name} not there"
-        print(f"{line} {faster}, load {os.getloadavg()[0]:.1f}", flush=True)
+        line = f"{stage.name:32}{cell(ours, taken['ours'])}   {cell(peer, taken.get('peer'))}"
+        faster = f"{name} not there" if name else "no peer"
+        if peer and ours:
+            faster = f"{peer / ours:6.1f} x {name}"
+        print(f"{line} {faster:>16}, load {os.getloadavg()[0]:.1f}", flush=True)
         rows.append({"stage": stage.name, "ours": ours, name: peer, "MB": taken})
     if options.json:
         options.json.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+import tifffile
 
 from napari_ssp.io import write_labels
 from napari_ssp.metrics import average_precision, f1_score
@@ -89,7 +90,21 @@ def test_shapes_that_differ_are_named(call: Call, folders: tuple[Path, Path]) ->
     write_labels(folders[0] / "b_label.tiff", np.ones((5, 5), int), overwrite=True)
     result = call("evaluate", "segmentation", "--prediction", folders[0], "--truth", folders[1])
     assert result.exit_code == 2
+    assert "'b': " in result.stderr
     assert "(5, 5)" in result.stderr
+    assert "Give two label images of the same region" in result.stderr
+
+
+def test_images_that_are_no_labels_are_named(call: Call, folders: tuple[Path, Path]) -> None:
+    """In a folder of many images a person has to know which one is meant."""
+    tifffile.imwrite(folders[0] / "b_label.tiff", np.full((60, 60), -1, np.int16))
+    result = call("evaluate", "segmentation", "--prediction", folders[0], "--truth", folders[1])
+    assert result.exit_code == 2
+    assert "'b': The prediction holds the negative label -1" in result.stderr
+    tifffile.imwrite(folders[0] / "b_label.tiff", np.zeros((60, 60), np.float32))
+    result = call("evaluate", "segmentation", "--prediction", folders[0], "--truth", folders[1])
+    assert result.exit_code == 2
+    assert "'b': The prediction has dtype float32" in result.stderr
 
 
 def test_groups_without_the_column(call: Call, folders: tuple[Path, Path], tmp_path: Path) -> None:

@@ -198,3 +198,27 @@ def test_drawn_values_keep_to_the_stated_error() -> None:
     # Of 2**14 instead of 2**24 values, three standard errors are 32 times 0.005 percent.
     low, high = np.percentile(plane, [99.5 - 0.16, 99.5 + 0.16])
     assert low < drawn.result().high < high
+
+
+@pytest.mark.parametrize("shift", [0, -20_000])
+@pytest.mark.parametrize("dtype", [np.int32, np.uint32, np.int64, np.uint64])
+def test_wide_integers_are_counted_and_not_drawn(dtype: type, shift: int) -> None:
+    rng = np.random.default_rng(3)
+    signed = np.dtype(dtype).kind == "i"
+    plane = (rng.gamma(2.0, 9000.0, (90, 80)).astype(np.int64) + shift * signed).astype(dtype)
+    exact, counted = GreyStatistics(plane.size), GreyStatistics(plane.size, most_sorted=50)
+    exact.add(plane)
+    for band in np.array_split(plane, 4):
+        counted.add(band)
+    assert counted.result() == exact.result()
+
+
+def test_integers_beyond_what_can_be_counted_are_drawn() -> None:
+    plane = np.arange(1, 30_001).reshape(150, 200)
+    plane[140, 7] = 2**40
+    seen = GreyStatistics(plane.size, most_sorted=3000)
+    for band in np.array_split(plane, 3):
+        seen.add(band)
+    found = seen.result()
+    assert (found.least, found.most, found.low) == (1, 2**40, 1)
+    assert found.high == pytest.approx(29_850, rel=0.02)

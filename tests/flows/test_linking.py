@@ -66,6 +66,7 @@ def test_empty_planes_between_end_an_object() -> None:
     linked = link_labels([plane, np.zeros_like(plane), plane])
     assert linked[2].max() == 2
     assert link_labels([]).shape == (0, 0, 0)
+    assert link_labels([np.zeros((0, 9), int)] * 2).shape == (2, 0, 9)
 
 
 @pytest.mark.parametrize(

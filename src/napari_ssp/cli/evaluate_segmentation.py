@@ -43,7 +43,7 @@ def segmentation(
     with as_usage_error():
         pairs = _pairs(prediction, truth)
         group_of = _read_groups(groups, column) if groups else {}
-        rows = [_score(name, found, true) for name, found, true in pairs]
+        rows = [_row(*pair) for pair in pairs]
     report = {"images": rows, "mean": _means(rows)}
     if group_of:
         names = sorted({group_of[row["name"]] for row in rows if row["name"] in group_of})
@@ -77,13 +77,17 @@ def _name(path: Path) -> str:
     return without_endings(image_stem(path), LABEL_ENDINGS)
 
 
-def _score(name: str, prediction: Path, truth: Path) -> dict[str, Any]:
+def _row(name: str, prediction: Path, truth: Path) -> dict[str, Any]:
     found, true = (np.asarray(read_image(path).data) for path in (prediction, truth))
-    if found.shape != true.shape:
-        raise ValueError(
-            f"'{name}': the prediction has shape {found.shape} and the truth {true.shape}."
-        )
-    row: dict[str, Any] = {"name": name, "true": _count(true), "predicted": _count(found)}
+    try:
+        return {"name": name, **_score(true, found)}
+    except (TypeError, ValueError) as error:
+        # Of many images, a person has to know which one is meant.
+        raise type(error)(f"'{name}': {error}") from error
+
+
+def _score(true: np.ndarray[Any, Any], found: np.ndarray[Any, Any]) -> dict[str, Any]:
+    row: dict[str, Any] = {"true": _count(true), "predicted": _count(found)}
     precision = average_precision(true, found, THRESHOLDS)
     for threshold, value in zip(THRESHOLDS, precision, strict=True):
         row[f"f1_{threshold:.2f}"] = challenge_counts(true, found, threshold).f1

@@ -19,8 +19,18 @@ if TYPE_CHECKING:
         release_memory,
         resolve_device,
     )
-    from napari_ssp.engine.predict import TileSettings, predict_stream, predict_tiles
-    from napari_ssp.engine.scaling import median_diameter, resample, zoomed_shape
+    from napari_ssp.engine.predict import (
+        TileSettings,
+        predict_stream,
+        predict_tensor,
+        predict_tiles,
+    )
+    from napari_ssp.engine.scaling import (
+        median_diameter,
+        resample,
+        resample_tensor,
+        zoomed_shape,
+    )
     from napari_ssp.engine.tta import EIGHT_VIEWS, MEDIAR_VIEWS, View, average_networks
 
 
@@ -39,10 +49,12 @@ __all__ = [
     "median_diameter",
     "normalise",
     "predict_stream",
+    "predict_tensor",
     "predict_tiles",
     "prepare_torch",
     "release_memory",
     "resample",
+    "resample_tensor",
     "resolve_device",
     "tile_starts",
     "zoomed_shape",
@@ -59,8 +71,8 @@ __getattr__, __dir__, _ = lazy_loader.attach(
             "release_memory",
             "resolve_device",
         ],
-        "predict": ["TileSettings", "predict_stream", "predict_tiles"],
-        "scaling": ["median_diameter", "resample", "zoomed_shape"],
+        "predict": ["TileSettings", "predict_stream", "predict_tensor", "predict_tiles"],
+        "scaling": ["median_diameter", "resample", "resample_tensor", "zoomed_shape"],
         "tta": ["EIGHT_VIEWS", "MEDIAR_VIEWS", "View", "average_networks"],
     },
 )

@@ -90,3 +90,23 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, MemoryError | torch.cuda.OutOfMemoryError):
         return True
     return any(words in str(error).lower() for words in _NO_MEMORY)
+
+
+def moved(values: torch.Tensor, device: torch.device | str) -> torch.Tensor:
+    """Values on a device, or where they are when it has too little memory."""
+    try:
+        return values.to(device)
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+    return values
+
+
+def room(shape: tuple[int, ...], device: torch.device) -> torch.Tensor:
+    """Float32 room for a result on a device, or on the processor when that has too little."""
+    try:
+        return torch.empty(shape, device=device)
+    except (RuntimeError, MemoryError) as error:
+        if device.type == "cpu" or not is_out_of_memory(error):
+            raise
+    return torch.empty(shape)

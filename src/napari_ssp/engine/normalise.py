@@ -85,9 +85,9 @@ class GreyRange:
 class GreyStatistics:
     """Finds the grey range of a plane whose blocks are seen one by one.
 
-    Exact for integers of 8 and 16 bits, which are counted, and for up to 2**24 values of other
-    types. Of more values, 2**24 are drawn: the lower end stays exact, the upper one lies between
-    the percentiles 99.495 and 99.505 (three standard errors).
+    Exact for integers, which are counted, as long as those of more than 16 bits stay within 24, and
+    for up to 2**24 values of other types. Of more values, 2**24 are drawn: the lower end stays
+    exact, the upper one lies between the percentiles 99.495 and 99.505 (three standard errors).
 
     Parameters
     ----------
@@ -104,6 +104,7 @@ class GreyStatistics:
         # A grey plane counts once for each of the three channels, as in the original.
         self._times = 3
         self._counts = np.zeros(0, np.int64)
+        self._counted = True
         self._drawn: list[Array] = []
         self._least, self._most, self._least_nonzero = np.inf, -np.inf, np.inf
         self._gaps = False
@@ -112,14 +113,16 @@ class GreyStatistics:
         """Take a block (Y, X) or (Y, X, C) into account; all blocks have one dtype."""
         values = _checked(block)[..., :3]
         self._times, self._dtype = 3 if values.shape[-1] == 1 else 1, values.dtype
-        if _is_counted(values.dtype):
+        # Drawn as well, in case that a later block goes beyond what can be counted.
+        self._counted &= _is_counted(values.dtype) or (self._share < 1 and _can_be_counted(values))
+        if self._counted:
             self._count(values)
-        else:
+        if not _is_counted(values.dtype):
             self._draw((values if values.dtype.kind == "f" else values.astype(np.float64)).ravel())
 
     def result(self) -> GreyRange:
         """Range of all blocks."""
-        return self._by_counts() if _is_counted(self._dtype) else self._by_sorting()
+        return self._by_counts() if self._counted else self._by_sorting()
 
     def _count(self, values: Array) -> None:
         counts = np.bincount((values.astype(np.intp) - _lowest(values.dtype)).ravel())
@@ -227,8 +230,17 @@ def _is_counted(dtype: np.dtype[Any]) -> bool:
     return dtype.kind in "iub" and dtype.itemsize <= 2
 
 
+def _can_be_counted(values: Array) -> bool:
+    """Whether a table of all values between the smallest and the largest is possible."""
+    if values.dtype.kind not in "iub":
+        return False
+    first = _lowest(values.dtype)
+    return first <= int(values.min()) and int(values.max()) < first + MOST_SORTED
+
+
 def _lowest(dtype: np.dtype[Any]) -> int:
-    return int(np.iinfo(dtype).min) if dtype.kind == "i" else 0
+    """Value that is counted first."""
+    return max(int(np.iinfo(dtype).min), -(MOST_SORTED // 2)) if dtype.kind == "i" else 0
 
 
 def _ranks(count: int) -> tuple[int, int, float]:

@@ -18,7 +18,7 @@ from napari_ssp.engine.accumulate import RollingSum, Write
 from napari_ssp.engine.blending import Map, gaussian_window
 from napari_ssp.engine.device import release_memory
 from napari_ssp.engine.looks import Layout, Look, Shares, merged_looks
-from napari_ssp.engine.memory import Capacity, is_out_of_memory, start_measuring
+from napari_ssp.engine.memory import Capacity, moved, room, start_measuring
 from napari_ssp.engine.strips import strips
 from napari_ssp.engine.tiling import Tile, smaller_window
 from napari_ssp.engine.tta import IDENTITY, View
@@ -107,15 +107,51 @@ def predict_tiles(
     MemoryError
         If one window of the smallest size does not fit into the device's memory.
     """
+    result = yield from predict_tensor(network, array, settings, "cpu")
+    return np.asarray(result.numpy(), np.float32)
+
+
+def predict_tensor(
+    network: Network,
+    array: npt.NDArray[Any] | torch.Tensor,
+    settings: TileSettings,
+    keep_on: str | torch.device,
+) -> Steps[torch.Tensor]:
+    r"""Do what :func:`predict_tiles` does, and leave the result where the next stage needs it.
+
+    Parameters
+    ----------
+    network, array, settings
+        As for :func:`predict_tiles`.
+    keep_on : str or torch.device
+        Where the result is put together; it is the processor when that has too little memory.
+
+    Yields
+    ------
+    Progress
+        As :func:`predict_tiles`.
+
+    Returns
+    -------
+    torch.Tensor
+        float32, shape (C_out, \\*spatial).
+
+    Raises
+    ------
+    ValueError, RuntimeError, MemoryError
+        As :func:`predict_tiles`.
+    """
     source = _InMemory(_checked_image(array, settings), torch.device(settings.device))
-    result: npt.NDArray[np.float32] | None = None
+    result: torch.Tensor | None = None
 
     def write(tile: Tile, block: torch.Tensor, is_more: bool) -> None:
         nonlocal result
         if result is None or len(result) != len(block):
-            result = np.empty((len(block), *source.shape), np.float32)
-        spot = (slice(None), *tile)
-        result[spot] = block.cpu().numpy() + (result[spot] if is_more else 0)
+            # Windows are added in inference mode; what comes of them may be changed later.
+            with torch.inference_mode(False):
+                result = room((len(block), *source.shape), torch.device(keep_on))
+        spot = result[(slice(None), *tile)]
+        spot.copy_(block.to(spot.device) + spot if is_more else block)
 
     yield from predict_stream(network, source, settings, write)
     assert result is not None
@@ -236,12 +272,7 @@ class _InMemory:
     """An array in memory as a source, on the device where it fits."""
 
     def __init__(self, image: torch.Tensor, device: torch.device) -> None:
-        try:
-            self._image = image.to(device)
-        except (RuntimeError, MemoryError) as error:
-            if not is_out_of_memory(error):
-                raise
-            self._image = image
+        self._image = moved(image, device)
         self.shape = tuple(image.shape[1:])
 
     def read(self, tile: Tile) -> torch.Tensor:
@@ -255,7 +286,7 @@ def _checked_image(array: npt.NDArray[Any] | torch.Tensor, settings: TileSetting
             f"channels first, then {len(settings.window)} spatial axes, none of them empty."
         )
     if isinstance(array, torch.Tensor):
-        return array.detach().to("cpu", torch.float32)
+        return array.detach().to(torch.float32)
     return torch.from_numpy(np.require(array, np.float32, ["C", "W"]))
 
 

@@ -54,7 +54,13 @@ def resample(array: NDArray[Any], shape: tuple[int, ...]) -> NDArray[np.float32]
     planes = np.ascontiguousarray(array, np.float32)
     if planes.shape[1:] == tuple(shape):
         return planes
-    result = torch.nn.functional.interpolate(
-        torch.from_numpy(planes[None]), size=tuple(shape), mode="bilinear", antialias=True
-    )
-    return np.asarray(result[0].numpy(), np.float32)
+    return np.asarray(resample_tensor(torch.from_numpy(planes), shape).numpy(), np.float32)
+
+
+def resample_tensor(planes: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor:
+    """Do what :func:`resample` does with float32 planes (C, Y, X), on the device they are on."""
+    if tuple(planes.shape[1:]) == tuple(shape):
+        return planes
+    return torch.nn.functional.interpolate(
+        planes[None], size=tuple(shape), mode="bilinear", antialias=True
+    )[0]

@@ -10,6 +10,7 @@ from napari_ssp.service.results import Segmentation
 
 if TYPE_CHECKING:
     import numpy as np
+    import torch
     from numpy.typing import NDArray
 
     from napari_ssp.engine import TileSettings
@@ -34,12 +35,20 @@ class SegmentRun:
         How planes are cut into windows, and which views of them are averaged.
     tracking : TrackingSettings
         How labels are made from flows.
+    on_device : bool
+        Whether outputs stay where the network computes, and flows are followed there.
     """
 
     plan: SegmentPlan
     network: Network
     windows: TileSettings
     tracking: TrackingSettings
+    on_device: bool = False
+
+    @property
+    def results_on(self) -> str | torch.device:
+        """Where outputs are put together."""
+        return self.windows.device if self.on_device else "cpu"
 
 
 def tracking_of(request: SegmentRequest) -> TrackingSettings:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.special import expit
+import torch
 
 from napari_ssp.engine import (
     EIGHT_VIEWS,
@@ -18,26 +18,26 @@ from napari_ssp.engine import (
     average_networks,
     compute_dtype,
     floored_gaussian_window,
-    predict_tiles,
-    resample,
+    predict_tensor,
+    resample_tensor,
     resolve_device,
     zoomed_shape,
 )
+from napari_ssp.engine.memory import moved
 from napari_ssp.engine.plane import boxes
 from napari_ssp.engine.store import ArrayStore
-from napari_ssp.flows import FlowField, link_stored
+from napari_ssp.flows import link_stored
 from napari_ssp.progress import Progress, Steps
 from napari_ssp.service.large import segment_blocks
 from napari_ssp.service.levels import read_levels
 from napari_ssp.service.plan import SegmentPlan, plan_segmentation
 from napari_ssp.service.provenance import describe_run
 from napari_ssp.service.segment_run import PlaneOf, SegmentRun, assembled, tracking_of
+from napari_ssp.service.tracking import labels_of, stays_on_device, where_it_fits
 from napari_ssp.service.volume import segment_volume
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    import torch
 
     from napari_ssp.service.levels import Levels
     from napari_ssp.service.models import ModelCache
@@ -100,7 +100,8 @@ def _prepare(
         importance=floored_gaussian_window,
         views=_views(request),
     )
-    return SegmentRun(plan, average_networks(networks, dtype), windows, tracking_of(request))
+    network = average_networks(networks, dtype)
+    return SegmentRun(plan, network, windows, tracking_of(request), stays_on_device(device))
 
 
 def _views(request: SegmentRequest) -> Sequence[View]:
@@ -125,14 +126,16 @@ def _segment_whole(
     """Do what `segment_blocks` does, in one piece."""
     plan = run.plan
     whole = (slice(0, plan.shape[0]), slice(0, plan.shape[1]))
-    zoomed = resample(levels.read(whole), zoomed_shape(plan.shape, plan.zoom))
-    output = yield from predict_tiles(run.network, zoomed, run.windows)
-    output = resample(output, plan.shape)
+    seen = zoomed_shape(plan.shape, plan.zoom)
+    pixels = moved(torch.from_numpy(levels.read(whole)), run.results_on)
+    zoomed = where_it_fits(lambda planes: resample_tensor(planes, seen), pixels)
+    output = yield from predict_tensor(run.network, zoomed, run.windows, run.results_on)
+    output = where_it_fits(lambda planes: resample_tensor(planes, plan.shape), output)
     # The sigmoid comes after the averaging, as in MEDIAR.
-    output[2] = expit(output[2])
+    output[2].sigmoid_()
     yield Progress("tracking flows")
-    found = FlowField(output[:2], output[2]).labels(run.tracking)
-    outputs.write((slice(None), *whole), output)
+    found = labels_of(run, output)
+    outputs.write((slice(None), *whole), output.cpu().numpy())
     labels.write(whole, np.where(found > 0, found + np.uint32(first_id - 1), found))
     return int(found.max(initial=0))
 

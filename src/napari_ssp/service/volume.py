@@ -7,14 +7,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 from scipy.special import expit
 
 from napari_ssp.engine import predict_tiles
+from napari_ssp.engine.memory import moved
 from napari_ssp.engine.store import ArrayStore
 from napari_ssp.engine.volume import Resampler
-from napari_ssp.flows import FlowField, combine_orthogonal_flows
+from napari_ssp.flows import combine_orthogonal_flows
 from napari_ssp.flows.diffusion import consecutive
 from napari_ssp.progress import Progress, Steps
+from napari_ssp.service.tracking import labels_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,27 +61,24 @@ def segment_volume(
         How many objects there are.
     """
     plane, first_id = first
-    flows, logits = yield from _predicted(run, levels)
+    output = yield from _predicted(run, levels)
     yield Progress("tracking flows in 3D")
-    probability = expit(logits)
-    tracking = replace(run.tracking, flow_threshold=None)
-    found = FlowField(flows, probability).labels(tracking)
+    run = replace(run, tracking=replace(run.tracking, flow_threshold=None))
+    found = labels_of(run, moved(torch.from_numpy(output), run.results_on))
     depth = levels.store.shape[0]
     shape = (depth, *run.plan.shape)
     # An object thinner than the distance of two planes may lie between them.
     ids = consecutive(_regrid(found, shape, 0).astype(np.int64))
     place = slice(plane, plane + depth)
     labels.write((place,), np.where(ids > 0, ids + (first_id - 1), 0).astype(np.uint32))
-    for channel, values in enumerate((*flows, probability)):
+    for channel, values in enumerate(output):
         part = slice(channel, channel + 1)
         outputs.write((part, place), _regrid(values, shape, 1).astype(np.float32)[None])
     return int(ids.max(initial=0))
 
 
-def _predicted(
-    run: SegmentRun, levels: Levels
-) -> Steps[tuple[NDArray[np.float32], NDArray[np.float32]]]:
-    """Flows (3, Z, Y, X) and logits on the grid of the volume, whose voxels are cubes."""
+def _predicted(run: SegmentRun, levels: Levels) -> Steps[NDArray[np.float32]]:
+    """Flows, then probability, (4, Z, Y, X) on the grid of the volume, whose voxels are cubes."""
     grid = run.plan.volume
     assert grid is not None
     volume = ArrayStore((levels.store.shape[-1], *grid))
@@ -92,11 +92,12 @@ def _predicted(
     for axis, side in enumerate(sides):
         for k in range(grid[axis]):
             done = yield from _predict_plane(run, volume, side, (axis, k), done)
-    flows, logits = np.empty((3, *grid), np.float32), np.empty(grid, np.float32)
+    output = np.empty((4, *grid), np.float32)
     for z in range(grid[0]):
         slab = (slice(None), slice(z, z + 1))
-        flows[slab], logits[z : z + 1] = combine_orthogonal_flows(*(s.read(slab) for s in sides))
-    return flows, logits
+        flows, logits = combine_orthogonal_flows(*(side.read(slab) for side in sides))
+        output[:3, z : z + 1], output[3, z : z + 1] = flows, expit(logits)
+    return output
 
 
 def _predict_plane(
