@@ -223,21 +223,24 @@ def test_cancel_stops_between_patches(tiny_structures: Path) -> None:
 def test_a_merged_network_is_kept_by_task_and_number_format(tiny_structures: Path) -> None:
     models, card = ModelCache(), ModelCard.read(tiny_structures)
     cpu = torch.device("cpu")
-    first = models.merged(card, 0, cpu, torch.float32)
-    assert models.merged(card, 0, cpu, torch.float32) is first
-    assert models.merged(card, 1, cpu, torch.float32) is not first
-    assert models.merged(card, 0, cpu, torch.bfloat16) is not first
-    assert models.merged(card, 0, cpu, torch.float32) is first
+    first = models.merged(card, 0, cpu, torch.float32, 16)
+    assert models.merged(card, 0, cpu, torch.float32, 16) is first
+    assert models.merged(card, 1, cpu, torch.float32, 16) is not first
+    assert models.merged(card, 0, cpu, torch.bfloat16, 16) is not first
+    assert models.merged(card, 0, cpu, torch.float32, 32) is not first
+    reduced = models.merged(card, 0, cpu, torch.bfloat16, 16)
+    assert models.merged(card, 0, cpu, torch.bfloat16, 32) is reduced
+    assert models.merged(card, 0, cpu, torch.float32, 16) is first
     models.clear()
-    assert models.merged(card, 0, cpu, torch.float32) is not first
+    assert models.merged(card, 0, cpu, torch.float32, 16) is not first
 
 
 def test_merged_networks_are_given_up_by_their_size(tiny_structures: Path) -> None:
     models, card = ModelCache(merged_bytes=1), ModelCard.read(tiny_structures)
     cpu = torch.device("cpu")
-    first = models.merged(card, 0, cpu, torch.float32)
-    models.merged(card, 1, cpu, torch.float32)
-    assert models.merged(card, 0, cpu, torch.float32) is not first
+    first = models.merged(card, 0, cpu, torch.float32, 16)
+    models.merged(card, 1, cpu, torch.float32, 16)
+    assert models.merged(card, 0, cpu, torch.float32, 16) is not first
 
 
 def test_gates_do_not_wait_for_what_takes_long(tiny_structures: Path) -> None:

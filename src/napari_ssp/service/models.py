@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from napari_ssp.networks import RepMode
+    from napari_ssp.networks.repmode import MergedRepMode
     from napari_ssp.registry import ModelCard
 
 
@@ -29,7 +30,7 @@ class ModelCache:
         self._size = size
         self._merged_bytes = merged_bytes
         self._networks: OrderedDict[tuple[str, str, str], nn.Module] = OrderedDict()
-        self._merged: OrderedDict[tuple[str, int, str, str], nn.Module] = OrderedDict()
+        self._merged: OrderedDict[tuple[str, int, str, str, int], nn.Module] = OrderedDict()
         self._lock = threading.Lock()
 
     def get(
@@ -43,16 +44,24 @@ class ModelCache:
             return self._get(card, str(device), dtype)
 
     def merged(
-        self, card: ModelCard, task: int, device: torch.device, dtype: torch.dtype
+        self, card: ModelCard, task: int, device: torch.device, dtype: torch.dtype, depth: int
     ) -> nn.Module:
-        """Plain network of one of a RepMode's tasks; another task costs a merge, not a load."""
+        """Plain network of one of a RepMode's tasks; another task costs a merge, not a load.
+
+        On the processor in float32 it multiplies less, and is made for patches of ``depth`` planes.
+        """
         import torch
 
-        key = (card.sha256, task, str(device), str(dtype))
+        is_minimal = (device.type, dtype) == ("cpu", torch.float32)
+        # By depth, though it could serve thinner patches: the last digits must not depend on which
+        # came first.
+        key = (card.sha256, task, str(device), str(dtype), depth if is_minimal else 0)
         with self._lock:
             if key not in self._merged:
                 # The experts stay in main memory; only what computes goes to the device.
                 network = cast("RepMode", self._get(card, "cpu")).merge(task)
+                if is_minimal:
+                    network = _minimal(network, depth)
                 network = network.to(device, dtype)
                 self._merged[key] = network.to(memory_format=torch.channels_last_3d)
             self._merged.move_to_end(key)
@@ -86,3 +95,9 @@ class ModelCache:
     def _taken(self) -> int:
         parts = (part for network in self._merged.values() for part in network.parameters())
         return sum(part.numel() * part.element_size() for part in parts)
+
+
+def _minimal(network: nn.Module, depth: int) -> nn.Module:
+    from napari_ssp.networks.minimal_filtering import filter_minimally  # loads torch
+
+    return filter_minimally(cast("MergedRepMode", network), depth)

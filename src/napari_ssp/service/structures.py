@@ -62,7 +62,8 @@ def predict_steps(request: PredictRequest, models: ModelCache) -> Steps[Structur
     yield Progress(f"loading {plan.card.name}")
     device = resolve_device(request.device)
     dtype = compute_dtype(request.precision, device)
-    networks = [models.merged(plan.card, task, device, dtype) for task in plan.tasks]
+    depth = plan.window[0]
+    networks = [models.merged(plan.card, task, device, dtype, depth) for task in plan.tasks]
     settings = TileSettings(plan.window, request.overlap, request.batch_size, device)
     found = ArrayStore((len(plan.tasks), *plan.network_shape))
     write = _writer(found, source.inside)
