@@ -50,6 +50,17 @@ def test_a_structure_is_exported_merged(tiny_structures: Path, tmp_path: Path) -
         torch.testing.assert_close(_script(path, tmp_path)(x), wanted, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.filterwarnings("ignore:.*deprecated:FutureWarning")
+def test_small_numbers_are_to_be_computed_more_exactly(tmp_path: Path) -> None:
+    """The format's own rule: no more than a hundredth of the largest number."""
+    path, content = _package("repmode-starter", tmp_path / "s.zip", "dapi")
+    (stated,) = content["config"]["bioimageio"]["reproducibility_tolerance"]
+    with zipfile.ZipFile(path) as archive:
+        largest = np.load(archive.open("test_output.npy")).max()
+    assert 0 < largest < 0.1
+    assert 0 < stated["absolute_tolerance"] <= 0.01 * largest
+
+
 def test_packages_and_scripts_are_told_apart_on_import(
     tiny_model: Path, cache: Path, tmp_path: Path
 ) -> None:

@@ -92,9 +92,10 @@ def test_the_published_drive_files_are_those_of_the_issue(cache: Path) -> None:
 
 
 def test_a_model_that_is_not_installed_is_no_silent_default(cache: Path) -> None:
-    with pytest.raises(
-        FileNotFoundError, match=r"not installed\. Download it with 'napari-ssp mod"
-    ):
+    words = (
+        r"not installed\. Download it \(about 485 MB from drive.google.com\) with 'napari-ssp mod"
+    )
+    with pytest.raises(FileNotFoundError, match=words):
         find_card("mediar-phase1")
     with pytest.raises(FileNotFoundError, match="Did you mean mediar-phase"):
         find_card("mediar-phse1")
@@ -207,6 +208,13 @@ def test_entries_that_are_refused(
     lab = _offer(tmp_path / "lab", _entry(package, "tiny.zip", **change))
     with pytest.raises(ValueError, match=words):
         run(add_catalogue(str(lab)))
+
+
+def test_a_catalogue_without_end_is_stopped(site: Site, cache: Path) -> None:
+    site.content, site.length = b" " * 21_000_000, False
+    with pytest.raises(ValueError, match="longer than 20 MB"):
+        run(add_catalogue(site.url, HASTE))
+    assert catalogue_places() == []
 
 
 def test_a_catalogue_that_vanished_hides_nothing(

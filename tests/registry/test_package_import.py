@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import torch
+import yaml
 
 from napari_ssp.progress import run
 from napari_ssp.registry import (
@@ -216,6 +217,119 @@ def test_a_description_that_makes_objects_is_refused(cache: Path, tmp_path: Path
         archive.writestr("rdf.yaml", f"name: !!python/object/apply:os.mkdir ['{tmp_path}/done']")
     _refused(path, cache, r"The description in x\.zip is damaged")
     assert not (tmp_path / "done").exists()
+
+
+_LAUGHS = "\n".join(
+    f"l{k}: &l{k} [{', '.join([f'*l{k - 1}'] * 9 if k else ['ha'] * 9)}]" for k in range(12)
+)
+_MERGES = "\n".join(
+    f"m{k}: &m{k} {{<<: [{', '.join([f'*m{k - 1}'] * 9)}]}}" if k else "m0: &m0 {a: 1}"
+    for k in range(12)
+)
+
+
+@pytest.mark.parametrize("end", ["type: *l11", "name: *l11", "format_version: *l11"])
+def test_a_description_that_fills_the_memory_is_refused(
+    cache: Path, tmp_path: Path, end: str
+) -> None:
+    path = tmp_path / "x.zip"
+    for text in (f"{_LAUGHS}\n{end}\n", _MERGES, "type: model\nname: &a [*a]\n"):
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("rdf.yaml", text)
+        _refused(path, cache, "more than 100000 entries when it is written out")
+
+
+def test_entries_that_are_repeated_a_little_are_read(
+    cache: Path, package: Callable[..., Path]
+) -> None:
+    """As other programs write what they use twice."""
+    path = package()
+    with zipfile.ZipFile(path) as archive:
+        held = {name: archive.read(name) for name in archive.namelist()}
+    content = json.loads(held["rdf.yaml"])
+    content["outputs"][0]["axes"] = content["inputs"][0]["axes"]
+    text = yaml.safe_dump(content)
+    assert "*id001" in text
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in (held | {"rdf.yaml": text.encode()}).items():
+            archive.writestr(name, data)
+    assert import_checkpoint(path, trusted=True).name == "doubled-it"
+
+
+def test_an_array_whose_head_states_a_giant(cache: Path, package: Callable[..., Path]) -> None:
+    head = _npy(np.zeros((1, 1, 8, 16), np.float32)).replace(
+        b"(1, 1, 8, 16), }          ", b"(1, 1, 8, 160000000000), }"
+    )
+    assert b"160000000000" in head
+    _refused(package(in_npy=head), cache, "'in.npy' in package.zip is no array|.")
+
+
+def test_links_in_packages_lead_nowhere(
+    cache: Path, package: Callable[..., Path], tmp_path: Path
+) -> None:
+    """A link in an archive is a text; one in a folder must stay inside."""
+    path = package()
+    with zipfile.ZipFile(path) as archive:
+        held = {name: archive.read(name) for name in archive.namelist()}
+        archive.extractall(tmp_path / "folder")
+    link = zipfile.ZipInfo("w.pt")
+    link.create_system, link.external_attr = 3, 0o120777 << 16
+    secret = tmp_path / "secret.pt"
+    secret.write_bytes(held.pop("w.pt"))
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(link, str(secret))
+        for name, data in held.items():
+            archive.writestr(name, data)
+    _refused(path, cache, "cannot be loaded")
+    (tmp_path / "folder" / "w.pt").unlink()
+    (tmp_path / "folder" / "w.pt").symlink_to(secret)
+    _refused(tmp_path / "folder", cache, "holds no file 'w.pt'")
+
+
+def test_other_members_of_an_archive_are_not_unpacked(
+    cache: Path, package: Callable[..., Path], tmp_path: Path
+) -> None:
+    path = package()
+    with zipfile.ZipFile(path, "a") as archive:
+        for name in ("../../climbed.txt", "unet.py", "more/inner.zip"):
+            archive.writestr(name, b"x")
+    card = import_checkpoint(path, trusted=True)
+    assert sorted(p.name for p in card.folder.iterdir()) == ["card.json", "weights.pt"]
+    assert not list(tmp_path.parent.rglob("climbed.txt"))
+
+
+@pytest.mark.parametrize("place", ["secret.bin", "../secret.bin", "{}/secret.bin"])
+def test_a_graph_cannot_read_other_files(
+    cache: Path,
+    package: Callable[..., Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    place: str,
+) -> None:
+    pytest.importorskip("onnxruntime")
+    onnx = pytest.importorskip("onnx")
+    (tmp_path / "inner").mkdir()
+    for folder in (tmp_path, tmp_path / "inner"):
+        (folder / "secret.bin").write_bytes(np.full(4, 2, np.float32).tobytes())
+    monkeypatch.chdir(tmp_path / "inner")
+    weight = onnx.TensorProto(name="w", data_type=1, dims=[1], data_location=1)
+    entry = weight.external_data.add()
+    entry.key, entry.value = "location", place.format(tmp_path)
+    value = onnx.helper.make_tensor_value_info
+    graph = onnx.helper.make_graph(
+        [onnx.helper.make_node("Mul", ["x", "w"], ["y"])],
+        "g",
+        [value("x", 1, [1, 1, "a", "b"])],
+        [value("y", 1, [1, 1, "a", "b"])],
+        [weight],
+    )
+    opset = onnx.helper.make_opsetid("", 17)
+    model = onnx.helper.make_model(graph, opset_imports=[opset], ir_version=9)
+    path = package(
+        lambda c: c.update(weights={"onnx": {"source": "w.onnx"}}),
+        w_onnx=model.SerializeToString(),
+    )
+    _refused(path, cache, "cannot be loaded")
 
 
 def test_a_state_dict_of_ours_is_a_model_of_ours(

@@ -15,7 +15,7 @@ import torch
 import napari_ssp as ssp
 from napari_ssp.progress import run
 from napari_ssp.registry import export_bioimage_steps, import_checkpoint
-from napari_ssp.service import Refinement, as_script
+from napari_ssp.service import Refinement, as_script, plan_segmentation
 from napari_ssp.service.package_segmentation import objects_of
 
 if TYPE_CHECKING:
@@ -36,9 +36,9 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 class Steep(torch.nn.Module):
     """Says how sure it is that a pixel is above 0.5, or what its inverse is."""
 
-    def __init__(self, gain: float, offset: float) -> None:
+    def __init__(self, gain: float, offset: float, dims: int = 2) -> None:
         super().__init__()
-        self.conv = torch.nn.Conv2d(1, 1, 1)
+        self.conv = (torch.nn.Conv2d if dims == 2 else torch.nn.Conv3d)(1, 1, 1)
         with torch.no_grad():
             self.conv.weight.fill_(gain)
             self.conv.bias.fill_(offset)
@@ -47,18 +47,41 @@ class Steep(torch.nn.Module):
         return self.conv(x)
 
 
+class Leaning(torch.nn.Module):
+    """Sees everything one pixel further to the right than it is."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return 20 * torch.roll(x, 1, -1) - 10
+
+
+class Rims(torch.nn.Module):
+    """Says where it is bright, and where it is very bright: there two objects touch."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.cat([40 * x - 10, 40 * x - 30], dim=1)
+
+
 def _npy(values: Any) -> bytes:
     buffer = BytesIO()
     np.save(buffer, values)
     return buffer.getvalue()
 
 
-def _imported(network: torch.nn.Module, path: Path, channel: str, after: list[Any]) -> ModelCard:
-    """Write a package of a network for grey planes that are scaled to 0 to 1, and import it."""
-    space = [{"type": "space", "id": a, "size": {"min": 16, "step": 16}} for a in "yx"]
+def _imported(
+    network: torch.nn.Module,
+    path: Path,
+    channel: str,
+    after: list[Any],
+    axes_names: str = "yx",
+    scale: dict[str, Any] | None = None,
+) -> ModelCard:
+    """Write a package of a network for grey images that are scaled to 0 to 1, and import it."""
+    size = {"size": {"min": 16, "step": 16}} | (scale or {})
+    space = [{"type": "space", "id": a, **size} for a in axes_names]
     axes = [{"type": "batch"}, {"type": "channel", "channel_names": ["grey"]}, *space]
-    out = [axes[0], {"type": "channel", "channel_names": [channel]}, *axes[2:]]
-    values = np.random.default_rng(0).uniform(size=(1, 1, 16, 32)).astype(np.float32)
+    out = [axes[0], {"type": "channel", "channel_names": channel.split("+")}, *axes[2:]]
+    shape = (1, 1, *[16] * (len(axes_names) - 1), 32)
+    values = np.random.default_rng(0).uniform(size=shape).astype(np.float32)
     low, high = values.min(), values.max()
     with warnings.catch_warnings(), torch.inference_mode():
         warnings.simplefilter("ignore")
@@ -119,10 +142,119 @@ def test_a_probability_becomes_objects(
     with pytest.raises(ValueError, match="come from a model without flows"):
         Refinement(found)
     assert "model='p'" in as_script(found.provenance, "x.tif")
-    with pytest.raises(ValueError, match="leave mirror averaging out"):
-        ssp.segment(squares, card.name, tta=True)
+    with pytest.raises(ValueError, match="is a package that sees planes"):
+        ssp.segment(np.stack([squares] * 2), card.name, axes="zyx", stacks="volume")
     with pytest.raises(ValueError, match="segments cells; it does not predict"):
         ssp.predict_structures(squares[None], ["p"], card.name, axes="zyx")
+
+
+def test_planes_of_a_package_are_linked(
+    cache: Path, squares: NDArray[np.uint16], tmp_path: Path
+) -> None:
+    card = _imported(Steep(20, -10), tmp_path / "p.zip", "p", [{"id": "sigmoid"}])
+    stack = np.stack([squares, np.roll(squares, 2, axis=1)])
+    found = ssp.segment(stack, card.name, axes="zyx", min_size=10, stacks="linked")
+    assert found.num_objects == 2
+    for plane, x in ((0, 12), (1, 14)):
+        assert found.labels[plane, 12, x] == 1
+        assert found.labels[plane, 42, 40 + x] == 2
+
+
+def test_mirror_images_of_a_package_are_averaged(
+    cache: Path, squares: NDArray[np.uint16], tmp_path: Path
+) -> None:
+    """What leans to one side in one view leans to the other in its mirror image."""
+    card = _imported(Leaning(), tmp_path / "p.zip", "p", [{"id": "sigmoid"}])
+    scaled = (squares - 100.0) / 800
+    seen = 20 * np.stack([np.roll(scaled, k, axis=1) for k in (1, -1, 1)]) - 10
+    inner = slice(4, -4)
+    plain, mirrored = (ssp.segment(squares, card.name, tta=tta) for tta in (False, True))
+    for found, logits in ((plain, seen[0]), (mirrored, seen.mean(axis=0))):
+        np.testing.assert_allclose(
+            found.cell_probability[inner, inner], 1 / (1 + np.exp(-logits))[inner, inner], atol=1e-4
+        )
+    turned = ssp.segment(squares, card.name, eightfold=True)
+    ways = [np.roll(scaled, k, axis) for k in (1, -1) for axis in (0, 1)]
+    wanted = 1 / (1 + np.exp(10 - 20 * np.mean(ways, axis=0)))
+    np.testing.assert_allclose(
+        turned.cell_probability[inner, inner], wanted[inner, inner], atol=1e-4
+    )
+
+
+@pytest.fixture
+def boxes() -> NDArray[np.uint16]:
+    """Two time points of a stack with a box with a hole, and one of two that touch."""
+    stack = np.full((2, 14, 50, 60), 100, np.uint16)
+    stack[:, 2:9, 10:30, 10:30] = 500
+    stack[:, 5, 15:17, 15:17] = 100
+    stack[:, 4:12, 35:45, 20:50] = 500
+    stack[:, 4:12, 35:45, 34:36] = 900  # where they touch
+    stack[0, 12:, 2:4, 2:4] = 900  # too small
+    return stack
+
+
+def test_a_probability_in_3d_becomes_3d_objects(
+    cache: Path, boxes: NDArray[np.uint16], tmp_path: Path
+) -> None:
+    card = _imported(Steep(20, -5, 3), tmp_path / "v.zip", "p", [{"id": "sigmoid"}], "zyx")
+    assert (card.makes, card.axes, card.tasks) == ("objects", "zyx", ("p",))
+    found = ssp.segment(boxes, card.name, axes="tzyx", min_size=30)
+    wanted = np.zeros(boxes.shape, np.uint32)
+    for time, (first, second) in enumerate([(1, 2), (3, 4)]):
+        wanted[time, 2:9, 10:30, 10:30] = first
+        wanted[time, 4:12, 35:45, 20:50] = second
+    np.testing.assert_array_equal(found.labels, wanted)
+    assert found.flows.shape == (3, *boxes.shape)
+    assert found.cell_probability[0, 5, 20, 20] > 0.9
+    linked = ssp.segment(boxes, card.name, axes="tzyx", min_size=30, stacks="linked")
+    np.testing.assert_array_equal(linked.labels, np.where(wanted > 2, wanted - 2, wanted))
+    part = ssp.segment(boxes[0], card.name, axes="zyx", min_size=30, region=(30, 50, 15, 40))
+    np.testing.assert_array_equal(part.labels > 0, wanted[0, :, 30:50, 15:40] > 0)
+    mirrored = ssp.segment(boxes[0], card.name, axes="zyx", min_size=30, tta=True)
+    np.testing.assert_array_equal(mirrored.labels, wanted[0])
+    with pytest.raises(ValueError, match="come from a model without flows"):
+        Refinement(found)
+
+
+def test_boundaries_in_3d_part_what_touches(
+    cache: Path, boxes: NDArray[np.uint16], tmp_path: Path
+) -> None:
+    after = [{"id": "sigmoid"}]
+    card = _imported(Rims(), tmp_path / "v.zip", "foreground+boundary", after, "zyx")
+    found = ssp.segment(boxes[1], card.name, axes="zyx", min_size=30)
+    assert found.num_objects == 3
+    left, right = found.labels[8, 40, 25], found.labels[8, 40, 45]
+    assert 0 not in (left, right)
+    assert left != right
+    bright = boxes[1] > 100
+    bright[5, 15:17, 15:17] = True
+    np.testing.assert_array_equal(found.labels > 0, bright)
+
+
+def test_a_stack_is_seen_at_the_voxel_size_of_the_package(
+    cache: Path, boxes: NDArray[np.uint16], tmp_path: Path
+) -> None:
+    scale = {"scale": 0.5, "unit": "micrometer"}
+    network = Steep(20, -5, 3)
+    card = _imported(network, tmp_path / "v.zip", "p", [{"id": "sigmoid"}], "zyx", scale)
+    assert card.voxel_size == (0.5, 0.5, 0.5)
+    request = ssp.SegmentRequest(boxes[0], card.name, axes="zyx", voxel_size=(1.0, 0.5, 0.5))
+    plan = plan_segmentation(request)
+    assert plan.volume == (28, 50, 60)
+    assert "in 3D on 60 × 50 × 28 voxels" in plan.summary
+    found = ssp.segment(boxes[0], card.name, axes="zyx", voxel_size=(1.0, 0.5, 0.5), min_size=30)
+    assert found.labels.shape == boxes[0].shape
+    assert found.num_objects == 2
+    unknown = plan_segmentation(ssp.SegmentRequest(boxes[0], card.name, axes="zyx"))
+    assert "taken to be the model's, 0.5 × 0.5 × 0.5 µm" in unknown.warnings[0]
+    for options, words in (
+        ({"plane": (0, 3)}, "finds objects in whole stacks"),
+        ({"diameter": 12.0}, "a diameter cannot be used"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            ssp.segment(boxes[0], card.name, axes="zyx", **options)
+    with pytest.raises(ValueError, match="finds objects in whole stacks"):
+        ssp.segment(boxes[0, 0], card.name)
 
 
 def test_boundaries_part_what_touches() -> None:

@@ -5,24 +5,39 @@ from __future__ import annotations
 import json
 import shlex
 import shutil
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 import tifffile
 from click.testing import CliRunner
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import napari_ssp as ssp
 from napari_ssp.cli import main
+from napari_ssp.cli.predict import predict
+from napari_ssp.cli.segment import segment
 from napari_ssp.progress import run
 from napari_ssp.registry import ModelCard, find_card, load_model, save_model
-from napari_ssp.service import as_command, as_script, request_of
+from napari_ssp.service import (
+    PredictRequest,
+    SegmentRequest,
+    as_command,
+    as_script,
+    find_members,
+    request_of,
+)
 from napari_ssp.service.models import ModelCache
 from napari_ssp.service.pipelines import steps_of
+from napari_ssp.service.provenance import describe_run
+from napari_ssp.service.requests import PRECISIONS, STACKS
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import click
 
     from napari_ssp.service import Segmentation
 
@@ -172,3 +187,141 @@ def test_what_cannot_be_repeated(file: Path, starter: Path) -> None:
     record["request"]["quantum"] = True
     with pytest.raises(ValueError, match=r"another version of napari-ssp.*quantum"):
         as_command(record)
+
+
+def _of(kind: type, name: str, values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """Values within the limits of a request's field, its default among them."""
+    item = next(item for item in fields(kind) if item.name == name)
+    return st.just(item.default) | values
+
+
+def _numbers(kind: type, name: str) -> st.SearchStrategy[float]:
+    item = next(item for item in fields(kind) if item.name == name)
+    return st.floats(item.metadata["min"], item.metadata["max"])
+
+
+_IMAGE_FIELDS = {
+    "axes": st.none() | st.sampled_from(["yx", "zyx", "tczyx"]),
+    "voxel_size": st.none() | st.tuples(*[st.floats(1e-9, 1e9)] * 3),
+    "channel": st.none() | st.integers(0, 9),
+    "region": st.none() | st.tuples(*[st.integers(-(2**40), 2**40)] * 4),
+    "device": st.sampled_from(["auto", "cpu"]),
+    "precision": st.sampled_from(PRECISIONS),
+}
+_CELLS = _IMAGE_FIELDS | {
+    "plane": st.none() | st.tuples(st.integers(0, 10**6), st.integers(0, 10**6)),
+    "diameter": st.none() | _numbers(SegmentRequest, "diameter"),
+    "tta": st.booleans(),
+    "eightfold": st.booleans(),
+    "overlap": _of(SegmentRequest, "overlap", _numbers(SegmentRequest, "overlap")),
+    "batch_size": st.integers(0, 256),
+    "cell_threshold": _of(
+        SegmentRequest, "cell_threshold", _numbers(SegmentRequest, "cell_threshold")
+    ),
+    "flow_threshold": _of(
+        SegmentRequest, "flow_threshold", _numbers(SegmentRequest, "flow_threshold")
+    ),
+    "min_size": st.integers(0, 10**6),
+    "hole_size": st.none() | st.integers(0, 10**6),
+    "stacks": st.sampled_from(STACKS),
+    "link_overlap": _of(SegmentRequest, "link_overlap", _numbers(SegmentRequest, "link_overlap")),
+    "tile": st.none() | st.integers(64, 10**6),
+}
+_STRUCTURES = _IMAGE_FIELDS | {
+    "overlap": _of(PredictRequest, "overlap", _numbers(PredictRequest, "overlap")),
+    "batch_size": st.integers(1, 256),
+    "time": st.integers(0, 10**6),
+    "z_range": st.none() | st.tuples(st.integers(-9, 10**6), st.integers(-9, 10**6)),
+    "measured_units": st.booleans(),
+}
+
+
+def _again(request: Any, image: Any, command: click.Command) -> Any:
+    """Request that the command line makes of the command of a request's provenance."""
+    card = find_members(request.model)[0] if command is segment else find_card(request.model)
+    record = _as_json(describe_run(request.provenance(), card, "cpu", 1.0))
+    words = shlex.split(as_command(record, image))
+    assert words[:2] == ["napari-ssp", command.name]
+    chosen = command.make_context(command.name, words[2:]).params
+    (path,) = chosen["paths"]
+    known = {item.name for item in fields(request)}
+    return type(request)(
+        path, **{name: value for name, value in chosen.items() if name in known}
+    ), request_of(record, image)
+
+
+def _same(one: Any, other: Any) -> None:
+    for item in fields(one):
+        if item.name not in ("image", "device"):
+            assert getattr(one, item.name) == getattr(other, item.name), item.name
+
+
+def test_every_field_of_a_request_is_drawn() -> None:
+    own = {item.name for item in fields(SegmentRequest)}
+    assert own == {"image", "model", *_CELLS}
+    assert {item.name for item in fields(PredictRequest)} == {
+        "image",
+        "model",
+        "tasks",
+        *_STRUCTURES,
+    }
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.fixed_dictionaries(_CELLS), st.sampled_from(["", "+mediar-starter"]))
+def test_all_choices_survive_as_a_command(file: Path, chosen: dict[str, Any], another: str) -> None:
+    request = SegmentRequest(file, f"mediar-starter{another}", **chosen)
+    for found in _again(request, None, segment):
+        _same(request, found)
+        assert (str(found.image), found.device) == (str(file), "cpu")
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.fixed_dictionaries(_STRUCTURES),
+    st.lists(st.sampled_from(["dapi", "map2", "-a b", "it's"]), min_size=1, unique=True),
+)
+def test_all_choices_of_structures_survive_as_a_command(
+    stack: Path, chosen: dict[str, Any], tasks: list[str]
+) -> None:
+    request = PredictRequest(stack, tuple(tasks), "repmode-starter", **chosen)
+    for found in _again(request, None, predict):
+        _same(request, found)
+        assert str(found.image) == str(stack)
+
+
+def test_a_file_whose_name_looks_like_an_option(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(file, "-o.tif")
+    request = SegmentRequest("-o.tif", "mediar-starter")
+    again, _ = _again(request, None, segment)
+    assert again.image.samefile("-o.tif")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"stacks": "linked", "link_overlap": 0.4},
+        {"stacks": "planes", "tile": 64, "min_size": 5},
+        {"model": "mediar-starter+mediar-starter", "region": (0, 60, 0, 80)},
+        {"diameter": 20.0, "eightfold": True, "plane": (0, 1)},
+        {"stacks": "volume", "voxel_size": (2.0, 1.0, 1.0), "region": (0, 40, 0, 50)},
+    ],
+    ids=["linked", "tiled", "two models", "turned", "volume"],
+)
+def test_the_command_gives_the_same_labels_of_a_stack(
+    file: Path, tmp_path: Path, options: dict[str, Any]
+) -> None:
+    plane = tifffile.imread(file)
+    path = tmp_path / "planes.tif"
+    planes = np.stack([plane, np.roll(plane, 2, axis=0)])
+    tifffile.imwrite(path, planes, imagej=True, metadata={"axes": "ZYX"})
+    result = ssp.segment(path, **{"device": "cpu"} | options)
+    assert "volume" in options.values() or result.num_objects > 2
+    words = shlex.split(as_command(_as_json(result.provenance), output=tmp_path / "out"))
+    done = CliRunner().invoke(main, words[1:])
+    assert done.exit_code == 0, done.output
+    again = tifffile.imread(tmp_path / "out" / "planes_label.tiff")
+    np.testing.assert_array_equal(again, result.labels)

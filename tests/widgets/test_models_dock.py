@@ -159,6 +159,28 @@ def test_a_server_that_is_gone_is_a_sentence(
     assert models_dock.panel.run_button.isEnabled()
 
 
+def test_a_labs_catalogue_is_added(
+    models_dock: ModelsDock, tiny_model: Path, tmp_path: Path, qtbot: QtBot, monkeypatch: Any
+) -> None:
+    lab = tmp_path / "lab"
+    shutil.copytree(tiny_model, lab / "tiny")
+    answers = [(str(tmp_path / "elsewhere"), True), (str(lab), True), ("", False)]
+    monkeypatch.setattr(QInputDialog, "getText", lambda *_: answers.pop(0))
+    *_, action = models_dock.import_button.menu().actions()
+    assert action.text() == "Catalogue of a lab…"
+    with qtbot.waitSignal(models_dock.done, timeout=LONG):
+        action.trigger()
+    assert "does not exist; give a folder or an address" in models_dock.panel.message.text()
+    with qtbot.waitSignal(models_dock.done, timeout=LONG):
+        action.trigger()
+    assert models_dock.panel.message.text() == "The catalogue offers: tiny."
+    models_dock.list.set_value("tiny")
+    assert models_dock.use_button.isEnabled()
+    assert not models_dock.remove_button.isEnabled()  # the lab's, not the person's
+    action.trigger()
+    assert not models_dock._runner.is_running
+
+
 def test_files_and_folders_are_dropped(
     models_dock: ModelsDock, package: Path, tiny_structures: Path, cache: Path, qtbot: QtBot
 ) -> None:

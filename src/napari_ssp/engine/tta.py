@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -51,6 +51,10 @@ class View:
         for channel in self.negated:
             output[channel].neg_()
         return output
+
+    def without_directions(self) -> View:
+        """Return the same view of outputs none of which points anywhere, like probabilities."""
+        return replace(self, negated=(), exchanged=())
 
     def source_axis(self, axis: int, dims: int) -> int:
         """Axis of the image that an axis of the view shows; both count from 0."""

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         list_cards,
         list_catalogue,
     )
+    from napari_ssp.registry.cellpose_models import cellpose_weights, with_cellpose_digest
     from napari_ssp.registry.describing import (
         card_lines,
         matches,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
         state_words,
         task_words,
     )
+    from napari_ssp.registry.digests import file_sha256
     from napari_ssp.registry.extra import add_catalogue, catalogue_places, remove_catalogue
     from napari_ssp.registry.fetching import download_steps
     from napari_ssp.registry.importing import import_checkpoint, import_steps
@@ -43,7 +45,7 @@ if TYPE_CHECKING:
     from napari_ssp.registry.onnx_files import export_onnx_steps
     from napari_ssp.registry.packages import export_steps
     from napari_ssp.registry.trust import UntrustedError
-    from napari_ssp.registry.weights import file_sha256, load_model, save_model
+    from napari_ssp.registry.weights import load_model, save_model
 
 _NAMES = {
     "bioimage": ["export_bioimage_steps"],
@@ -68,6 +70,7 @@ _NAMES = {
         "list_cards",
         "list_catalogue",
     ],
+    "cellpose_models": ["cellpose_weights", "with_cellpose_digest"],
     "describing": ["card_lines", "matches", "size_words", "state_words", "task_words"],
     "extra": ["add_catalogue", "catalogue_places", "remove_catalogue"],
     "fetching": ["download_steps"],
@@ -76,7 +79,8 @@ _NAMES = {
     "onnx_files": ["export_onnx_steps"],
     "packages": ["export_steps"],
     "trust": ["UntrustedError"],
-    "weights": ["file_sha256", "load_model", "save_model"],
+    "digests": ["file_sha256"],
+    "weights": ["load_model", "save_model"],
 }
 
 __all__ = [
@@ -95,6 +99,7 @@ __all__ = [
     "cache_folder",
     "card_lines",
     "catalogue_places",
+    "cellpose_weights",
     "download_steps",
     "export_bioimage_steps",
     "export_onnx_steps",
@@ -119,6 +124,7 @@ __all__ = [
     "state_words",
     "task_words",
     "verify_steps",
+    "with_cellpose_digest",
 ]
 
 __getattr__, __dir__, _ = lazy_loader.attach(__name__, submod_attrs=_NAMES)

@@ -89,6 +89,7 @@ def export_bioimage_steps(
         digests = yield from hashed(script, "verifying weights.pt")
         content = describe_package(card, chosen, stride)
         content["weights"] |= {"torchscript": _weights(digests.sha256)}
+        content["config"] |= {"bioimageio": _tolerance(output)}
         graph = b""
         if with_onnx:
             yield Progress("writing weights.onnx")
@@ -122,6 +123,13 @@ def _trace(network: nn.Module, values: NDArray[np.float32], path: Path) -> NDArr
         jit.save(jit.trace(network, tensor, check_trace=False), str(path))
         output: NDArray[np.float32] = network(tensor).numpy()
     return output
+
+
+def _tolerance(output: NDArray[np.float32]) -> dict[str, Any]:
+    """How exactly others must compute the test output: the format allows a hundredth of it."""
+    absolute = min(1e-3, 5e-3 * max(float(output.max()), 0.0))
+    entry = {"relative_tolerance": 1e-3, "absolute_tolerance": absolute}
+    return {"reproducibility_tolerance": [entry]}
 
 
 def _weights(sha256: str) -> dict[str, Any]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 #: One of them is in every package.
 _DESCRIPTIONS = ("rdf.yaml", "bioimageio.yaml")
 _LONGEST_TEXT = 2**20
+_MOST_ENTRIES = 100_000
 #: Weights are random numbers; what shrinks more was made to fill a disk.
 _MOST_PACKED = 20
 _CHUNK = 2**22
@@ -47,6 +48,18 @@ def _loader() -> Any:
     return loader
 
 
+def _written_out(node: Any, known: dict[int, int]) -> int:
+    """Count a YAML node's entries, with those that it repeats; within itself it is endless."""
+    if id(node) in known:
+        return known[id(node)]
+    known[id(node)] = _MOST_ENTRIES + 1
+    value = getattr(node, "value", "")
+    parts: list[Any] = [] if isinstance(value, str) else list(value)
+    nested = [part for pair in parts for part in (pair if isinstance(pair, tuple) else (pair,))]
+    known[id(node)] = 1 + sum(_written_out(part, known) for part in nested)
+    return known[id(node)]
+
+
 class PackageFiles:
     """Reads files of a package by the names in its description.
 
@@ -71,12 +84,21 @@ class PackageFiles:
 
         try:
             text = self.read(_description_name(self.path), _LONGEST_TEXT)
+            self._check_length(yaml.compose(text, _loader()))
             content = yaml.load(text, _loader())
         except (yaml.YAMLError, RecursionError) as error:
             raise ValueError(f"The description in {self.path.name} is damaged: {error}.") from error
         if not isinstance(content, dict):
             raise ValueError(f"The description in {self.path.name} holds no named entries.")
         return content
+
+    def _check_length(self, node: Any) -> None:
+        """Refuse entries that repeat each other until they fill the memory."""
+        if _written_out(node, {}) > _MOST_ENTRIES:
+            raise ValueError(
+                f"The description in {self.path.name} would have more than {_MOST_ENTRIES} entries "
+                "when it is written out, so it was refused."
+            )
 
     def read(self, name: str, longest: int) -> bytes:
         """Content of a file.

@@ -172,7 +172,7 @@ def _tensor(files: PackageFiles, entry: dict[str, Any]) -> NDArray[Any] | None:
         found: NDArray[Any] = np.load(
             BytesIO(files.read(source, _LONGEST_TENSOR)), allow_pickle=False
         )
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, MemoryError) as error:  # a head may state any shape
         raise ValueError(f"'{source}' in {files.path.name} is no array: {error}") from error
     if found.ndim != len(entry["axes"]) or len(found) != 1:
         raise ValueError(f"'{source}' in {files.path.name} is of shape {found.shape}.")

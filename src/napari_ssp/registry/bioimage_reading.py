@@ -180,7 +180,7 @@ def _kind(
     ranges = data.get("range") if isinstance(data, dict) else None
     bounded = isinstance(ranges, list) and [_number(r, None) for r in ranges] == [0.0, 1.0]
     named = any(_CELL_WORDS.search(name) for name in (*channels, _text(result.get("id"))))
-    return PROBABILITY if axes == "yx" and (squeezed or bounded or named) else IMAGE
+    return PROBABILITY if squeezed or bounded or named else IMAGE
 
 
 def _window(sizes: Sequence[tuple[int, int]], axes: str, wanted: Any) -> tuple[int, ...]:

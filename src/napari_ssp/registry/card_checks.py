@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any
 
@@ -20,6 +21,8 @@ _TEXTS = (
     "training_data",
     "origin",
 )
+#: Pixels of a window, at most.
+_LARGEST_WINDOW = 2**26
 _REMOTE_TEXTS = ("name", "page", "sha256", "md5")
 
 
@@ -56,18 +59,39 @@ def check_content(content: Any) -> None:
     for key in ("tasks", "members"):
         _need(_is_list(content.get(key, []), str), key, "a list of names")
     _need(_is_list(content.get("window", [1]), int), "window", "whole numbers")
-    _need(min(content.get("window", [1]), default=0) > 0, "window", "numbers above 0")
-    size = content.get("voxel_size")
-    _need(size is None or (_is_list(size, int | float) and len(size) == 3), "voxel_size", "z y x")
-    _need(isinstance(content.get("zoom", 1.0), int | float), "zoom", "a number")
-    across = content.get("object_diameter")
-    sized = across is None or (isinstance(across, int | float) and across > 0)
-    _need(sized, "object_diameter", "a number above 0")
+    window = content.get("window", [1])
+    _need(min(window, default=0) > 0, "window", "numbers above 0")
+    # Small images are padded to it.
+    _need(math.prod(window) <= _LARGEST_WINDOW, "window", f"at most {_LARGEST_WINDOW} pixels")
+    _check_sizes(content)
+    for key in ("figures", "task_descriptions", "target_statistics"):
+        _check_values(key, content.get(key, {}))
     _need(isinstance(content.get("parameters", 0), int), "parameters", "a whole number")
+    # What another program loads cannot come from a card, which could name any file.
+    _need(content.get("family") != "cellpose", "family", "of a network that is kept here")
     if content.get("family") == "package":
         _check_package(content.get("network", {}))
     if content.get("remote") is not None:
         _check_remote(content["remote"])
+
+
+def _check_sizes(content: dict[str, Any]) -> None:
+    size = content.get("voxel_size")
+    sized = size is None or (_is_list(size, int | float) and len(size) == 3)
+    _need(sized and all(map(_is_size, size or ())), "voxel_size", "z y x in µm")
+    _need(_is_size(content.get("zoom", 1.0)), "zoom", "a number above 0")
+    across = content.get("object_diameter")
+    _need(across is None or _is_size(across), "object_diameter", "a number above 0")
+
+
+def _is_size(value: Any) -> bool:
+    """Whether a number may be a length or a factor; neither 0 nor infinite nor near them."""
+    return isinstance(value, int | float) and 1e-4 <= value <= 1e4
+
+
+def _check_values(key: str, entries: dict[Any, Any]) -> None:
+    wanted, is_right = _VALUES[key]
+    _need(all(isinstance(k, str) and is_right(v) for k, v in entries.items()), key, wanted)
 
 
 def _check_package(network: Any) -> None:
@@ -93,6 +117,10 @@ def _check_remote(remote: Any) -> None:
     _need(isinstance(remote.get("size"), int | None), "remote size", "a whole number")
 
 
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 def _is_list(value: Any, kind: Any) -> bool:
     return isinstance(value, list | tuple) and all(isinstance(item, kind) for item in value)
 
@@ -100,3 +128,13 @@ def _is_list(value: Any, kind: Any) -> bool:
 def _need(is_right: bool, key: str, wanted: str) -> None:
     if not is_right:
         raise ValueError(f"its entry '{key}' must be {wanted}")
+
+
+_VALUES: dict[str, tuple[str, Any]] = {
+    "figures": ("names with numbers", _is_number),
+    "task_descriptions": ("names with text", lambda value: isinstance(value, str)),
+    "target_statistics": (
+        "names with a mean and a standard deviation",
+        lambda value: _is_list(value, int | float) and len(value) == 2,
+    ),
+}

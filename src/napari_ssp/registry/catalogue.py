@@ -8,11 +8,12 @@ import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import platformdirs
 
 from napari_ssp.registry.card import CARD_FILE, CELLPOSE, ModelCard
-from napari_ssp.registry.cellpose_models import cellpose_cards
+from napari_ssp.registry.cellpose_models import cellpose_cards, cellpose_weights
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -36,7 +37,8 @@ def list_cards() -> list[ModelCard]:
 
     Broken folders are left out. An ensemble is there when all its members are.
     """
-    cards = _first_of_each([*_installed(), *cellpose_cards()])
+    of_cellpose = (card for card in cellpose_cards() if cellpose_weights(card).is_file())
+    cards = _first_of_each([*_installed(), *of_cellpose])
     by_name = {card.name: card for card in cards}
     ensembles = (card for card in _offered() if card.members and card.name not in by_name)
     complete = [_complete(card, by_name) for card in _first_of_each(ensembles)]
@@ -45,13 +47,14 @@ def list_cards() -> list[ModelCard]:
 
 def list_catalogue() -> list[ModelCard]:
     """Cards of all models, those that can be used now first; the others can be downloaded."""
-    return _first_of_each([*list_cards(), *_offered()])
+    return _first_of_each([*list_cards(), *_offered(), *cellpose_cards()])
 
 
 def is_installed(card: ModelCard) -> bool:
     """Whether a model can be used without a download."""
-    of_cellpose = card.family == CELLPOSE
-    return of_cellpose or card.folder is not None or bool(card.members and card.sha256)
+    if card.family == CELLPOSE:
+        return cellpose_weights(card).is_file()
+    return card.folder is not None or bool(card.members and card.sha256)
 
 
 def find_card(model: str | Path) -> ModelCard:
@@ -77,8 +80,9 @@ def find_card(model: str | Path) -> ModelCard:
         )
     card = find_in_catalogue(str(model))
     raise FileNotFoundError(
-        f"The model '{card.name}' is not installed. Download it with 'napari-ssp models download "
-        f"{card.name}'; installed are: {_names(list_cards())}."
+        f"The model '{card.name}' is not installed. Download it{_what_comes(card)} with "
+        f"'napari-ssp models download {card.name}' or in the Models dock; installed are: "
+        f"{_names(list_cards())}."
     )
 
 
@@ -115,6 +119,18 @@ def is_users(card: ModelCard) -> bool:
 def is_shipped(name: str) -> bool:
     """Whether a name belongs to a model of the package."""
     return (STARTER_FOLDER / name).is_dir()
+
+
+def _what_comes(card: ModelCard) -> str:
+    """How much is to be downloaded, and from where, as far as that is known."""
+    from napari_ssp.registry.describing import size_words
+
+    if card.remote is None or not card.remote.urls:
+        return ""
+    size = size_words(card).partition(",")[0]
+    place = urlsplit(card.remote.page or card.remote.urls[0]).hostname or ""
+    parts = [size, f"from {place}" if place else ""]
+    return f" ({' '.join(part for part in parts if part)})" if any(parts) else ""
 
 
 def _names(cards: Iterable[ModelCard]) -> str:

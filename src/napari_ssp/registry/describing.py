@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_ssp.registry.card import CELLPOSE, PACKAGE
+from napari_ssp.registry.cellpose_models import cellpose_folder, cellpose_weights
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -59,8 +60,8 @@ def state_words(card: ModelCard) -> str:
     """Whether a model can be used now."""
     if card.folder is not None:
         return f"installed in {card.folder}"
-    if card.family == CELLPOSE:
-        return "installed with cellpose"
+    if card.family == CELLPOSE and cellpose_weights(card).is_file():
+        return f"installed with cellpose, weights in {cellpose_folder()}"
     if card.members:
         return "installed" if card.sha256 else "its members are to be downloaded"
     return "can be downloaded" if card.remote is not None else "not installed"
@@ -73,6 +74,8 @@ def size_words(card: ModelCard) -> str:
 
 
 def _network(card: ModelCard) -> str:
+    if card.family == CELLPOSE:
+        return f"cellpose's {card.network['weights']}"
     if card.family == PACKAGE:
         kinds = {"onnx": "ONNX graph", "torchscript": "TorchScript program"}
         return f"{kinds[card.network['format']]}, gives {card.network['output']}"
@@ -80,12 +83,17 @@ def _network(card: ModelCard) -> str:
 
 
 def _megabytes(card: ModelCard) -> str:
-    if card.folder is not None and card.weights.is_file():
-        return f"{card.weights.stat().st_size / 1e6:.3g} MB"
+    path = cellpose_weights(card) if card.family == CELLPOSE else card.folder and card.weights
+    if path and path.is_file():
+        return _bytes(path.stat().st_size)
     if card.remote is not None and card.remote.size:
-        return f"{card.remote.size / 1e6:.3g} MB"
+        return _bytes(card.remote.size)
     # As float32, which is what published files hold.
-    return f"about {card.parameters * 4 / 1e6:.3g} MB" if card.parameters else ""
+    return f"about {_bytes(card.parameters * 4)}" if card.parameters else ""
+
+
+def _bytes(count: int) -> str:
+    return f"{count / 1e9:.3g} GB" if count >= 1e9 else f"{count / 1e6:.3g} MB"
 
 
 def _input(card: ModelCard) -> str:

@@ -32,3 +32,9 @@ def hashed(path: Path, stage: str) -> Steps[Digests]:
             md5.update(chunk)
             yield Progress(stage, file.tell(), size)
     return Digests(sha256.hexdigest(), md5.hexdigest())
+
+
+def file_sha256(path: Path) -> str:
+    """Digest of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 CATALOGUE_FILE = "catalogue.json"
 _PUBLISHED = Path(__file__).resolve().parent / "published" / CATALOGUE_FILE
+_LONGEST_CATALOGUE = 20_000_000
 _PLACES = "catalogues.json"
 
 
@@ -64,7 +66,7 @@ def add_catalogue(place: str, patience: Patience | None = None) -> Steps[list[Mo
         copy = _copy_of(place)
         fresh = copy.with_suffix(".new")
         fresh.unlink(missing_ok=True)
-        yield from download(Download(place, fresh), patience or Patience())
+        yield from _limited(download(Download(place, fresh), patience or Patience()), place)
         try:
             _read(fresh, place)
         except ValueError:
@@ -111,6 +113,18 @@ def offered_cards() -> Iterator[ModelCard]:
             yield from _read(path, place if _is_address(place) else str(path))
         except (OSError, ValueError):
             continue
+
+
+def _limited(steps: Steps[Path], place: str) -> Steps[None]:
+    """Stop a download that is too long to be a list."""
+    with closing(steps):
+        for step in steps:
+            if max(step.done, step.total) > _LONGEST_CATALOGUE:
+                raise ValueError(
+                    f"'{place}' is no catalogue of models: it is longer than "
+                    f"{_LONGEST_CATALOGUE // 10**6} MB."
+                )
+            yield step
 
 
 def _is_address(place: str) -> bool:

@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_ssp.progress import Progress, Steps
+from napari_ssp.registry.card import CELLPOSE
 from napari_ssp.registry.catalogue import cache_folder, find_in_catalogue, is_installed
+from napari_ssp.registry.cellpose_models import cellpose_weights
 from napari_ssp.registry.download import Download, Patience, download
 from napari_ssp.registry.importing import import_steps
+from napari_ssp.registry.torch_files import read_torch_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,6 +57,8 @@ def download_steps(
     card = find_in_catalogue(name)
     if is_installed(card):
         return card
+    if card.family == CELLPOSE:
+        return (yield from _for_cellpose(card, mirrors, patience or Patience()))
     if card.members:
         _check_members(card, mirrors)
         for member in card.members:
@@ -61,7 +66,8 @@ def download_steps(
         return find_in_catalogue(name)
     if card.remote is None:
         raise ValueError(f"The card of '{name}' does not say where to download it.")
-    file = yield from _first_of(card, mirrors, patience or Patience())
+    path = _downloads() / card.remote.name
+    file = yield from _first_of(card, mirrors, patience or Patience(), path)
     yield Progress(f"importing {file.name}")
     package_name = name if file.suffix == ".zip" else None
     installed = yield from import_steps(file, package_name, card=card)
@@ -85,25 +91,45 @@ def _downloads() -> Path:
     return cache_folder() / "downloads"
 
 
-def _first_of(card: ModelCard, mirrors: Sequence[str], patience: Patience) -> Steps[Path]:
+def _for_cellpose(card: ModelCard, mirrors: Sequence[str], patience: Patience) -> Steps[ModelCard]:
+    """Put weights where cellpose looks for them, so that it need not fetch them unasked."""
+    path = cellpose_weights(card)
+    yield from _first_of(card, mirrors, patience, path)
+    try:
+        read_torch_file(path)
+    except ValueError:
+        path.unlink()
+        raise
+    return card
+
+
+def _first_of(
+    card: ModelCard, mirrors: Sequence[str], patience: Patience, path: Path
+) -> Steps[Path]:
     """Get the file from the first address that gives it."""
     assert card.remote is not None
     remote, said = card.remote, []
     for url in (*mirrors, *remote.urls):
         try:
-            return (yield from _get(remote, url, patience))
+            return (yield from _get(remote, url, patience, path))
         except (ConnectionError, FileNotFoundError, PermissionError, ValueError) as error:
             said.append(str(error))
     raise ConnectionError(
         f"'{card.name}' could not be downloaded. {' '.join(said) or 'No address is known.'} "
         f"Without a connection: get {remote.name} in a browser or on another computer"
-        f"{' from ' + remote.page if remote.page else ''}, then run 'napari-ssp models import "
-        f"{remote.name}' here. Its {_digest(remote)}."
+        f"{' from ' + remote.page if remote.page else ''}, then {_by_hand(card, path)}."
     )
 
 
-def _get(remote: Remote, url: str, patience: Patience) -> Steps[Path]:
-    path = _downloads() / remote.name
+def _by_hand(card: ModelCard, path: Path) -> str:
+    """Say what a person does with a file that was fetched in another way."""
+    assert card.remote is not None
+    if card.family == CELLPOSE:
+        return f"copy it to {path}"
+    return f"run 'napari-ssp models import {card.remote.name}' here. Its {_digest(card.remote)}"
+
+
+def _get(remote: Remote, url: str, patience: Patience, path: Path) -> Steps[Path]:
     if "://" in url:
         item = Download(url, path, remote.sha256, remote.md5, remote.size)
         return (yield from download(item, patience))

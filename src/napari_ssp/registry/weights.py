@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from safetensors.torch import load_file, save_file
 from napari_ssp.networks import MediarFormer, RepMode
 from napari_ssp.registry.card import CELLPOSE, PACKAGE, WEIGHTS_FILE, ModelCard
 from napari_ssp.registry.catalogue import find_card
+from napari_ssp.registry.digests import file_sha256
 from napari_ssp.registry.package_network import load_package
 
 if TYPE_CHECKING:
@@ -137,9 +137,3 @@ def save_model(
 def _stored(value: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
     value = value.detach().cpu()
     return (value.to(dtype) if value.is_floating_point() else value).contiguous()
-
-
-def file_sha256(path: Path) -> str:
-    """Digest of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -31,12 +31,18 @@ class LocalBackend:
             self._known.append(job)
         self._jobs.put(job)
 
+    def cancel(self) -> None:
+        """Cancel what is waiting or running."""
+        with self._lock:
+            known = list(self._known)
+        for job in known:
+            job.cancel()
+
     def close(self, timeout: float = 10.0) -> None:
         """Cancel what is waiting or running and wait for the thread to end."""
         with self._lock:
             thread, self._thread = self._thread, None
-            for job in self._known:
-                job.cancel()
+        self.cancel()
         if thread is not None:
             self._jobs.put(None)
             thread.join(timeout)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from napari_ssp.engine import prepare_torch
 from napari_ssp.registry import (
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 class ModelRequest:
     """Work on models: called, it starts, on the thread that does it."""
+
+    #: Whether it waits for a server, and so must not keep others waiting.
+    downloads: ClassVar[bool] = False
 
     def __call__(self) -> Steps[Any]:
         """Start the work, once it is safe to load torch."""
@@ -44,6 +47,8 @@ class DownloadModelRequest(ModelRequest):
     mirrors : tuple of str
         Addresses of the same file that are tried first.
     """
+
+    downloads: ClassVar[bool] = True
 
     name: str
     mirrors: tuple[str, ...] = ()
@@ -128,6 +133,8 @@ class AddCatalogueRequest(ModelRequest):
     place : str
         Folder or address.
     """
+
+    downloads: ClassVar[bool] = True
 
     place: str
 

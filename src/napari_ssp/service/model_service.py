@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from napari_ssp.service.jobs import Job
 from napari_ssp.service.local import LocalBackend
+from napari_ssp.service.model_requests import ModelRequest
 from napari_ssp.service.models import ModelCache
 from napari_ssp.service.pipelines import steps_of
 from napari_ssp.service.requests import GatesRequest
@@ -14,10 +16,20 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 
-class ModelService:
-    """Takes requests, does them one after the other, and keeps networks loaded.
+class Lane(Enum):
+    """Work that waits for its like only."""
 
-    Look-ups, which take a moment, do not wait for what takes long: they have a thread of their own.
+    COMPUTATION = "computation"
+    LOOKUPS = "look-ups"
+    FILES = "files"
+    DOWNLOADS = "downloads"
+
+
+class ModelService:
+    """Takes requests, and keeps networks loaded.
+
+    What computes with a network is done one after the other. Look-ups, work on the files of models,
+    and downloads each have a thread of their own: they wait for their like, never for a prediction.
 
     Parameters
     ----------
@@ -34,15 +46,14 @@ class ModelService:
         if compute != "local":
             raise ValueError(f"This version computes 'local' only, got compute={compute!r}.")
         self._models = ModelCache()
-        self._backend = LocalBackend()
-        self._lookups = LocalBackend()
+        self._lanes = {lane: LocalBackend() for lane in Lane}
 
     def submit(self, request: Any) -> Job[Any]:
         """Line up a request.
 
         Parameters
         ----------
-        request : SegmentRequest or TrainRequest
+        request : SegmentRequest, PredictRequest, GatesRequest, TrainRequest or a ModelRequest
             What to do.
 
         Returns
@@ -51,14 +62,15 @@ class ModelService:
             Returned at once; ``job.result()`` waits.
         """
         job: Job[Any] = Job(request, steps_of(request, self._models))
-        backend = self._lookups if isinstance(request, GatesRequest) else self._backend
-        backend.submit(job)
+        self._lanes[_lane_of(request)].submit(job)
         return job
 
     def close(self) -> None:
         """Cancel all jobs, end the threads and forget the networks."""
-        self._backend.close()
-        self._lookups.close()
+        for backend in self._lanes.values():
+            backend.cancel()  # all of them, before one is waited for
+        for backend in self._lanes.values():
+            backend.close()
         self._models.clear()
 
     def __enter__(self) -> ModelService:
@@ -71,3 +83,11 @@ class ModelService:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _lane_of(request: Any) -> Lane:
+    if isinstance(request, GatesRequest):
+        return Lane.LOOKUPS
+    if isinstance(request, ModelRequest):
+        return Lane.DOWNLOADS if request.downloads else Lane.FILES
+    return Lane.COMPUTATION

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import torch
     from torch import nn
 
@@ -29,7 +31,7 @@ class ModelCache:
     def __init__(self, size: int = 4, merged_bytes: int = 3 * 2**30) -> None:
         self._size = size
         self._merged_bytes = merged_bytes
-        self._networks: OrderedDict[tuple[str, str, str], nn.Module] = OrderedDict()
+        self._networks: OrderedDict[tuple[str, str, str], Any] = OrderedDict()
         self._merged: OrderedDict[tuple[str, int, str, str, int], nn.Module] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -69,6 +71,13 @@ class ModelCache:
                 self._merged.popitem(last=False)
             return self._merged[key]
 
+    def held(self, key: tuple[str, str, str], load: Callable[[], Any]) -> Any:
+        """Return what another program loads, kept as networks are: by weights, device, format."""
+        with self._lock:
+            if key not in self._networks:
+                self._networks[key] = load()
+            return self._used(key)
+
     def clear(self) -> None:
         """Forget all networks."""
         with self._lock:
@@ -87,6 +96,10 @@ class ModelCache:
                 # Faster for 2D convolutions, on cards and on processors.
                 network = network.to(dtype).to(memory_format=torch.channels_last)
             self._networks[key] = network
+        return cast("nn.Module", self._used(key))
+
+    def _used(self, key: tuple[str, str, str]) -> Any:
+        """Return what is kept under a key, which is now the last that was used."""
         self._networks.move_to_end(key)
         while len(self._networks) > self._size:
             self._networks.popitem(last=False)

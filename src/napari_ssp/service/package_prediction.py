@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_ssp.engine.volume import Resampler
 from napari_ssp.progress import Progress, Steps
-from napari_ssp.service.package_run import PackageRun
+from napari_ssp.service.package_run import PackageRun, regridded
 from napari_ssp.service.plan_structures import PredictionPlan, plan_prediction
 from napari_ssp.service.provenance import describe_run
 from napari_ssp.service.results import StructurePrediction
@@ -70,8 +69,8 @@ def _stack(run: PackageRun, plan: PredictionPlan) -> Steps[NDArray[np.float32]]:
     image = plan.image
     whole = np.stack([image.plane(plan.time, z, plan.channel) for z in range(image.sizes["z"])])
     part = _part(run.prepared(whole), plan)
-    found = yield from run.computed(_regrid(part, plan.network_shape, 3))
-    return _regrid(found, plan.shape, 1)
+    found = yield from run.computed(regridded(part, plan.network_shape, 3))
+    return regridded(found, plan.shape, 1)
 
 
 def _planes(run: PackageRun, plan: PredictionPlan) -> Steps[NDArray[np.float32]]:
@@ -81,9 +80,9 @@ def _planes(run: PackageRun, plan: PredictionPlan) -> Steps[NDArray[np.float32]]
     for z in range(first, last):
         plane = run.prepared(plan.image.plane(plan.time, z, plan.channel))
         part = _part(plane[:, None], plan, 0)
-        seen = _regrid(part, (1, *plan.network_shape[1:]), 3)[:, 0]
+        seen = regridded(part, (1, *plan.network_shape[1:]), 3)[:, 0]
         found = yield from run.computed(seen)
-        done.append(_regrid(found[:, None], (1, *plan.shape[1:]), 1))
+        done.append(regridded(found[:, None], (1, *plan.shape[1:]), 1))
     return np.concatenate(done, axis=1)
 
 
@@ -95,19 +94,3 @@ def _part(
     if plane is not None:
         depth = slice(plane, plane + 1)
     return np.ascontiguousarray(values[:, depth, rows, columns])
-
-
-def _regrid(values: NDArray[np.float32], shape: tuple[int, ...], order: int) -> NDArray[np.float32]:
-    """Bring (C, Z, Y, X) to another grid, unless it is on it."""
-    if values.shape[1:] == shape:
-        return values
-    whole = tuple(slice(0, n) for n in shape)
-    return np.stack([_resampler(v, shape, order).block(whole).astype(np.float32) for v in values])
-
-
-def _resampler(values: NDArray[np.float32], shape: tuple[int, ...], order: int) -> Resampler:
-    def read(tile: Any) -> NDArray[Any]:
-        part: NDArray[Any] = values[tile]
-        return part
-
-    return Resampler(read, values.shape, shape, order)

@@ -10,15 +10,20 @@ import torch
 
 from napari_ssp.engine import (
     TileSettings,
+    View,
     floored_gaussian_window,
     gaussian_window,
     predict_tiles,
     resample,
     resolve_device,
 )
+from napari_ssp.engine.volume import Resampler
 from napari_ssp.registry import FLOWS, ModelCard, apply_operations
+from napari_ssp.service.stack_grid import package_window
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from napari_ssp.progress import Steps
@@ -37,6 +42,9 @@ class PackageRun:
         Device, overlap and batch.
     models : ModelCache
         Where networks come from.
+    views : sequence of View
+        How the image is looked at; the results are averaged before the package's own
+        postprocessing.
     """
 
     def __init__(
@@ -44,6 +52,7 @@ class PackageRun:
         card: ModelCard,
         request: SegmentRequest | PredictRequest,
         models: ModelCache,
+        views: Sequence[View] = (View(),),
     ) -> None:
         wanted = resolve_device(request.device)
         # Graphs of ONNX are computed on the processor.
@@ -51,13 +60,15 @@ class PackageRun:
         self._card = card
         self._axes = ("channel", *card.axes)
         self._network = models.get(card, self.device)
+        has_flows = card.network["output"] == FLOWS
         self._settings = TileSettings(
             card.window,
             request.overlap,
             request.batch_size,
             self.device,
             # Flows are blended as those of our own networks.
-            floored_gaussian_window if card.network["output"] == FLOWS else gaussian_window,
+            floored_gaussian_window if has_flows else gaussian_window,
+            views if has_flows else [view.without_directions() for view in views],
         )
 
     def prepared(self, values: NDArray[Any]) -> NDArray[np.float32]:
@@ -72,21 +83,30 @@ class PackageRun:
 
     def computed(self, prepared: NDArray[np.float32]) -> Steps[NDArray[np.float32]]:
         """Compute the outputs (C, ...) of a prepared image, window by window."""
-        window = fitting_window(self._card, prepared.shape[1:])
+        window = package_window(self._card, prepared.shape[1:])
         settings = replace(self._settings, window=window)
         found = yield from predict_tiles(self._network, prepared, settings)
         return apply_operations(found, self._axes, self._card.network["postprocessing"])
 
 
-def fitting_window(card: ModelCard, shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Window of a package for an image: no longer than it needs, of a length that fits."""
-    found = []
-    for n, window, (least, step) in zip(shape, card.window, card.network["sizes"], strict=True):
-        needed = least + max(-(-(n - least) // step), 0) * step if step else window
-        found.append(min(window, needed))
-    return tuple(found)
-
-
 def resized(values: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
     """Bring planes (C, Y, X) to another size, unless they have it."""
     return values if values.shape[1:] == shape else resample(values, shape)
+
+
+def regridded(
+    values: NDArray[np.float32], shape: tuple[int, ...], order: int
+) -> NDArray[np.float32]:
+    """Bring stacks (C, Z, Y, X) to another grid with splines, unless they are on it."""
+    if values.shape[1:] == shape:
+        return values
+    whole = tuple(slice(0, n) for n in shape)
+    return np.stack([_resampler(v, shape, order).block(whole).astype(np.float32) for v in values])
+
+
+def _resampler(values: NDArray[np.float32], shape: tuple[int, ...], order: int) -> Resampler:
+    def read(tile: Any) -> NDArray[Any]:
+        part: NDArray[Any] = values[tile]
+        return part
+
+    return Resampler(read, values.shape, shape, order)

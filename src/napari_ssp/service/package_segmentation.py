@@ -11,13 +11,15 @@ from scipy import ndimage
 from scipy.special import expit
 
 from napari_ssp.engine import zoomed_shape
+from napari_ssp.engine.store import ArrayStore
 from napari_ssp.flows import FlowField
 from napari_ssp.progress import Progress, Steps
 from napari_ssp.registry import FLOWS
-from napari_ssp.service.package_run import PackageRun, resized
+from napari_ssp.service.linking import link_planes
+from napari_ssp.service.package_run import PackageRun, regridded, resized
 from napari_ssp.service.plan import SegmentPlan, plan_segmentation
 from napari_ssp.service.provenance import describe_run
-from napari_ssp.service.segment_run import assembled, check_planes_only, tracking_of
+from napari_ssp.service.segment_run import assembled, tracking_of, views_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,17 +30,21 @@ if TYPE_CHECKING:
     from napari_ssp.service.requests import SegmentRequest
     from napari_ssp.service.results import Segmentation
 
+#: Room for labels (planes, Y, X), and for flows and probability (3 or 4, planes, Y, X).
+Stores = tuple[ArrayStore, ArrayStore]
+
 _BOUNDARY = re.compile(r"boundar|border|edge|contour|outline", re.IGNORECASE)
 _BACKGROUND = re.compile(r"background", re.IGNORECASE)
 
 
 def segment_package_steps(request: SegmentRequest, models: ModelCache) -> Steps[Segmentation]:
-    """Segment the planes of an image, each by itself and in memory, with a package.
+    """Segment an image with a package: its planes, or its stacks, each in memory.
 
     Parameters
     ----------
     request : SegmentRequest
-        What to segment; mirror averaging, linked planes and volumes are not possible.
+        What to segment. A package of planes does planes, linked or not; one of stacks finds 3D
+        objects in the stack of each time point, which may be linked over time.
     models : ModelCache
         Where networks come from.
 
@@ -60,26 +66,39 @@ def segment_package_steps(request: SegmentRequest, models: ModelCache) -> Steps[
     began = time.monotonic()
     yield Progress("reading the image")
     plan = plan_segmentation(request)
-    check_planes_only(request, plan.card.name)
     yield Progress(f"loading {plan.card.name}")
-    run = PackageRun(plan.card, request, models)
-    count = len(plan.planes)
-    labels = np.zeros((count, *plan.shape), np.uint32)
-    outputs = np.zeros((3, *labels.shape), np.float32)
-    first_id = 1
-    for index, place in enumerate(plan.planes):
-        scores = yield from _scores(run, plan, place)
-        yield Progress("finding objects", index, count)
-        found, outputs[:, index] = _objects(request, plan, scores)
-        labels[index] = np.where(found > 0, found + np.uint32(first_id - 1), found)
-        first_id += int(found.max(initial=0))
+    run = PackageRun(plan.card, request, models, views_of(request))
+    labels = ArrayStore((len(plan.planes), *plan.shape), np.uint32)
+    outputs = ArrayStore((3 if plan.volume is None else 4, *labels.shape))
+    work = _planes if plan.volume is None else _stacks
+    count = yield from work(run, request, plan, (labels, outputs))
+    if request.stacks == "linked":
+        count = yield from link_planes(plan, labels, request.link_overlap, count)
     record = describe_run(
         request.provenance(), plan.card, str(run.device), time.monotonic() - began
     )
-    return assembled(plan, labels, outputs, record)
+    return assembled(plan, labels.array(editable=True), outputs.array(), record, count)
 
 
-def _scores(run: PackageRun, plan: SegmentPlan, place: tuple[int, int]) -> Steps[NDArray[Any]]:
+def _planes(
+    run: PackageRun, request: SegmentRequest, plan: SegmentPlan, stores: Stores
+) -> Steps[int]:
+    labels, outputs = stores
+    count = 0
+    for index, place in enumerate(plan.planes):
+        scores = yield from _plane_scores(run, plan, place)
+        yield Progress("finding objects", index, len(plan.planes))
+        found, output = _objects(request, plan, scores)
+        slab = slice(index, index + 1)
+        outputs.write((slice(None), slab), output[:, None])
+        labels.write((slab,), np.where(found > 0, found + np.uint32(count), found)[None])
+        count += int(found.max(initial=0))
+    return count
+
+
+def _plane_scores(
+    run: PackageRun, plan: SegmentPlan, place: tuple[int, int]
+) -> Steps[NDArray[Any]]:
     """Compute outputs for the region of a plane; the whole plane decides its levels."""
     y0, y1, x0, x1 = plan.region
     whole = run.prepared(plan.image.plane(*place, plan.channel))
@@ -88,10 +107,38 @@ def _scores(run: PackageRun, plan: SegmentPlan, place: tuple[int, int]) -> Steps
     return resized(found, plan.shape)
 
 
+def _stacks(
+    run: PackageRun, request: SegmentRequest, plan: SegmentPlan, stores: Stores
+) -> Steps[int]:
+    """3D objects of each time point, in memory."""
+    labels, outputs = stores
+    depth, count = plan.image.sizes["z"], 0
+    for first in range(0, len(plan.planes), depth):
+        place = slice(first, first + depth)
+        scores = yield from _stack_scores(run, plan, plan.planes[first][0])
+        yield Progress("finding objects", first // depth, len(plan.planes) // depth)
+        found, output = _objects(request, plan, scores)
+        outputs.write((slice(3, 4), place), output[-1:])
+        labels.write((place,), np.where(found > 0, found + np.uint32(count), found))
+        count += int(found.max(initial=0))
+    return count
+
+
+def _stack_scores(run: PackageRun, plan: SegmentPlan, time_point: int) -> Steps[NDArray[Any]]:
+    """Compute outputs for the region of a stack; the whole stack decides its levels."""
+    image, (y0, y1, x0, x1) = plan.image, plan.region
+    assert plan.volume is not None
+    planes = range(image.sizes["z"])
+    whole = run.prepared(np.stack([image.plane(time_point, z, plan.channel) for z in planes]))
+    part = np.ascontiguousarray(whole[..., y0:y1, x0:x1])
+    found = yield from run.computed(regridded(part, plan.volume, 3))
+    return regridded(found, part.shape[1:], 1)
+
+
 def _objects(
     request: SegmentRequest, plan: SegmentPlan, scores: NDArray[np.float32]
 ) -> tuple[NDArray[np.uint32], NDArray[np.float32]]:
-    """Labels of a plane, and its flows and probability (3, Y, X)."""
+    """Labels of a plane or stack, and its flows and probability (3, ...)."""
     settings = tracking_of(request)
     if plan.card.network["output"] == FLOWS:
         output = np.concatenate([scores[:2], expit(scores[2:3])])
@@ -131,19 +178,19 @@ def objects_of(
     Parameters
     ----------
     mask : numpy.ndarray
-        Bool (Y, X): where objects are.
+        Bool (Y, X) or (Z, Y, X): where objects are.
     boundary : numpy.ndarray or None
-        Float32 (Y, X): how sure it is that objects touch or end there; objects grow from inside of
-        these lines until they meet.
+        Float32, of the same shape: how sure it is that objects touch or end there; objects grow
+        from inside of these lines until they meet.
     threshold : float
         Boundaries above it count.
     min_size : int
-        Smallest object, in pixels.
+        Smallest object, in pixels or voxels.
 
     Returns
     -------
     numpy.ndarray
-        Uint32 (Y, X), from 1 without gaps.
+        Uint32, of the same shape, from 1 without gaps.
     """
     if boundary is None:
         found, _ = ndimage.label(mask)

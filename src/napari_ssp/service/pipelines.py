@@ -65,7 +65,7 @@ def _segment(request: SegmentRequest, models: ModelCache) -> Steps[Any]:
     if family == CELLPOSE:
         from napari_ssp.service.cellpose_segmentation import segment_cellpose_steps
 
-        return segment_cellpose_steps(request)
+        return segment_cellpose_steps(request, models)
     if family == PACKAGE:
         from napari_ssp.service.package_segmentation import segment_package_steps
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
@@ -11,6 +12,7 @@ from napari_ssp.engine import count_tiles
 from napari_ssp.image import MicroscopyImage
 from napari_ssp.io import read_image
 from napari_ssp.registry import CELLPOSE, OBJECTS, PACKAGE, ModelCard, find_card
+from napari_ssp.service.stack_grid import check_family, network_grid, stack_windows
 
 if TYPE_CHECKING:
     from napari_ssp.service.requests import PredictRequest, SegmentRequest
@@ -117,11 +119,18 @@ class SegmentPlan:
                 f"which '{self.card.name}' learned. Cells that it knows from there may be missed: "
                 "compare with a run at the model's own size."
             )
-        if self.volume is not None and self.image.voxel_size is None:
+        if self.volume is None or self.image.voxel_size is not None:
+            return tuple(found)
+        if len(self.card.axes) == 2:
             found.append(
                 "The stack's voxel size is unknown, so its voxels are taken to be cubes. Where "
                 "planes are further apart than pixels, objects look flat from the side and are "
                 "missed: give the voxel size; of a layer, its scale and units."
+            )
+        elif self.card.voxel_size is not None:
+            steps = " × ".join(f"{step:g}" for step in self.card.voxel_size)
+            found.append(
+                f"The stack's voxel size is unknown; it is taken to be the model's, {steps} µm."
             )
         return tuple(found)
 
@@ -152,7 +161,12 @@ def plan_segmentation(request: SegmentRequest) -> SegmentPlan:
     region = clip_region(image, request.region)
     zoom = _zoom(request, card, image)
     plan = SegmentPlan(image, card, members, channel, planes, region, zoom, 0)
-    if request.stacks == "volume":
+    check_family(request, card)
+    if len(card.axes) == 3:
+        volume = _package_volume(request, plan)
+        windows = stack_windows(card, volume, request.overlap) * image.sizes.get("t", 1)
+        plan = replace(plan, volume=volume, num_windows=windows)
+    elif request.stacks == "volume":
         volume = _volume(image, plan)
         windows = _volume_windows(card, volume, request.overlap) * image.sizes.get("t", 1)
         plan = replace(plan, volume=volume, num_windows=windows)
@@ -288,6 +302,29 @@ def _volume(image: MicroscopyImage, plan: SegmentPlan) -> tuple[int, int, int]:
             f"3D objects are tracked in memory: the stack has {depth} x {height} x {width} voxels "
             f"of equal sides, at most {MOST_VOXELS} are possible. Choose a smaller region, or "
             "stacks 'linked'."
+        )
+    return depth, height, width
+
+
+def _package_volume(request: SegmentRequest, plan: SegmentPlan) -> tuple[int, int, int]:
+    """Grid on which a network of stacks sees one."""
+    image, card = plan.image, plan.card
+    if "z" not in plan.axes:
+        raise ValueError(
+            f"'{card.name}' finds objects in whole stacks, but '{image.name}' is segmented with "
+            f"the axes '{plan.axes}'. Choose a z-stack and all its planes, or another model."
+        )
+    if request.diameter is not None:
+        raise ValueError(
+            f"'{card.name}' sees stacks at the voxel size that it knows, so a diameter cannot be "
+            "used. Leave it out, and give the voxel size where the stack has none."
+        )
+    shape = (image.sizes["z"], *plan.shape)
+    depth, height, width = network_grid(shape, image.voxel_size, card)
+    if max(depth * height * width, math.prod(shape)) > MOST_VOXELS:
+        raise ValueError(
+            f"Packages see a stack in memory: {depth} x {height} x {width} voxels, at most "
+            f"{MOST_VOXELS} are possible. Choose a smaller region."
         )
     return depth, height, width
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from napari_ssp.engine import count_tiles
-from napari_ssp.engine.tiling import fitting_window, resized_shape
+from napari_ssp.engine.tiling import fitting_window
 from napari_ssp.registry import IMAGES, PACKAGE, ModelCard, find_card
 from napari_ssp.service.plan import clip_region, open_image
+from napari_ssp.service.stack_grid import network_grid
 
 if TYPE_CHECKING:
     from napari_ssp.image import MicroscopyImage
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 MULTIPLE = 16
 #: A stack's voxels may be this much larger or smaller than the model's before a warning.
 USUAL_FACTOR = 4.0
-#: Factors this near to 1 are left alone: resampling would blur more than it corrects.
-_SAME_SIZE = 0.02
 
 Shape = tuple[int, ...]
 
@@ -115,7 +114,7 @@ def plan_prediction(request: PredictRequest) -> PredictionPlan:
     box = _box(image, request)
     voxel_size, warnings = _voxel_size(image, card)
     shape = tuple(stop - start for start, stop in box)
-    network_shape = _network_shape(shape, voxel_size, card)
+    network_shape = network_grid(shape, voxel_size, card)
     window = (1, *card.window) if is_flat else card.window
     if card.family != PACKAGE:  # of which only the windows that it names are known to fit
         window = fitting_window(network_shape, card.window, MULTIPLE)
@@ -228,15 +227,6 @@ def _voxel_size(
             "resampled, but expect little; check the voxel size.",
         )
     return image.voxel_size, ()
-
-
-def _network_shape(
-    shape: Shape, voxel_size: tuple[float, float, float] | None, card: ModelCard
-) -> Shape:
-    if card.voxel_size is None or voxel_size is None:
-        return shape
-    factors = tuple(s / w for s, w in zip(voxel_size, card.voxel_size, strict=True))
-    return resized_shape(shape, tuple(1.0 if abs(f - 1) < _SAME_SIZE else f for f in factors))
 
 
 def _axis_warnings(image: MicroscopyImage) -> tuple[str, ...]:

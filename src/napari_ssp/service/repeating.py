@@ -6,7 +6,7 @@ import shlex
 from dataclasses import MISSING, fields
 from typing import TYPE_CHECKING, Any
 
-from napari_ssp.registry import ModelCard, find_card, list_cards
+from napari_ssp.registry import ModelCard, find_card, list_cards, with_cellpose_digest
 from napari_ssp.service.plan import find_members
 from napari_ssp.service.requests import PredictRequest, SegmentRequest
 
@@ -82,7 +82,9 @@ def as_command(
     """
     request = request_of(provenance, image)
     verb = "predict" if isinstance(request, PredictRequest) else "segment"
-    words = ["napari-ssp", verb, str(request.image), "-o", str(output)]
+    path = str(request.image)
+    # A name that begins like an option would be taken for one.
+    words = ["napari-ssp", verb, f"./{path}" if path.startswith("-") else path, "-o", str(output)]
     for name, value in _chosen(request).items():
         words += _option(name, value)
     return shlex.join(words)
@@ -135,7 +137,7 @@ def _model(name: str, provenance: dict[str, Any]) -> str:
 
 def _digest(name: str) -> str | None:
     try:
-        card: ModelCard = find_members(name)[0]
+        card: ModelCard = with_cellpose_digest(find_members(name)[0])
     except ValueError:  # of another family than cells
         return find_card(name).sha256
     except FileNotFoundError:

@@ -9,11 +9,13 @@ from napari_ssp.flows import TrackingSettings
 from napari_ssp.service.results import Segmentation
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy as np
     import torch
     from numpy.typing import NDArray
 
-    from napari_ssp.engine import TileSettings
+    from napari_ssp.engine import TileSettings, View
     from napari_ssp.engine.store import ArrayStore
     from napari_ssp.engine.tiling import Tile
     from napari_ssp.engine.windows import Network
@@ -58,12 +60,13 @@ def tracking_of(request: SegmentRequest) -> TrackingSettings:
     )
 
 
-def check_planes_only(request: SegmentRequest, name: str) -> None:
-    """Refuse with a ValueError what only our own networks do."""
-    if request.tta or request.eightfold:
-        raise ValueError(f"'{name}' is run as it is: leave mirror averaging out.")
-    if request.stacks != "planes":
-        raise ValueError(f"'{name}' segments planes: choose stacks 'planes'.")
+def views_of(request: SegmentRequest) -> Sequence[View]:
+    """How a request wants the image to be looked at."""
+    from napari_ssp.engine import EIGHT_VIEWS, MEDIAR_VIEWS, View  # loads torch
+
+    if request.eightfold:
+        return EIGHT_VIEWS
+    return MEDIAR_VIEWS if request.tta else (View(),)
 
 
 def assembled(

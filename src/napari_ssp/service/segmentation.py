@@ -11,10 +11,7 @@ import numpy as np
 import torch
 
 from napari_ssp.engine import (
-    EIGHT_VIEWS,
-    MEDIAR_VIEWS,
     TileSettings,
-    View,
     average_networks,
     compute_dtype,
     floored_gaussian_window,
@@ -24,28 +21,28 @@ from napari_ssp.engine import (
     zoomed_shape,
 )
 from napari_ssp.engine.memory import moved
-from napari_ssp.engine.plane import boxes
 from napari_ssp.engine.store import ArrayStore
-from napari_ssp.flows import link_stored
 from napari_ssp.progress import Progress, Steps
 from napari_ssp.service.large import segment_blocks
 from napari_ssp.service.levels import read_levels
+from napari_ssp.service.linking import link_planes
 from napari_ssp.service.plan import SegmentPlan, plan_segmentation
 from napari_ssp.service.provenance import describe_run
-from napari_ssp.service.segment_run import PlaneOf, SegmentRun, assembled, tracking_of
+from napari_ssp.service.segment_run import (
+    PlaneOf,
+    SegmentRun,
+    assembled,
+    tracking_of,
+    views_of,
+)
 from napari_ssp.service.tracking import labels_of, stays_on_device, where_it_fits
 from napari_ssp.service.volume import segment_volume
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from napari_ssp.service.levels import Levels
     from napari_ssp.service.models import ModelCache
     from napari_ssp.service.requests import SegmentRequest
     from napari_ssp.service.results import Segmentation
-
-#: Side of the boxes in which labels of two planes are compared.
-_LINKED_BOX = 4096
 
 
 def segment_steps(request: SegmentRequest, models: ModelCache) -> Steps[Segmentation]:
@@ -81,7 +78,7 @@ def segment_steps(request: SegmentRequest, models: ModelCache) -> Steps[Segmenta
     else:
         count = yield from _segment_volumes(run, labels, outputs)
     if request.stacks != "planes":
-        count = yield from _link(plan, labels, request.link_overlap, count)
+        count = yield from link_planes(plan, labels, request.link_overlap, count)
     record = describe_run(request.provenance(), plan.card, str(device), time.monotonic() - began)
     drawn_on = labels.array(editable=True)
     return assembled(plan, drawn_on, outputs.array(), record, count)
@@ -98,16 +95,10 @@ def _prepare(
         batch_size=request.batch_size,
         device=device,
         importance=floored_gaussian_window,
-        views=_views(request),
+        views=views_of(request),
     )
     network = average_networks(networks, dtype)
     return SegmentRun(plan, network, windows, tracking_of(request), stays_on_device(device))
-
-
-def _views(request: SegmentRequest) -> Sequence[View]:
-    if request.eightfold:
-        return EIGHT_VIEWS
-    return MEDIAR_VIEWS if request.tta else (View(),)
 
 
 def _segment_planes(run: SegmentRun, labels: ArrayStore, outputs: ArrayStore) -> Steps[int]:
@@ -163,19 +154,3 @@ def _renamed(steps: Steps[int], index: int, count: int, noun: str = "plane") -> 
                 stage = "windows" if count == 1 else f"{noun} {index + 1} of {count}"
                 step = replace(step, stage=stage, done=done, total=total)
             yield step
-
-
-def _link(plan: SegmentPlan, labels: ArrayStore, min_overlap: float, count: int) -> Steps[int]:
-    """Link planes along z, unless objects are 3D already, then time points."""
-    parts = list(boxes(plan.shape, _LINKED_BOX))
-    depth = plan.image.sizes["z"] if "z" in plan.axes else 1
-    stacks = [range(k, k + depth) for k in range(0, len(plan.planes), depth)]
-    if plan.volume is None and depth > 1:
-        count = 0
-        for stack in stacks:
-            frames = [[(k, *part) for part in parts] for k in stack]
-            count += yield from link_stored(labels, frames, min_overlap, count + 1)
-    if len(stacks) > 1:
-        frames = [[(k, *part) for k in stack for part in parts] for stack in stacks]
-        count = yield from link_stored(labels, frames, min_overlap)
-    return count

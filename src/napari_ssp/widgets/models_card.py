@@ -48,9 +48,9 @@ def card_page(card: ModelCard) -> str:
     facts = [ln for ln in lines if ln[0] not in named and not ln[0].startswith("predicts ")]
     return (
         f"<h3>{escape(card.name)}</h3><p>{escape(card.description)}</p>"
-        + _table("", facts)
         + _table("Predicts", predicted)
         + _table("Measured quality", figures)
+        + _table("About", facts)
         + _table("Details", small)
     )
 

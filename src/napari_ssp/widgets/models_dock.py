@@ -26,7 +26,7 @@ from napari_ssp.registry import (
     remove_model,
     size_words,
 )
-from napari_ssp.service import DownloadModelRequest, ImportModelRequest
+from napari_ssp.service import AddCatalogueRequest, DownloadModelRequest, ImportModelRequest
 from napari_ssp.widgets.job_dock import JobDock
 from napari_ssp.widgets.messages import error_line
 from napari_ssp.widgets.models_card import CardView
@@ -91,6 +91,12 @@ class ModelsDock(JobDock):
             self._imports.add(ImportModelRequest(path))
         self._import_next()
 
+    def add_catalogue(self, place: str) -> None:
+        """List what a lab offers: a folder, or an address."""
+        if place.strip() and not self._runner.is_running:
+            self._launch(AddCatalogueRequest(place.strip()), _unchanged)
+            self._show_actions(self.list.card())
+
     def use(self) -> None:
         """Open the dock that runs the chosen model, with the model in it."""
         card = self.list.card()
@@ -142,6 +148,10 @@ class ModelsDock(JobDock):
 
     def _show_result(self, value: Any) -> None:
         model_news().changed.emit()
+        if isinstance(value, list):  # of a catalogue
+            names = ", ".join(card.name for card in value)
+            self.panel.set_message(f"The catalogue offers: {names or 'nothing'}.")
+            return
         self.list.set_value(value.name)
         self.panel.set_message(f"'{value.name}' is installed. {value.description}")
 
@@ -205,6 +215,12 @@ class ModelsDock(JobDock):
         path = QFileDialog.getExistingDirectory(self, "Import a model's folder")
         self.import_paths([Path(path)] if path else [])
 
+    def _ask_catalogue(self) -> None:
+        words = "Folder or address of a catalogue.json, for example of your lab or facility:"
+        place, agreed = QInputDialog.getText(self, "Add a catalogue", words)
+        if agreed:
+            self.add_catalogue(place)
+
     def _connect(self) -> None:
         self.list.changed.connect(self.update_plan)
         self.use_button.clicked.connect(self.use)
@@ -215,9 +231,12 @@ class ModelsDock(JobDock):
         menu = QMenu(self.import_button)
         menu.addAction("File…", self._choose_file)
         menu.addAction("Folder…", self._choose_folder)
+        menu.addSeparator()
+        menu.addAction("Catalogue of a lab…", self._ask_catalogue)
         self.import_button.setMenu(menu)
         self.import_button.setToolTip(
-            "A file or folder of a model: .pth, .p, .safetensors, .zip; or drop it here"
+            "A file or folder of a model: .pth, .p, .safetensors, .zip (BioImage.IO, too); or drop "
+            "it here. Or the catalogue of a lab"
         )
         self.use_button.setToolTip("Open the dock with this model chosen")
         buttons, row = QWidget(), QHBoxLayout()

@@ -1,0 +1,56 @@
+"""What a model of another origin can do, and the grid and windows on which it sees an image."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_ssp.engine.tiling import count_tiles, resized_shape
+from napari_ssp.registry import CELLPOSE, PACKAGE
+
+if TYPE_CHECKING:
+    from napari_ssp.registry import ModelCard
+    from napari_ssp.service.requests import SegmentRequest
+
+Shape = tuple[int, ...]
+
+#: Factors this near to 1 are left alone: resampling would blur more than it corrects.
+_SAME_SIZE = 0.02
+
+
+def network_grid(
+    shape: Shape, voxel_size: tuple[float, float, float] | None, card: ModelCard
+) -> Shape:
+    """Lengths of a stack at the voxel size that a model expects, where both are known."""
+    if card.voxel_size is None or voxel_size is None:
+        return shape
+    factors = tuple(s / w for s, w in zip(voxel_size, card.voxel_size, strict=True))
+    return resized_shape(shape, tuple(1.0 if abs(f - 1) < _SAME_SIZE else f for f in factors))
+
+
+def package_window(card: ModelCard, shape: Shape) -> Shape:
+    """Window of a package for an image: no longer than it needs, of a length that fits."""
+    found = []
+    for n, window, (least, step) in zip(shape, card.window, card.network["sizes"], strict=True):
+        needed = least + max(-(-(n - least) // step), 0) * step if step else window
+        found.append(min(window, needed))
+    return tuple(found)
+
+
+def stack_windows(card: ModelCard, grid: Shape, overlap: float) -> int:
+    """Windows of a package that cover a stack."""
+    window = package_window(card, grid)
+    return count_tiles(tuple(max(n, w) for n, w in zip(grid, window, strict=True)), window, overlap)
+
+
+def check_family(request: SegmentRequest, card: ModelCard) -> None:
+    """Refuse with a ValueError what only networks of our own families do."""
+    if card.family == CELLPOSE and request.eightfold:
+        raise ValueError(
+            f"'{card.name}' averages mirror images in cellpose's own way only: leave eightfold "
+            "averaging out, or choose mirror averaging."
+        )
+    if card.family == PACKAGE and len(card.axes) == 2 and request.stacks == "volume":
+        raise ValueError(
+            f"'{card.name}' is a package that sees planes: choose stacks 'planes', or 'linked' "
+            "for objects that keep their number from plane to plane."
+        )
