@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +17,6 @@ from napari_ssp.registry import ModelCard, load_model
 from napari_ssp.registry.weights import file_sha256
 from napari_ssp.service import (
     GatesRequest,
-    Job,
-    JobState,
     ModelService,
     PredictRequest,
     plan_prediction,
@@ -30,7 +27,6 @@ from napari_ssp.service.structures import predict_steps
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from napari_ssp.progress import Steps
 
 TASKS = ("dna", "lamin_b1", "nucleoli")
 
@@ -241,23 +237,6 @@ def test_merged_networks_are_given_up_by_their_size(tiny_structures: Path) -> No
     first = models.merged(card, 0, cpu, torch.float32, 16)
     models.merged(card, 1, cpu, torch.float32, 16)
     assert models.merged(card, 0, cpu, torch.float32, 16) is not first
-
-
-def test_gates_do_not_wait_for_what_takes_long(tiny_structures: Path) -> None:
-    released = threading.Event()
-
-    def busy() -> Steps[bool]:
-        yield Progress("busy")
-        return released.wait(60)
-
-    with ModelService() as service:
-        job: Job[bool] = Job("a long prediction", busy)
-        service._backend.submit(job)
-        gates = service.submit(GatesRequest(str(tiny_structures), "dna")).result(60)
-        assert job.state in (JobState.QUEUED, JobState.RUNNING)
-        released.set()
-        assert job.result(60)
-    assert "output" in gates
 
 
 def test_gates_sum_to_one_in_every_block(tiny_structures: Path) -> None:
