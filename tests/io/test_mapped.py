@@ -50,8 +50,8 @@ def test_stacked_maps_are_written_as_channels(tmp_path: Path, ending: str) -> No
 @pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="asks Linux")
 def test_a_map_that_was_written_to_a_file_is_not_resident(tmp_path: Path) -> None:
     path = tmp_path / "large.raw"
-    np.zeros((64, 256, 256), np.float32).tofile(path)
-    array = np.memmap(path, np.float32, "r", shape=(64, 256, 256))
+    np.zeros((256, 256, 256), np.float32).tofile(path)  # many times a huge page
+    array = np.memmap(path, np.float32, "r", shape=(256, 256, 256))
     write_image(tmp_path / "out.ome.tif", MicroscopyImage(array, "zyx"))
     lines = Path("/proc/self/smaps").read_text(encoding="utf-8").splitlines()
     start = next(k for k, line in enumerate(lines) if line.endswith(str(path)))

@@ -15,6 +15,7 @@ from scipy import ndimage
 from napari_ssp.io import read_image
 from napari_ssp.registry import cache_folder, find_card, list_cards
 from napari_ssp.service import JobState, ModelService, SegmentRequest
+from napari_ssp.service.model_service import Lane
 from napari_ssp.service.training_runs import last_interrupted, runs_folder
 from napari_ssp.widgets.train_choices import EPOCHS, MINUTES, STRUCTURES
 from napari_ssp.widgets.train_dock import TrainDock
@@ -188,7 +189,7 @@ def test_closing_in_mid_training_leaves_a_run_that_goes_on(
     _ready(dock, qtbot)
     dock.panel.run_button.click()
     _wait_for_step(dock, 2, qtbot)
-    job = training._backend._known[0]
+    job = training._lanes[Lane.COMPUTATION]._known[0]
     del dock
     if what == "dock":
         frame.destroyOnClose()
