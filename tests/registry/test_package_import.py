@@ -130,6 +130,14 @@ def _first(key: str, *path: Any) -> Callable[[Any, Any], Any]:
     return change
 
 
+def _as_volumes(content: Any, channels: list[str]) -> None:
+    """Give input and output a z axis, and the output these channels."""
+    for tensor in (content["inputs"][0], content["outputs"][0]):
+        tensor["axes"] = json.loads(json.dumps(tensor["axes"]))
+        tensor["axes"].insert(2, {"type": "space", "id": "z", "size": {"min": 8, "step": 4}})
+    content["outputs"][0]["axes"][1]["channel_names"] = channels
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -175,6 +183,7 @@ def _first(key: str, *path: Any) -> Callable[[Any, Any], Any]:
             "needs? the code of 'UNet', and code of packages is never run",
         ),
         (lambda c: c.update(weights={"keras_hdf5": {"source": "w.h5"}}), "weights are keras_hdf5"),
+        (lambda c: _as_volumes(c, ["flow_z", "flow_y", "flow_x", "logit"]), "flows in 3D"),
     ],
 )
 def test_what_is_not_supported_is_named(

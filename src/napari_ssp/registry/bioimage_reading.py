@@ -175,6 +175,11 @@ def _kind(
     """Say what the numbers mean: flows, how sure it is that here is an object, or an image."""
     if list(channels) == _FLOW_CHANNELS and axes == "yx":
         return FLOWS
+    if axes == "zyx" and any(name.lower().startswith("flow") for name in channels):
+        raise ValueError(
+            f"it gives flows in 3D ({', '.join(channels)}), which are not followed for packages; "
+            "one that gives a probability, or flows of planes, is"
+        )
     squeezed = any(step["id"] in ("sigmoid", "softmax", "binarize") for step in after)
     data = result.get("data")
     ranges = data.get("range") if isinstance(data, dict) else None
