@@ -9,6 +9,7 @@ import torch
 from napari_ssp.engine import release_memory
 from napari_ssp.engine.memory import is_out_of_memory
 from napari_ssp.flows import FlowField
+from napari_ssp.flows.stitching import N_STEPS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_ssp.service.segment_run import SegmentRun
-
-#: Euler steps that a pixel follows.
-_N_STEPS = 200
 
 
 def stays_on_device(device: torch.device) -> bool:
@@ -65,9 +63,9 @@ def labels_of(run: SegmentRun, output: torch.Tensor) -> NDArray[np.uint32]:
 
         try:
             image = [output[:-1]], [output[-1]]
-            return track_batch(*image, run.tracking, _N_STEPS, str(output.device))[0]
+            return track_batch(*image, run.tracking, N_STEPS, str(output.device))[0]
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
         release_memory(output.device)
-    return FlowField(output[:-1], output[-1], _N_STEPS).labels(run.tracking)
+    return FlowField(output[:-1], output[-1], N_STEPS).labels(run.tracking)
