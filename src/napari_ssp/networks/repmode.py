@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from functools import partial
 from typing import cast
 
@@ -370,9 +371,9 @@ class MergedRepMode(nn.Module):
         down = [cast("_Down", network.get_submodule(f"encoder_block{k}")) for k in levels]
         up = [cast("_Up", network.get_submodule(f"decoder_block{k}")) for k in reversed(levels)]
         self.encoder = nn.ModuleList(_merged_pair(block.conv_more, task) for block in down)
-        self.down = nn.ModuleList(_folded(*block.conv_down[:2]) for block in down)
+        self.down = nn.ModuleList(_folded(*deepcopy(block.conv_down[:2])) for block in down)
         self.bottle = _merged_pair(network.bottle_block, task)
-        self.up = nn.ModuleList(_folded(*block.convt[:2]) for block in up)
+        self.up = nn.ModuleList(_folded(*deepcopy(block.convt[:2])) for block in up)
         self.decoder = nn.ModuleList(_merged_pair(block.conv_less, task) for block in up)
         self.out = _merged(network.conv_out, task)
 
@@ -405,24 +406,18 @@ def _merged(layer: MoDEConv, task: int) -> nn.Module:
 
 
 def _folded(conv: nn.Module, norm: nn.Module) -> nn.Sequential:
-    """Convolution with its batch normalisation folded in, then ReLU; its factors in float64."""
+    """Fold batch normalisation into a convolution that nobody else holds; ReLU follows.
+
+    In place: at the size of the kernels, new memory costs several times what the product does.
+    """
     assert isinstance(conv, nn.Conv3d | nn.ConvTranspose3d)
     assert isinstance(norm, nn.BatchNorm3d)
     assert norm.running_var is not None
     assert norm.running_mean is not None
+    # The factors in float64, as they are few.
     scale = norm.weight.double() / (norm.running_var.double() + norm.eps).sqrt()
-    shape = (1, -1, 1, 1, 1) if isinstance(conv, nn.ConvTranspose3d) else (-1, 1, 1, 1, 1)
-    kind = type(conv)
-    folded = kind(
-        conv.in_channels,
-        conv.out_channels,
-        conv.kernel_size,  # type: ignore[arg-type]
-        conv.stride,  # type: ignore[arg-type]
-        conv.padding,  # type: ignore[arg-type]
-        device="meta",
-    )
-    weight = conv.weight * scale.view(shape).to(conv.weight.dtype)
     bias = norm.bias.double() - norm.running_mean.double() * scale
-    folded.weight = nn.Parameter(weight, requires_grad=False)
-    folded.bias = nn.Parameter(bias.to(conv.weight.dtype), requires_grad=False)
-    return nn.Sequential(folded, nn.ReLU())
+    shape = (1, -1, 1, 1, 1) if isinstance(conv, nn.ConvTranspose3d) else (-1, 1, 1, 1, 1)
+    conv.weight.mul_(scale.view(shape).to(conv.weight.dtype))
+    conv.bias = nn.Parameter(bias.to(conv.weight.dtype))
+    return nn.Sequential(conv.requires_grad_(False), nn.ReLU())
