@@ -262,7 +262,7 @@ def _convolution_rate(device: torch.device) -> float:
 
 
 def _switch(options: argparse.Namespace) -> dict[str, Any]:
-    """Seconds of predicting a preview, the first time for a structure and again."""
+    """Seconds of predicting a preview, the first time for a structure and once more; medians."""
     from napari_ssp import ModelService
     from napari_ssp.networks import RepMode
     from napari_ssp.registry import ModelCard, save_model
@@ -271,22 +271,29 @@ def _switch(options: argparse.Namespace) -> dict[str, Any]:
     names = tuple(f"structure {k}" for k in range(12))
     size = {"num_tasks": 12, "base_channels": options.base_channels}
     stack = np.random.default_rng(0).normal(size=(32, 256, 256)).astype(np.float32)
-    seconds = []
+    switched, again = [], []
     with tempfile.TemporaryDirectory() as folder, ModelService() as service:
         card = ModelCard("switch", "repmode", size, "", axes="zyx", window=PATCH, tasks=names)
         save_model(RepMode(12, options.base_channels), card, Path(folder))
-        for task in (0, 0, 1, 1, 0, 2, 2):
-            request = PredictRequest(stack, (names[task],), folder, axes="zyx", overlap=0.0)
+
+        def seconds(name: str) -> float:
+            request = PredictRequest(stack, (name,), folder, axes="zyx", overlap=0.0)
             began = time.perf_counter()
             service.submit(request).result()
-            seconds.append(round(time.perf_counter() - began, 3))
-    first, again, switched, warm, back, other, settled = seconds
+            return round(time.perf_counter() - began, 3)
+
+        first = seconds(names[0])
+        for name in names[1 : 2 + 2 * options.repeats]:
+            switched.append(seconds(name))
+            again.append(seconds(name))
+        back = seconds(names[1])
     return {
-        "first": [first, again],
-        "switched, and once more": [switched, warm],
+        "load": [round(x, 2) for x in os.getloadavg()],
+        "first": first,
+        "switched": switched,
+        "once more": again,
         "switched back": back,
-        "a third, and once more": [other, settled],
-        "cost of a switch": round(((switched - warm) + (other - settled)) / 2, 3),
+        "cost of a switch": round(statistics.median(switched) - statistics.median(again), 3),
     }
 
 

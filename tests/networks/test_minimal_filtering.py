@@ -113,3 +113,11 @@ def test_a_merged_network_stays_plain_until_it_is_asked_for() -> None:
     assert list(state) == list(again)
     assert all(torch.equal(state[name], again[name]) for name in state)
     assert not any("kernels" in name for name in state)
+
+
+def test_many_channels_are_combined_part_by_part() -> None:
+    """The last part has fewer channels than the others."""
+    conv, x = _conv(64, 140), torch.randn(1, 64, 5, 6, 7)
+    with torch.inference_mode():
+        found, expected = MinimalConv3d(conv, 5)(x), conv(x)
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-4 * float(expected.std()))

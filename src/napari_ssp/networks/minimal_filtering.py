@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 #: Combined planes that are held at once; larger ones leave the cache.
 _BYTES = 2**23
+#: Values of a kernel that are combined at once.
+_TAPS = 2**20
 
 
 def filter_minimally(network: MergedRepMode, depth: int) -> MergedRepMode:
@@ -130,8 +132,16 @@ def _planes(x: torch.Tensor) -> torch.Tensor:
 def _combined_kernels(weight: torch.Tensor, combine: torch.Tensor) -> torch.Tensor:
     """Kernels (products, out, y · x · in) of a kernel (out, in, 5, 5, 5), combined in float64."""
     outputs, inputs = weight.shape[:2]
-    result = weight.new_empty(len(combine), outputs, KERNEL**2 * inputs)
-    for index, taps in enumerate(weight):
-        columns = taps.permute(1, 2, 3, 0).reshape(KERNEL, -1)
-        result[:, index] = combine @ columns.double()
+    length = KERNEL**2 * inputs
+    result = weight.new_empty(len(combine), outputs, length)
+    # Many channels at once give all threads work, and room for them is taken once.
+    step = min(max(_TAPS // (KERNEL * length), 1), outputs)
+    columns = combine.new_empty(KERNEL, step * length)
+    products = combine.new_empty(len(combine), step * length)
+    for part, out in zip(torch.split(weight, step), torch.split(result, step, 1), strict=True):
+        used = slice(len(part) * length)
+        shape = (KERNEL, len(part), KERNEL, KERNEL, inputs)
+        columns[:, used].view(shape).copy_(part.permute(2, 0, 3, 4, 1))
+        torch.mm(combine, columns[:, used], out=products[:, used])
+        out.copy_(products[:, used].view_as(out))
     return result
