@@ -25,6 +25,7 @@ import os
 import statistics
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,12 +33,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import torch
 
     from napari_ssp.networks import RepMode
     from napari_ssp.networks.repmode import MoDEConv
+    from napari_ssp.registry import ModelCard
 
 PATCH = (32, 128, 128)
 BARS = {"float32": 1.4, "bfloat16": 2.5, "cuda": 3.0, "patch": 1.1, "error": 0.015}
@@ -265,7 +267,7 @@ def _switch(options: argparse.Namespace) -> dict[str, Any]:
     """Seconds of predicting a preview, the first time for a structure and once more; medians."""
     from napari_ssp import ModelService
     from napari_ssp.networks import RepMode
-    from napari_ssp.registry import ModelCard, save_model
+    from napari_ssp.registry import ModelCard, find_card, save_model
     from napari_ssp.service import PredictRequest
 
     names = tuple(f"structure {k}" for k in range(12))
@@ -287,14 +289,36 @@ def _switch(options: argparse.Namespace) -> dict[str, Any]:
             switched.append(seconds(name))
             again.append(seconds(name))
         back = seconds(names[1])
+        made = _seconds_of_making(find_card(folder), range(1 + 2 * options.repeats))
     return {
         "load": [round(x, 2) for x in os.getloadavg()],
         "first": first,
         "switched": switched,
         "once more": again,
         "switched back": back,
-        "cost of a switch": round(statistics.median(switched) - statistics.median(again), 3),
+        "cost of a switch, by their medians": round(
+            statistics.median(switched) - statistics.median(again), 3
+        ),
+        "making the network": made,
     }
+
+
+def _seconds_of_making(card: ModelCard, tasks: Sequence[int]) -> list[float]:
+    """Seconds of making the networks of structures on a thread, as the service does."""
+    import torch
+
+    from napari_ssp.service.models import ModelCache
+
+    cache, device = ModelCache(), torch.device("cpu")
+    cache.get(card, device)
+
+    def seconds(task: int) -> float:
+        began = time.perf_counter()
+        cache.merged(card, task, device, torch.float32, PATCH[0])
+        return round(time.perf_counter() - began, 3)
+
+    with ThreadPoolExecutor(1) as thread:
+        return list(thread.map(seconds, tasks))
 
 
 def _overlaps(model: str) -> dict[str, Any]:

@@ -63,6 +63,20 @@ def test_a_score_that_looks_like_the_base_is_a_tie(tmp_path: Path) -> None:
     assert run.base["f1"] == run.best["f1"] == 0.9392
 
 
+def test_of_equal_scores_the_later_weights_are_kept(tmp_path: Path) -> None:
+    """They have learned more; few objects give the same score again and again."""
+    scores = iter([0.5, 0.7, 0.7, float("nan"), 0.6])
+
+    def score(_: nn.Module) -> Any:
+        yield from ()
+        return {"f1": next(scores)}
+
+    run = _run(tmp_path, 5)
+    run.settings = replace(run.settings, metric="f1", score_steps=1)
+    drive(fit(run, _batch, score))
+    assert (run.best["step"], run.best["f1"]) == (3, 0.7)
+
+
 def test_a_broken_run_continues_to_the_same_weights(tmp_path: Path) -> None:
     whole = _run(tmp_path / "whole", 10)
     expected = drive(fit(whole, _batch, _score)).state_dict()

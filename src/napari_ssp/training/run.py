@@ -167,7 +167,7 @@ class TrainingRun:
         return part.to(self.device, non_blocking=True, memory_format=layout)
 
     def record(self, metrics: dict[str, float]) -> None:
-        """Add a row of scores; the weights are kept when they are the best so far."""
+        """Add a row of scores; the weights are kept when no earlier ones were better."""
         if not self.team.leads:
             return
         total, count = self.losses
@@ -178,11 +178,17 @@ class TrainingRun:
         self.losses = (0.0, 0)
         write_rows(self.folder, self.rows)
         self.events.add(row)
-        metric = self.settings.metric
-        if metric and beats(row, self.best, metric, self.settings.minimise):
+        # Of equal scores the later one: few objects give the same score again and again.
+        if self._has_score(row) and not self._is_better(self.best, row):
             self.best = row
             weights = plain(smoothed(self)).state_dict()
             save_state(self.folder / BEST_FILE, {"row": row, "weights": weights})
+
+    def _has_score(self, row: Row) -> bool:
+        return not math.isnan(row.get(self.settings.metric, math.nan))
+
+    def _is_better(self, row: Row, other: Row) -> bool:
+        return beats(row, other, self.settings.metric, self.settings.minimise)
 
     def spend(self, seconds: float) -> None:
         """Count time; that of the first process counts for all."""
