@@ -12,8 +12,8 @@ from napari_ssp.service.pair_tables import VALIDATION_SPLITS
 from napari_ssp.service.structure_data import StructureData, load_structures
 from napari_ssp.service.structure_pairs import PairFiles, scan_structures, task_order
 from napari_ssp.service.training_requests import TrainStructuresRequest
-from napari_ssp.training.array_store import ArrayStore
 from napari_ssp.training.data import ScoredArray
+from napari_ssp.training.stack_store import StackStore
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,7 +38,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def _load(training: Any, validation: Any = (), budget: int = 2**31) -> StructureData:
-    store = ArrayStore(training[0].signal.parent / ".stacks", budget)
+    store = StackStore(training[0].signal.parent / ".stacks", budget)
     return drive(load_structures(training, validation, task_order(training, validation), store))
 
 
@@ -148,7 +148,7 @@ def test_known_structures_come_first_and_need_no_pairs(folder: Path) -> None:
     files = scan_structures(folder).pairs
     order = task_order(files, (), known=["actin", "tubulin"])
     assert order == ("actin", "tubulin", "dna")
-    data = drive(load_structures(files, (), order, ArrayStore(folder / "none")))
+    data = drive(load_structures(files, (), order, StackStore(folder / "none")))
     assert data.tasks == order
     assert {pair.task for pair in data.training} == {2}
     assert set(data.target_statistics) == {"dna"}
@@ -207,7 +207,7 @@ def test_prepared_data_are_read_crop_by_crop(tmp_path: Path) -> None:
     pair = ("dna", "train", "a", values.shape, (120.0, 30.0), "s", "t")
     write_index(tmp_path, {}, [PreparedPair(*pair)])
     files = scan_structures(tmp_path).pairs
-    data = drive(load_structures(files, (), ("dna",), ArrayStore(tmp_path / "none")))
+    data = drive(load_structures(files, (), ("dna",), StackStore(tmp_path / "none")))
     assert data.target_statistics == {"dna": (120.0, 30.0)}
     np.testing.assert_array_equal(
         data.training[0].signal.read(np.s_[1:3, :, 4:]), values[1:3, :, 4:]

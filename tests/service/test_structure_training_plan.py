@@ -12,7 +12,7 @@ from napari_ssp.progress import run as drive
 from napari_ssp.service import TrainStructuresRequest, plan_structures_training
 from napari_ssp.service.structure_data import load_structures
 from napari_ssp.service.structure_training_plan import find_structure_files
-from napari_ssp.training.array_store import ArrayStore
+from napari_ssp.training.stack_store import StackStore
 from napari_ssp.training.structure_parts import set_aside
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def test_what_is_found_and_set_aside_is_said_before(tmp_path: Path) -> None:
     assert not request.output.exists()
 
     files = find_structure_files(request, None)
-    data = drive(load_structures(files.training, (), files.order, ArrayStore(tmp_path / "none")))
+    data = drive(load_structures(files.training, (), files.order, StackStore(tmp_path / "none")))
     learned, scored = set_aside(data.training)
     assert tuple(pair.name for pair in learned) == plan.training
     assert {pair.name for pair in scored} == {*plan.validation, "actin0", "actin1"}

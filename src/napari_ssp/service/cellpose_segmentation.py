@@ -16,7 +16,7 @@ from napari_ssp.registry import cellpose_weights, with_cellpose_digest
 from napari_ssp.service.linking import link_planes
 from napari_ssp.service.plan import SegmentPlan, plan_segmentation
 from napari_ssp.service.provenance import describe_run
-from napari_ssp.service.segment_run import assembled
+from napari_ssp.service.segment_run import Stores, add_objects, assembled
 
 if TYPE_CHECKING:
     import torch
@@ -92,7 +92,7 @@ def _loaded(card: ModelCard, device: torch.device, dtype: torch.dtype) -> Any:
 
 
 def _segmented(
-    model: Any, request: SegmentRequest, plan: SegmentPlan, stores: tuple[ArrayStore, ArrayStore]
+    model: Any, request: SegmentRequest, plan: SegmentPlan, stores: Stores
 ) -> Steps[int]:
     """Segment each plane or volume; return how many objects there are."""
     labels, outputs = stores
@@ -105,9 +105,8 @@ def _segmented(
         pixels = [_colours(plan, place) for place in plan.planes[first : first + depth]]
         found, output = _evaluated(model, request, plan, np.stack(pixels))
         place = slice(first, first + depth)
-        labels.write((place,), np.where(found > 0, found + np.uint32(count), found))
         outputs.write((slice(None), place), output)
-        count += int(found.max(initial=0))
+        count = add_objects(labels, (place,), found, count)
     return count
 
 

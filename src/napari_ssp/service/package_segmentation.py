@@ -19,7 +19,7 @@ from napari_ssp.service.linking import link_planes
 from napari_ssp.service.package_run import PackageRun, regridded, resized
 from napari_ssp.service.plan import SegmentPlan, plan_segmentation
 from napari_ssp.service.provenance import describe_run
-from napari_ssp.service.segment_run import assembled, tracking_of, views_of
+from napari_ssp.service.segment_run import Stores, add_objects, assembled, tracking_of, views_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,9 +29,6 @@ if TYPE_CHECKING:
     from napari_ssp.service.models import ModelCache
     from napari_ssp.service.requests import SegmentRequest
     from napari_ssp.service.results import Segmentation
-
-#: Room for labels (planes, Y, X), and for flows and probability (3 or 4, planes, Y, X).
-Stores = tuple[ArrayStore, ArrayStore]
 
 _BOUNDARY = re.compile(r"boundar|border|edge|contour|outline", re.IGNORECASE)
 _BACKGROUND = re.compile(r"background", re.IGNORECASE)
@@ -91,8 +88,7 @@ def _planes(
         found, output = _objects(request, plan, scores)
         slab = slice(index, index + 1)
         outputs.write((slice(None), slab), output[:, None])
-        labels.write((slab,), np.where(found > 0, found + np.uint32(count), found)[None])
-        count += int(found.max(initial=0))
+        count = add_objects(labels, (slab,), found[None], count)
     return count
 
 
@@ -119,8 +115,7 @@ def _stacks(
         yield Progress("finding objects", first // depth, len(plan.planes) // depth)
         found, output = _objects(request, plan, scores)
         outputs.write((slice(3, 4), place), output[-1:])
-        labels.write((place,), np.where(found > 0, found + np.uint32(count), found))
-        count += int(found.max(initial=0))
+        count = add_objects(labels, (place,), found, count)
     return count
 
 

@@ -5,22 +5,27 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from napari_ssp.engine.store import ArrayStore
 from napari_ssp.flows import TrackingSettings
 from napari_ssp.service.results import Segmentation
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import numpy as np
     import torch
     from numpy.typing import NDArray
 
     from napari_ssp.engine import TileSettings, View
-    from napari_ssp.engine.store import ArrayStore
     from napari_ssp.engine.tiling import Tile
     from napari_ssp.engine.windows import Network
     from napari_ssp.service.plan import SegmentPlan
     from napari_ssp.service.requests import SegmentRequest
+
+
+#: Room for labels (planes, Y, X), and for flows and probability (3 or 4, planes, Y, X).
+Stores = tuple[ArrayStore, ArrayStore]
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,12 @@ def views_of(request: SegmentRequest) -> Sequence[View]:
     if request.eightfold:
         return EIGHT_VIEWS
     return MEDIAR_VIEWS if request.tta else (View(),)
+
+
+def add_objects(labels: ArrayStore, place: Tile, found: NDArray[np.uint32], count: int) -> int:
+    """Write the objects of some planes, numbered after those so far; how many there are now."""
+    labels.write(place, np.where(found > 0, found + np.uint32(count), found))
+    return count + int(found.max(initial=0))
 
 
 def assembled(

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from napari_ssp.image import MicroscopyImage, VoxelSize
     from napari_ssp.progress import Steps
     from napari_ssp.service.structure_pairs import Pair
-    from napari_ssp.training.array_store import ArrayStore
+    from napari_ssp.training.stack_store import StackStore
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +62,7 @@ def load_structures(
     training: Sequence[Pair],
     validation: Sequence[Pair],
     order: tuple[str, ...],
-    store: ArrayStore,
+    store: StackStore,
 ) -> Steps[StructureData]:
     """Read all pairs, one after the other; prepared data stay on the disk.
 
@@ -72,7 +72,7 @@ def load_structures(
         What to read.
     order : tuple of str
         The structures, as :func:`~napari_ssp.service.structure_pairs.task_order` gives them.
-    store : ArrayStore
+    store : StackStore
         Keeps the arrays, in their own type.
 
     Yields
@@ -111,7 +111,7 @@ def load_structures(
     )
 
 
-def _load(files: Pair, task: int, store: ArrayStore) -> _Loaded:
+def _load(files: Pair, task: int, store: StackStore) -> _Loaded:
     if isinstance(files, PreparedPair):
         signal = ScoredArray(cast("Read", files.signal), files.shape)
         target = ScoredArray(cast("Read", files.target), files.shape)
@@ -120,7 +120,7 @@ def _load(files: Pair, task: int, store: ArrayStore) -> _Loaded:
     return _load_files(files, task, store)
 
 
-def _load_files(files: PairFiles, task: int, store: ArrayStore) -> _Loaded:
+def _load_files(files: PairFiles, task: int, store: StackStore) -> _Loaded:
     signal, target = read_image(files.signal), read_image(files.target)
     check_stack(signal, "signal", files.channel_signal)
     check_stack(target, "target", files.channel_target)
@@ -133,7 +133,7 @@ def _load_files(files: PairFiles, task: int, store: ArrayStore) -> _Loaded:
 
 
 def _scored(
-    image: MicroscopyImage, channel: int | None, role: str, store: ArrayStore
+    image: MicroscopyImage, channel: int | None, role: str, store: StackStore
 ) -> ScoredArray:
     pixels = _stack(image, channel)
     try:

@@ -19,11 +19,11 @@ from napari_ssp.service.structure_pairs import entries
 from napari_ssp.service.structure_training_plan import find_structure_files
 from napari_ssp.service.trained import Judged, conclude
 from napari_ssp.service.training_requests import write_request
-from napari_ssp.training.array_store import ArrayStore
 from napari_ssp.training.loop import LoopSettings, TrainingRun, fit
 from napari_ssp.training.losses import structure_loss
 from napari_ssp.training.new_structure import learn_last_task, most_similar
 from napari_ssp.training.records import CHECKPOINT_FILE
+from napari_ssp.training.stack_store import StackStore
 from napari_ssp.training.structure_parts import set_aside
 from napari_ssp.training.structures import (
     METRIC,
@@ -88,7 +88,7 @@ def train_structures_steps(
     write_manifest(listed, request.output, (request.output / CHECKPOINT_FILE).exists())
     if record:
         write_request(request)
-    store = ArrayStore(request.output / ".stacks")
+    store = StackStore(request.output / ".stacks")
     try:
         data = yield from load_structures(files.training, files.validation, files.order, store)
         if not files.validation:

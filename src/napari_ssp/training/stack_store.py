@@ -36,7 +36,7 @@ class FileReader:
         return np.array(np.load(self.path, mmap_mode="r")[box])
 
 
-class ArrayStore:
+class StackStore:
     """Keeps arrays up to a budget in memory, and writes the others to a folder.
 
     Parameters
