@@ -48,6 +48,15 @@ def test_saved_models_load_as_they_were(folder: Path) -> None:
     assert {path.name for path in folder.iterdir()} == {"card.json", "weights.safetensors"}
 
 
+def test_numbers_beyond_float16_are_stored_as_they_are(tmp_path: Path) -> None:
+    card = ModelCard("wide", "mediar", NETWORK, "")
+    network = build_network(card)
+    name, statistics = next((k, v) for k, v in network.state_dict().items() if "running_var" in k)
+    statistics.fill_(1e5)
+    save_model(network, card, tmp_path / "wide")
+    assert torch.equal(load_model(tmp_path / "wide").state_dict()[name], statistics)
+
+
 def test_user_models_are_found_by_name(folder: Path) -> None:
     _copy(folder, cache_folder() / "models" / "tiny")
     assert "tiny" in [card.name for card in list_cards()]

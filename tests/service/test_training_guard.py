@@ -127,7 +127,38 @@ def test_replay_fills_its_share_and_strips_are_learned_from(
     assert model.metrics
     text = (request.output / "data.csv").read_text()
     assert text.count("train and validation strip") == 2
-    assert text.count("\nreplay,") == 10
+    assert text.count("\nreplay,") == 8
+    assert text.count("\nknown,") == 2
+
+
+def test_of_what_was_learned_only_what_the_known_bears_is_taken(
+    request_: TrainRequest, tmp_path: Path
+) -> None:
+    """A learning rate that spoils everything: the base is what is left of it."""
+    spoiled = replace(
+        request_,
+        base="mediar-starter",
+        data=(write_discs(tmp_path / "other", 5, seed=9),),
+        replay=request_.data,
+        learning_rate=0.06,
+        smoothing=0.0,
+        install="always",
+    )
+    model = run(train_steps(replace(spoiled, most_forgotten=1.0)))
+    assert "replayed images" in model.sentence
+    assert "of the learned change" not in model.sentence
+    assert model.metrics["known_f1_0.50"] < model.base_metrics["known_f1_0.50"] - 0.1
+    kept = run(train_steps(replace(spoiled, output=tmp_path / "kept")))
+    assert kept.metrics["known_f1_0.50"] >= kept.base_metrics["known_f1_0.50"] - 0.005
+    assert "of the learned change" in kept.sentence
+    scored = load_model(kept.name).state_dict()
+    base = load_model("mediar-starter").state_dict()
+    learned = load_model(str(spoiled.output)).state_dict()
+    share = float(kept.sentence.split(", with ")[1].split("%")[0]) / 100
+    for name, value in scored.items():
+        if value.is_floating_point():
+            expected = torch.lerp(base[name], learned[name], share)
+            torch.testing.assert_close(value, expected, atol=2e-2, rtol=2e-2)
 
 
 @pytest.fixture

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
 import torch
 from torch import nn
 
@@ -10,8 +12,6 @@ from napari_ssp.progress import run as drive
 from napari_ssp.training.loop import LoopSettings, TrainingRun, fit
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from napari_ssp.training.loop import Batch
 
 
@@ -93,6 +93,88 @@ def test_a_broken_run_continues_to_the_same_weights(tmp_path: Path) -> None:
     found = drive(fit(continued, _batch, _score)).state_dict()
     for name, value in expected.items():
         torch.testing.assert_close(found[name], value)
+
+
+class _Killed(BaseException):
+    """The process is gone: nothing may be tidied up."""
+
+
+class _Moments:
+    """Moments at which a run may be killed; kills at one of them, a file then is half written."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, fatal: int = 0) -> None:
+        self.seen, self.fatal = 0, fatal
+        save, rename = torch.save, Path.replace
+
+        def half_written(state: Any, path: Path) -> None:
+            save(state, path)
+            whole = path.read_bytes()
+            path.write_bytes(whole[: len(whole) // 2])
+            self.pass_one()
+            path.write_bytes(whole)
+
+        def renamed(path: Path, target: Path) -> Path:
+            self.pass_one()
+            found = rename(path, target)
+            self.pass_one()
+            return found
+
+        monkeypatch.setattr(torch, "save", half_written)
+        monkeypatch.setattr(Path, "replace", renamed)
+
+    def pass_one(self) -> None:
+        self.seen += 1
+        if self.seen == self.fatal:
+            raise _Killed
+
+
+def test_a_run_killed_at_any_moment_ends_as_an_unbroken_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before and after every step, write and rename, and in the middle of every write."""
+
+    def attempt(folder: Path, fatal: int = 0) -> tuple[_Moments, dict[str, torch.Tensor], Any]:
+        with monkeypatch.context() as patch:
+            moments = _Moments(patch, fatal)
+            run = _run(folder, 4)
+            run.settings = replace(
+                run.settings,
+                metric="error",
+                minimise=True,
+                score_base=True,
+                score_steps=2,
+                checkpoint_minutes=0,
+            )
+            run.resume()
+
+            def score(network: nn.Module) -> Any:
+                moments.pass_one()
+                yield from ()
+                (x,), (target,) = _batch(1000)
+                with torch.no_grad():
+                    return {"error": float((network(x) - target).square().mean())}
+
+            learn = run.learn
+
+            def learned(batch: Batch) -> float:
+                moments.pass_one()
+                return learn(batch)
+
+            patch.setattr(run, "learn", learned)
+            weights = drive(fit(run, _batch, score)).state_dict()
+            rows = [{**row, "minutes": 0} for row in (run.base, *run.rows, run.best)]
+            return moments, weights, rows
+
+    unbroken, expected, expected_rows = attempt(tmp_path / "unbroken")
+    assert unbroken.seen > 30
+    for fatal in range(1, unbroken.seen + 1):
+        folder = tmp_path / str(fatal)
+        with pytest.raises(_Killed):
+            attempt(folder, fatal)
+        _, found, rows = attempt(folder)
+        assert rows == expected_rows, fatal
+        for name, value in expected.items():
+            assert torch.equal(found[name], value), (fatal, name)
 
 
 def test_processes_give_the_batches_of_one_thread_in_order(tmp_path: Path) -> None:

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     "epochs",
     "steps",
     "trainable",
+    "keep_statistics",
     "lora_rank",
     "learning_rate",
     "weight_decay",
@@ -64,7 +65,16 @@ if TYPE_CHECKING:
 @click.option(
     "--replay", multiple=True, type=source_type, help="As --data: images that the base knows."
 )
-@request_options(TrainRequest, "replay_share", "install", "seed", "workers", "device", "precision")
+@request_options(
+    TrainRequest,
+    "replay_share",
+    "most_forgotten",
+    "install",
+    "seed",
+    "workers",
+    "device",
+    "precision",
+)
 @click.option(
     "--processes",
     type=click.IntRange(1, 1024),

@@ -117,7 +117,7 @@ def save_model(
     folder : pathlib.Path
         Made when missing; a model in it is replaced.
     dtype : torch.dtype
-        Type of the stored weights.
+        Type of the stored weights; tensors with numbers beyond its range keep their own.
 
     Returns
     -------
@@ -135,5 +135,9 @@ def save_model(
 
 
 def _stored(value: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
-    value = value.detach().cpu()
-    return (value.to(dtype) if value.is_floating_point() else value).contiguous()
+    value = value.detach().cpu().contiguous()
+    if not value.is_floating_point():
+        return value
+    narrow = value.to(dtype)
+    # Statistics of some networks are beyond 65 504, the largest number of float16.
+    return narrow if torch.equal(narrow.isfinite(), value.isfinite()) else value

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from napari_ssp.training.loop import TrainingRun
+    from napari_ssp.training.remembering import Mixture
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,11 @@ class Judged:
 
 
 def conclude(
-    run: TrainingRun, card: ModelCard, judged: Judged, dtype: torch.dtype = torch.float16
+    run: TrainingRun,
+    card: ModelCard,
+    judged: Judged,
+    dtype: torch.dtype = torch.float16,
+    mixture: Mixture | None = None,
 ) -> TrainedModel:
     """Write the run's best network as a model, and install it where the rule says so.
 
@@ -54,6 +59,8 @@ def conclude(
         Rule and words.
     dtype : torch.dtype
         Type of the stored weights.
+    mixture : Mixture or None
+        What becomes the model in place of the run's best network.
 
     Returns
     -------
@@ -62,18 +69,24 @@ def conclude(
     """
     metric = run.settings.metric
     metrics = _scores(run.best or (run.rows[-1] if run.rows else {}))
+    before = dict(run.base)
     compared = judged.has_base and metric in metrics and metric in run.base
     better = beats(metrics, run.base, metric, run.settings.minimise) if compared else None
     wanted = judged.install == "always" or (
         judged.install == "better" and (bool(better) or not judged.has_base)
     )
     name = _free_name(card.name, run.folder) if wanted else card.name
+    words = _figures(metrics, run, judged)
+    if mixture:
+        words += _remembered(mixture)
+        metrics, before = metrics | _known(mixture.after), before | _known(mixture.before)
     complete = replace(card, name=name, figures=metrics)
-    written = save_model(run.winner(), complete, run.folder, dtype)
+    network = mixture.network if mixture else run.winner()
+    written = save_model(network, complete, run.folder, dtype)
     if wanted:
         _install(written)
-    sentence = _figures(metrics, run, judged) + _end(name, run.folder, better, wanted, judged)
-    return TrainedModel(name, run.folder, metrics, dict(run.base), better, wanted, sentence)
+    sentence = words + _end(name, run.folder, better, wanted, judged)
+    return TrainedModel(name, run.folder, metrics, before, better, wanted, sentence)
 
 
 def _scores(row: dict[str, float]) -> dict[str, float]:
@@ -86,6 +99,19 @@ def _figures(metrics: dict[str, float], run: TrainingRun, judged: Judged) -> str
         return "Not scored, since there are no validation images"
     words = f"{judged.score} {metrics[metric]:.3f} on the validation part"
     return f"{words}, {run.base[metric]:.3f} before" if metric in run.base else words
+
+
+def _known(scores: dict[str, float]) -> dict[str, float]:
+    """Scores on replayed images, under names of their own."""
+    return {f"known_{name}": value for name, value in scores.items()}
+
+
+def _remembered(mixture: Mixture) -> str:
+    metric = next(iter(mixture.after))
+    words = f"; {mixture.after[metric]:.3f} on replayed images, {mixture.before[metric]:.3f} before"
+    if mixture.share == 1.0:
+        return words
+    return f"{words}, with {mixture.share:.0%} of the learned change, so that little is forgotten"
 
 
 def _end(name: str, folder: Path, better: bool | None, wanted: bool, judged: Judged) -> str:

@@ -19,10 +19,11 @@ from napari_ssp.service.training_plan import base_card, find_files
 from napari_ssp.service.training_requests import write_request
 from napari_ssp.training.adapting import choose_trainable, fitting_rate
 from napari_ssp.training.augmentation import STRENGTHS
-from napari_ssp.training.loop import LoopSettings, TrainingRun, fit
+from napari_ssp.training.loop import LoopSettings, TrainingRun, fit, scored
 from napari_ssp.training.losses import segmentation_loss
 from napari_ssp.training.quick_mish import with_quick_mish
 from napari_ssp.training.records import CHECKPOINT_FILE
+from napari_ssp.training.remembering import keep_known
 from napari_ssp.training.segmentation import METRIC, SegmentationBatches, score_segmentation
 from napari_ssp.training.team import team_of_environment, together, with_shared_statistics
 
@@ -106,7 +107,21 @@ def _train(
     yield from fit(run, batches, score)
     if not team.leads:
         return TrainedModel(request.name, request.output)
-    return conclude(run, card, Judged("F1", request.install, base is not None))
+    if not images.known:
+        return conclude(run, card, Judged("F1", request.install, base is not None))
+
+    def score_known(network: torch.nn.Module) -> Steps[dict[str, float]]:
+        return score_segmentation(network, images.known, zoom, request.precision)
+
+    mixture = yield from keep_known(
+        load_model(str(request.base)).to(run.device),
+        run.winner(),
+        lambda network: scored(run, network, score_known),
+        request.most_forgotten,
+    )
+    if mixture.share < 1.0 and images.validation:
+        run.best = run.best | (yield from scored(run, mixture.network, score))
+    return conclude(run, card, Judged("F1", request.install, True), mixture=mixture)
 
 
 def loop_settings(
@@ -137,6 +152,7 @@ def loop_settings(
         learning_rate=request.learning_rate or fitting_rate(request.trainable, encoder, has_base),
         weight_decay=request.weight_decay,
         smoothing=request.smoothing,
+        keep_statistics=has_base and request.keep_statistics,
         score_minutes=minutes / _SCORINGS,
         # By steps where time sets no limit, so that such a run ends the same when interrupted.
         score_steps=max(1, round(steps / _SCORINGS)) if math.isinf(minutes) else 0,

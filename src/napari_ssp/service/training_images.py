@@ -24,17 +24,18 @@ class TrainingImages:
 
     Attributes
     ----------
-    training, validation, replay : ImageStore
-        Learned from, scored, mixed in.
+    training, validation, replay, known : ImageStore
+        Learned from, scored, mixed in, scored in the end for what was forgotten.
     """
 
     training: ImageStore
     validation: ImageStore
     replay: ImageStore
+    known: ImageStore
 
     def close(self) -> None:
         """Remove files in which they were kept."""
-        for store in (self.training, self.validation, self.replay):
+        for store in (self.training, self.validation, self.replay, self.known):
             store.close()
 
 
@@ -62,7 +63,7 @@ def read_training_images(
     ValueError
         When images cannot be read, do not fit their labels, or teach nothing; all are listed.
     """
-    names = (f".{role}-{place}.images" for role in ("train", "val", "replay"))
+    names = (f".{role}-{place}.images" for role in ("train", "val", "replay", "known"))
     found = TrainingImages(*(ImageStore(request.output / name) for name in names))
     annotation = _Annotation()
     try:
@@ -85,13 +86,15 @@ def _read_all(
         _learn_from(image, files.strip, request, found)
 
     problems: list[str] = []
-    total = len(files.training) + len(files.validation) + len(files.replay)
-    done = 0
-    for pairs, add in (
+    sources = (
         (files.training, learn),
         (files.validation, found.validation.add),
         (files.replay, found.replay.add),
-    ):
+        (files.known, found.known.add),
+    )
+    total = sum(len(pairs) for pairs, _ in sources)
+    done = 0
+    for pairs, add in sources:
         for pair in pairs:
             try:
                 add(_read(pair, request.ignore_label))
@@ -156,7 +159,12 @@ class _Annotation:
 def entries(files: TrainingFiles) -> list[Entry]:
     """List every file of a training with its role."""
     role = "train and validation strip" if files.strip else "train"
-    roles = ((role, files.training), ("validation", files.validation), ("replay", files.replay))
+    roles = (
+        (role, files.training),
+        ("validation", files.validation),
+        ("replay", files.replay),
+        ("known", files.known),
+    )
     return [
         Entry(name, kind, path, pair.shape)
         for name, pairs in roles

@@ -26,8 +26,8 @@ class TrainingFiles:
 
     Attributes
     ----------
-    training, validation, replay : tuple of Pair
-        Learned from, scored, mixed in.
+    training, validation, replay, known : tuple of Pair
+        Learned from, scored, mixed in, scored in the end for what was forgotten.
     strays : tuple of pathlib.Path
         Skipped.
     strip : bool
@@ -39,6 +39,7 @@ class TrainingFiles:
     training: tuple[Pair, ...]
     validation: tuple[Pair, ...] = ()
     replay: tuple[Pair, ...] = ()
+    known: tuple[Pair, ...] = ()
     strays: tuple[Path, ...] = ()
     strip: bool = False
     chosen_by_us: bool = False
@@ -106,10 +107,20 @@ def find_files(request: TrainRequest) -> TrainingFiles:
         raise _error(every)
     pairs = {name: [p for scan in part for p in scan.pairs] for name, part in scans.items()}
     strays = tuple(path for scan in every for path in scan.strays)
+    replay, known = _known(pairs["replay"]) if request.base else (pairs["replay"], [])
     files = TrainingFiles(
-        tuple(pairs["training"]), tuple(pairs["validation"]), tuple(pairs["replay"]), strays
+        tuple(pairs["training"]), tuple(pairs["validation"]), tuple(replay), tuple(known), strays
     )
     return files if files.validation else set_aside(files)
+
+
+def _known(replay: list[Pair]) -> tuple[list[Pair], list[Pair]]:
+    """Which replayed images are mixed in and which are scored; of few all are both."""
+    if len(replay) < WHOLE_FROM:
+        return replay, replay
+    chosen = set_aside_of(len(replay), _MOST_KNOWN)
+    mixed_in = [pair for k, pair in enumerate(replay) if k not in chosen]
+    return mixed_in, [pair for k, pair in enumerate(replay) if k in chosen]
 
 
 def _kept_apart(request: TrainRequest) -> list[PairScan]:
@@ -156,6 +167,8 @@ def _summary(request: TrainRequest, files: TrainingFiles) -> str:
     words = f"{_images(len(files.training))} to learn {start} ({request.trainable}), {check}"
     if files.replay:
         words += f", {request.replay_share:.0%} of each batch from {_images(len(files.replay))}"
+    if files.known:
+        words += f", {_images(len(files.known))} to see what is forgotten"
     limits = limits_of(minutes=request.minutes, epochs=request.epochs, steps=request.steps)
     return f"{words}; {limits}."
 
@@ -185,3 +198,5 @@ def _warnings(request: TrainRequest, files: TrainingFiles, card: ModelCard | Non
 
 #: Least width of a strip, in pixels.
 _NARROWEST = 32
+#: Replayed images that are scored, at most.
+_MOST_KNOWN = 32

@@ -126,14 +126,21 @@ class TrainRequest(JsonRequest):
         A value in label files that means "not annotated", besides all below 0.
     trainable : str
         ``"all"``; ``"decoder"``: decoder and heads; ``"heads"``: the last layers; ``"lora"``: a
-        small correction of low rank of every layer. All but the first keep the statistics of the
-        batch normalisation and forget less.
+        small correction of low rank of every layer.
+    keep_statistics : bool
+        Leave the base's statistics of the batch normalisation as they are, so that less is
+        forgotten; all but ``"all"`` do so in any case, and a network from scratch never does.
     lora_rank : int
         Rank of the corrections.
     replay : tuple of pathlib.Path
         As `data`, whose images are mixed in, so that what the base knows is not forgotten.
     replay_share : float
         Share of every batch that comes from them.
+    most_forgotten : float
+        F1, at IoU 0.5 or 0.75, that may be lost on replayed images, of which a fifth, 32 at most,
+        is not mixed in but scored. Where more was lost, the model is a mixture of the base's
+        weights and the learned ones, see :mod:`napari_ssp.training.remembering`; 1 takes what was
+        learned.
     install : str
         ``"better"``: the model is installed when it beats its base, or has none; ``"always"``;
         ``"never"``.
@@ -200,10 +207,16 @@ class TrainRequest(JsonRequest):
     trainable: str = choice(
         "all", "Trained part", "What learns: all, decoder, heads, lora (few images)"
     )
+    keep_statistics: bool = choice(
+        True, "Keep statistics", "Leave the base's batch normalisation statistics as they are"
+    )
     lora_rank: int = choice(8, "LoRA rank", "Rank of the corrections of lora", min=1, max=256)
     replay: tuple[Path, ...] = ()
     replay_share: float = choice(
         0.25, "Replay share", "Share of every batch from the replayed images", min=0.0, max=0.9
+    )
+    most_forgotten: float = choice(
+        0.005, "Forgotten at most", "F1 that may be lost on replayed images", min=0.0, max=1.0
     )
     install: str = choice(
         "better", "Install", "Put the model among the installed: better (than base), always, never"

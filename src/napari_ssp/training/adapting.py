@@ -101,14 +101,19 @@ def choose_trainable(network: nn.Module, trainable: str, rank: int = 8) -> None:
             network.get_submodule(name).requires_grad_(True)
 
 
-def train_mode(network: nn.Module) -> None:
+def train_mode(network: nn.Module, keep_statistics: bool = False) -> None:
     """Put a network into training mode, what is frozen into evaluation mode.
 
-    Statistics of the batch normalisation are kept as soon as anything is frozen: few images would
-    spoil them for all others.
+    Parameters
+    ----------
+    network : torch.nn.Module
+        Changed in place.
+    keep_statistics : bool
+        Leave the statistics of the batch normalisation as they are, as is done in any case as soon
+        as anything is frozen: few images would spoil them for all others.
     """
     network.train()
-    if all(parameter.requires_grad for parameter in network.parameters()):
+    if not keep_statistics and all(parameter.requires_grad for parameter in network.parameters()):
         return
     for module in network.modules():
         learns = any(parameter.requires_grad for parameter in module.parameters())

@@ -19,6 +19,7 @@ __all__ = [
     "TrainingRun",
     "fit",
     "mixed_precision",
+    "scored",
     "smoothed",
 ]
 
@@ -54,10 +55,10 @@ def fit(run: TrainingRun, batch_of: BatchOf, score: Score) -> Steps[nn.Module]:
     """
     try:
         if run.settings.score_base and not run.base and run.step == 0:
-            run.base = yield from _scored(run, score)
+            run.base = yield from scored(run, smoothed(run), score)
         yield from _learn(run, batch_of, score)
         if not run.rows or run.rows[-1]["step"] != run.step:
-            run.record((yield from _scored(run, score)))
+            run.record((yield from scored(run, smoothed(run), score)))
     except GeneratorExit:
         run.save()
         raise
@@ -69,11 +70,19 @@ def fit(run: TrainingRun, batch_of: BatchOf, score: Score) -> Steps[nn.Module]:
 
 def _learn(run: TrainingRun, batch_of: BatchOf, score: Score) -> Steps[None]:
     settings, pin = run.settings, run.device.type == "cuda"
-    scored = saved = run.seconds
+    seen = saved = run.seconds
     pause = 60.0 * settings.score_minutes
     steps = range(run.step, settings.steps)
     with batches_from(batch_of, steps, settings.workers, pin) as batches:
         while run.share < 1.0:
+            # Before the step and not after it: a run that ended while it was scored goes on here.
+            by_time = not settings.score_steps and run.seconds - seen > pause
+            if by_time or _is_due(run):
+                began = time.monotonic()
+                run.record((yield from scored(run, smoothed(run), score)))
+                run.save()
+                seen = saved = run.seconds
+                pause = max(pause, 9.0 * (time.monotonic() - began))
             began = time.monotonic()
             run.learn(next(batches))
             run.spend(time.monotonic() - began)
@@ -81,14 +90,13 @@ def _learn(run: TrainingRun, batch_of: BatchOf, score: Score) -> Steps[None]:
             if run.seconds - saved > 60.0 * settings.checkpoint_minutes:
                 run.save()
                 saved = run.seconds
-            by_time = not settings.score_steps and run.seconds - scored > pause
-            by_steps = settings.score_steps and run.step % settings.score_steps == 0
-            if run.share < 1.0 and (by_time or by_steps):
-                began = time.monotonic()
-                run.record((yield from _scored(run, score)))
-                run.save()
-                scored = saved = run.seconds
-                pause = max(pause, 9.0 * (time.monotonic() - began))
+
+
+def _is_due(run: TrainingRun) -> bool:
+    """Whether the scoring of this step, of those that go by steps, is still to come."""
+    every = run.settings.score_steps
+    scored = max((row["step"] for row in run.rows), default=0)
+    return bool(every) and run.step % every == 0 and run.step > scored
 
 
 def _progress(run: TrainingRun) -> Progress:
@@ -97,11 +105,17 @@ def _progress(run: TrainingRun) -> Progress:
     return Progress(stage, round(1000 * run.share), 1000, state)
 
 
-def _scored(run: TrainingRun, score: Score) -> Steps[dict[str, float]]:
-    """Scores of the smoothed network; the last preview on the way is kept."""
+def scored(run: TrainingRun, network: nn.Module, score: Score) -> Steps[dict[str, float]]:
+    """Scores of a network of a run, for its first process; the last preview on the way is kept.
+
+    Yields
+    ------
+    Progress
+        That of the scoring, with the run's `TrainingState` as preview.
+    """
     if not run.team.leads:
         return {}
-    steps = score(smoothed(run))
+    steps = score(network)
     try:
         while True:
             progress = next(steps)

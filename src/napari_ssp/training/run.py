@@ -138,7 +138,7 @@ class TrainingRun:
         """
         for group in self.optimiser.param_groups:
             group["lr"] = self.rate()
-        train_mode(self.network)
+        train_mode(self.network, self.settings.keep_statistics)
         inputs, targets = ([self._moved(part) for part in half] for half in batch)
         volumes = inputs[0].ndim == 5
         with mixed_precision(self.device, volumes, self.settings.precision):

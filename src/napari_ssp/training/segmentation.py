@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from scipy.special import expit
 from torch import nn
 
 from napari_ssp.engine import TileSettings, predict_tiles, resample, zoomed_shape
@@ -160,7 +161,7 @@ def predict_labels(
     settings = TileSettings(window, overlap=0.25, batch_size=1, device=device)
     output = yield from predict_tiles(compute, resample(pixels, shape), settings)
     found = resample(output, image.labels.shape)
-    return flows_to_labels(found[:2], 1.0 / (1.0 + np.exp(-found[2])))
+    return flows_to_labels(found[:2], expit(found[2]))
 
 
 def _without_unknown(labels: NDArray[np.uint32], truth: NDArray[np.int32]) -> NDArray[np.uint32]:

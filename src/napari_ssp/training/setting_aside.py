@@ -10,9 +10,9 @@ SHARE = 0.2
 NARROWEST, GAP = 32, 16
 
 
-def set_aside_of(count: int) -> frozenset[int]:
+def set_aside_of(count: int, most: int | None = None) -> frozenset[int]:
     """Places of the examples that are set aside, evenly over their order; at least one."""
-    number = max(1, round(SHARE * count))
+    number = max(1, min(round(SHARE * count), most or count))
     return frozenset(int((k + 0.5) * count / number) for k in range(number))
 
 

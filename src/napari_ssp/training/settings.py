@@ -44,6 +44,8 @@ class LoopSettings:
     smoothing : float
         Decay of the exponential moving average of the weights that is kept in the end; 0 keeps
         the last weights themselves.
+    keep_statistics : bool
+        Leave the statistics of the batch normalisation as they are.
     score_minutes : float
         Time between two scorings on the validation images; more where scoring would take over a
         tenth of the time.
@@ -73,6 +75,7 @@ class LoopSettings:
     learning_rate: float = 1e-3
     weight_decay: float = 0.05
     smoothing: float = 0.999
+    keep_statistics: bool = False
     score_minutes: float = 10.0
     score_steps: int = 0
     score_base: bool = False

@@ -1,0 +1,103 @@
+"""What was learned, mixed with the base's weights until the base's knowledge is kept.
+
+M. Wortsman et al., Robust fine-tuning of zero-shot models, CVPR 2022, arXiv:2109.01903: between the
+weights of a network and those that it was fine-tuned to, most of the new is learned before much of
+the old is lost.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from napari_ssp.progress import Progress, Steps
+
+    ScoreOf = Callable[[nn.Module], Generator[Progress, None, dict[str, float]]]
+
+#: Parts into which the way from the base to what was learned is divided; a power of two.
+PARTS = 8
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """A network between its base and what was learned.
+
+    Attributes
+    ----------
+    network : torch.nn.Module
+        In evaluation mode.
+    share : float
+        Share of the learned change, 0 (the base) to 1.
+    before, after : dict of str to float
+        Scores of the base and of the mixture on what the base knows.
+    """
+
+    network: nn.Module
+    share: float
+    before: dict[str, float]
+    after: dict[str, float]
+
+
+def mixed(base: nn.Module, learned: nn.Module, share: float) -> nn.Module:
+    """Network whose weights and statistics lie between those of two alike.
+
+    Parameters
+    ----------
+    base, learned : torch.nn.Module
+        Of the same shapes; neither is changed.
+    share : float
+        0 gives the base, 1 what was learned.
+    """
+    network, old = copy.deepcopy(learned), base.state_dict()
+    with torch.no_grad():
+        for name, value in network.state_dict().items():
+            if value.is_floating_point():
+                value.copy_(torch.lerp(old[name].to(value), value, share))
+    return network.eval()
+
+
+def keep_known(
+    base: nn.Module, learned: nn.Module, score: ScoreOf, most_forgotten: float
+) -> Steps[Mixture]:
+    """Take as much of what was learned as the base's knowledge bears.
+
+    Parameters
+    ----------
+    base, learned : torch.nn.Module
+        Of the same shapes.
+    score : callable
+        Scores a network on what the base knows, each the higher the better.
+    most_forgotten : float
+        How much of any of the scores may be lost.
+
+    Yields
+    ------
+    Progress
+        That of the scoring, at most five times.
+
+    Returns
+    -------
+    Mixture
+        All of the change when it costs no more than that, else the largest number of eighths that
+        halving the way finds; the base itself when an eighth costs too much.
+    """
+    before = yield from score(base)
+    low, high = Mixture(base, 0.0, before, before), PARTS + 1
+    part = PARTS
+    while part:
+        network = mixed(base, learned, part / PARTS)
+        after = yield from score(network)
+        if all(before[name] - value <= most_forgotten for name, value in after.items()):
+            low = Mixture(network, part / PARTS, before, after)
+        else:
+            high = part
+        taken = round(low.share * PARTS)
+        part = (taken + high) // 2 if high - taken > 1 else 0
+    return low
