@@ -88,6 +88,7 @@ def fine_tune(chosen: argparse.Namespace, seed: int) -> dict[str, Any]:
         steps=chosen.steps,
         replay=(nuclei / "train",),
         replay_share=chosen.replay_share,
+        most_learned=chosen.most_learned,
         install="never",
         seed=seed,
     )
@@ -146,6 +147,7 @@ def main() -> int:
     parser.add_argument("--trainable", default="all", help="all, decoder, heads, lora")
     parser.add_argument("--learning-rate", type=float)
     parser.add_argument("--replay-share", type=float, default=0.75)
+    parser.add_argument("--most-learned", type=float, default=0.375)
     parser.add_argument("--precision", default="bfloat16", help="in which scores are taken")
     parser.add_argument("--table", action="store_true", help="print what is there, train nothing")
     chosen = parser.parse_args()

@@ -161,6 +161,22 @@ def test_of_what_was_learned_only_what_the_known_bears_is_taken(
             torch.testing.assert_close(value, expected, atol=2e-2, rtol=2e-2)
 
 
+def test_a_share_of_the_change_is_taken_without_known_images_too(
+    request_: TrainRequest, tiny_model: Path
+) -> None:
+    whole = run(train_steps(replace(request_, learning_rate=0.01)))
+    learned = load_model(str(whole.folder)).state_dict()
+    half = run(train_steps(replace(request_, learning_rate=0.01, most_learned=0.5)))
+    assert "with 50% of the learned change" in half.sentence
+    base = load_model(str(tiny_model)).state_dict()
+    for name, value in load_model(str(half.folder)).state_dict().items():
+        if value.is_floating_point():
+            expected = torch.lerp(base[name], learned[name], 0.5)
+            torch.testing.assert_close(value, expected, atol=2e-3, rtol=2e-3)
+    with pytest.raises(ValueError, match="only where there is a base"):
+        replace(request_, base=None, most_learned=0.5)
+
+
 @pytest.fixture
 def finished(tmp_path: Path) -> TrainingRun:
     settings = LoopSettings(metric="f1_0.50")

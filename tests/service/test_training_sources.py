@@ -47,7 +47,9 @@ def data(tmp_path: Path, shared_data: Path) -> Path:
     return folder
 
 
-def test_each_format_gives_the_pixels_it_holds(data: Path, tmp_path: Path, tiny_model: Path) -> None:
+def test_each_format_gives_the_pixels_it_holds(
+    data: Path, tmp_path: Path, tiny_model: Path
+) -> None:
     request = TrainRequest(
         (data,),
         tmp_path / "run",

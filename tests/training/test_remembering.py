@@ -35,11 +35,19 @@ def test_a_mixture_lies_between_both_statistics_too_and_changes_neither() -> Non
 
 
 @pytest.mark.parametrize(
-    ("kept_until", "share", "scorings"),
-    [(1.0, 1.0, 2), (0.99, 0.875, 5), (0.5, 0.5, 5), (0.3, 0.25, 5), (0.1, 0.0, 5)],
+    ("kept_until", "most", "share", "scorings"),
+    [
+        (1.0, 1.0, 1.0, 2),
+        (0.99, 1.0, 0.875, 5),
+        (0.5, 1.0, 0.5, 5),
+        (0.3, 1.0, 0.25, 5),
+        (0.1, 1.0, 0.0, 5),
+        (1.0, 0.375, 0.375, 2),
+        (0.2, 0.5, 0.1875, 5),
+    ],
 )
 def test_as_much_is_taken_as_the_known_bears(
-    kept_until: float, share: float, scorings: int
+    kept_until: float, most: float, share: float, scorings: int
 ) -> None:
     """One score falls from 0.9 to 0.8 beyond some share; 0.01 less would be borne."""
     base, learned = nn.Conv2d(1, 1, 1), nn.Conv2d(1, 1, 1)
@@ -54,7 +62,7 @@ def test_as_much_is_taken_as_the_known_bears(
         seen.append(at)
         return {"f1": 0.9, "other": 0.9 - 0.01 * at if at <= kept_until else 0.8}
 
-    mixture = run(keep_known(base, learned, score, 0.0101))  # type: ignore[arg-type]
+    mixture = run(keep_known(base, learned, score, 0.0101, most))  # type: ignore[arg-type]
     assert (mixture.share, len(seen)) == (share, scorings)
     assert mixture.before == {"f1": 0.9, "other": 0.9}
     assert mixture.after == {"f1": 0.9, "other": pytest.approx(0.9 - 0.01 * share)}

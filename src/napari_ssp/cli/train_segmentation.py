@@ -69,6 +69,7 @@ if TYPE_CHECKING:
     TrainRequest,
     "replay_share",
     "most_forgotten",
+    "most_learned",
     "install",
     "seed",
     "workers",

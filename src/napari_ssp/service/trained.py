@@ -107,8 +107,9 @@ def _known(scores: dict[str, float]) -> dict[str, float]:
 
 
 def _remembered(mixture: Mixture) -> str:
-    metric = next(iter(mixture.after))
-    words = f"; {mixture.after[metric]:.3f} on replayed images, {mixture.before[metric]:.3f} before"
+    words = ""
+    for metric, value in list(mixture.after.items())[:1]:
+        words = f"; {value:.3f} on replayed images, {mixture.before[metric]:.3f} before"
     if mixture.share == 1.0:
         return words
     return f"{words}, with {mixture.share:.0%} of the learned change, so that little is forgotten"

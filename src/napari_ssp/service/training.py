@@ -107,7 +107,7 @@ def _train(
     yield from fit(run, batches, score)
     if not team.leads:
         return TrainedModel(request.name, request.output)
-    if not images.known:
+    if not images.known and request.most_learned == 1.0:
         return conclude(run, card, Judged("F1", request.install, base is not None))
 
     def score_known(network: torch.nn.Module) -> Steps[dict[str, float]]:
@@ -118,6 +118,7 @@ def _train(
         run.winner(),
         lambda network: scored(run, network, score_known),
         request.most_forgotten,
+        request.most_learned,
     )
     if mixture.share < 1.0 and images.validation:
         run.best = run.best | (yield from scored(run, mixture.network, score))

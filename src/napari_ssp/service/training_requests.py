@@ -141,6 +141,10 @@ class TrainRequest(JsonRequest):
         is not mixed in but scored. Where more was lost, the model is a mixture of the base's
         weights and the learned ones, see :mod:`napari_ssp.training.remembering`; 1 takes what was
         learned.
+    most_learned : float
+        Share of the learned change that the model takes at most; the rest stays as in the base.
+        Scores on images that the base learned from hide what it forgets of others, so less than
+        all is safer where the old matters most.
     install : str
         ``"better"``: the model is installed when it beats its base, or has none; ``"always"``;
         ``"never"``.
@@ -218,6 +222,9 @@ class TrainRequest(JsonRequest):
     most_forgotten: float = choice(
         0.005, "Forgotten at most", "F1 that may be lost on replayed images", min=0.0, max=1.0
     )
+    most_learned: float = choice(
+        1.0, "Learned at most", "Share of the change of the base that is taken", min=0.05, max=1.0
+    )
     install: str = choice(
         "better", "Install", "Put the model among the installed: better (than base), always, never"
     )
@@ -253,6 +260,11 @@ class TrainRequest(JsonRequest):
             raise ValueError(
                 f"'{self.trainable}' trains a part of a model that exists: choose a base model, or "
                 "'all' to start from scratch."
+            )
+        if self.base is None and self.most_learned < 1.0:
+            raise ValueError(
+                f"{self.most_learned:.0%} of the learned change can be taken only where there is a "
+                "base model that changes. Choose one, or take all."
             )
 
 

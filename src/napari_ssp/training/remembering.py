@@ -64,7 +64,11 @@ def mixed(base: nn.Module, learned: nn.Module, share: float) -> nn.Module:
 
 
 def keep_known(
-    base: nn.Module, learned: nn.Module, score: ScoreOf, most_forgotten: float
+    base: nn.Module,
+    learned: nn.Module,
+    score: ScoreOf,
+    most_forgotten: float,
+    most_learned: float = 1.0,
 ) -> Steps[Mixture]:
     """Take as much of what was learned as the base's knowledge bears.
 
@@ -76,6 +80,8 @@ def keep_known(
         Scores a network on what the base knows, each the higher the better.
     most_forgotten : float
         How much of any of the scores may be lost.
+    most_learned : float
+        Share of the learned change that is taken at most.
 
     Yields
     ------
@@ -85,19 +91,19 @@ def keep_known(
     Returns
     -------
     Mixture
-        All of the change when it costs no more than that, else the largest number of eighths that
-        halving the way finds; the base itself when an eighth costs too much.
+        The most of the change when it costs no more than that, else the largest number of eighths
+        of it that halving the way finds; the base itself when an eighth costs too much.
     """
     before = yield from score(base)
-    low, high = Mixture(base, 0.0, before, before), PARTS + 1
-    part = PARTS
-    while part:
-        network = mixed(base, learned, part / PARTS)
+    kept = Mixture(base, 0.0, before, before)
+    taken, refused, part = 0, PARTS + 1, PARTS
+    while refused - taken > 1:
+        share = most_learned * part / PARTS
+        network = mixed(base, learned, share)
         after = yield from score(network)
         if all(before[name] - value <= most_forgotten for name, value in after.items()):
-            low = Mixture(network, part / PARTS, before, after)
+            kept, taken = Mixture(network, share, before, after), part
         else:
-            high = part
-        taken = round(low.share * PARTS)
-        part = (taken + high) // 2 if high - taken > 1 else 0
-    return low
+            refused = part
+        part = (taken + refused) // 2
+    return kept
