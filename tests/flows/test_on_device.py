@@ -15,7 +15,8 @@ from napari_ssp.flows import (
     labels_to_flows,
 )
 from napari_ssp.flows.cleaning import fill_small_holes, tidy_mask
-from napari_ssp.flows.on_device import track, track_batch
+from napari_ssp.flows.grid import Grid
+from napari_ssp.flows.on_device import follow, track, track_batch
 from napari_ssp.flows.parts_on_device import fill_holes, flip_small
 from napari_ssp.metrics import average_precision
 
@@ -64,6 +65,52 @@ def test_a_batch_gives_what_each_image_gives_alone() -> None:
         np.testing.assert_array_equal(labels, flows_to_labels(flow, probability))
     on_cpu = batch_to_labels(flows, probabilities)
     np.testing.assert_array_equal(np.stack(on_cpu), np.stack(together))
+
+
+def _plainly_followed(grid: Grid, unit: torch.Tensor, starts: torch.Tensor, n: int) -> torch.Tensor:
+    """Every pixel takes every step, one image after the other."""
+    size = torch.tensor(grid.shape[1:], dtype=torch.float32)
+    planes = len(size) == 2
+    ends = []
+    for k in range(len(unit)):
+        own = starts[starts // grid.pixels == k]
+        place = grid.places(own).float()
+        for _ in range(n):
+            view = place * (2 / (size - 1)) - 1 if planes else place * (2 / size) + (1 / size - 1)
+            view = view.flip(-1).reshape(1, *(1,) * (len(size) - 1), -1, len(size))
+            step = torch.nn.functional.grid_sample(unit[k : k + 1], view, align_corners=False)
+            place = (place + step.reshape(len(size), -1).T).clamp(min=0).minimum(size - 1)
+        ends.append(grid.flat(torch.full_like(own, k), place.long()))
+    return torch.cat(ends)
+
+
+@pytest.mark.parametrize("shape", [(3, 40, 44), (2, 9, 20, 22)])
+@pytest.mark.parametrize("n_steps", [0, 1, 2, 8, 9, 31, 200, 201])
+def test_pixels_at_rest_leave_the_loop_and_end_where_they_would(
+    shape: tuple[int, ...], n_steps: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Blocks of 9 pixels flow to their centres; one image of the batch holds no cell."""
+    grid, axes = Grid(shape), len(shape) - 1
+    blocks = np.indices(shape[1:]) // 9
+    labels = np.ravel_multi_index(tuple(blocks), tuple(blocks.reshape(axes, -1).max(1) + 1)) + 1
+    unit = torch.from_numpy(labels_to_flows(labels)).expand(shape[0], -1, *shape[1:]).clone()
+    mask = torch.ones(shape, dtype=torch.bool)
+    mask[1] = False
+    unit[1] = 0
+    starts = mask.reshape(-1).nonzero()[:, 0]
+    sizes = []
+    sample = torch.nn.functional.grid_sample
+
+    def counted(field: torch.Tensor, view: torch.Tensor, **how: bool) -> torch.Tensor:
+        sizes.append(view.numel() // axes)
+        return sample(field, view, **how)
+
+    expected = _plainly_followed(grid, unit, starts, n_steps)
+    monkeypatch.setattr("napari_ssp.flows.on_device.functional.grid_sample", counted)
+    found = follow(grid, unit, starts, n_steps)
+    assert torch.equal(found, expected)
+    if n_steps >= 200:
+        assert sizes[-1] < 0.9 * sizes[0]
 
 
 def test_tensors_are_taken_as_they_are() -> None:

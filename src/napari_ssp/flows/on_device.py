@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
     from torch import Tensor
 
+#: Steps between two looks for pixels that have come to rest.
+_STRIDE = 8
+
 
 @torch.no_grad()
 def track(
@@ -66,25 +69,46 @@ def track(
 
 
 def follow(grid: Grid, unit: Tensor, starts: Tensor, n_steps: int) -> Tensor:
-    """Flat numbers of the pixels where the ways from the sorted starts end."""
-    image = starts // grid.pixels
+    """Flat numbers of the pixels where the ways from the sorted starts end.
+
+    Pixels that are where they were two steps ago stay in that circle and leave the loop.
+    """
+    image, place = starts // grid.pixels, grid.places(starts).float()
+    moving = torch.arange(len(starts), device=starts.device)
+    done = 0
+    while done < n_steps and len(moving):
+        steps = min(_STRIDE, n_steps - done)
+        done += steps
+        now, before, earlier = _walk(grid, unit, image[moving], place[moving], steps)
+        circling = (now == earlier).all(dim=1)
+        # An odd number of further steps would take it to the other place of its circle.
+        turned = circling[:, None] & ((n_steps - done) % 2 == 1)
+        place[moving] = torch.where(turned, before, now)
+        moving = moving[~circling]
+    return grid.flat(image, place.long())
+
+
+def _walk(
+    grid: Grid, unit: Tensor, image: Tensor, place: Tensor, n_steps: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Places (n, axes) after all steps, one step earlier and two; ``image`` is sorted."""
     count = torch.bincount(image, minlength=grid.shape[0])
-    column = torch.arange(len(starts), device=starts.device) - (count.cumsum(0) - count)[image]
-    place = torch.zeros((grid.shape[0], int(count.max()), grid.axes), device=starts.device)
-    place[image, column] = grid.places(starts).float()
-    size = torch.tensor(grid.shape[1:], device=starts.device, dtype=torch.float32)
+    column = torch.arange(len(image), device=image.device) - (count.cumsum(0) - count)[image]
+    now = torch.zeros((grid.shape[0], int(count.max()), grid.axes), device=image.device)
+    now[image, column] = place
+    size = torch.tensor(grid.shape[1:], device=image.device, dtype=torch.float32)
     if grid.axes == 2:  # sampled half a pixel off, as by the reference
         scale, shift = 2 / (size - 1).clamp(min=1), torch.full_like(size, -1)
     else:
         scale, shift = 2 / size, 1 / size - 1
     ones = (1,) * (grid.axes - 1)
+    before = earlier = now
     for _ in range(n_steps):
-        view = (place * scale + shift).flip(-1).reshape(len(place), *ones, -1, grid.axes)
+        view = (now * scale + shift).flip(-1).reshape(len(now), *ones, -1, grid.axes)
         step = functional.grid_sample(unit, view, align_corners=False)
-        place += step.reshape(len(place), grid.axes, -1).transpose(1, 2)
-        place.clamp_(min=0)
-        torch.minimum(place, size - 1, out=place)
-    return grid.flat(image, place[image, column].long())
+        moved = now + step.reshape(len(now), grid.axes, -1).transpose(1, 2)
+        now, before, earlier = torch.minimum(moved.clamp_(min=0), size - 1), now, before
+    return now[image, column], before[image, column], earlier[image, column]
 
 
 def _group(grid: Grid, ends: Tensor) -> Tensor:
