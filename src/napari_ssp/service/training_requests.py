@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, fields
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from napari_ssp.io import atomic_path
+from napari_ssp.service.json_request import JsonRequest
 from napari_ssp.service.requests import check_limits, check_precision, choice
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import Self
+    from pathlib import Path
 
 REQUEST_FILE = "request.json"
 #: What learns: all, or less for small data. See :class:`TrainRequest`.
@@ -23,45 +22,6 @@ AUGMENTATIONS = ("none", "turns", "light", "standard", "mediar")
 SAMPLINGS = ("even", "amplified", "mediar")
 #: When the new model is put among the installed ones.
 INSTALLS = ("better", "always", "never")
-
-
-class JsonRequest:
-    """A frozen request that is kept as JSON, in a run's folder and in configuration files."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON-ready values of all fields."""
-        return {item.name: _plain(getattr(self, item.name)) for item in fields(self)}  # type: ignore[arg-type]
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Make a request from what `to_dict` gave, or from a configuration file.
-
-        Raises
-        ------
-        ValueError
-            When a name is none of the fields; all such names are listed.
-        """
-        kinds = {item.name: str(item.type) for item in fields(cls)}  # type: ignore[arg-type]
-        unknown = sorted(set(values) - set(kinds))
-        if unknown:
-            raise ValueError(
-                f"{cls.__name__} has no {', '.join(unknown)}. It takes {', '.join(kinds)}."
-            )
-        return cls(**{name: _typed(value, kinds[name]) for name, value in values.items()})
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Path):
-        return str(value)
-    return [_plain(part) for part in value] if isinstance(value, tuple) else value
-
-
-def _typed(value: Any, kind: str) -> Any:
-    if value is None:
-        return None
-    if "tuple" in kind:
-        return tuple(Path(part) if "Path" in kind else part for part in value)
-    return Path(value) if "Path" in kind else value
 
 
 @dataclass(frozen=True)
