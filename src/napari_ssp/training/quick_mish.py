@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from napari_ssp.flows.compiled import compiled
+from napari_ssp.flows.jit import compiled
 
 if TYPE_CHECKING:
     from collections.abc import Callable
