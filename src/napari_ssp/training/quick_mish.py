@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from napari_ssp.flows.jit import compiled
+from napari_ssp.flows.jit import jit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -111,7 +111,7 @@ def _in_parts(count: int, work: Callable[[slice], None]) -> None:
         other.result()
 
 
-@compiled
+@jit
 def _look_up(
     source: NDArray[np.uint16], table: NDArray[np.uint16], result: NDArray[np.uint16]
 ) -> None:
@@ -119,7 +119,7 @@ def _look_up(
         result[k] = table[source[k]]
 
 
-@compiled
+@jit
 def _multiply(
     source: NDArray[np.uint16],
     factor: NDArray[np.uint16],
