@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, cast
 
@@ -33,6 +34,7 @@ class ModelCache:
         self._merged_bytes = merged_bytes
         self._networks: OrderedDict[tuple[str, str, str], Any] = OrderedDict()
         self._merged: OrderedDict[tuple[str, int, str, str, int], nn.Module] = OrderedDict()
+        self._users: weakref.WeakSet[object] = weakref.WeakSet()
         self._lock = threading.Lock()
 
     def get(
@@ -77,6 +79,19 @@ class ModelCache:
             if key not in self._networks:
                 self._networks[key] = load()
             return self._used(key)
+
+    def open(self, user: object) -> None:
+        """Note who uses the networks."""
+        with self._lock:
+            self._users.add(user)
+
+    def close(self, user: object) -> None:
+        """Note that somebody uses them no more; the last one to leave clears them."""
+        with self._lock:
+            self._users.discard(user)
+            is_last = not self._users
+        if is_last:
+            self.clear()
 
     def clear(self) -> None:
         """Forget all networks."""

@@ -99,6 +99,7 @@ def assemble_planes(
         origin=(t, z, plan.region[0], plan.region[2]),
         provenance=record,
         count=count,
+        warnings=plan.warnings,
     )
 
 
