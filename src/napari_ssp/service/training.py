@@ -21,7 +21,6 @@ from napari_ssp.training.adapting import choose_trainable, fitting_rate
 from napari_ssp.training.augmentation import STRENGTHS
 from napari_ssp.training.loop import LoopSettings, TrainingRun, fit, scored
 from napari_ssp.training.losses import segmentation_loss
-from napari_ssp.training.quick_mish import with_quick_mish
 from napari_ssp.training.records import CHECKPOINT_FILE
 from napari_ssp.training.remembering import keep_known
 from napari_ssp.training.segmentation import METRIC, SegmentationBatches, score_segmentation
@@ -202,7 +201,6 @@ def _start(request: TrainRequest, card: ModelCard, settings: LoopSettings) -> Tr
     torch.manual_seed(request.seed)
     network = build_network(card) if request.base is None else load_model(request.base)
     choose_trainable(network, request.trainable, request.lora_rank)
-    with_quick_mish(network)
     team = team_of_environment()
     network = with_shared_statistics(network, team)
     network = network.to(resolve_device(team.device(request.device)))
