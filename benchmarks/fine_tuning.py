@@ -56,7 +56,7 @@ def mean_f1(model: str, folder: Path, chosen: argparse.Namespace) -> float:
     from napari_ssp.io import read_image
     from napari_ssp.metrics import f1_score
     from napari_ssp.service import SegmentRequest
-    from napari_ssp.service.pairs import scan_pairs
+    from napari_ssp.service.training.segmentation.pairs import scan_pairs
 
     scores = []
     with ModelService() as service:

@@ -113,7 +113,7 @@ def _segment(options: argparse.Namespace) -> dict[str, Any]:
     from napari_ssp import SegmentRequest
     from napari_ssp.registry import ModelCard, save_model
     from napari_ssp.registry.weights import build_network
-    from napari_ssp.service.segmentation import segment_steps
+    from napari_ssp.service.segmentation.steps import segment_steps
 
     network = {"encoder": "tu-resnet18d", "decoder_channels": [16, 16, 16, 16], "pab_channels": 16}
     card = ModelCard("cheap", "mediar", network, "", window=(WINDOW, WINDOW))

@@ -80,9 +80,9 @@ def _open(viewer: Any, flows: Any, probability: Any) -> Any:
 
     from napari_ssp.flows import flows_to_labels
     from napari_ssp.service import Segmentation
-    from napari_ssp.widgets.choices import SegmentChoices
-    from napari_ssp.widgets.results import prepare
-    from napari_ssp.widgets.segment_dock import SegmentDock
+    from napari_ssp.widgets.segment.choices import SegmentChoices
+    from napari_ssp.widgets.segment.dock import SegmentDock
+    from napari_ssp.widgets.segment.results import prepare
 
     image = viewer.add_image(probability, name="cells")
     dock = SegmentDock(viewer)

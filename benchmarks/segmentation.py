@@ -161,7 +161,7 @@ class Bench:
         from napari_ssp import MicroscopyImage, SegmentRequest
         from napari_ssp.progress import run
         from napari_ssp.registry import find_card
-        from napari_ssp.service.segmentation import segment_steps
+        from napari_ssp.service.segmentation.steps import segment_steps
 
         request = SegmentRequest(
             MicroscopyImage.from_array(self.picture, "yxc"),

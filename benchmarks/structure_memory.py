@@ -70,8 +70,8 @@ def _child(folder: Path) -> dict[str, Any]:
     from napari_ssp.io import write_image
     from napari_ssp.progress import run
     from napari_ssp.service import PredictRequest
-    from napari_ssp.service.models import ModelCache
-    from napari_ssp.service.structures import predict_steps
+    from napari_ssp.service.model_cache import ModelCache
+    from napari_ssp.service.structures.steps import predict_steps
 
     class NoNetworks(ModelCache):
         def merged(self, *_: Any) -> torch.nn.Module:

@@ -307,7 +307,7 @@ def _seconds_of_making(card: ModelCard, tasks: Sequence[int]) -> list[float]:
     """Seconds of making the networks of structures on a thread, as the service does."""
     import torch
 
-    from napari_ssp.service.models import ModelCache
+    from napari_ssp.service.model_cache import ModelCache
 
     cache, device = ModelCache(), torch.device("cpu")
     cache.get(card, device)

@@ -37,7 +37,7 @@ import torch
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from napari_ssp.service.pairs import Pair
+    from napari_ssp.service.training.segmentation.pairs import Pair
 
 
 class Workload(NamedTuple):
@@ -90,8 +90,8 @@ def diffused_flows(labels: Any) -> Any:
 def plain_batch(pairs: list[Pair], settings: Any, size: int, step: int, spent: Any) -> Any:
     """Make a batch as the plain recipe does, and note the seconds of its parts."""
     from napari_ssp.io import read_image
-    from napari_ssp.training.augmentation import augmented_crop
     from napari_ssp.training.data import LabelledImage
+    from napari_ssp.training.segmentation.augmentation import augmented_crop
 
     rng = np.random.default_rng([1, step])
     parts = []
@@ -141,16 +141,16 @@ def compare(data: Path, work: Workload, steps: int) -> Iterator[tuple[str, float
     """Seconds per image: ours, the plain recipe's, the floor, and the parts of both."""
     from napari_ssp.registry import find_card
     from napari_ssp.registry.weights import build_network
-    from napari_ssp.service.pairs import scan_pairs
-    from napari_ssp.service.training_images import read_training_images
-    from napari_ssp.service.training_plan import TrainingFiles
-    from napari_ssp.service.training_requests import TrainRequest
-    from napari_ssp.training.annotation import targets
-    from napari_ssp.training.augmentation import STRENGTHS, augmented_crop
-    from napari_ssp.training.feeding import batches_from
+    from napari_ssp.service.training.requests import TrainRequest
+    from napari_ssp.service.training.segmentation.images import read_training_images
+    from napari_ssp.service.training.segmentation.pairs import scan_pairs
+    from napari_ssp.service.training.segmentation.plan import TrainingFiles
+    from napari_ssp.training.batches import batches_from
     from napari_ssp.training.loop import LoopSettings, TrainingRun
     from napari_ssp.training.losses import segmentation_loss
-    from napari_ssp.training.segmentation import SegmentationBatches
+    from napari_ssp.training.segmentation.annotation import targets
+    from napari_ssp.training.segmentation.augmentation import STRENGTHS, augmented_crop
+    from napari_ssp.training.segmentation.recipe import SegmentationBatches
 
     card = find_card("mediar-starter")
     folder = data / work.folder

@@ -17,7 +17,7 @@ import virtual_screen
 if TYPE_CHECKING:
     import napari
 
-    from napari_ssp.widgets.segment_dock import SegmentDock
+    from napari_ssp.widgets.segment.dock import SegmentDock
 
 SAMPLE = "fluorescent_nuclei"
 _WINDOW = (1500, 940)

@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
     import napari
 
-    from napari_ssp.widgets.compare_dock import CompareDock
-    from napari_ssp.widgets.job_dock import JobDock
-    from napari_ssp.widgets.measure_dock import MeasureDock
-    from napari_ssp.widgets.models_dock import ModelsDock
-    from napari_ssp.widgets.predict_dock import PredictDock
-    from napari_ssp.widgets.segment_dock import SegmentDock
-    from napari_ssp.widgets.train_dock import TrainDock
+    from napari_ssp.widgets.compare.dock import CompareDock
+    from napari_ssp.widgets.docks.job_dock import JobDock
+    from napari_ssp.widgets.measure.dock import MeasureDock
+    from napari_ssp.widgets.models.dock import ModelsDock
+    from napari_ssp.widgets.predict.dock import PredictDock
+    from napari_ssp.widgets.segment.dock import SegmentDock
+    from napari_ssp.widgets.train.dock import TrainDock
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "images"
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,34 +16,61 @@ if TYPE_CHECKING:
 
 PACKAGE = Path(__file__).resolve().parents[1] / "src" / "napari_ssp"
 
-ALLOWED = {
-    "widgets": {"service", "registry", "io", "measure", "metrics", "image", "progress"},
-    "cli": {"service", "registry", "io", "measure", "metrics", "image", "progress"},
-    "service": {
-        "training",
-        "registry",
-        "networks",
-        "engine",
-        "flows",
-        "io",
-        "measure",
-        "metrics",
-        "image",
-        "progress",
-    },
-    "training": {"networks", "engine", "flows", "registry", "metrics", "image", "progress"},
+GROUND = {"image", "progress", "atomic"}
+#: Rooms of the package, and what of ours each may import besides itself and its own sub-rooms.
+ROOMS = {
+    "widgets": {"service", "registry", "io", "measure", "metrics"} | GROUND,
+    "cli": {"service", "registry", "io", "measure", "metrics", "datasets"} | GROUND,
+    "service": {"training", "registry", "networks", "engine", "flows", "io", "measure", "metrics"}
+    | GROUND,
+    "training": {"networks", "engine", "flows", "registry", "metrics"} | GROUND,
+    "datasets": {"io", "registry", "training", "engine"} | GROUND,
     # Downloads are long work, and long work yields Progress.
-    "registry": {"networks", "progress"},
-    "engine": {"image", "progress"},
-    "flows": {"image", "progress"},
-    "io": {"image", "progress"},
-    "measure": {"image", "progress"},
-    "metrics": {"image", "progress"},
+    "registry": {"networks"} | GROUND,
+    "engine": GROUND,
+    "flows": GROUND,
+    "io": GROUND,
+    "measure": GROUND,
+    "metrics": GROUND,
     "networks": set(),
     "image": set(),
     "progress": set(),
+    "atomic": set(),
     "__init__": {"image", "service"},
 }
+#: Sub-rooms, and which rooms beside them each may lean on. A sub-room may always import the folder
+#: that it lies in, its ground; the files there may compose what lies in their sub-rooms.
+SUB_ROOMS: dict[str, set[str]] = {
+    "io/czi": set(),
+    "io/ngff": set(),
+    "io/objects": set(),
+    "io/tiff": set(),
+    "registry/bioimage": set(),
+    "registry/exporting": set(),
+    "registry/importing": {"registry/bioimage"},
+    "registry/transfer": set(),
+    "training/segmentation": set(),
+    "training/structures": {"training/segmentation"},
+    "service/annotation": set(),
+    "service/packages": {"service/segmentation", "service/structures"},
+    "service/segmentation": set(),
+    "service/structures": {"service/segmentation"},
+    "service/training": set(),
+    "service/training/segmentation": set(),
+    "service/training/structures": {"service/structures"},
+    "widgets/forms": set(),
+    "widgets/layers": set(),
+    "widgets/docks": {"widgets/forms", "widgets/layers"},
+    "widgets/compare": {"widgets/docks", "widgets/forms", "widgets/layers"},
+    "widgets/measure": {"widgets/docks", "widgets/forms", "widgets/layers", "widgets/compare"},
+    "widgets/models": {"widgets/docks"},
+    "widgets/predict": {"widgets/docks", "widgets/forms", "widgets/layers"},
+    "widgets/segment": {"widgets/docks", "widgets/forms", "widgets/layers"},
+    "widgets/train": {"widgets/docks", "widgets/forms", "widgets/layers", "widgets/compare"},
+    "widgets/train/collect": {"widgets/docks", "widgets/forms", "widgets/layers"},
+}
+#: Files of a folder at most; a folder of more is an attic.
+MOST_FILES = 22
 NETWORK_LIBRARIES = {"torch", "monai", "segmentation_models_pytorch"}
 VIEWER_LIBRARIES = {"qtpy", "napari", "magicgui", "superqt", "PyQt6", "PySide6"}
 
@@ -51,7 +79,25 @@ def _room(path: Path) -> str:
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
+def _module(path: Path) -> str:
+    parts = ("napari_ssp", *path.relative_to(PACKAGE).with_suffix("").parts)
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def _sub_room(path: Path) -> str:
+    return path.relative_to(PACKAGE).parent.as_posix()
+
+
+def _lies_in(room: str, other: str) -> bool:
+    return room == other or room.startswith(f"{other}/")
+
+
+SOURCES = sorted(PACKAGE.rglob("*.py"))
+MODULES = {_module(path): path for path in SOURCES}
+
+
 def _imports(path: Path) -> Iterator[str]:
+    """Names of what a file imports: modules, and names of modules."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -62,7 +108,8 @@ def _imports(path: Path) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-SOURCES = sorted(PACKAGE.rglob("*.py"))
+def _imported_files(path: Path) -> set[Path]:
+    return {MODULES[name] for name in _imports(path) if name in MODULES} - {path}
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(PACKAGE)))
@@ -72,7 +119,36 @@ def test_rooms_import_only_what_they_may(path: Path) -> None:
         parts = name.split(".")
         if parts[0] != "napari_ssp" or len(parts) < 2 or parts[1] == "__version__":
             continue
-        assert parts[1] in ALLOWED[room] | {room}, f"{room} must not import {name}"
+        assert parts[1] in ROOMS[room] | {room}, f"{room} must not import {name}"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_sub_rooms_lean_only_on_those_they_may(path: Path) -> None:
+    here = _sub_room(path)
+    for other in _imported_files(path):
+        there = _sub_room(other)
+        if _room(other) != _room(path) or _lies_in(here, there) or _lies_in(there, here):
+            continue
+        assert there in SUB_ROOMS[here], f"{here} must not import {_module(other)}"
+
+
+def test_every_sub_room_is_in_the_table() -> None:
+    folders = {_sub_room(path) for path in SOURCES}
+    assert {folder for folder in folders if "/" in folder} == set(SUB_ROOMS)
+
+
+def test_no_folder_is_an_attic() -> None:
+    count = Counter(_sub_room(path) for path in SOURCES)
+    assert {folder: n for folder, n in count.items() if n > MOST_FILES} == {}
+
+
+def test_no_files_import_each_other_in_a_circle() -> None:
+    # A package's __init__ only lists names for others; what lies in it need not know it.
+    inside = [path for path in SOURCES if path.name != "__init__.py"]
+    open_edges = {path: _imported_files(path) & set(inside) for path in inside}
+    while free := {path for path, others in open_edges.items() if not others}:
+        open_edges = {p: others - free for p, others in open_edges.items() if p not in free}
+    assert {_module(p): sorted(map(_module, others)) for p, others in open_edges.items()} == {}
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(PACKAGE)))

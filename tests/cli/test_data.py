@@ -13,7 +13,7 @@ import pytest
 
 from napari_ssp.image import MicroscopyImage
 from napari_ssp.io import write_image
-from napari_ssp.training.volumes import PreparedVolumes
+from napari_ssp.training.structures.volumes import PreparedVolumes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

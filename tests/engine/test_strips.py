@@ -13,7 +13,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from napari_ssp.engine import EIGHT_VIEWS, TileSettings, count_tiles, predict_stream, strips
 from napari_ssp.engine.accumulate import RollingSum
-from napari_ssp.engine.looks import Layout, merged_looks
+from napari_ssp.engine.layout import Layout, merged_looks
 from napari_ssp.progress import run
 
 WINDOW = (4, 16, 16)

@@ -10,7 +10,7 @@ import pytest
 import tifffile
 
 from napari_ssp.io import read_image
-from napari_ssp.io.tiff import read_tiff
+from napari_ssp.io.tiff.reading import read_tiff
 
 STACK = np.random.default_rng(0).integers(0, 60000, (3, 2, 4, 30, 40)).astype("u2")
 COLOURS = np.random.default_rng(0).integers(0, 255, (60, 50, 3)).astype("u1")

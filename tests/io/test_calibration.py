@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from napari_ssp.io.calibration import imagej_voxel_size, micrometres, voxel_size
-from napari_ssp.io.ome import parse_ome
+from napari_ssp.io.tiff.ome import parse_ome
 
 
 @pytest.mark.parametrize(

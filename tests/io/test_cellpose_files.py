@@ -18,7 +18,7 @@ from click.testing import CliRunner
 from napari_ssp.cli import main
 from napari_ssp.io import read_image, read_scenes
 from napari_ssp.io.napari_reader import get_reader
-from napari_ssp.service.pairs import scan_pairs
+from napari_ssp.service.training.segmentation.pairs import scan_pairs
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,7 +12,7 @@ from napari.components import ViewerModel
 from napari.layers import Image, Labels
 from npe2 import PluginManager, PluginManifest, read, write
 
-import napari_ssp.io.tiff
+import napari_ssp
 from napari_ssp.image import MicroscopyImage
 from napari_ssp.io import read_image, write_image, write_labels
 from napari_ssp.io.napari_reader import get_reader, read_layers
@@ -22,7 +22,7 @@ from napari_ssp.io.samples import MEASURED, SAMPLES, measured_image, sample_imag
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-MANIFEST = Path(napari_ssp.io.tiff.__file__).parents[1] / "napari.yaml"
+MANIFEST = Path(napari_ssp.__file__).parent / "napari.yaml"
 PLUGIN = "napari-ssp"
 
 
@@ -106,7 +106,7 @@ def test_a_pyramid_arrives_as_a_pyramid(
         tif.write(full, subifds=1, metadata={"axes": "CYX", **size}, **options)
         tif.write(full[:, ::2, ::2], subfiletype=1, **options)
     if lazy:
-        monkeypatch.setattr(napari_ssp.io.tiff, "EAGER_BYTES", 0)
+        monkeypatch.setattr(napari_ssp.io.tiff.reading, "EAGER_BYTES", 0)
     layers = opened(path)
     assert len(layers) == 2
     for number, layer in enumerate(layers):

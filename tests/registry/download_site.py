@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_ssp.registry.download import Patience
+from napari_ssp.registry.transfer.item import Patience
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

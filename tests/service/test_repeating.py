@@ -29,7 +29,7 @@ from napari_ssp.service import (
     find_members,
     request_of,
 )
-from napari_ssp.service.models import ModelCache
+from napari_ssp.service.model_cache import ModelCache
 from napari_ssp.service.pipelines import steps_of
 from napari_ssp.service.provenance import describe_run
 from napari_ssp.service.requests import PRECISIONS, STACKS

@@ -14,8 +14,8 @@ from napari_ssp.engine import prepare_torch
 from napari_ssp.io.samples import sample_image
 from napari_ssp.registry import cache_folder
 from napari_ssp.service import ModelService
-from napari_ssp.widgets.predict_dock import PredictDock
-from napari_ssp.widgets.segment_dock import SegmentDock
+from napari_ssp.widgets.predict.dock import PredictDock
+from napari_ssp.widgets.segment.dock import SegmentDock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
 
     from napari_ssp.service import ModelService
     from napari_ssp.service.jobs import Job
-    from napari_ssp.widgets.job_dock import JobDock
-    from napari_ssp.widgets.relay import Outcome
+    from napari_ssp.widgets.docks.job_dock import JobDock
+    from napari_ssp.widgets.docks.relay import Outcome
 
 LONG = 60_000  # milliseconds; the first run loads torch
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pytestqt.qtbot import QtBot
 
-    from napari_ssp.widgets.segment_dock import SegmentDock
+    from napari_ssp.widgets.segment.dock import SegmentDock
 
 RUN, COPY = "napari-ssp.run_again", "napari-ssp.copy_command"
 

@@ -16,8 +16,8 @@ from napari_ssp.cli.reporting import (
     run_with_bar,
     write_report,
 )
-from napari_ssp.service.collection import read_tables
-from napari_ssp.service.fetch import PUBLISHED_URL, FetchRequest, fetch_steps
+from napari_ssp.datasets.fetching import PUBLISHED_URL, FetchRequest, fetch_steps
+from napari_ssp.datasets.tables import read_tables
 
 if TYPE_CHECKING:
     from napari_ssp.progress import Steps
@@ -133,7 +133,7 @@ def prepare_structures(json_path: Path | None, tables: tuple[Path, ...], **choic
     The table 'dna' is drawn from the files of all others. Stacks are stored one by one and read
     crop by crop; what is stored already is kept.
     """
-    from napari_ssp.service.prepare import PrepareRequest, prepare_steps
+    from napari_ssp.datasets.preparing import PrepareRequest, prepare_steps
 
     with as_usage_error():
         read_tables(tables)

@@ -11,7 +11,7 @@ from napari_ssp.cli.files import refuse_existing
 from napari_ssp.cli.label_files import axes_option, read_labels, voxel_size_option
 from napari_ssp.cli.reporting import as_usage_error, json_option, run_with_bar, write_report
 from napari_ssp.io import read_image, write_labels
-from napari_ssp.io.geojson import OBJECT_TYPES, write_geojson
+from napari_ssp.io.objects.geojson import OBJECT_TYPES, write_geojson
 from napari_ssp.io.scene import is_labels_name
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def _write(
     labels: MicroscopyImage, kind: str, output: Path, overwrite: bool, choices: dict[str, Any]
 ) -> None:
     if kind == "imagej":
-        from napari_ssp.io.rois import write_imagej_rois
+        from napari_ssp.io.objects.rois import write_imagej_rois
 
         write_imagej_rois(output, labels.data, axes=labels.axes, overwrite=overwrite)
     elif kind == "geojson":

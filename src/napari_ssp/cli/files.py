@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from napari_ssp.atomic import check_folder
 from napari_ssp.io import IMAGE_SUFFIXES, image_stem
-from napari_ssp.io.atomic import check_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from napari_ssp.atomic import check_target
 from napari_ssp.cli.files import make_folder, refuse_existing
 from napari_ssp.cli.reporting import USER_ERRORS, fail, json_option, one_line, write_report
-from napari_ssp.io.atomic import check_target
 from napari_ssp.service import ModelService
 
 if TYPE_CHECKING:

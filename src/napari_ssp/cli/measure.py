@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from napari_ssp.atomic import check_target
 from napari_ssp.cli.files import refuse_existing
 from napari_ssp.cli.label_files import axes_option, read_labels, voxel_size_option, with_axes
 from napari_ssp.cli.reporting import as_usage_error, json_option, run_with_bar, write_report
 from napari_ssp.io import read_image
-from napari_ssp.io.atomic import check_target
-from napari_ssp.io.tables import write_table
+from napari_ssp.io.objects.tables import write_table
 from napari_ssp.measure import measuring
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from napari_ssp.cli.options import request_options
 from napari_ssp.cli.reporting import as_usage_error, json_option
 from napari_ssp.cli.training import output_option, run_in_processes, run_training, source_type
 from napari_ssp.service import TrainRequest, plan_training
-from napari_ssp.service.training_recipes import read_recipe, recipe_names
-from napari_ssp.service.training_requests import REQUEST_FILE, read_values
+from napari_ssp.service.training.recipes import read_recipe, recipe_names
+from napari_ssp.service.training.requests import REQUEST_FILE, read_values
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -17,7 +17,7 @@ import torch
 from napari_ssp.engine.accumulate import RollingSum, Write
 from napari_ssp.engine.blending import Map, gaussian_window
 from napari_ssp.engine.device import release_memory
-from napari_ssp.engine.looks import Layout, Look, Shares, merged_looks
+from napari_ssp.engine.layout import Layout, Look, Shares, merged_looks
 from napari_ssp.engine.memory import Capacity, moved, room, start_measuring
 from napari_ssp.engine.strips import strips
 from napari_ssp.engine.tiling import Tile, smaller_window

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from napari_ssp.engine.looks import Layout
+    from napari_ssp.engine.layout import Layout
     from napari_ssp.engine.tiling import Tile
 
 #: Lengths of a window that a strip has along the last axis across it; along others it has one.

@@ -12,7 +12,7 @@ from napari_ssp.engine.memory import is_out_of_memory
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from napari_ssp.engine.looks import Look
+    from napari_ssp.engine.layout import Look
     from napari_ssp.engine.tiling import Tile
 
 Network = Callable[[torch.Tensor], torch.Tensor]

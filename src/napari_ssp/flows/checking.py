@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_ssp.flows.compiled import compiled
 from napari_ssp.flows.diffusion import directions, steps_for
 from napari_ssp.flows.heat import runs_by_object, sizes_of, spread_heat
+from napari_ssp.flows.jit import compiled
 from napari_ssp.flows.numbering import pixel_counts
 from napari_ssp.flows.threads import spread
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from napari_ssp.flows.compiled import compiled
+from napari_ssp.flows.jit import compiled
 
 if TYPE_CHECKING:
     import numpy as np

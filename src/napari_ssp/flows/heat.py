@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_ssp.flows.compiled import compiled
+from napari_ssp.flows.jit import compiled
 from napari_ssp.flows.runs import root
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_ssp.flows.compiled import compiled
+from napari_ssp.flows.jit import compiled
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

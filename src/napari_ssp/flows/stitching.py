@@ -11,9 +11,9 @@ import numpy as np
 
 from napari_ssp.flows.checking import FlowCheck
 from napari_ssp.flows.cleaning import fill_small_holes, without
-from napari_ssp.flows.compiled import compiled
 from napari_ssp.flows.diffusion import consecutive, heat_steps
 from napari_ssp.flows.field import FLOW_SCALE, FlowField, TrackingSettings
+from napari_ssp.flows.jit import compiled
 from napari_ssp.flows.numbering import pixel_counts
 from napari_ssp.flows.threads import spread
 from napari_ssp.progress import Progress, Steps

@@ -7,7 +7,7 @@ from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_ssp.io.ome_zarr import is_zarr
+from napari_ssp.io.ngff.reading import is_zarr
 from napari_ssp.io.reading import CZI_SUFFIX, TIFF_SUFFIXES, read_scenes
 from napari_ssp.io.scene import is_cellpose_name
 

@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_ssp.io.czi_checks import CZI_START
-from napari_ssp.io.ome_zarr import is_zarr
+from napari_ssp.io.czi.checks import CZI_START
+from napari_ssp.io.ngff.reading import is_zarr
 from napari_ssp.io.scene import is_cellpose_name
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def read_scenes(path: str | os.PathLike[str]) -> list[Scene]:
     file = Path(path)
     _check_path(file)
     if is_zarr(file):
-        from napari_ssp.io.ome_zarr import read_zarr
+        from napari_ssp.io.ngff.reading import read_zarr
 
         return read_zarr(file)
     if is_cellpose_name(file):
@@ -124,7 +124,7 @@ def read_scenes(path: str | os.PathLike[str]) -> list[Scene]:
         start = handle.read(16)
     # Each format's libraries take a while to import.
     if start.startswith(_TIFF_STARTS):
-        from napari_ssp.io.tiff import read_tiff
+        from napari_ssp.io.tiff.reading import read_tiff
 
         return read_tiff(file)
     if start.startswith((_PNG_START, _JPEG_START)):
@@ -132,7 +132,7 @@ def read_scenes(path: str | os.PathLike[str]) -> list[Scene]:
 
         return [read_picture(file)]
     if start.startswith(CZI_START):
-        from napari_ssp.io.czi import read_czi
+        from napari_ssp.io.czi.reading import read_czi
 
         return read_czi(file)
     if not start:

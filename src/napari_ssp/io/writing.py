@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_ssp.atomic import check_folder_target, check_target
 from napari_ssp.image import MicroscopyImage
-from napari_ssp.io.atomic import check_folder_target, check_target
 from napari_ssp.io.scene import LABELS_DESCRIPTION, is_labels_name, is_zarr_name
 from napari_ssp.io.slabs import slab_depth, slabs
-from napari_ssp.io.tiff_writing import write_tiff
+from napari_ssp.io.tiff.writing import write_tiff
 
 if TYPE_CHECKING:
     import os
@@ -148,7 +148,7 @@ def _write(
     path: Path, image: MicroscopyImage, dtype: np.dtype[Any], overwrite: bool, *, is_labels: bool
 ) -> Path:
     if is_zarr_name(path):
-        from napari_ssp.io.zarr_writing import write_zarr
+        from napari_ssp.io.ngff.writing import write_zarr
 
         write_zarr(path, image, dtype, overwrite, is_labels=is_labels)
     else:

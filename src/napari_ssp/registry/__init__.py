@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 import lazy_loader
 
 if TYPE_CHECKING:
-    from napari_ssp.registry.bioimage import export_bioimage_steps
-    from napari_ssp.registry.bioimage_operations import apply_operations
+    from napari_ssp.registry.bioimage.operations import apply_operations
     from napari_ssp.registry.card import (
         CELLPOSE,
         FLOWS,
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
         Remote,
     )
     from napari_ssp.registry.catalogue import (
-        cache_folder,
         family_of,
         find_card,
         find_in_catalogue,
@@ -29,6 +27,7 @@ if TYPE_CHECKING:
         list_cards,
         list_catalogue,
     )
+    from napari_ssp.registry.catalogues import add_catalogue, catalogue_places, remove_catalogue
     from napari_ssp.registry.cellpose_models import cellpose_weights, with_cellpose_digest
     from napari_ssp.registry.describing import (
         card_lines,
@@ -38,18 +37,19 @@ if TYPE_CHECKING:
         task_words,
     )
     from napari_ssp.registry.digests import file_sha256
-    from napari_ssp.registry.extra import add_catalogue, catalogue_places, remove_catalogue
-    from napari_ssp.registry.fetching import download_steps
-    from napari_ssp.registry.importing import import_checkpoint, import_steps
-    from napari_ssp.registry.keeping import Verdict, removable, remove_model, verify_steps
-    from napari_ssp.registry.onnx_files import export_onnx_steps
-    from napari_ssp.registry.packages import export_steps
+    from napari_ssp.registry.exporting.bioimage import export_bioimage_steps
+    from napari_ssp.registry.exporting.onnx import export_onnx_steps
+    from napari_ssp.registry.folders import cache_folder
+    from napari_ssp.registry.importing.steps import import_checkpoint, import_steps
+    from napari_ssp.registry.installed import Verdict, removable, remove_model, verify_steps
+    from napari_ssp.registry.model_archive import export_steps
+    from napari_ssp.registry.model_download import download_steps
     from napari_ssp.registry.trust import UntrustedError
     from napari_ssp.registry.weights import load_model, save_model
 
 _NAMES = {
-    "bioimage": ["export_bioimage_steps"],
-    "bioimage_operations": ["apply_operations"],
+    "exporting.bioimage": ["export_bioimage_steps"],
+    "bioimage.operations": ["apply_operations"],
     "card": [
         "CELLPOSE",
         "FLOWS",
@@ -61,7 +61,6 @@ _NAMES = {
         "Remote",
     ],
     "catalogue": [
-        "cache_folder",
         "family_of",
         "find_card",
         "find_in_catalogue",
@@ -72,13 +71,14 @@ _NAMES = {
     ],
     "cellpose_models": ["cellpose_weights", "with_cellpose_digest"],
     "describing": ["card_lines", "matches", "size_words", "state_words", "task_words"],
-    "extra": ["add_catalogue", "catalogue_places", "remove_catalogue"],
-    "fetching": ["download_steps"],
-    "importing": ["import_checkpoint", "import_steps"],
-    "keeping": ["Verdict", "removable", "remove_model", "verify_steps"],
-    "onnx_files": ["export_onnx_steps"],
-    "packages": ["export_steps"],
+    "catalogues": ["add_catalogue", "catalogue_places", "remove_catalogue"],
+    "model_download": ["download_steps"],
+    "importing.steps": ["import_checkpoint", "import_steps"],
+    "installed": ["Verdict", "removable", "remove_model", "verify_steps"],
+    "exporting.onnx": ["export_onnx_steps"],
+    "model_archive": ["export_steps"],
     "trust": ["UntrustedError"],
+    "folders": ["cache_folder"],
     "digests": ["file_sha256"],
     "weights": ["load_model", "save_model"],
 }

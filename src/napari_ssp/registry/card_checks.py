@@ -6,7 +6,7 @@ import math
 import re
 from typing import Any
 
-from napari_ssp.registry.bioimage_operations import check_operations
+from napari_ssp.registry.bioimage.operations import check_operations
 
 #: Names of models that become names of folders.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")

@@ -4,32 +4,18 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import platformdirs
-
 from napari_ssp.registry.card import CARD_FILE, CELLPOSE, ModelCard
+from napari_ssp.registry.catalogues import model_folders, offered_cards
 from napari_ssp.registry.cellpose_models import cellpose_cards, cellpose_weights
+from napari_ssp.registry.folders import STARTER_FOLDER, models_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-
-STARTER_FOLDER = Path(__file__).resolve().parent / "starter"
-
-
-def cache_folder() -> Path:
-    """Folder of the user's models; ``NAPARI_SSP_CACHE`` moves it."""
-    chosen = os.environ.get("NAPARI_SSP_CACHE")
-    return Path(chosen) if chosen else platformdirs.user_cache_path("napari-ssp", appauthor=False)
-
-
-def models_folder() -> Path:
-    """Folder that models are imported and downloaded to."""
-    return cache_folder() / "models"
 
 
 def list_cards() -> list[ModelCard]:
@@ -40,14 +26,14 @@ def list_cards() -> list[ModelCard]:
     of_cellpose = (card for card in cellpose_cards() if cellpose_weights(card).is_file())
     cards = _first_of_each([*_installed(), *of_cellpose])
     by_name = {card.name: card for card in cards}
-    ensembles = (card for card in _offered() if card.members and card.name not in by_name)
+    ensembles = (card for card in offered_cards() if card.members and card.name not in by_name)
     complete = [_complete(card, by_name) for card in _first_of_each(ensembles)]
     return cards + [card for card in complete if card.sha256]
 
 
 def list_catalogue() -> list[ModelCard]:
     """Cards of all models, those that can be used now first; the others can be downloaded."""
-    return _first_of_each([*list_cards(), *_offered(), *cellpose_cards()])
+    return _first_of_each([*list_cards(), *offered_cards(), *cellpose_cards()])
 
 
 def is_installed(card: ModelCard) -> bool:
@@ -138,20 +124,12 @@ def _names(cards: Iterable[ModelCard]) -> str:
 
 
 def _installed() -> Iterator[ModelCard]:
-    from napari_ssp.registry.extra import model_folders  # which needs the cache's folder
-
     for parent in (STARTER_FOLDER, models_folder(), *model_folders()):
         for path in sorted(parent.glob(f"[!.]*/{CARD_FILE}")):
             try:
                 yield ModelCard.read(path.parent)
             except (ValueError, OSError):
                 continue  # a broken folder must not hide the others
-
-
-def _offered() -> Iterator[ModelCard]:
-    from napari_ssp.registry.extra import offered_cards
-
-    return offered_cards()
 
 
 def _first_of_each(cards: Iterable[ModelCard]) -> list[ModelCard]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from napari_ssp.registry.catalogue import cache_folder
+from napari_ssp.registry.folders import cache_folder
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,10 +10,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
 from napari_ssp.networks import MediarFormer, RepMode
+from napari_ssp.registry.bioimage.network import load_package
 from napari_ssp.registry.card import CELLPOSE, PACKAGE, WEIGHTS_FILE, ModelCard
 from napari_ssp.registry.catalogue import find_card
 from napari_ssp.registry.digests import file_sha256
-from napari_ssp.registry.package_network import load_package
 
 if TYPE_CHECKING:
     from pathlib import Path

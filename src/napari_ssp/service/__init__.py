@@ -12,15 +12,7 @@ from napari_ssp.service.model_requests import (
     VerifyModelsRequest,
 )
 from napari_ssp.service.model_service import ModelService
-from napari_ssp.service.plan import SegmentPlan, diameter_in_pixels, find_members, plan_segmentation
-from napari_ssp.service.plan_structures import (
-    PredictionPlan,
-    check_structures_card,
-    plan_prediction,
-    task_index,
-)
 from napari_ssp.service.provenance import devices, versions
-from napari_ssp.service.refinement import Display, Patch, Refinement, Thresholds
 from napari_ssp.service.repeating import as_command, as_script, request_of
 from napari_ssp.service.requests import (
     DiameterRequest,
@@ -34,13 +26,26 @@ from napari_ssp.service.results import (
     TrainedModel,
     TrainingPlan,
 )
-from napari_ssp.service.structure_training_plan import plan_structures_training
-from napari_ssp.service.training_plan import plan_training
-from napari_ssp.service.training_requests import (
+from napari_ssp.service.segmentation.plan import (
+    SegmentPlan,
+    diameter_in_pixels,
+    find_members,
+    plan_segmentation,
+)
+from napari_ssp.service.segmentation.refinement import Display, Patch, Refinement, Thresholds
+from napari_ssp.service.structures.plan import (
+    PredictionPlan,
+    check_structures_card,
+    plan_prediction,
+    task_index,
+)
+from napari_ssp.service.training.requests import (
     FinishTrainingRequest,
     TrainRequest,
     TrainStructuresRequest,
 )
+from napari_ssp.service.training.segmentation.plan import plan_training
+from napari_ssp.service.training.structures.plan import plan_structures_training
 from napari_ssp.training.state import TrainingState
 
 __all__ = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from napari_ssp.progress import run
-from napari_ssp.service.models import ModelCache
+from napari_ssp.service.model_cache import ModelCache
 from napari_ssp.service.pipelines import steps_of
 from napari_ssp.service.requests import DiameterRequest, PredictRequest, SegmentRequest
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from napari_ssp.service.jobs import Job
 from napari_ssp.service.local import LocalBackend
+from napari_ssp.service.model_cache import ModelCache
 from napari_ssp.service.model_requests import ModelRequest
-from napari_ssp.service.models import ModelCache
 from napari_ssp.service.pipelines import steps_of
 from napari_ssp.service.requests import GatesRequest
 

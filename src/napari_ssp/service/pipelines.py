@@ -14,7 +14,7 @@ from napari_ssp.service.requests import (
     PredictRequest,
     SegmentRequest,
 )
-from napari_ssp.service.training_requests import (
+from napari_ssp.service.training.requests import (
     FinishTrainingRequest,
     TrainRequest,
     TrainStructuresRequest,
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from napari_ssp.progress import Steps
-    from napari_ssp.service.models import ModelCache
+    from napari_ssp.service.model_cache import ModelCache
 
 
 def steps_of(request: Any, models: ModelCache) -> Callable[[], Steps[Any]]:
@@ -59,15 +59,15 @@ def steps_of(request: Any, models: ModelCache) -> Callable[[], Steps[Any]]:
 
 def _segment(request: SegmentRequest, models: ModelCache) -> Steps[Any]:
     prepare_torch()  # before anything imports triton
-    from napari_ssp.service.segmentation import segment_steps
+    from napari_ssp.service.segmentation.steps import segment_steps
 
     family = family_of(request.model)
     if family == CELLPOSE:
-        from napari_ssp.service.cellpose_segmentation import segment_cellpose_steps
+        from napari_ssp.service.segmentation.cellpose import segment_cellpose_steps
 
         return segment_cellpose_steps(request, models)
     if family == PACKAGE:
-        from napari_ssp.service.package_segmentation import segment_package_steps
+        from napari_ssp.service.packages.segmentation import segment_package_steps
 
         return segment_package_steps(request, models)
     return segment_steps(request, models)
@@ -75,17 +75,17 @@ def _segment(request: SegmentRequest, models: ModelCache) -> Steps[Any]:
 
 def _diameter(request: DiameterRequest, models: ModelCache) -> Steps[Any]:
     prepare_torch()
-    from napari_ssp.service.diameter import diameter_steps
+    from napari_ssp.service.segmentation.diameter import diameter_steps
 
     return diameter_steps(request, models)
 
 
 def _predict(request: PredictRequest, models: ModelCache) -> Steps[Any]:
     prepare_torch()
-    from napari_ssp.service.structures import predict_steps
+    from napari_ssp.service.structures.steps import predict_steps
 
     if family_of(request.model) == PACKAGE:
-        from napari_ssp.service.package_prediction import predict_package_steps
+        from napari_ssp.service.packages.prediction import predict_package_steps
 
         return predict_package_steps(request, models)
     return predict_steps(request, models)
@@ -93,27 +93,27 @@ def _predict(request: PredictRequest, models: ModelCache) -> Steps[Any]:
 
 def _gates(request: GatesRequest, models: ModelCache) -> Steps[Any]:
     prepare_torch()
-    from napari_ssp.service.gates import gates_steps
+    from napari_ssp.service.structures.gates import gates_steps
 
     return gates_steps(request, models)
 
 
 def _train(request: TrainRequest) -> Steps[Any]:
     prepare_torch()
-    from napari_ssp.service.training import train_steps
+    from napari_ssp.service.training.segmentation.steps import train_steps
 
     return train_steps(request)
 
 
 def _train_structures(request: TrainStructuresRequest) -> Steps[Any]:
     prepare_torch()
-    from napari_ssp.service.structure_training import train_structures_steps
+    from napari_ssp.service.training.structures.steps import train_structures_steps
 
     return train_structures_steps(request)
 
 
 def _finish_training(request: FinishTrainingRequest) -> Steps[Any]:
     prepare_torch()
-    from napari_ssp.service.finishing import finish_steps
+    from napari_ssp.service.training.finishing import finish_steps
 
     return finish_steps(request)

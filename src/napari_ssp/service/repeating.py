@@ -7,8 +7,8 @@ from dataclasses import MISSING, fields
 from typing import TYPE_CHECKING, Any
 
 from napari_ssp.registry import ModelCard, find_card, list_cards, with_cellpose_digest
-from napari_ssp.service.plan import find_members
 from napari_ssp.service.requests import PredictRequest, SegmentRequest
+from napari_ssp.service.segmentation.plan import find_members
 
 if TYPE_CHECKING:
     from pathlib import Path

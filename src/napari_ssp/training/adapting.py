@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from napari_ssp.training.new_structure import LastTaskGate
+from napari_ssp.training.structures.new_structure import LastTaskGate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

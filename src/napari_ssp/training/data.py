@@ -9,12 +9,36 @@ import numpy as np
 
 from napari_ssp.engine.normalise import normalise
 from napari_ssp.engine.volume import RunningStatistics, Statistics
-from napari_ssp.training.annotation import numbered
+from napari_ssp.flows.diffusion import consecutive
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_ssp.engine.volume import Read
+
+
+#: Value of a pixel that nobody annotated.
+UNKNOWN = -1
+
+
+def numbered(labels: NDArray[Any], ignore: int | None = None) -> NDArray[np.int32]:
+    """Labels with ids 1..n, 0 for background and -1 for unknown pixels.
+
+    Parameters
+    ----------
+    labels : numpy.ndarray
+        Integers (Y, X); below 0 is unknown.
+    ignore : int or None
+        Another value that means unknown.
+    """
+    if not (labels.dtype.kind == "i" or ignore is not None):
+        return consecutive(labels)
+    unknown = labels < 0
+    if ignore is not None:
+        unknown = unknown | (labels == ignore)
+    ids = consecutive(np.where(unknown, 0, labels))
+    ids[unknown] = UNKNOWN
+    return ids
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator
 from torch import nn
 
 from napari_ssp.progress import Progress, Steps
-from napari_ssp.training.feeding import Batch, BatchOf, batches_from
+from napari_ssp.training.batches import Batch, BatchOf, batches_from
 from napari_ssp.training.run import TrainingRun, mixed_precision, smoothed
 from napari_ssp.training.settings import LoopSettings
 

@@ -11,6 +11,7 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
 from napari_ssp.training.adapting import learning, plain, train_mode
+from napari_ssp.training.processes import ALONE, Team
 from napari_ssp.training.records import (
     BEST_FILE,
     CHECKPOINT_FILE,
@@ -23,13 +24,12 @@ from napari_ssp.training.records import (
 )
 from napari_ssp.training.settings import OPTIMISERS, SCHEDULES, LoopSettings
 from napari_ssp.training.state import TrainingState
-from napari_ssp.training.team import ALONE, Team
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from napari_ssp.training.feeding import Batch
+    from napari_ssp.training.batches import Batch
     from napari_ssp.training.state import Preview
 
 #: Channels last are several times as fast, most of all in 3D on a processor.

@@ -11,11 +11,11 @@ from qtpy.QtWidgets import QApplication
 
 from napari_ssp.io import read_images
 from napari_ssp.service import PredictRequest, as_command, request_of
-from napari_ssp.widgets.layers import layer_image, stack_image
-from napari_ssp.widgets.messages import error_line, is_expected
-from napari_ssp.widgets.models_use import open_dock
-from napari_ssp.widgets.result_layers import METADATA_KEY
-from napari_ssp.widgets.viewer_watch import own_viewer
+from napari_ssp.widgets.docks.messages import error_line, is_expected
+from napari_ssp.widgets.docks.open_dock import open_dock
+from napari_ssp.widgets.docks.viewer_watch import own_viewer
+from napari_ssp.widgets.layers.images import layer_image, stack_image
+from napari_ssp.widgets.layers.result_layers import METADATA_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,0 +1,1 @@
+"""Published collections: tables of images, fetched, checked and prepared for training."""

@@ -1,0 +1,145 @@
+"""Read Zeiss CZI files: all scenes, lazily."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from napari_ssp.image import MicroscopyImage
+from napari_ssp.io.czi.checks import check_complete
+from napari_ssp.io.czi.lazy import EXTRA, LIBRARY, CziArray, CziScene
+from napari_ssp.io.czi.metadata import CziMetadata, parse_czi
+from napari_ssp.io.errors import damaged, import_extra
+from napari_ssp.io.lazy import as_dask
+from napari_ssp.io.scene import Scene, image_stem, is_labels, scene_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+# Larger planes come with smaller levels, so that a viewer need not read all of them.
+_LARGE_SIDE = 4096
+_SMALL_SIDE = 1024
+_UNKNOWN_AXES = {"H": "phases", "I": "illuminations", "R": "rotations", "V": "views"}
+
+
+class _Block(NamedTuple):
+    """A piece of a plane, as the file stores it."""
+
+    position: dict[str, int]
+    x: int
+    y: int
+    width: int
+    height: int
+    pixel_type: str
+
+
+def read_czi(path: Path) -> list[Scene]:
+    """Read all scenes of a CZI file; pixels stay in the file until they are looked at.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file.
+
+    Returns
+    -------
+    list of Scene
+        In the order of the scenes' numbers. Tiles are put together to the plane that they cover;
+        what none covers is 0. Large planes have smaller levels of every second, fourth, ... pixel.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If pylibCZIrw is not installed.
+    OSError
+        If the file is cut off or damaged.
+    ValueError
+        If it has axes or mixtures of pixel types that have no place in an image.
+    """
+    czi = import_extra(LIBRARY, EXTRA, path)
+    check_complete(path)
+    try:
+        with czi.open_czi(str(path)) as file:
+            blocks, metadata = _blocks(file), parse_czi(file.raw_metadata)
+    except RuntimeError as error:
+        raise damaged(path, error) from error
+    _check_axes(blocks, path)
+    by_number: dict[int | None, list[_Block]] = {}
+    for block in blocks:
+        by_number.setdefault(block.position.get("S"), []).append(block)
+    numbers = sorted(by_number, key=lambda number: -1 if number is None else number)
+    scenes = [_scene(number, by_number[number]) for number in numbers]
+    return [_image(path, scene, metadata, len(scenes)) for scene in scenes]
+
+
+def _blocks(file: Any) -> list[_Block]:
+    found: list[_Block] = []
+
+    def keep(_: int, info: Any) -> bool:
+        if info.get_zoom() > 0.999:  # the others belong to stored, smaller levels
+            place = info.logicalRect
+            box = (place.x, place.y, place.w, place.h)
+            found.append(_Block(info.coordinate.to_dict(), *box, info.pixelType.name))
+        return True
+
+    file.enumerate_subblocks(keep)
+    return found
+
+
+def _check_axes(blocks: list[_Block], path: Path) -> None:
+    if not blocks:
+        raise damaged(path, "there is no image in it")
+    for axis, name in _UNKNOWN_AXES.items():
+        count = len({block.position.get(axis, 0) for block in blocks})
+        if count > 1:
+            raise ValueError(
+                f"'{path}' holds {count} {name} (axis {axis}), which have no place in an image of "
+                "time, channels, z, y and x. Process it in ZEN first, or save one of them alone."
+            )
+
+
+def _scene(number: int | None, blocks: list[_Block]) -> CziScene:
+    t, c, z = (_span(block.position.get(axis, 0) for block in blocks) for axis in "TCZ")
+    types = {block.position.get("C", 0): block.pixel_type for block in blocks}
+    return CziScene(
+        number,
+        y=range(min(b.y for b in blocks), max(b.y + b.height for b in blocks)),
+        x=range(min(b.x for b in blocks), max(b.x + b.width for b in blocks)),
+        t=t,
+        c=c,
+        z=z,
+        pixel_types=tuple(types.get(channel, blocks[0].pixel_type) for channel in c),
+    )
+
+
+def _span(positions: Iterable[int]) -> range:
+    found = set(positions)
+    return range(min(found), max(found) + 1)
+
+
+def _image(path: Path, scene: CziScene, metadata: CziMetadata, count: int) -> Scene:
+    scene.check(path)
+    levels = [as_dask(CziArray(str(path), scene, factor)) for factor in _factors(scene)]
+    kept = [n > 1 or a in "yx" for a, n in zip(scene.axes, levels[0].shape, strict=True)]
+    key = tuple(slice(None) if keep else 0 for keep in kept)
+    names = metadata.channel_names[scene.c.start : scene.c.stop]
+    complete = len(names) == len(scene.c) and any(names)
+    number = 0 if scene.number is None else scene.number
+    image = MicroscopyImage(
+        data=levels[0][key],
+        axes="".join(a for a, keep in zip(scene.axes, kept, strict=True) if keep),
+        voxel_size=metadata.voxel_size,
+        channel_names=tuple(n or f"channel {i}" for i, n in enumerate(names)) if complete else (),
+        name=scene_name(image_stem(path), number, count, metadata.scene_names.get(number, "")),
+        rgb=scene.rgb,
+        levels=tuple(level[key] for level in levels[1:]),
+    )
+    return Scene(image, is_labels(image, image_stem(path), ""))
+
+
+def _factors(scene: CziScene) -> list[int]:
+    side = max(len(scene.y), len(scene.x))
+    factors = [1]
+    while side > _LARGE_SIDE and side // factors[-1] > _SMALL_SIDE:
+        factors.append(2 * factors[-1])
+    return [f for f in factors if min(len(scene.y), len(scene.x)) >= f]

@@ -1,0 +1,1 @@
+"""OME-Zarr (NGFF), versions 0.1 to 0.5."""

@@ -1,0 +1,223 @@
+"""Read OME-Zarr, versions 0.1 to 0.5: images with their levels, series, and labels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_ssp.atomic import ZARR_MARKERS
+from napari_ssp.image import MicroscopyImage
+from napari_ssp.io.errors import damaged
+from napari_ssp.io.lazy import as_dask
+from napari_ssp.io.ngff.lazy import ZarrArray
+from napari_ssp.io.ngff.metadata import NgffImage, ome_attributes, parse_image
+from napari_ssp.io.scene import Scene, image_stem, is_labels, scene_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+# What a hand-made or cut-off JSON file leads to, here and in zarr.
+_BROKEN = (KeyError, TypeError, ValueError, AttributeError, IndexError)
+
+
+def is_zarr(path: Path) -> bool:
+    """Whether a folder is, or claims to be, a Zarr group or array."""
+    return path.is_dir() and (
+        path.suffix.lower() == ".zarr" or any((path / name).is_file() for name in ZARR_MARKERS)
+    )
+
+
+def read_zarr(path: Path) -> list[Scene]:
+    """Read all images of an OME-Zarr; pixels stay in the file until they are looked at.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The folder of an image, of several images (as bioformats2raw writes them), of one well of a
+        plate, or of labels.
+
+    Returns
+    -------
+    list of Scene
+        In the order of the file, each image followed by its labels.
+
+    Raises
+    ------
+    OSError
+        If parts are missing or damaged.
+    ValueError
+        If it is no OME-Zarr image, its metadata are broken, or its axes cannot be told.
+    """
+    group = _open(path)
+    images = list(_images(group, path))
+    stem = _stem(path)
+    scenes = []
+    for number, (image, place) in enumerate(images):
+        meta = _parse(image, place)
+        name = scene_name(stem, number, len(images), meta.name)
+        scenes += [_scene(image, meta, place, name), *_labels(image, place, name)]
+    return scenes
+
+
+def _open(path: Path) -> Any:
+    import zarr  # takes half a second, and other formats do without it
+
+    if not any((path / name).is_file() for name in ZARR_MARKERS):
+        raise ValueError(
+            f"'{path}' holds none of {', '.join(ZARR_MARKERS)}, so it is no Zarr and there is no "
+            "image in it. Copy the whole folder again, or choose the folder that ends with .zarr."
+        )
+    try:
+        node = zarr.open(path, mode="r")
+        attributes = dict(node.attrs)
+    except (*_BROKEN, OSError) as error:
+        raise _broken(path, error) from error
+    if isinstance(node, zarr.Array) and "multiscales" not in ome_attributes(attributes):
+        raise ValueError(
+            f"'{path}' is a bare Zarr array {node.shape}: nothing says what its axes are. Open the "
+            "folder above it if that is an OME-Zarr image, or convert it with "
+            "napari_ssp.io.write_image."
+        )
+    return node
+
+
+def _images(group: Any, path: Path) -> Iterator[tuple[Any, Path]]:
+    """Go through the groups that hold an image each, with their folders."""
+    ome = ome_attributes(group.attrs)
+    if "multiscales" in ome:
+        yield group, path
+        return
+    names = _children(group, ome, path)
+    if not names:
+        raise ValueError(
+            f"'{path}' is a Zarr group without an OME-Zarr image (no 'multiscales' in its "
+            f"attributes, which are {sorted(ome) or 'empty'}). Choose the folder of an image, or "
+            "export it again as OME-Zarr."
+        )
+    for name in names:
+        child = _child(group, name, path)
+        if "multiscales" not in ome_attributes(child.attrs):
+            raise damaged(path, f"its part '{name}' is no image")
+        yield child, path / name
+
+
+def _children(group: Any, ome: Mapping[str, Any], path: Path) -> list[str]:
+    try:
+        if "plate" in ome:
+            well = ome["plate"]["wells"][0]["path"]
+            raise _plate(path, len(ome["plate"]["wells"]), path / well)
+        if "well" in ome:
+            return [str(image["path"]) for image in ome["well"]["images"]]
+        if "labels" in ome:
+            return [str(name) for name in ome["labels"]]
+        series = ome_attributes(group["OME"].attrs).get("series") if "OME" in group else None
+        if series:
+            return [str(name) for name in series]
+    except (KeyError, TypeError, IndexError, AttributeError) as error:
+        raise _broken(path, error) from error
+    numbers: list[str] = []
+    while str(len(numbers)) in group and "bioformats2raw.layout" in ome:
+        numbers.append(str(len(numbers)))
+    return numbers
+
+
+def _plate(path: Path, count: int, well: Path) -> ValueError:
+    return ValueError(
+        f"'{path}' is a plate of {count} wells. Open one well, e.g. '{well}', or one field of it."
+    )
+
+
+def _child(group: Any, name: str, path: Path) -> Any:
+    try:
+        return group[name]
+    except KeyError as error:
+        raise damaged(path, f"its metadata name '{name}', which is not there") from error
+    except (*_BROKEN, OSError) as error:
+        raise _broken(path / name, error) from error
+
+
+def _parse(group: Any, path: Path) -> NgffImage:
+    try:
+        return parse_image(dict(group.attrs))
+    except _BROKEN as error:
+        raise _broken(path, error) from error
+
+
+def _labels(group: Any, path: Path, name: str) -> Iterator[Scene]:
+    if "labels" not in group:
+        return
+    labels = group["labels"]
+    folder = path / "labels"
+    try:
+        names = [str(n) for n in ome_attributes(labels.attrs).get("labels", ())]
+    except _BROKEN as error:
+        raise _broken(folder, error) from error
+    for label in names:
+        child = _child(labels, label, folder)
+        meta = _parse(child, folder / label)
+        yield _scene(child, meta, folder / label, f"{name} {label}")
+
+
+def _scene(group: Any, meta: NgffImage, path: Path, name: str, *, in_labels: bool = False) -> Scene:
+    arrays = [_array(group, place, path) for place in meta.paths]
+    if not arrays:
+        raise _broken(path, "its list of levels is empty")
+    kept = _kept_axes(meta.axes, arrays[0].shape, path)
+    key = tuple(slice(None) if a in kept else 0 for a in meta.axes)
+    levels, axes = [as_dask(array)[key] for array in arrays], kept
+    if meta.rgb:
+        order = [*(i for i, a in enumerate(axes) if a != "c"), axes.index("c")]
+        levels = [level.transpose(order) for level in levels]
+        axes = "".join(axes[i] for i in order)
+    labels = levels[0].dtype.kind in "biu" and (path.parent.name == "labels" or meta.is_labels)
+    if labels and levels[0].dtype.kind == "b":
+        levels = [level.astype("u1") for level in levels]
+    channels = 1 if meta.rgb or "c" not in axes else levels[0].shape[axes.index("c")]
+    image = MicroscopyImage(
+        data=levels[0],
+        axes=axes,
+        voxel_size=meta.voxel_size,
+        channel_names=meta.channel_names if len(meta.channel_names) == channels else (),
+        name=name,
+        rgb=meta.rgb,
+        levels=tuple(levels[1:]),
+    )
+    return Scene(image, labels or is_labels(image, _stem(path), ""))
+
+
+def _array(group: Any, name: str, path: Path) -> ZarrArray:
+    array = _child(group, name, path)
+    if not hasattr(array, "chunks"):
+        raise damaged(path, f"its level '{name}' is no array")
+    return ZarrArray(str(path / name), array)
+
+
+def _kept_axes(axes: str, shape: tuple[int, ...], path: Path) -> str:
+    """Axes but those of length 1, y and x always."""
+    if len(axes) != len(shape) or not {"y", "x"} <= set(axes):
+        raise ValueError(
+            f"'{path}' names the axes '{axes}' for an array of shape {shape}; each axis needs a "
+            "name, y and x among them. Export it again as OME-Zarr."
+        )
+    kept = [a for a, n in zip(axes, shape, strict=True) if n > 1 or a in "yx"]
+    if "?" in kept:
+        raise ValueError(
+            f"'{path}' has axes other than t, c, z, y and x (shape {shape}), which have no place "
+            "in an image. Save the part that matters without them."
+        )
+    return "".join(kept)
+
+
+def _stem(path: Path) -> str:
+    """Name of the Zarr, and of the part of it that was asked for."""
+    parts = path.parts
+    inside = next((i for i, part in enumerate(parts) if part.lower().endswith(".zarr")), -1)
+    return " ".join([image_stem(Path(parts[inside])), *parts[inside:][1:]])
+
+
+def _broken(path: Path, cause: Exception | str) -> ValueError:
+    reason = f"{type(cause).__name__}: {cause}" if isinstance(cause, Exception) else cause
+    return ValueError(
+        f"'{path}': its OME-Zarr metadata cannot be read ({reason}). Copy the whole folder or "
+        "export it again."
+    )

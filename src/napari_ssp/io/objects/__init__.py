@@ -1,0 +1,1 @@
+"""Files of objects: outlines, regions of interest, GeoJSON, tables."""

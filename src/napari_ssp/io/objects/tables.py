@@ -1,0 +1,68 @@
+"""Write tables as CSV."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_ssp.atomic import atomic_path
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterator, Mapping
+
+    import numpy.typing as npt
+
+
+def write_table(
+    path: str | os.PathLike[str],
+    table: Mapping[str, npt.NDArray[Any]],
+    overwrite: bool = False,
+) -> Path:
+    """Write a table as CSV: one line of column names, then one line per row.
+
+    Parameters
+    ----------
+    path : path-like
+        The file, e.g. ending with ".csv".
+    table : mapping
+        Columns of the same length by their names, as `measure_objects` returns them.
+    overwrite : bool
+        Replace a file of that name.
+
+    Returns
+    -------
+    pathlib.Path
+        The file, in UTF-8; with a byte-order mark where a name is not plain ASCII, for without it
+        Excel shows such names wrongly. Numbers have all their digits, a point as decimal mark and
+        an empty field for nan.
+
+    Raises
+    ------
+    FileExistsError, FileNotFoundError, IsADirectoryError, OSError
+        As `atomic_path`.
+    ValueError
+        If there are no columns, or their lengths differ.
+    """
+    lengths = {name: len(column) for name, column in table.items()}
+    if len(set(lengths.values())) != 1:
+        raise ValueError(
+            f"The columns of a table have one length, but these have {lengths or 'no columns'}."
+        )
+    encoding = "utf-8" if all(name.isascii() for name in table) else "utf-8-sig"
+    with (
+        atomic_path(path, overwrite) as temporary,
+        temporary.open("w", newline="", encoding=encoding) as file,
+    ):
+        writer = csv.writer(file)
+        writer.writerow(table)
+        writer.writerows(zip(*(_fields(column) for column in table.values()), strict=True))
+    return Path(path)
+
+
+def _fields(column: npt.NDArray[Any]) -> Iterator[Any]:
+    values = np.asarray(column).tolist()
+    return ("" if value != value else value for value in values)

@@ -1,0 +1,1 @@
+"""BioImage.IO packages, read as data."""

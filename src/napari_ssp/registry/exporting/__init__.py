@@ -1,0 +1,1 @@
+"""Models written for other programs: BioImage.IO packages and ONNX graphs."""

@@ -1,0 +1,1 @@
+"""Models taken in from files: recognised, proved, stored; nothing is executed."""

@@ -1,0 +1,163 @@
+"""Download the models of catalogues: mirrors in turn, verified, then imported."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_ssp.progress import Progress, Steps
+from napari_ssp.registry.card import CELLPOSE
+from napari_ssp.registry.catalogue import find_in_catalogue, is_installed
+from napari_ssp.registry.cellpose_models import cellpose_weights
+from napari_ssp.registry.folders import cache_folder
+from napari_ssp.registry.importing.steps import import_steps
+from napari_ssp.registry.importing.torch_files import read_torch_file
+from napari_ssp.registry.transfer.download import download
+from napari_ssp.registry.transfer.item import Download, Patience
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari_ssp.registry.card import ModelCard, Remote
+
+
+def download_steps(
+    name: str, mirrors: Sequence[str] = (), patience: Patience | None = None
+) -> Steps[ModelCard]:
+    """Download a model of a catalogue and install it; of an ensemble, its members.
+
+    Parameters
+    ----------
+    name : str
+        Name of the model. One that is installed already is left as it is.
+    mirrors : sequence of str
+        Addresses or paths of the same file that are tried first.
+    patience : Patience or None
+        How long to go on when the connection is lost.
+
+    Yields
+    ------
+    Progress
+        Bytes so far and in all. Closing the generator keeps what was loaded for the next time.
+
+    Returns
+    -------
+    ModelCard
+        The card of the installed model.
+
+    Raises
+    ------
+    ConnectionError
+        When no address gave the file; with what each said, and how to do without.
+    FileNotFoundError
+        When no catalogue has such a model; similar names are listed.
+    ValueError
+        When the file is not what the card says.
+    """
+    card = find_in_catalogue(name)
+    if is_installed(card):
+        return card
+    if card.family == CELLPOSE:
+        return (yield from _for_cellpose(card, mirrors, patience or Patience()))
+    if card.members:
+        _check_members(card, mirrors)
+        for member in card.members:
+            yield from download_steps(member, (), patience)
+        return find_in_catalogue(name)
+    if card.remote is None:
+        raise ValueError(f"The card of '{name}' does not say where to download it.")
+    path = _downloads() / card.remote.name
+    file = yield from _first_of(card, mirrors, patience or Patience(), path)
+    yield Progress(f"importing {file.name}")
+    package_name = name if file.suffix == ".zip" else None
+    installed = yield from import_steps(file, package_name, card=card)
+    if file.parent == _downloads():
+        file.unlink()
+    return installed
+
+
+def _check_members(card: ModelCard, mirrors: Sequence[str]) -> None:
+    if mirrors:
+        raise ValueError(
+            f"'{card.name}' is made of several files, so a mirror cannot stand for it. Download "
+            f"its members, each with its own: {', '.join(card.members)}."
+        )
+    nested = [name for name in card.members if find_in_catalogue(name).members]
+    if nested:
+        raise ValueError(f"'{card.name}' is an ensemble of ensembles ({nested[0]}): refused.")
+
+
+def _downloads() -> Path:
+    return cache_folder() / "downloads"
+
+
+def _for_cellpose(card: ModelCard, mirrors: Sequence[str], patience: Patience) -> Steps[ModelCard]:
+    """Put weights where cellpose looks for them, so that it need not fetch them unasked."""
+    path = cellpose_weights(card)
+    yield from _first_of(card, mirrors, patience, path)
+    try:
+        read_torch_file(path)
+    except ValueError:
+        path.unlink()
+        raise
+    return card
+
+
+def _first_of(
+    card: ModelCard, mirrors: Sequence[str], patience: Patience, path: Path
+) -> Steps[Path]:
+    """Get the file from the first address that gives it."""
+    assert card.remote is not None
+    remote, said = card.remote, []
+    for url in (*mirrors, *remote.urls):
+        try:
+            return (yield from _get(remote, url, patience, path))
+        except (ConnectionError, FileNotFoundError, PermissionError, ValueError) as error:
+            said.append(str(error))
+    raise ConnectionError(
+        f"'{card.name}' could not be downloaded. {' '.join(said) or 'No address is known.'} "
+        f"Without a connection: get {remote.name} in a browser or on another computer"
+        f"{' from ' + remote.page if remote.page else ''}, then {_by_hand(card, path)}."
+    )
+
+
+def _by_hand(card: ModelCard, path: Path) -> str:
+    """Say what a person does with a file that was fetched in another way."""
+    assert card.remote is not None
+    if card.family == CELLPOSE:
+        return f"copy it to {path}"
+    return f"run 'napari-ssp models import {card.remote.name}' here. Its {_digest(card.remote)}"
+
+
+def _get(remote: Remote, url: str, patience: Patience, path: Path) -> Steps[Path]:
+    if "://" in url:
+        item = Download(url, path, remote.sha256, remote.md5, remote.size)
+        return (yield from download(item, patience))
+    source = Path(url)
+    if not source.is_file():
+        raise FileNotFoundError(f"There is no file '{url}'.")
+    yield Progress(f"copying {source.name}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source, path)
+    # As if it had been there: verified, and refused with the same words.
+    yield from _verified(replace(remote, urls=(url,)), path)
+    return path
+
+
+def _verified(remote: Remote, path: Path) -> Steps[None]:
+    from napari_ssp.registry.digests import hashed
+
+    found = yield from hashed(path, f"verifying {path.name}")
+    for wanted, digest in ((remote.sha256, found.sha256), (remote.md5, found.md5)):
+        if wanted and wanted.lower() != digest:
+            path.unlink()
+            raise ValueError(
+                f"{remote.urls[0]} has the digest {digest}, but {wanted} was expected: it is "
+                "damaged or another file. It was not kept."
+            )
+
+
+def _digest(remote: Remote) -> str:
+    return f"sha256 is {remote.sha256}" if remote.sha256 else f"md5 is {remote.md5}"

@@ -1,0 +1,1 @@
+"""Segmentation and prediction by BioImage.IO packages."""

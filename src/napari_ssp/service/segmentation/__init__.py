@@ -1,0 +1,1 @@
+"""Segmentation of an image: plan, steps, blocks, volumes, links, refinement."""

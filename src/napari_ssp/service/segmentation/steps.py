@@ -1,0 +1,156 @@
+"""Segmentation, step by step: read, normalise, windows, flows to labels, links."""
+
+from __future__ import annotations
+
+import time
+from contextlib import closing
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from napari_ssp.engine import (
+    TileSettings,
+    average_networks,
+    compute_dtype,
+    floored_gaussian_window,
+    predict_tensor,
+    resample_tensor,
+    resolve_device,
+    zoomed_shape,
+)
+from napari_ssp.engine.memory import moved
+from napari_ssp.engine.store import ArrayStore
+from napari_ssp.progress import Progress, Steps
+from napari_ssp.service.provenance import describe_run
+from napari_ssp.service.segmentation.blocks import segment_blocks
+from napari_ssp.service.segmentation.levels import read_levels
+from napari_ssp.service.segmentation.linking import link_planes
+from napari_ssp.service.segmentation.plan import SegmentPlan, plan_segmentation
+from napari_ssp.service.segmentation.run import (
+    PlaneOf,
+    SegmentRun,
+    assembled,
+    tracking_of,
+    views_of,
+)
+from napari_ssp.service.segmentation.tracking import labels_of, stays_on_device, where_it_fits
+from napari_ssp.service.segmentation.volume import segment_volume
+
+if TYPE_CHECKING:
+    from napari_ssp.service.model_cache import ModelCache
+    from napari_ssp.service.requests import SegmentRequest
+    from napari_ssp.service.results import Segmentation
+    from napari_ssp.service.segmentation.levels import Levels
+
+
+def segment_steps(request: SegmentRequest, models: ModelCache) -> Steps[Segmentation]:
+    """Segment an image, plane by plane or as volumes.
+
+    Parameters
+    ----------
+    request : SegmentRequest
+        What to segment and how.
+    models : ModelCache
+        Where networks come from.
+
+    Yields
+    ------
+    Progress
+        Between two batches of windows and between two stages.
+
+    Returns
+    -------
+    Segmentation
+        Labels, flows and cell probability of the asked planes and region.
+    """
+    began = time.monotonic()
+    yield Progress("reading the image")
+    plan = plan_segmentation(request)
+    yield Progress(f"loading {plan.card.name}")
+    device = resolve_device(request.device)
+    run = _prepare(request, plan, models, device)
+    labels = ArrayStore((len(plan.planes), *plan.shape), np.uint32)
+    outputs = ArrayStore((3 if plan.volume is None else 4, *labels.shape))
+    if plan.volume is None:
+        count = yield from _segment_planes(run, labels, outputs)
+    else:
+        count = yield from _segment_volumes(run, labels, outputs)
+    if request.stacks != "planes":
+        count = yield from link_planes(plan, labels, request.link_overlap, count)
+    record = describe_run(request.provenance(), plan.card, str(device), time.monotonic() - began)
+    drawn_on = labels.array(editable=True)
+    return assembled(plan, drawn_on, outputs.array(), record, count)
+
+
+def _prepare(
+    request: SegmentRequest, plan: SegmentPlan, models: ModelCache, device: torch.device
+) -> SegmentRun:
+    dtype = compute_dtype(request.precision, device)
+    networks = [models.get(card, device, dtype) for card in plan.members]
+    windows = TileSettings(
+        window=plan.card.window,
+        overlap=request.overlap,
+        batch_size=request.batch_size,
+        device=device,
+        importance=floored_gaussian_window,
+        views=views_of(request),
+    )
+    network = average_networks(networks, dtype)
+    return SegmentRun(plan, network, windows, tracking_of(request), stays_on_device(device))
+
+
+def _segment_planes(run: SegmentRun, labels: ArrayStore, outputs: ArrayStore) -> Steps[int]:
+    planes, count = run.plan.planes, 0
+    work = _segment_whole if run.plan.tile is None else segment_blocks
+    for index, plane in enumerate(planes):
+        levels = yield from read_levels(run.plan, [plane])
+        places = PlaneOf(outputs, 1, index), PlaneOf(labels, 0, index)
+        count += yield from _renamed(work(run, levels, *places, count + 1), index, len(planes))
+    return count
+
+
+def _segment_whole(
+    run: SegmentRun, levels: Levels, outputs: PlaneOf, labels: PlaneOf, first_id: int
+) -> Steps[int]:
+    """Do what `segment_blocks` does, in one piece."""
+    plan = run.plan
+    whole = (slice(0, plan.shape[0]), slice(0, plan.shape[1]))
+    seen = zoomed_shape(plan.shape, plan.zoom)
+    pixels = moved(torch.from_numpy(levels.read(whole)), run.results_on)
+    zoomed = where_it_fits(lambda planes: resample_tensor(planes, seen), pixels)
+    output = yield from predict_tensor(run.network, zoomed, run.windows, run.results_on)
+    output = where_it_fits(lambda planes: resample_tensor(planes, plan.shape), output)
+    # The sigmoid comes after the averaging, as in MEDIAR.
+    output[2].sigmoid_()
+    yield Progress("tracking flows")
+    found = labels_of(run, output)
+    outputs.write((slice(None), *whole), output.cpu().numpy())
+    labels.write(whole, np.where(found > 0, found + np.uint32(first_id - 1), found))
+    return int(found.max(initial=0))
+
+
+def _segment_volumes(run: SegmentRun, labels: ArrayStore, outputs: ArrayStore) -> Steps[int]:
+    planes, depth = run.plan.planes, run.plan.image.sizes["z"]
+    count = 0
+    for first in range(0, len(planes), depth):
+        levels = yield from read_levels(run.plan, planes[first : first + depth])
+        steps = segment_volume(run, levels, outputs, labels, (first, count + 1))
+        count += yield from _renamed(steps, first // depth, len(planes) // depth, "volume")
+    return count
+
+
+def _renamed(steps: Steps[int], index: int, count: int, noun: str = "plane") -> Steps[int]:
+    """Count windows over all planes, and name the plane where there are several."""
+    with closing(steps):
+        while True:
+            try:
+                step = next(steps)
+            except StopIteration as stop:
+                return int(stop.value)
+            if step.stage == "windows":
+                done, total = index * step.total + step.done, count * step.total
+                stage = "windows" if count == 1 else f"{noun} {index + 1} of {count}"
+                step = replace(step, stage=stage, done=done, total=total)
+            yield step

@@ -1,0 +1,71 @@
+"""Where flows are followed: beside the network on a graphics card, compiled on a processor."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from napari_ssp.engine import release_memory
+from napari_ssp.engine.memory import is_out_of_memory
+from napari_ssp.flows import FlowField
+from napari_ssp.flows.stitching import N_STEPS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from napari_ssp.service.segmentation.run import SegmentRun
+
+
+def stays_on_device(device: torch.device) -> bool:
+    """Whether outputs stay where the network computes, and flows are followed there.
+
+    On CUDA they do. On a processor compiled code is faster than torch's, and Apple's cards compute
+    in single precision only, so that their labels would not be those of a processor.
+    """
+    return device.type == "cuda"
+
+
+def where_it_fits(
+    work: Callable[[torch.Tensor], torch.Tensor], values: torch.Tensor
+) -> torch.Tensor:
+    """Work on values where they are, or on the processor when their device is out of memory."""
+    try:
+        return work(values)
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+    release_memory(values.device)
+    return work(values.cpu())
+
+
+def labels_of(run: SegmentRun, output: torch.Tensor) -> NDArray[np.uint32]:
+    """Follow the flows of one image or volume, beside the network as far as memory goes.
+
+    Parameters
+    ----------
+    run : SegmentRun
+        Thresholds, sizes, and whether results stay on the device.
+    output : torch.Tensor
+        Float32 (2 + 1, Y, X) or (3 + 1, Z, Y, X): flows in the network's scale, then probability.
+
+    Returns
+    -------
+    numpy.ndarray
+        Uint32 labels, 1..n without gaps.
+    """
+    # Of an output that its device had no room for, compiled code is faster.
+    if run.on_device and output.device.type == torch.device(run.results_on).type:
+        from napari_ssp.flows.on_device import track_batch
+
+        try:
+            image = [output[:-1]], [output[-1]]
+            return track_batch(*image, run.tracking, N_STEPS, str(output.device))[0]
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+        release_memory(output.device)
+    return FlowField(output[:-1], output[-1], N_STEPS).labels(run.tracking)

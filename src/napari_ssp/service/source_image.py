@@ -1,0 +1,52 @@
+"""The image of a request, and the part of it that a region covers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_ssp.image import MicroscopyImage
+from napari_ssp.io import read_image
+
+if TYPE_CHECKING:
+    from napari_ssp.service.requests import PredictRequest, SegmentRequest
+
+
+def open_image(request: SegmentRequest | PredictRequest) -> MicroscopyImage:
+    """Image of a request, with the axes and the voxel size that the request names."""
+    source = request.image
+    if isinstance(source, str | Path):
+        source = read_image(source)
+    if not isinstance(source, MicroscopyImage):
+        return MicroscopyImage.from_array(source, request.axes, request.voxel_size)
+    if request.axes is not None and request.axes.lower() != source.axes:
+        source = MicroscopyImage.from_array(
+            source.data, request.axes, source.voxel_size, source.name
+        )
+    if request.voxel_size is not None:
+        source = replace(source, voxel_size=request.voxel_size)
+    return source
+
+
+def clip_region(
+    image: MicroscopyImage, wanted: tuple[int, int, int, int] | None
+) -> tuple[int, int, int, int]:
+    """Part of a region (y0, y1, x0, x1) that lies in the image; None is all of it.
+
+    Raises
+    ------
+    ValueError
+        When no part does.
+    """
+    height, width = image.sizes["y"], image.sizes["x"]
+    if wanted is None:
+        return (0, height, 0, width)
+    y0, y1, x0, x1 = (int(n) for n in wanted)
+    y0, y1, x0, x1 = max(y0, 0), min(y1, height), max(x0, 0), min(x1, width)
+    if y1 <= y0 or x1 <= x0:
+        raise ValueError(
+            f"The region y {wanted[0]}:{wanted[1]}, x {wanted[2]}:{wanted[3]} does not meet the "
+            f"image of {height} x {width} pixels."
+        )
+    return (y0, y1, x0, x1)

@@ -1,0 +1,1 @@
+"""Prediction of structures of a stack: plan, steps, gates."""

@@ -1,0 +1,257 @@
+"""What a prediction request means for its stack: resolved once, by a pure function."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from napari_ssp.engine import count_tiles
+from napari_ssp.engine.tiling import fitting_window
+from napari_ssp.registry import IMAGES, PACKAGE, ModelCard, find_card
+from napari_ssp.service.source_image import clip_region, open_image
+from napari_ssp.service.stack_grid import network_grid
+
+if TYPE_CHECKING:
+    from napari_ssp.image import MicroscopyImage
+    from napari_ssp.service.requests import PredictRequest
+
+#: RepMode halves its input four times.
+MULTIPLE = 16
+#: A stack's voxels may be this much larger or smaller than the model's before a warning.
+USUAL_FACTOR = 4.0
+
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class PredictionPlan:
+    """A prediction request with every choice made.
+
+    Attributes
+    ----------
+    image : MicroscopyImage
+        The stack, with its final axes and voxel size.
+    card : ModelCard
+        The model.
+    tasks : tuple of int
+        Positions of the wanted structures on the card.
+    channel : int or None
+        Channel that is read; None where there is a single one.
+    time : int
+        Time point that is read.
+    box : tuple of (start, stop)
+        Part that is predicted, in voxels along z, y and x.
+    voxel_size : tuple of float or None
+        (z, y, x) in µm that the stack is taken to have; None where the model does not care.
+    network_shape : tuple of int
+        Lengths of the part at the model's voxel size.
+    window : tuple of int
+        Lengths of a patch.
+    num_patches : int
+        Patches that cover the part.
+    warnings : tuple of str
+        What a person should know before trusting the result.
+    """
+
+    image: MicroscopyImage
+    card: ModelCard
+    tasks: tuple[int, ...]
+    channel: int | None
+    time: int
+    box: tuple[tuple[int, int], ...]
+    voxel_size: tuple[float, float, float] | None
+    network_shape: Shape
+    window: Shape
+    num_patches: int
+    warnings: tuple[str, ...]
+
+    @property
+    def shape(self) -> Shape:
+        """Lengths of the part that is predicted, in the stack's own voxels."""
+        return tuple(stop - start for start, stop in self.box)
+
+    @property
+    def summary(self) -> str:
+        """One line for a person."""
+        channel = ""
+        if self.channel is not None:
+            names = self.image.channel_names
+            name = f" ({names[self.channel]})" if names else ""
+            channel = f"channel {self.channel + 1} of {self.image.num_channels}{name}, "
+        size = "voxel size unknown"
+        if self.voxel_size is not None:
+            size = " × ".join(f"{s:.3g}" for s in self.voxel_size) + " µm"
+        parts = [f"3D {channel}{_lengths(self.shape)} voxels of {size}"]
+        if self.network_shape != self.shape:
+            parts.append(f"seen as {_lengths(self.network_shape)}")
+        parts.append(_count(self.num_patches, "patch", "patches"))
+        parts.append(_count(len(self.tasks), "structure", "structures"))
+        return ", ".join(parts)
+
+
+def plan_prediction(request: PredictRequest) -> PredictionPlan:
+    """Make every choice that a request leaves open, and refuse what cannot be done.
+
+    Reads no pixels.
+
+    Raises
+    ------
+    FileNotFoundError
+        When the stack's file or the model is missing.
+    ValueError
+        When the image is no stack, or a structure, channel or region does not exist.
+    """
+    card = find_card(request.model)
+    check_structures_card(card)
+    image = open_image(request)
+    is_flat = len(card.axes) == 2
+    if not is_flat:
+        check_stack(image)
+    tasks = tuple(task_index(card, name) for name in request.tasks)
+    if not tasks:
+        raise ValueError(f"Choose at least one structure of: {', '.join(card.tasks)}.")
+    box = _box(image, request)
+    voxel_size, warnings = _voxel_size(image, card)
+    shape = tuple(stop - start for start, stop in box)
+    network_shape = network_grid(shape, voxel_size, card)
+    window = (1, *card.window) if is_flat else card.window
+    if card.family != PACKAGE:  # of which only the windows that it names are known to fit
+        window = fitting_window(network_shape, card.window, MULTIPLE)
+    padded = tuple(max(n, w) for n, w in zip(network_shape, window, strict=True))
+    return PredictionPlan(
+        image=image,
+        card=card,
+        tasks=tasks,
+        channel=_channel(image, request.channel),
+        time=_time(image, request.time),
+        box=box,
+        voxel_size=voxel_size,
+        network_shape=network_shape,
+        window=window,
+        num_patches=count_tiles(padded, window, request.overlap),
+        warnings=(*_axis_warnings(image), *warnings, *_unit_warnings(request, card)),
+    )
+
+
+def check_structures_card(card: ModelCard) -> None:
+    """Refuse a model that does not predict structures, with a ValueError."""
+    if card.makes != IMAGES:
+        raise ValueError(
+            f"'{card.name}' segments cells; it does not predict structures. Choose another model, "
+            "see 'napari-ssp models list'."
+        )
+
+
+def check_stack(image: MicroscopyImage) -> None:
+    """Refuse what is no z-stack of intensities.
+
+    Raises
+    ------
+    ValueError
+        For colours and for images without a z axis.
+    """
+    if image.rgb:
+        raise ValueError(
+            f"'{image.name}' is a colour image; structures are predicted from a grey z-stack of "
+            "transmitted light. Choose the stack itself, or one of its channels."
+        )
+    if "z" not in image.axes:
+        raise ValueError(
+            f"'{image.name}' has the axes '{image.axes}' and no z: structures are predicted from a "
+            "z-stack. Name the axes if one of them is z, e.g. axes='zyx'."
+        )
+
+
+def task_index(card: ModelCard, name: str) -> int:
+    """Position of a structure on a card; a ValueError lists what the model knows."""
+    if name in card.tasks:
+        return card.tasks.index(name)
+    near = difflib.get_close_matches(name.lower(), card.tasks, n=2)
+    hint = f" Did you mean {' or '.join(near)}?" if near else ""
+    raise ValueError(
+        f"'{card.name}' does not know the structure '{name}'.{hint} It knows: "
+        f"{', '.join(card.tasks)}."
+    )
+
+
+def _channel(image: MicroscopyImage, wanted: int | None) -> int | None:
+    if wanted is not None and wanted >= image.num_channels:
+        raise ValueError(
+            f"Channel {wanted} was asked for, but '{image.name}' has {image.num_channels} "
+            f"(counted from 0)."
+        )
+    if image.num_channels == 1:
+        return None
+    return 0 if wanted is None else wanted
+
+
+def _time(image: MicroscopyImage, wanted: int) -> int:
+    count = image.sizes.get("t", 1)
+    if wanted >= count:
+        raise ValueError(
+            f"Time point {wanted} was asked for, but '{image.name}' has {count} (counted from 0)."
+        )
+    return wanted
+
+
+def _box(image: MicroscopyImage, request: PredictRequest) -> tuple[tuple[int, int], ...]:
+    depth = image.sizes.get("z", 1)
+    first, last = request.z_range or (0, depth)
+    first, last = max(int(first), 0), min(int(last), depth)
+    if last <= first:
+        raise ValueError(
+            f"The planes {request.z_range} were asked for, but '{image.name}' has {depth}: give "
+            f"(first, last + 1) between 0 and {depth}."
+        )
+    y0, y1, x0, x1 = clip_region(image, request.region)
+    return ((first, last), (y0, y1), (x0, x1))
+
+
+def _voxel_size(
+    image: MicroscopyImage, card: ModelCard
+) -> tuple[tuple[float, float, float] | None, tuple[str, ...]]:
+    """Voxel size to work with, and what is to be said about it."""
+    if card.voxel_size is None:
+        return image.voxel_size, ()
+    wanted = " × ".join(f"{s:g}" for s in card.voxel_size)
+    if image.voxel_size is None:
+        return card.voxel_size, (
+            f"The stack's voxel size is unknown; it is taken to be the model's, {wanted} µm.",
+        )
+    factors = [s / w for s, w in zip(image.voxel_size, card.voxel_size, strict=True)]
+    if any(not 1 / USUAL_FACTOR <= f <= USUAL_FACTOR for f in factors):
+        found = " × ".join(f"{s:g}" for s in image.voxel_size)
+        return image.voxel_size, (
+            f"The stack's voxels of {found} µm are far from the model's {wanted} µm. They are "
+            "resampled, but expect little; check the voxel size.",
+        )
+    return image.voxel_size, ()
+
+
+def _axis_warnings(image: MicroscopyImage) -> tuple[str, ...]:
+    sizes = image.sizes
+    if sizes.get("z", 1) > 4 * min(sizes["y"], sizes["x"]):
+        return (
+            f"The stack has {sizes['z']} planes of {sizes['y']} × {sizes['x']} pixels. If that is "
+            f"not so, its axes are in another order than '{image.axes}'.",
+        )
+    return ()
+
+
+def _unit_warnings(request: PredictRequest, card: ModelCard) -> tuple[str, ...]:
+    lacking = [name for name in request.tasks if name not in card.target_statistics]
+    if not request.measured_units or not lacking:
+        return ()
+    return (
+        f"The model's card does not say how {', '.join(lacking)} was measured; the result has mean "
+        "0 and standard deviation 1.",
+    )
+
+
+def _lengths(shape: Shape) -> str:
+    return " × ".join(str(n) for n in shape)
+
+
+def _count(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"

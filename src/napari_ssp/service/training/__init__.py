@@ -1,0 +1,1 @@
+"""Training as a request: data, plan, steps, model, runs."""

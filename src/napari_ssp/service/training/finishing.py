@@ -1,0 +1,48 @@
+"""Make a model of a run that was stopped, without more training."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from napari_ssp.service.training.requests import TrainRequest, read_request
+from napari_ssp.service.training.segmentation.steps import train_steps
+from napari_ssp.service.training.structures.steps import train_structures_steps
+from napari_ssp.training.records import CHECKPOINT_FILE, load_state
+
+if TYPE_CHECKING:
+    from napari_ssp.progress import Steps
+    from napari_ssp.service.results import TrainedModel
+    from napari_ssp.service.training.requests import FinishTrainingRequest
+
+
+def finish_steps(request: FinishTrainingRequest) -> Steps[TrainedModel]:
+    """Score the last weights if nobody did, and make a model of the best.
+
+    The run can still be continued afterwards.
+
+    Yields
+    ------
+    Progress
+        While data are read and validation images are scored.
+
+    Raises
+    ------
+    FileNotFoundError
+        When the folder holds no run.
+    ValueError
+        When nothing was learned yet.
+    """
+    original = read_request(request.folder)
+    state = load_state(request.folder / CHECKPOINT_FILE)
+    if state is None or not state["step"]:
+        raise ValueError(
+            f"The run in {request.folder} has not learned anything yet, so there is no model to "
+            "make of it. Start it again; it goes on where it stopped."
+        )
+    ended = replace(original, steps=int(state["step"]))
+    if request.install is not None:
+        ended = replace(ended, install=request.install)
+    if isinstance(ended, TrainRequest):
+        return (yield from train_steps(ended, record=False))
+    return (yield from train_structures_steps(ended, record=False))

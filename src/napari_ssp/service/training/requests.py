@@ -1,0 +1,423 @@
+"""Requests to train: a model of cells, a model of structures, the end of a stopped run."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from napari_ssp.io import atomic_path
+from napari_ssp.service.requests import check_limits, check_precision, choice
+from napari_ssp.service.training.json_request import JsonRequest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+REQUEST_FILE = "request.json"
+#: What learns: all, or less for small data. See :class:`TrainRequest`.
+TRAINABLE = ("all", "decoder", "heads", "lora")
+#: How strongly training images are varied; mediar is the published set.
+AUGMENTATIONS = ("none", "turns", "light", "standard", "mediar")
+#: Which images crops come from; mediar is the published rule.
+SAMPLINGS = ("even", "amplified", "mediar")
+#: When the new model is put among the installed ones.
+INSTALLS = ("better", "always", "never")
+
+
+@dataclass(frozen=True)
+class TrainRequest(JsonRequest):
+    """Train a segmentation model on images and labels.
+
+    Labels below 0, and those equal to `ignore_label`, mark pixels that nobody annotated: they carry
+    no loss and no score.
+
+    Attributes
+    ----------
+    data : tuple of pathlib.Path
+        Folders that hold ``images`` and ``labels``; CSV files with the columns image and label, and
+        possibly channel and split.
+    output : pathlib.Path
+        Folder of the run: request, manifest, metrics, checkpoint, best weights and the model.
+    validation : tuple of pathlib.Path
+        As `data`; scored during training, nothing is learned from them. Empty takes what tables of
+        the data call ``val``, else sets a part of the data aside: a fifth of four images and more,
+        else a strip at one side of each.
+    name : str
+        Name of the new model.
+    exclude : tuple of str
+        Names, without suffix, of images to leave out.
+    base : str or None
+        Model to start from, which then decides encoder, decoder and attention; None is random.
+    encoder : str
+        Encoder of segmentation_models_pytorch, for a network from scratch.
+    decoder_channels : tuple of int
+        Channels of the decoder's blocks, for a network from scratch.
+    pab_channels : int
+        Channels of the attention block, for a network from scratch.
+    minutes : float or None
+        Training time at most; None sets no limit.
+    epochs : float or None
+        Passes at most, each of as many crops as there are training images.
+    steps : int or None
+        Optimiser steps at most. A run is over when the first of the limits is reached; one without
+        a limit of time gives the same result wherever it is interrupted.
+    learning_rate : float or None
+        Highest learning rate; None takes what fits `trainable` and `base`.
+    weight_decay : float
+        Of AdamW.
+    smoothing : float
+        Decay of the moving average of the weights that becomes the model; 0 keeps the last weights.
+    batch_size : int
+        Crops in a batch, replayed ones among them.
+    zoom : float or None
+        Magnification at which the network sees images; None takes the base's, else 1.
+    crop : int
+        Side of a crop in pixels, a multiple of 32.
+    augmentation : str
+        ``"none"``, ``"turns"`` (mirrored and turned only, as MEDIAR's phase 2), ``"light"``,
+        ``"standard"`` or ``"mediar"`` (the published set).
+    sampling : str
+        ``"even"``: every image as often; ``"amplified"``: rare modalities, found by their grey
+        levels and object size, more often; ``"mediar"``: as published, 40 modalities of which small
+        ones count as 50 images.
+    boundary_exclusion : bool
+        Turn the outlines of objects into background, as MEDIAR does with public data.
+    ignore_label : int or None
+        A value in label files that means "not annotated", besides all below 0.
+    trainable : str
+        ``"all"``; ``"decoder"``: decoder and heads; ``"heads"``: the last layers; ``"lora"``: a
+        small correction of low rank of every layer.
+    keep_statistics : bool
+        Leave the base's statistics of the batch normalisation as they are, so that less is
+        forgotten; all but ``"all"`` do so in any case, and a network from scratch never does.
+    lora_rank : int
+        Rank of the corrections.
+    replay : tuple of pathlib.Path
+        As `data`, whose images are mixed in, so that what the base knows is not forgotten.
+    replay_share : float
+        Share of every batch that comes from them.
+    most_forgotten : float
+        F1, at IoU 0.5 or 0.75, that may be lost on replayed images, of which a fifth, 32 at most,
+        is not mixed in but scored. Where more was lost, the model is a mixture of the base's
+        weights and the learned ones, see :mod:`napari_ssp.training.weight_interpolation`; 1 takes
+        what was learned.
+    most_learned : float
+        Share of the learned change that the model takes at most; the rest stays as in the base.
+        Scores on images that the base learned from hide what it forgets of others, so less than
+        all is safer where the old matters most.
+    install : str
+        ``"better"``: the model is installed when it beats its base, or has none; ``"always"``;
+        ``"never"``.
+    seed : int
+        Start of the random numbers.
+    workers : int
+        Processes that prepare batches; 0 takes one thread.
+    device : str
+        ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
+    precision : str
+        ``"auto"``, ``"float32"`` or ``"bfloat16"``.
+    """
+
+    data: tuple[Path, ...]
+    output: Path
+    validation: tuple[Path, ...] = ()
+    name: str = choice("my-model", "Name", "Name of the new model")
+    exclude: tuple[str, ...] = ()
+    base: str | None = choice(
+        None, "Base model", "Model whose weights are the start [default: none, from scratch]"
+    )
+    encoder: str = choice(
+        "tu-resnet18d", "Encoder", "Encoder of segmentation_models_pytorch, e.g. mit_b0"
+    )
+    decoder_channels: tuple[int, ...] = (128, 64, 32, 16)
+    pab_channels: int = choice(48, "Attention", "Channels of the attention block", min=4)
+    minutes: float | None = choice(30.0, "Minutes", "Training time at most", min=0.01)
+    epochs: float | None = choice(
+        None, "Epochs", "Passes through the training images at most", min=0.01
+    )
+    steps: int | None = choice(None, "Steps", "Optimiser steps at most", min=1)
+    learning_rate: float | None = choice(
+        None,
+        "Learning rate",
+        "Highest learning rate [default: what fits the trained part]",
+        min=1e-7,
+        max=1,
+    )
+    weight_decay: float = choice(0.05, "Weight decay", "Of the optimiser", min=0.0, max=1.0)
+    smoothing: float = choice(
+        0.999, "Smoothing", "Moving average of the weights; 0 keeps the last", min=0.0, max=0.99999
+    )
+    batch_size: int = choice(8, "Batch", "Crops in a batch", min=2, max=4096)
+    zoom: float | None = choice(
+        None,
+        "Zoom",
+        "Magnification at which the network sees images [default: the base's, else 1]",
+        min=0.1,
+        max=10.0,
+    )
+    crop: int = choice(256, "Crop", "Side of a crop in pixels, a multiple of 32", min=32, max=2048)
+    augmentation: str = choice(
+        "standard", "Augmentation", "How images are varied: none, turns, light, standard, mediar"
+    )
+    sampling: str = choice(
+        "amplified", "Sampling", "Which images are drawn: even, amplified (rare ones more), mediar"
+    )
+    boundary_exclusion: bool = choice(
+        False, "Boundary exclusion", "Outlines of objects become background (for pre-training)"
+    )
+    ignore_label: int | None = choice(
+        None, "Ignore label", "Value of labels that means not annotated, besides all below 0"
+    )
+    trainable: str = choice(
+        "all", "Trained part", "What learns: all, decoder, heads, lora (few images)"
+    )
+    keep_statistics: bool = choice(
+        True, "Keep statistics", "Leave the base's batch normalisation statistics as they are"
+    )
+    lora_rank: int = choice(8, "LoRA rank", "Rank of the corrections of lora", min=1, max=256)
+    replay: tuple[Path, ...] = ()
+    replay_share: float = choice(
+        0.25, "Replay share", "Share of every batch from the replayed images", min=0.0, max=0.9
+    )
+    most_forgotten: float = choice(
+        0.005, "Forgotten at most", "F1 that may be lost on replayed images", min=0.0, max=1.0
+    )
+    most_learned: float = choice(
+        1.0, "Learned at most", "Share of the change of the base that is taken", min=0.05, max=1.0
+    )
+    install: str = choice(
+        "better", "Install", "Put the model among the installed: better (than base), always, never"
+    )
+    seed: int = choice(0, "Seed", "Start of the random numbers", min=0)
+    workers: int = choice(
+        0, "Workers", "Processes that prepare batches; 0 takes one thread", min=0, max=256
+    )
+    device: str = choice("auto", "Device", "Where the network runs: auto, cpu, cuda, mps")
+    precision: str = choice(
+        "auto", "Precision", "Numbers that the network computes in: auto, float32, bfloat16"
+    )
+
+    def __post_init__(self) -> None:
+        """Refuse values out of their limits."""
+        check_limits(self)
+        check_precision(self.precision)
+        for name, known in (
+            ("trainable", TRAINABLE),
+            ("augmentation", AUGMENTATIONS),
+            ("sampling", SAMPLINGS),
+            ("install", INSTALLS),
+        ):
+            check_choice(self, name, known)
+        if self.crop % 32:
+            raise ValueError(f"The crop must be a multiple of 32 pixels, got {self.crop}.")
+        if not self.data:
+            raise ValueError(
+                "Training needs at least one folder of 'images' and 'labels', or a table."
+            )
+        if self.minutes is None and self.epochs is None and self.steps is None:
+            raise ValueError("Training without an end: give minutes, epochs or steps.")
+        if self.base is None and self.trainable != "all":
+            raise ValueError(
+                f"'{self.trainable}' trains a part of a model that exists: choose a base model, or "
+                "'all' to start from scratch."
+            )
+        if self.base is None and self.most_learned < 1.0:
+            raise ValueError(
+                f"{self.most_learned:.0%} of the learned change can be taken only where there is a "
+                "base model that changes. Choose one, or take all."
+            )
+
+
+@dataclass(frozen=True)
+class TrainStructuresRequest(JsonRequest):
+    """Train a RepMode on stacks of transmitted light, each with one measured structure.
+
+    Attributes
+    ----------
+    data : tuple of pathlib.Path
+        Folders that hold ``signal`` and ``target``, CSV files with the columns signal, target and
+        task, or folders that ``napari-ssp data prepare structures`` wrote.
+    output : pathlib.Path
+        Folder of the run: model, metrics and checkpoint.
+    validation : tuple of pathlib.Path
+        As ``data``; scored during training, nothing is learned from them. Empty takes what tables
+        and prepared folders of the data call ``val``, else sets a part of the data aside: of each
+        structure a fifth of four stacks and more, else a strip of each.
+    exclude : tuple of str
+        Names, without suffix, of signals to leave out.
+    tasks : tuple of str
+        Order of the structures on the model's card; empty takes that of their first appearance.
+    descriptions : dict
+        Structure to one line about it, before those of a table.
+    crop : tuple of int
+        Lengths of a crop along z, y and x, multiples of 16.
+    base : str or None
+        Model to start from, which then decides the network and the order of the structures. Pairs
+        of structures that it knows train it further as a whole. Pairs of one structure that it does
+        not know add that structure: its gates are learned while everything else stays, so that all
+        other predictions are the same to the bit.
+    like : str or None
+        Structure of the base that a new one begins as; None takes the one whose prediction is
+        closest to the new pairs.
+    own_expert : bool
+        Whether a new structure gets an expert of its own in each convolution, besides its gates.
+    install : str
+        As :attr:`TrainRequest.install`.
+    """
+
+    data: tuple[Path, ...]
+    output: Path
+    validation: tuple[Path, ...] = ()
+    exclude: tuple[str, ...] = ()
+    tasks: tuple[str, ...] = ()
+    descriptions: dict[str, str] = field(default_factory=dict)
+    crop: tuple[int, int, int] = (32, 128, 128)
+    name: str = choice("my-structures", "Name", "Name of the new model")
+    base: str | None = choice(
+        None, "Base model", "Model whose weights are the start [default: none, from scratch]"
+    )
+    like: str | None = choice(
+        None, "Begins as", "Known structure that a new one begins as [default: the most similar]"
+    )
+    own_expert: bool = choice(
+        True, "Own expert", "Give a new structure an expert of its own, not only gates"
+    )
+    install: str = choice(
+        "better", "Install", "Put the model among the installed: better (than base), always, never"
+    )
+    recipe: str = choice(
+        "repmode", "Recipe", "repmode: as published; few-images: stronger augmentation, cosine"
+    )
+    projection: str = choice(
+        "max", "Projection", "How a 2D target was made from its stack: max, mean"
+    )
+    voxel_size: tuple[float, float, float] | None = choice(
+        None,
+        "Voxel size",
+        "Voxel size of the stacks in µm: z y x [default: as in the files]",
+        parts="Z Y X",
+    )
+    base_channels: int = choice(
+        8, "Channels", "Channels of the first level; 32 is the published network", min=1, max=128
+    )
+    minutes: float = choice(30.0, "Minutes", "Training time at most", min=0.01)
+    steps: int = choice(1_000_000, "Steps", "Optimiser steps at most", min=1)
+    learning_rate: float | None = choice(
+        None, "Learning rate", "Highest learning rate [default: the recipe's]", min=1e-7, max=1
+    )
+    batch_size: int = choice(8, "Batch", "Crops in a batch", min=2, max=4096)
+    seed: int = choice(0, "Seed", "Start of the random numbers", min=0)
+    workers: int = choice(
+        0, "Workers", "Processes that prepare batches; 0 takes one thread", min=0, max=256
+    )
+    device: str = choice("auto", "Device", "Where the network runs: auto, cpu, cuda, mps")
+
+    def __post_init__(self) -> None:
+        """Refuse values out of their limits."""
+        check_limits(self)
+        if any(side < 16 or side % 16 for side in self.crop):
+            raise ValueError(f"The crop must be multiples of 16 voxels, got {self.crop}.")
+        check_choice(self, "install", INSTALLS)
+        if not self.data:
+            raise ValueError("Training needs at least one folder or table of pairs.")
+        if self.like is not None and self.base is None:
+            raise ValueError(
+                f"A new structure can begin as '{self.like}' only in a base model that knows it; "
+                "no base was given."
+            )
+        for label, value, known in (
+            ("recipe", self.recipe, ("repmode", "few-images")),
+            ("projection", self.projection, ("max", "mean")),
+        ):
+            if value not in known:
+                raise ValueError(f"The {label} must be one of {', '.join(known)}, got '{value}'.")
+        if len(set(self.tasks)) < len(self.tasks):
+            raise ValueError(f"Each task can be named once, got {', '.join(self.tasks)}.")
+
+
+@dataclass(frozen=True)
+class FinishTrainingRequest:
+    """Make a model of the best that a stopped run has reached, without more training.
+
+    Attributes
+    ----------
+    folder : pathlib.Path
+        Folder of the run.
+    install : str
+        As :attr:`TrainRequest.install`; None takes the run's own.
+    """
+
+    folder: Path
+    install: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse unknown values."""
+        if self.install is not None:
+            check_choice(self, "install", INSTALLS)
+
+
+def check_choice(request: Any, name: str, known: tuple[str, ...]) -> None:
+    """Compare a field with its known values.
+
+    Raises
+    ------
+    ValueError
+        With the value and what is known.
+    """
+    value = getattr(request, name)
+    if value not in known:
+        words = name.replace("_", " ")
+        raise ValueError(f"The {words} must be one of {', '.join(known)}, got '{value}'.")
+
+
+def write_request(request: TrainRequest | TrainStructuresRequest) -> None:
+    """Write ``request.json`` into the run's folder."""
+    task = next(name for name, kind in TASKS.items() if isinstance(request, kind))
+    text = json.dumps({"task": task, **request.to_dict()}, indent=2)
+    with atomic_path(request.output / REQUEST_FILE, overwrite=True) as temporary:
+        temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def read_values(path: Path) -> dict[str, Any]:
+    """Values of a request's file, or of a configuration that names only some; ``task`` among them.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        When there is no such file, or it holds no such values.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"There is no {path.name} in {path.parent}, so there is no run to go on with. Give the "
+            "folder of a training that was started."
+        )
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is not valid JSON: {error}.") from error
+    if not isinstance(values, dict) or values.get("task", "segmentation") not in TASKS:
+        raise ValueError(
+            f"{path} is no training request: it must hold named values, 'task' among them "
+            f"({' or '.join(TASKS)})."
+        )
+    return values
+
+
+def read_request(folder: Path) -> TrainRequest | TrainStructuresRequest:
+    """Request that a run was started with.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        As `read_values`.
+    """
+    values = read_values(folder / REQUEST_FILE)
+    kind = TASKS[values.pop("task", "segmentation")]
+    return kind.from_dict({**values, "output": folder})
+
+
+#: Requests by the word for their task.
+TASKS: dict[str, type[TrainRequest] | type[TrainStructuresRequest]] = {
+    "segmentation": TrainRequest,
+    "structures": TrainStructuresRequest,
+}

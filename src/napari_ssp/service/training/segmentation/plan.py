@@ -1,0 +1,202 @@
+"""What a training would do, and what is wrong with its data, before anything is read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from napari_ssp.registry import find_card
+from napari_ssp.service.results import TrainingPlan
+from napari_ssp.service.training.pair_tables import SCORED_SPLITS, VALIDATION_SPLITS
+from napari_ssp.service.training.plan_words import limits_of, scored_as_well, skipped, too_small
+from napari_ssp.service.training.segmentation.pairs import Pair, PairScan, scan_pairs
+from napari_ssp.training.holdout import WHOLE_FROM, set_aside_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from napari_ssp.registry import ModelCard
+    from napari_ssp.service.training.requests import TrainRequest
+
+
+@dataclass(frozen=True)
+class TrainingFiles:
+    """Files of a training by what becomes of them.
+
+    Attributes
+    ----------
+    training, validation, replay, known : tuple of Pair
+        Learned from, scored, mixed in, scored in the end for what was forgotten.
+    strays : tuple of pathlib.Path
+        Skipped.
+    strip : bool
+        Whether the validation part is a strip of each training image.
+    chosen_by_us : bool
+        Whether nobody said what to score.
+    """
+
+    training: tuple[Pair, ...]
+    validation: tuple[Pair, ...] = ()
+    replay: tuple[Pair, ...] = ()
+    known: tuple[Pair, ...] = ()
+    strays: tuple[Path, ...] = ()
+    strip: bool = False
+    chosen_by_us: bool = False
+
+
+def plan_training(request: TrainRequest) -> TrainingPlan:
+    """Check a training and say what it would do; reads names and headers only.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        When data or the base model cannot be used. All problems are listed together.
+    """
+    card = base_card(request)
+    files = find_files(request)
+    return TrainingPlan(
+        _summary(request, files),
+        tuple(_warnings(request, files, card)),
+        tuple(pair.name for pair in files.training),
+        tuple(pair.name for pair in files.validation),
+        tuple(pair.name for pair in files.replay),
+        files.strip,
+    )
+
+
+def base_card(request: TrainRequest) -> ModelCard | None:
+    """Card of the model to start from, or None.
+
+    Raises
+    ------
+    FileNotFoundError
+        When there is no such model.
+    ValueError
+        When no cells can be learned from it.
+    """
+    if request.base is None:
+        return None
+    card = find_card(request.base)
+    if card.family != "mediar" or card.members:
+        reason = "is an average of models" if card.members else "predicts structures"
+        raise ValueError(
+            f"'{card.name}' {reason}, so no cells can be learned from it. Choose a "
+            "base model of the family 'mediar'."
+        )
+    return card
+
+
+def find_files(request: TrainRequest) -> TrainingFiles:
+    """Find all files of a training and set the validation part aside.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        As `plan_training`.
+    """
+    scans = {
+        "training": [scan_pairs(source, request.exclude) for source in request.data],
+        "validation": [scan_pairs(s, splits=VALIDATION_SPLITS) for s in request.validation],
+        "replay": [scan_pairs(source) for source in request.replay],
+    }
+    if not request.validation:
+        scans["validation"] = _kept_apart(request)
+    every = [scan for part in scans.values() for scan in part]
+    if any(scan.problems for scan in every):
+        raise _error(every)
+    pairs = {name: [p for scan in part for p in scan.pairs] for name, part in scans.items()}
+    strays = tuple(path for scan in every for path in scan.strays)
+    replay, known = _known(pairs["replay"]) if request.base else (pairs["replay"], [])
+    files = TrainingFiles(
+        tuple(pairs["training"]), tuple(pairs["validation"]), tuple(replay), tuple(known), strays
+    )
+    return files if files.validation else set_aside(files)
+
+
+def _known(replay: list[Pair]) -> tuple[list[Pair], list[Pair]]:
+    """Which replayed images are mixed in and which are scored; of few all are both."""
+    if len(replay) < WHOLE_FROM:
+        return replay, replay
+    chosen = set_aside_of(len(replay), _MOST_KNOWN)
+    mixed_in = [pair for k, pair in enumerate(replay) if k not in chosen]
+    return mixed_in, [pair for k, pair in enumerate(replay) if k in chosen]
+
+
+def _kept_apart(request: TrainRequest) -> list[PairScan]:
+    """Find what the tables of the data themselves keep apart to be scored."""
+    tables = (source for source in request.data if source.is_file())
+    scans = [scan_pairs(table, request.exclude, SCORED_SPLITS) for table in tables]
+    return [scan for scan in scans if scan.count]
+
+
+def set_aside(files: TrainingFiles) -> TrainingFiles:
+    """Set whole images aside for validation, evenly over their names; of few images strips."""
+    count = len(files.training)
+    if count < WHOLE_FROM:
+        return replace(files, strip=True, chosen_by_us=True)
+    chosen = set_aside_of(count)
+    return replace(
+        files,
+        training=tuple(p for k, p in enumerate(files.training) if k not in chosen),
+        validation=tuple(p for k, p in enumerate(files.training) if k in chosen),
+        chosen_by_us=True,
+    )
+
+
+def _error(scans: Sequence[PairScan]) -> Exception:
+    """All that is wrong: with whole folders, then with single pairs."""
+    folders = [line for scan in scans if not scan.count for line in scan.problems]
+    pairs = [line for scan in scans if scan.count for line in scan.problems]
+    lines = list(folders)
+    if pairs:
+        count = sum(scan.count for scan in scans)
+        lines.append(f"{len(pairs)} of {count} training pairs cannot be used:")
+        lines += [f"  {line}" for line in pairs]
+    missing = all("is missing" in line or "no label file" in line for line in folders + pairs)
+    return FileNotFoundError("\n".join(lines)) if missing else ValueError("\n".join(lines))
+
+
+def _summary(request: TrainRequest, files: TrainingFiles) -> str:
+    start = f"from '{request.base}'" if request.base else "from scratch"
+    if files.strip:
+        check = "a strip of each is set aside for validation"
+    else:
+        check = f"{len(files.validation)} for validation"
+        check += ", set aside by itself" if files.chosen_by_us else ""
+    words = f"{_images(len(files.training))} to learn {start} ({request.trainable}), {check}"
+    if files.replay:
+        words += f", {request.replay_share:.0%} of each batch from {_images(len(files.replay))}"
+    if files.known:
+        words += f", {_images(len(files.known))} to see what is forgotten"
+    limits = limits_of(minutes=request.minutes, epochs=request.epochs, steps=request.steps)
+    return f"{words}; {limits}."
+
+
+def _images(count: int) -> str:
+    return f"{count} image{'s' * (count != 1)}"
+
+
+def _warnings(request: TrainRequest, files: TrainingFiles, card: ModelCard | None) -> list[str]:
+    warnings = []
+    if files.strays:
+        warnings.append(skipped(files.strays))
+    narrow = [p.name for p in files.training if files.strip and max(p.shape) < 2 * _NARROWEST]
+    if narrow:
+        warnings.append(too_small(narrow))
+    scored = {pair.image.resolve() for pair in files.validation}
+    both = [pair.name for pair in files.training if pair.image.resolve() in scored]
+    if both:
+        warnings.append(scored_as_well(both))
+    if card is not None and not files.replay and request.trainable == "all":
+        warnings.append(
+            "Without replayed images the model may forget what its base knows. Name images that "
+            "the base does well, or train less of it ('lora')."
+        )
+    return warnings
+
+
+#: Least width of a strip, in pixels.
+_NARROWEST = 32
+#: Replayed images that are scored, at most.
+_MOST_KNOWN = 32

@@ -1,0 +1,203 @@
+"""What a training on structures would do, and what is wrong with its stacks."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from napari_ssp.service.results import TrainingPlan
+from napari_ssp.service.training.pair_tables import (
+    SCORED_SPLITS,
+    TRAINING_SPLITS,
+    VALIDATION_SPLITS,
+)
+from napari_ssp.service.training.plan_words import limits_of, scored_as_well, skipped, too_small
+from napari_ssp.service.training.structures.card import base_card, check_voxel_size, new_structure
+from napari_ssp.service.training.structures.pairs import PairFiles, scan_structures, task_order
+from napari_ssp.service.training.structures.stack_headers import (
+    check_shapes,
+    common_size,
+    stack_header,
+)
+from napari_ssp.training.holdout import WHOLE_FROM, set_aside_of, strip_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from napari_ssp.image import VoxelSize
+    from napari_ssp.registry import ModelCard
+    from napari_ssp.service.training.requests import TrainStructuresRequest
+    from napari_ssp.service.training.structures.pairs import Pair
+
+_Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class StructureFiles:
+    """Stacks of a training by what becomes of them, as far as headers tell.
+
+    Attributes
+    ----------
+    training, validation : tuple of PairFiles or PreparedPair
+        What people gave to learn from, and to score.
+    order : tuple of str
+        The model's structures.
+    shapes : tuple of tuple of int
+        (Z, Y, X) of the training signals.
+    voxel_size : tuple of float or None
+        (z, y, x) in µm where the files state one.
+    strays : tuple of pathlib.Path
+        Skipped.
+    """
+
+    training: tuple[Pair, ...]
+    validation: tuple[Pair, ...]
+    order: tuple[str, ...]
+    shapes: tuple[_Shape, ...] = ()
+    voxel_size: VoxelSize | None = None
+    strays: tuple[Path, ...] = ()
+
+    def set_aside(self) -> tuple[list[int], list[int], list[int]]:
+        """Find places of stacks set aside whole, by a strip, and too small for one."""
+        by_task: dict[str, list[int]] = defaultdict(list)
+        for place, pair in enumerate(() if self.validation else self.training):
+            by_task[pair.task].append(place)
+        whole: list[int] = []
+        strips: list[int] = []
+        small: list[int] = []
+        for places in by_task.values():
+            if len(places) >= WHOLE_FROM:
+                whole += [places[k] for k in sorted(set_aside_of(len(places)))]
+                continue
+            for k in places:
+                (strips if strip_of(max(self.shapes[k][1:])) else small).append(k)
+        return whole, strips, small
+
+
+def plan_structures_training(request: TrainStructuresRequest) -> TrainingPlan:
+    """Check a training and say what it would do; reads names and headers only.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        When stacks or the base model cannot be used. All problems are listed together.
+    """
+    base = base_card(request)
+    files = find_structure_files(request, base)
+    whole, strips, small = files.set_aside()
+    names = [pair.name for pair in files.training]
+    scored = tuple(pair.name for pair in files.validation)
+    return TrainingPlan(
+        _summary(request, base, files, (len(whole), len(strips))),
+        tuple(_warnings(request, base, files, [names[k] for k in small])),
+        tuple(name for k, name in enumerate(names) if k not in whole),
+        scored or tuple(names[k] for k in whole),
+        strip=bool(strips),
+    )
+
+
+def find_structure_files(request: TrainStructuresRequest, base: ModelCard | None) -> StructureFiles:
+    """Find all stacks of a training and check what their headers tell.
+
+    Raises
+    ------
+    ValueError
+        With all problems, or when the structures do not fit the base.
+    """
+    data = [scan_structures(s, TRAINING_SPLITS, request.exclude) for s in request.data]
+    scored = [scan_structures(s, VALIDATION_SPLITS, request.exclude) for s in request.validation]
+    every = [*data, *scored]
+    if not request.validation:
+        tables = (s for s in request.data if not (s / "signal").is_dir())
+        kept = [scan_structures(s, SCORED_SPLITS, request.exclude) for s in tables]
+        scored = [scan for scan in kept if scan.pairs]
+        every += scored
+    training = tuple(pair for scan in data for pair in scan.pairs)
+    validation = tuple(pair for scan in scored for pair in scan.pairs)
+    problems = list(dict.fromkeys(line for scan in every for line in scan.problems))
+    headers = [_header(pair, problems) for pair in (*training, *validation)]
+    if problems:
+        count = len(headers) + sum(len(scan.problems) for scan in every)
+        lines = "\n  ".join(problems)
+        raise ValueError(f"{len(problems)} of {count} pairs or sources cannot be used:\n  {lines}")
+    new_structure(base, [one.task for one in training])
+    order = task_order(training, validation, request.tasks, base.tasks if base else ())
+    size = common_size(one[1] for one in headers)
+    if base is not None:
+        check_voxel_size(request.voxel_size or size, base)
+    shapes = tuple(shape for shape, _ in headers[: len(training)])
+    strays = tuple(dict.fromkeys(path for scan in every for path in scan.strays))
+    return StructureFiles(training, validation, order, shapes, size, strays)
+
+
+def _header(pair: Pair, problems: list[str]) -> tuple[_Shape, VoxelSize | None]:
+    """Shape and voxel size of a signal; what is wrong with the pair joins the problems."""
+    if not isinstance(pair, PairFiles):
+        return pair.shape, None
+    try:
+        signal = stack_header(pair.signal, "signal", pair.channel_signal)
+        target = stack_header(pair.target, "target", pair.channel_target)
+        check_shapes(signal.shape, target.shape)
+    except (OSError, ValueError, TypeError, ImportError) as error:
+        problems.append(f"{pair.name}: {error}")
+        return (), None
+    return signal
+
+
+def _summary(
+    request: TrainStructuresRequest,
+    base: ModelCard | None,
+    files: StructureFiles,
+    aside: tuple[int, int],
+) -> str:
+    start = f"from '{base.name}'" if base else "from scratch"
+    if base is not None and len(files.order) > len(base.tasks):
+        start = f"as one more structure of '{base.name}', whose others stay as they are"
+    counts = _counts([pair.task for pair in files.training])
+    words = f"{counts} to learn {start}, {_scored(files, *aside)}"
+    return f"{words}; {limits_of(minutes=request.minutes, steps=_steps(request))}."
+
+
+def _steps(request: TrainStructuresRequest) -> int | None:
+    default = type(request).steps
+    return None if request.steps == default else request.steps
+
+
+def _scored(files: StructureFiles, whole: int, strips: int) -> str:
+    if files.validation:
+        return f"{len(files.validation)} for validation"
+    parts = [f"{_stacks(whole)} of them for validation"] if whole else []
+    parts += [f"a strip of {_stacks(strips)} for validation"] if strips else []
+    return f"{' and '.join(parts)}, set aside by itself" if parts else "none for validation"
+
+
+def _counts(tasks: Sequence[str]) -> str:
+    seen = dict.fromkeys(tasks)
+    return ", ".join(f"{_stacks(tasks.count(task))} of {task}" for task in seen)
+
+
+def _stacks(count: int) -> str:
+    return f"{count} stack{'s' * (count != 1)}"
+
+
+def _warnings(
+    request: TrainStructuresRequest,
+    base: ModelCard | None,
+    files: StructureFiles,
+    small: Sequence[str],
+) -> Iterator[str]:
+    if files.strays:
+        yield skipped(files.strays)
+    scored = set(files.validation)
+    both = [pair.name for pair in files.training if pair in scored]
+    if both:
+        yield scored_as_well(both)
+    if small:
+        yield too_small(small)
+    unknown = files.voxel_size is None and request.voxel_size is None
+    unknown &= any(isinstance(pair, PairFiles) for pair in files.training)
+    if base is not None and base.voxel_size is not None and unknown:
+        size = " × ".join(f"{n:g}" for n in base.voxel_size)
+        yield f"The stacks state no voxel size; they are taken to have the base's, {size} µm."

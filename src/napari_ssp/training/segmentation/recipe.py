@@ -1,0 +1,181 @@
+"""MEDIAR's recipe: crops, flows as targets, and F1 on validation images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from scipy.special import expit
+from torch import nn
+
+from napari_ssp.engine import TileSettings, predict_tiles, resample, zoomed_shape
+from napari_ssp.flows import flows_to_labels
+from napari_ssp.metrics import f1_score
+from napari_ssp.progress import Progress
+from napari_ssp.training.loop import mixed_precision
+from napari_ssp.training.segmentation.annotation import targets
+from napari_ssp.training.segmentation.augmentation import AugmentationSettings, augmented_crop
+from napari_ssp.training.segmentation.sampling import sampling_weights
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from napari_ssp.progress import Steps
+    from napari_ssp.training.batches import Batch
+    from napari_ssp.training.data import LabelledImage
+    from napari_ssp.training.state import Preview
+
+#: Score that decides which weights are kept.
+METRIC = "f1_0.50"
+#: IoU of the F1 scores.
+THRESHOLDS = (0.5, 0.75)
+#: Longest side of a window in which validation images are predicted, a multiple of 32.
+_WINDOW = 1024
+#: A predicted object that lies in unknown pixels by more than this share is no mistake.
+_UNKNOWN_SHARE = 0.5
+
+
+@dataclass(frozen=True)
+class SegmentationBatches:
+    """Random batches: the same seed and step always give the same crops.
+
+    Attributes
+    ----------
+    images : sequence of LabelledImage
+        Training images.
+    settings : AugmentationSettings
+        Crop size and augmentation.
+    size : int
+        Crops in a batch, replayed ones among them.
+    seed : int
+        Start of the random numbers.
+    sampling : str
+        See :func:`~napari_ssp.training.sampling.sampling_weights`.
+    replay : sequence of LabelledImage
+        Images that the base model knows, mixed in so that it does not forget them.
+    replay_share : float
+        Share of each batch that comes from them; at least one crop, if there are any.
+    part : tuple of int
+        (k, n): every n-th crop of each batch from k on, for one of n processes.
+    """
+
+    images: Sequence[LabelledImage]
+    settings: AugmentationSettings = field(default_factory=AugmentationSettings)
+    size: int = 8
+    seed: int = 0
+    sampling: str = "amplified"
+    replay: Sequence[LabelledImage] = ()
+    replay_share: float = 0.25
+    part: tuple[int, int] = (0, 1)
+
+    def __post_init__(self) -> None:
+        """Find the images' sampling weights once, before batches go to other processes."""
+        _ = self._weights, self.replay and self._replay_weights
+
+    @cached_property
+    def _weights(self) -> NDArray[np.float64]:
+        return sampling_weights(self.images, self.sampling)
+
+    @cached_property
+    def _replay_weights(self) -> NDArray[np.float64]:
+        return sampling_weights(self.replay, self.sampling)
+
+    @property
+    def replayed(self) -> int:
+        """Crops of a batch that are replayed."""
+        if not self.replay or self.replay_share == 0:
+            return 0
+        return min(self.size - 1, max(1, round(self.replay_share * self.size)))
+
+    def chosen(self, step: int) -> list[LabelledImage]:
+        """Images that the crops of a step come from, replayed ones last."""
+        rng = np.random.default_rng([self.seed, step])
+        fresh = rng.choice(len(self.images), self.size - self.replayed, p=self._weights)
+        images = [self.images[k] for k in fresh]
+        if self.replayed:
+            known = rng.choice(len(self.replay), self.replayed, p=self._replay_weights)
+            images += [self.replay[k] for k in known]
+        return images
+
+    def __call__(self, step: int) -> Batch:
+        """Batch of a step.
+
+        Images (N, 3, Y, X); unit flows (N, 2, Y, X), cells (N, Y, X) and where both count
+        (N, 2, Y, X).
+        """
+        first, every = self.part
+        chosen = list(enumerate(self.chosen(step)))[first::every]
+        crops = [
+            augmented_crop(image, self.settings, np.random.default_rng([self.seed, step, k]))
+            for k, image in chosen
+        ]
+        pixels = torch.from_numpy(np.stack([pixels for pixels, _ in crops]))
+        parts = zip(*(targets(labels) for _, labels in crops), strict=True)
+        flows, cells, counted = (torch.from_numpy(np.stack(part)) for part in parts)
+        return (pixels,), (flows, cells, counted)
+
+
+def score_segmentation(
+    network: nn.Module, images: Sequence[LabelledImage], zoom: float = 1.0, precision: str = "auto"
+) -> Steps[dict[str, float]]:
+    """Mean F1 at IoU 0.5 and 0.75 of whole images; unknown pixels count for nothing.
+
+    A quick score for the training curve; the published figures overlap windows more.
+
+    Yields
+    ------
+    Progress
+        After every image; the first one's preview is the image with truth and prediction.
+    """
+    scores: dict[float, list[float]] = {threshold: [] for threshold in THRESHOLDS}
+    for done, image in enumerate(images, 1):
+        labels = yield from predict_labels(network, image, zoom, precision)
+        truth, found = np.maximum(image.labels, 0), _without_unknown(labels, image.labels)
+        for threshold, values in scores.items():
+            values.append(f1_score(truth, found, threshold))
+        shown = preview_of(image, labels) if done == 1 else None
+        yield Progress("scoring validation images", done, len(images), shown)
+    return {f"f1_{t:.2f}": float(np.mean(v)) for t, v in scores.items() if v}
+
+
+def predict_labels(
+    network: nn.Module, image: LabelledImage, zoom: float, precision: str = "auto"
+) -> Steps[NDArray[np.uint32]]:
+    """Objects of a training image, as `napari_ssp.segment` would find them, in large windows."""
+    shape = zoomed_shape(image.labels.shape, zoom)
+    stride = int(getattr(network, "stride", 32))
+    pixels = np.broadcast_to(image.pixels, (3, *image.labels.shape)).astype(np.float32) / 255.0
+    window = tuple(min(n + -n % stride, _WINDOW) for n in shape)
+    device = next(network.parameters()).device
+
+    def compute(windows: torch.Tensor) -> torch.Tensor:
+        with mixed_precision(device, precision=precision):
+            output: torch.Tensor = network(windows.contiguous(memory_format=torch.channels_last))
+        return output
+
+    settings = TileSettings(window, overlap=0.25, batch_size=1, device=device)
+    output = yield from predict_tiles(compute, resample(pixels, shape), settings)
+    found = resample(output, image.labels.shape)
+    return flows_to_labels(found[:2], expit(found[2]))
+
+
+def _without_unknown(labels: NDArray[np.uint32], truth: NDArray[np.int32]) -> NDArray[np.uint32]:
+    """Leave objects out that lie mostly where nobody annotated."""
+    if truth.min(initial=0) >= 0:
+        return labels
+    sizes = np.bincount(labels.ravel())
+    unknown = np.bincount(labels[truth < 0].ravel(), minlength=len(sizes))
+    gone = unknown > _UNKNOWN_SHARE * sizes
+    return np.where(gone[labels], 0, labels).astype(np.uint32)
+
+
+def preview_of(image: LabelledImage, labels: NDArray[np.uint32]) -> Preview:
+    """Name, image, truth and prediction, to look at."""
+    pixels = image.pixels
+    shown = pixels[0] if len(pixels) == 1 else np.moveaxis(pixels, 0, -1)
+    return image.name, np.array(shown), np.array(image.labels), labels

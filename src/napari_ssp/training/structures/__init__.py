@@ -1,0 +1,1 @@
+"""RepMode's recipe: crops of stacks with one structure each."""

@@ -1,0 +1,1 @@
+"""Ground of all docks: jobs, progress, messages, their place in the window."""

@@ -1,0 +1,94 @@
+"""Runs one request at a time for a dock, and drops what comes late."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from qtpy.QtCore import QObject, Qt, Signal
+
+from napari_ssp.widgets.docks.relay import JobRelay
+from napari_ssp.widgets.docks.shared_service import shared_service
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from napari_ssp.service import Job
+
+
+class Backend(Protocol):
+    """Who does the work."""
+
+    def submit(self, request: Any) -> Job[Any]:
+        """Line up a request."""
+
+
+class _Current:
+    """The run under way; no Qt object, so that it can be cancelled while its owner dies."""
+
+    def __init__(self) -> None:
+        self.relay: JobRelay | None = None
+
+    def cancel(self) -> None:
+        relay, self.relay = self.relay, None
+        if relay is not None:
+            relay.cancel()
+
+
+class Runner(QObject):
+    """Submits requests and reports in the GUI thread; only the newest run is heard.
+
+    Signals: ``progressed(Progress)``, ``ended(Outcome)``. After ``cancel`` neither comes any more.
+
+    Parameters
+    ----------
+    service : ModelService, Workbench or None
+        Who does the work; None takes the service that all docks share.
+    parent : QObject
+        When it is deleted, the run is cancelled.
+    """
+
+    progressed = Signal(object)
+    ended = Signal(object)
+
+    def __init__(self, service: Backend | None = None, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._service = service
+        self._number = 0
+        self._current = _Current()
+        self.destroyed.connect(self._current.cancel)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a run is under way that was not cancelled."""
+        return self._current.relay is not None
+
+    def start(self, request: Any, prepare: Callable[[Any], Any]) -> None:
+        """Submit a request; a run under way is superseded.
+
+        Parameters
+        ----------
+        request : SegmentRequest, or what else the service takes
+            What to do.
+        prepare : callable
+            Makes of the result, on the worker, the value of the outcome.
+        """
+        self.cancel()
+        self._number += 1
+        relay = JobRelay(self._number, prepare)
+        relay.progressed.connect(self._on_progress, Qt.ConnectionType.QueuedConnection)
+        relay.ended.connect(self._on_end, Qt.ConnectionType.QueuedConnection)
+        self._current.relay = relay
+        relay.follow((self._service or shared_service()).submit(request))
+
+    def cancel(self) -> None:
+        """Stop the run; its result will not be shown even if it is ready."""
+        self._current.cancel()
+
+    def _on_progress(self, number: int, progress: Any) -> None:
+        if number == self._number and self.is_running:
+            self.progressed.emit(progress)
+
+    def _on_end(self, number: int, outcome: Any) -> None:
+        if number == self._number and self.is_running:
+            self._current.relay = None
+            self.ended.emit(outcome)

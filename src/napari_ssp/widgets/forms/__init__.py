@@ -1,0 +1,1 @@
+"""Editors of values, and the forms made of them."""

@@ -1,0 +1,80 @@
+"""What the forms of the docks share that make results of an image: model, channel, device."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import Qt
+
+from napari_ssp.widgets.forms.editor_form import EditorForm
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from qtpy.QtWidgets import QWidget
+
+DEVICES = (
+    ("Automatic", "auto"),
+    ("CPU", "cpu"),
+    ("NVIDIA GPU (CUDA)", "cuda"),
+    ("Apple GPU (MPS)", "mps"),
+)
+PRECISIONS = (
+    ("Automatic", "auto"),
+    ("Exact (float32)", "float32"),
+    ("Fast (bfloat16)", "bfloat16"),
+)
+
+
+class ChoiceForm(EditorForm):
+    """Form of a frozen dataclass of choices with a model, a channel and a device.
+
+    Setters in: ``set_value``, ``set_models``, ``set_channels``, ``set_region_available``.
+    """
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._model = self._add_choice("model")
+        self._channel = self._add_choice("channel")
+        self._device = self._add_choice("device")
+        self._device.set_choices(DEVICES)
+
+    def set_value(self, value: Any) -> None:
+        """Show a value; a model that is not in the list is added to it."""
+        if value.model not in self._model:
+            self._model.set_choices([*self._model_choices(), (value.model, value.model)])
+        super().set_value(value)
+
+    def insert_first_row(self, label: str, widget: QWidget) -> None:
+        """Put a widget of the connected dock above the model, in the same columns."""
+        self._form.insertRow(0, label, widget)
+
+    def set_models(self, models: Sequence[tuple[str, str]]) -> None:
+        """Offer models, each by name and description."""
+        self._model.set_choices((name, name) for name, _ in models)
+        for index, (_, description) in enumerate(models):
+            self._model.setItemData(index, description, Qt.ItemDataRole.ToolTipRole)
+        self._show_model_description()
+
+    def set_channels(self, channels: Sequence[tuple[str, int | None]]) -> None:
+        """Offer channels by name and number; without any the row is hidden."""
+        self._channel.set_choices(channels)
+        self._form.setRowVisible(self._channel, bool(channels))
+        self._channel.setEnabled(len(channels) > 1)
+
+    def set_region_available(self, reason: str | None) -> None:
+        """Allow "visible region only", or say why it is not possible."""
+        box = self._editors["visible_only"].widget
+        box.setEnabled(reason is None)
+        box.setToolTip(reason or self._fields["visible_only"].metadata["help"])
+
+    def _model_choices(self) -> list[tuple[str, Any]]:
+        return [(self._model.itemText(i), self._model.itemText(i)) for i in range(len(self._model))]
+
+    def _show_model_description(self) -> None:
+        text = self._model.itemData(self._model.currentIndex(), Qt.ItemDataRole.ToolTipRole)
+        self._model.setToolTip(text or self._fields["model"].metadata["help"])
+
+    def _lay_out(self, plain: Sequence[str], advanced: Sequence[str]) -> None:
+        self._model.currentIndexChanged.connect(self._show_model_description)
+        super()._lay_out(plain, advanced)

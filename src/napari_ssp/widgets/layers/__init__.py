@@ -1,0 +1,1 @@
+"""Layers of napari as images, and results as layers."""

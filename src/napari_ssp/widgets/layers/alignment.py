@@ -1,0 +1,138 @@
+"""Layers that lie pixel on pixel: what labels cover of an image, and labels of the same place."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_ssp.image import MicroscopyImage
+from napari_ssp.widgets.layers.images import layer_axes, layer_image, voxel_size
+
+if TYPE_CHECKING:
+    from napari.layers import Image, Labels
+    from numpy.typing import NDArray
+
+# Pixels by which two layers may miss each other: rounding, but no shift that could be seen.
+_SLACK = 0.1
+
+
+def labels_image(layer: Labels) -> MicroscopyImage:
+    """Labels of a layer with axes and voxel size; pixels are not read."""
+    axes = layer_axes(layer)
+    size = voxel_size(axes, layer.scale, layer.units)
+    return MicroscopyImage(full_level(layer), axes, size, name=layer.name)
+
+
+def full_level(layer: Any) -> Any:
+    """Array of a layer; of a pyramid the largest."""
+    return layer.data[0] if layer.multiscale else layer.data
+
+
+def image_under(layer: Image, labels: Labels) -> MicroscopyImage:
+    """Part of an image that labels cover.
+
+    Parameters
+    ----------
+    layer : napari.layers.Image
+        Intensities; may be larger than the labels, e.g. when only a region was segmented.
+    labels : napari.layers.Labels
+        Labels of the image, or of a region or plane of it.
+
+    Raises
+    ------
+    ValueError
+        When they do not lie pixel on pixel, or the labels reach beyond the image.
+    """
+    image = layer_image(layer)
+    start = _start(labels, layer)
+    lengths = dict(zip(layer_axes(labels), full_level(labels).shape, strict=True))
+    for letter, first in start.items():
+        if first < 0 or first + lengths[letter] > image.sizes[letter]:
+            raise ValueError(
+                f"'{labels.name}' reaches beyond '{layer.name}' along {letter}: it covers "
+                f"{first} to {first + lengths[letter]} of {image.sizes[letter]} pixels. Choose the "
+                "image that was segmented."
+            )
+    if any(lengths[letter] != image.sizes[letter] for letter in start):
+        parts = {letter: slice(n, n + lengths[letter]) for letter, n in start.items()}
+        place = tuple(parts.get(letter, slice(None)) for letter in image.axes)
+        image = replace(image, data=image.data[place])
+    return image
+
+
+def check_same_place(first: Labels, second: Labels) -> None:
+    """Refuse two labels layers that do not cover the same pixels; reads none of them.
+
+    Raises
+    ------
+    ValueError
+        When they differ in shape, scale or place.
+    """
+    if _plain(first) != _plain(second):
+        raise ValueError(
+            f"'{first.name}' is {_size(first)} pixels, but '{second.name}' is {_size(second)}. "
+            "Choose two label layers of the same image and region."
+        )
+    if any(_start(first, second).values()):
+        raise ValueError(
+            f"'{first.name}' and '{second.name}' have the same size but lie at different places. "
+            "Give them the same translation, or choose two label layers of the same region."
+        )
+
+
+def pixels(layer: Labels) -> NDArray[Any]:
+    """Labels without axes of length 1 other than y and x."""
+    return np.asarray(full_level(layer)).reshape([n for _, n in _plain(layer)])
+
+
+def _plain(layer: Labels) -> list[tuple[str, int]]:
+    """Axes and their lengths, but for those of length 1 other than y and x."""
+    pairs = zip(layer_axes(layer), full_level(layer).shape, strict=True)
+    return [(letter, n) for letter, n in pairs if letter in "yx" or n > 1]
+
+
+def _start(inner: Labels, outer: Any) -> dict[str, int]:
+    """First pixel of the outer layer that the inner one covers, along the axes of both."""
+    axes, outer_axes = layer_axes(inner), layer_axes(outer)
+    lengths = np.array(full_level(inner).shape)
+    _check_axes(inner, outer)
+    corners = [inner.data_to_world(corner) for corner in (np.zeros(len(axes)), lengths - 1)]
+    low, high = (np.asarray(outer.world_to_data(_padded(c, outer.ndim))) for c in corners)
+    found = {}
+    for i, letter in enumerate(axes):
+        if letter not in outer_axes or letter == "c":
+            continue
+        k = outer_axes.index(letter)
+        first = round(float(low[k]))
+        if max(abs(low[k] - first), abs(high[k] - first - lengths[i] + 1)) > _SLACK:
+            raise ValueError(
+                f"'{inner.name}' and '{outer.name}' do not lie pixel on pixel along {letter}. "
+                "Choose layers of the same image, and give them the same scale and translation."
+            )
+        found[letter] = first
+    return found
+
+
+def _check_axes(inner: Labels, outer: Any) -> None:
+    """Refuse an axis of several pixels, other than channels, that only one of two layers has."""
+    pairs = ((inner, layer_axes(outer)), (outer, layer_axes(inner)))
+    for layer, known in pairs:
+        for letter, n in zip(layer_axes(layer), full_level(layer).shape, strict=False):
+            if letter not in known and letter != "c" and n > 1:
+                raise ValueError(
+                    f"'{layer.name}' has {n} positions along {letter}, and "
+                    f"'{(outer if layer is inner else inner).name}' has no such axis. Choose "
+                    "layers of the same image, or take one plane out of the longer one."
+                )
+
+
+def _padded(point: Any, ndim: int) -> NDArray[np.float64]:
+    """Point in the world of a layer with more or fewer leading axes."""
+    values = np.asarray(point, float)
+    return np.concatenate([np.zeros(max(ndim - len(values), 0)), values])[-ndim:]
+
+
+def _size(layer: Labels) -> str:
+    return " × ".join(str(n) for n in full_level(layer).shape[::-1])

@@ -1,0 +1,123 @@
+"""Where a result lies in the viewer, and what its layers are made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.utils.transforms import CompositeAffine
+
+from napari_ssp.widgets.layers.images import layer_axes
+
+if TYPE_CHECKING:
+    from napari.layers import Image
+    from numpy.typing import NDArray
+
+    from napari_ssp.widgets.layers.contrast import Contrast
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """One layer of a result.
+
+    Attributes
+    ----------
+    name : str
+        What it shows; follows the image's name.
+    data : numpy.ndarray
+        Axes as those of the result, then possibly colours.
+    add : str
+        Method of the viewer that adds it.
+    look : dict
+        Attributes of a new layer; a later run leaves them.
+    contrast : Contrast or None
+        Renewed by every run, unless a person has changed it.
+    """
+
+    name: str
+    data: NDArray[Any]
+    add: str = "add_image"
+    look: dict[str, Any] = field(default_factory=dict)
+    contrast: Contrast | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Placed:
+    """A result made ready for layers, by the worker.
+
+    Attributes
+    ----------
+    axes : str
+        Axes of the arrays, a part of "tzyx".
+    origin : tuple of int
+        (t, z, y, x) of the first pixel.
+    channel : int
+        Channel that was read.
+    provenance : dict
+        For the layers' metadata.
+    """
+
+    axes: str
+    origin: tuple[int, int, int, int]
+    channel: int
+    provenance: dict[str, Any]
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """Layers to show, the topmost last."""
+        raise NotImplementedError
+
+
+def placement(placed: Placed, layer: Image) -> dict[str, Any]:
+    """Layer attributes that put a result on its image: scale, translate, units, axis labels.
+
+    Parameters
+    ----------
+    placed : Placed
+        The result.
+    layer : napari.layers.Image
+        The layer that it was made from; its rotation, shear and affine are taken over too.
+    """
+    axes = layer_axes(layer)
+    kept = _kept(axes)
+    own = CompositeAffine(
+        scale=layer.scale,
+        translate=layer.translate,
+        rotate=layer.rotate,
+        shear=layer.shear,
+        ndim=layer.ndim,
+    ).set_slice(kept)
+    start = {**dict(zip("tzyx", placed.origin, strict=True)), "c": placed.channel}
+    return {
+        "scale": own.scale,
+        "translate": own(np.array([start[axes[i]] for i in kept], float)),
+        "rotate": own.rotate,
+        "shear": own.shear,
+        "affine": layer.affine.set_slice(kept),
+        "units": tuple(layer.units[i] for i in kept),
+        "axis_labels": tuple(layer.axis_labels[i] for i in kept),
+    }
+
+
+def in_layer_axes(array: NDArray[Any], axes: str, layer: Image) -> NDArray[Any]:
+    """Bring a result's array into the layer's axes; those it does not have become length 1.
+
+    Parameters
+    ----------
+    array : numpy.ndarray
+        Axes as ``axes``, then possibly colours.
+    axes : str
+        Axes of the result, a part of "tzyx".
+    layer : napari.layers.Image
+        The layer that it was made from.
+    """
+    wanted = "".join(layer_axes(layer)[i] for i in _kept(layer_axes(layer)))
+    order = [axes.index(letter) for letter in wanted if letter in axes]
+    array = array.transpose(*order, *range(len(axes), array.ndim))
+    return np.expand_dims(array, [i for i, letter in enumerate(wanted) if letter not in axes])
+
+
+def _kept(axes: str) -> list[int]:
+    """All but a leading channel axis: without it, a result shows on every channel."""
+    return list(range(1 if axes.startswith("c") else 0, len(axes)))

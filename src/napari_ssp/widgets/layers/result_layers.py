@@ -1,0 +1,190 @@
+"""Results as layers: new ones, or those of an earlier run brought up to date."""
+
+from __future__ import annotations
+
+import weakref
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_ssp.widgets.layers.placement import in_layer_axes, placement
+from napari_ssp.widgets.layers.shown_segmentations import remember_segmentation
+
+if TYPE_CHECKING:
+    import napari
+    from napari.layers import Image, Layer
+    from numpy.typing import NDArray
+
+    from napari_ssp.widgets.layers.contrast import Contrast
+    from napari_ssp.widgets.layers.placement import Part, Placed
+
+METADATA_KEY = "napari_ssp"
+#: Pixels that are copied in the GUI thread without being felt.
+_COPIED = 2**22
+
+
+class _Target:
+    """Where a result goes: its source, the pixels that it covers, its layers' attributes."""
+
+    def __init__(self, source: Image, placed: Placed) -> None:
+        self.source = source
+        self.axes = placed.axes
+        self.place = (placed.axes, placed.origin, placed.channel)
+        self.attributes = placement(placed, source)
+
+
+class _Shown:
+    """A layer that shows a result, until a person draws in it or commits it."""
+
+    def __init__(self, layer: Layer, place: tuple[Any, ...]) -> None:
+        self.layer = weakref.ref(layer)
+        self.place = place
+        self.data: NDArray[Any] | None = None
+        self.kept = False
+        self.contrast: Contrast | None = None
+        if hasattr(layer.events, "paint"):
+            layer.events.paint.connect(self._keep)
+
+    def set_contrast(self, layer: Any, contrast: Contrast) -> None:
+        """Show the values well, unless a person has chosen limits that still show them."""
+        before, self.contrast = self.contrast, contrast
+        limits, span = tuple(layer.contrast_limits), contrast.span
+        is_chosen = before is not None and limits != before.limits
+        if is_chosen and limits[0] < span[1] and limits[1] > span[0]:
+            return
+        layer.contrast_limits_range = span
+        layer.contrast_limits = contrast.limits
+
+    def _keep(self, event: Any) -> None:
+        self.kept = True
+
+
+class ResultLayers:
+    """Shows results of a viewer's image layers.
+
+    A run over the same pixels updates the layers of the run before. A run elsewhere (another
+    plane, region or channel), or after somebody drew in the labels or committed them, adds new
+    ones: nothing is lost.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        Gets the layers.
+    """
+
+    def __init__(self, viewer: napari.Viewer) -> None:
+        self._viewer = viewer
+        self._shown: weakref.WeakKeyDictionary[Layer, dict[str, _Shown]] = (
+            weakref.WeakKeyDictionary()
+        )
+
+    def show(self, placed: Placed, source: Image) -> None:
+        """Add or update the layers of a result.
+
+        Parameters
+        ----------
+        placed : Placed
+            The result.
+        source : napari.layers.Image
+            The layer that it was made from, still in the viewer.
+        """
+        target = _Target(source, placed)
+        for part in placed.parts:
+            data = in_layer_axes(part.data, target.axes, source)
+            layer = self._update(part, data, target) or self._add(part, data, target)
+            layer.metadata = {**layer.metadata, METADATA_KEY: placed.provenance}
+            if (found := getattr(placed, "segmentation", None)) is not None:
+                remember_segmentation(layer, found)
+            shown = self._shown[source][part.name]
+            shown.data = part.data
+            if part.contrast is not None:
+                shown.set_contrast(layer, part.contrast)
+
+    def layer(self, source: Image, name: str) -> Layer | None:
+        """Layer of the last result's part that a later one will update; None without one."""
+        shown = self._shown.get(source, {}).get(name)
+        layer = shown.layer() if shown and not shown.kept else None
+        return layer if layer in self._viewer.layers else None
+
+    def keep(self, source: Image, name: str) -> Layer | None:
+        """Leave a part's layer alone from now on, and return it; None without one."""
+        layer = self.layer(source, name)
+        if layer is not None:
+            self._shown[source][name].kept = True
+        return layer
+
+    def patch(self, source: Image, name: str, place: tuple[Any, ...], block: NDArray[Any]) -> bool:
+        """Replace pixels of a part's layer, unless it is not to be touched.
+
+        Parameters
+        ----------
+        source : napari.layers.Image
+            The layer that the result was made from.
+        name : str
+            Name of the part.
+        place : tuple
+            Index into the part's array.
+        block : numpy.ndarray
+            New pixels.
+
+        Returns
+        -------
+        bool
+            Whether they are on display.
+        """
+        layer = self.layer(source, name)
+        if layer is None:
+            return False
+        data = self._shown[source][name].data
+        assert data is not None
+        data[place] = block
+        layer.refresh(extent=False, highlight=False)
+        return True
+
+    def _add(self, part: Part, data: NDArray[Any], target: _Target) -> Layer:
+        look = dict(part.look)
+        if part.contrast is not None:
+            look["contrast_limits"] = part.contrast.limits  # or napari would read all pixels
+        layer: Layer = getattr(self._viewer, part.add)(
+            data,
+            name=f"{target.source.name} {part.name}",
+            metadata={METADATA_KEY: {}},  # tells the dock at once that it is no image to segment
+            **target.attributes,
+            **look,
+        )
+        self._shown.setdefault(target.source, {})[part.name] = _Shown(layer, target.place)
+        return layer
+
+    def _update(self, part: Part, data: NDArray[Any], target: _Target) -> Layer | None:
+        shown = self._shown.get(target.source, {}).get(part.name)
+        layer = shown.layer() if shown else None
+        if shown is None or layer is None or layer not in self._viewer.layers:
+            return None
+        if shown.kept or shown.place != target.place or layer.data.shape != data.shape:
+            return None
+        _set_data(layer, data)
+        if len(getattr(layer, "features", ())):
+            layer.features = {}  # they were measured on other pixels
+        for name, value in target.attributes.items():
+            if _differ(getattr(layer, name), value):  # each change draws the layer again
+                setattr(layer, name, value)
+        return layer
+
+
+def _set_data(layer: Any, data: NDArray[Any]) -> None:
+    """Give a layer other pixels; into a small array they are copied, and napari only draws."""
+    shown = layer.data
+    is_plain = type(shown) is np.ndarray and shown.flags.writeable
+    if not is_plain or shown.dtype != data.dtype or data.size > _COPIED:
+        layer.data = data
+        return
+    np.copyto(shown, data)
+    layer.refresh(extent=False, highlight=False)
+
+
+def _differ(one: Any, other: Any) -> bool:
+    """Tell whether two places differ: numbers, names, or affine transforms."""
+    one, other = (getattr(each, "affine_matrix", each) for each in (one, other))
+    if isinstance(one, tuple):
+        return bool(one != other)
+    return not np.array_equal(one, other)

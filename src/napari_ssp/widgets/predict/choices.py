@@ -1,0 +1,68 @@
+"""What a person chooses in the Predict dock, as one value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from napari_ssp.service.requests import PredictRequest, check_limits
+from napari_ssp.widgets.forms.choice_fields import own_field, request_field, request_values
+
+if TYPE_CHECKING:
+    from napari_ssp.image import MicroscopyImage
+
+_same = partial(request_field, PredictRequest)
+
+
+@dataclass(frozen=True)
+class PredictChoices:
+    """The choices of a PredictRequest without the image.
+
+    Attributes
+    ----------
+    visible_only : bool
+        Predict only what the canvas shows, in all planes that are chosen.
+    model, tasks, channel, voxel_size, z_range, measured_units, device, precision, overlap
+        As in :class:`napari_ssp.PredictRequest`.
+    batch_size : int
+        As in :class:`napari_ssp.PredictRequest`.
+
+    Raises
+    ------
+    ValueError
+        When a number is out of its limits.
+    """
+
+    model: str = _same("model")
+    tasks: tuple[str, ...] = own_field((), "Structures", "What to predict; each becomes a layer")
+    channel: int | None = _same("channel")
+    voxel_size: tuple[float, float, float] | None = own_field(
+        None, "Voxel size", "Size of the stack's voxels in µm along z, y and x"
+    )
+    z_range: tuple[int, int] | None = own_field(
+        None, "Planes", "Planes to predict, counted from 0 as on the slider"
+    )
+    visible_only: bool = own_field(
+        False, "Visible region only", "Predict only what the canvas shows, in the chosen planes"
+    )
+    measured_units: bool = _same("measured_units")
+    device: str = _same("device")
+    precision: str = _same("precision")
+    overlap: float = _same("overlap")
+    batch_size: int = _same("batch_size")
+
+    def __post_init__(self) -> None:
+        """Refuse values out of their limits."""
+        check_limits(self)
+
+    def request(
+        self,
+        image: MicroscopyImage,
+        time: int = 0,
+        region: tuple[int, int, int, int] | None = None,
+    ) -> PredictRequest:
+        """Make the request for an image; ``time`` and ``region`` are as in the request."""
+        return PredictRequest(
+            image, time=time, region=region, **request_values(self, PredictRequest)
+        )

@@ -1,0 +1,77 @@
+"""From a prediction of structures to the layers that show it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from napari_ssp.widgets.layers.contrast import Contrast, sampled_contrast
+from napari_ssp.widgets.layers.placement import Part, Placed
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from napari_ssp.service import StructurePrediction
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedStructures(Placed):
+    """A prediction made ready for layers.
+
+    Attributes
+    ----------
+    images : dict of str to numpy.ndarray
+        Float32 by structure, axes as ``axes``; maybe memory maps.
+    contrasts : dict of str to Contrast
+        How bright each is shown.
+    colours : dict of str to str
+        Colormap of each.
+    axes, origin, channel, provenance
+        As in :class:`napari_ssp.widgets.placement.Placed`.
+    """
+
+    images: dict[str, NDArray[np.float32]]
+    contrasts: dict[str, Contrast]
+    colours: Mapping[str, str]
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """One image per structure."""
+        return tuple(self._part(name, image) for name, image in self.images.items())
+
+    def _part(self, name: str, image: NDArray[np.float32]) -> Part:
+        look = {
+            "colormap": self.colours[name],
+            "blending": "additive",
+            "rgb": False,  # a stack may be 3 pixels wide
+            "multiscale": False,
+        }
+        return Part(name, image, look=look, contrast=self.contrasts[name])
+
+
+def prepare_structures(
+    result: StructurePrediction, channel: int, colours: Mapping[str, str]
+) -> PreparedStructures:
+    """Look at the values and choose how to show them; reads a sample, so not for the GUI.
+
+    Parameters
+    ----------
+    result : StructurePrediction
+        What was predicted.
+    channel : int
+        Channel that it was predicted from.
+    colours : mapping of str to str
+        Colormap of each structure.
+    """
+    return PreparedStructures(
+        images=result.images,
+        contrasts={name: sampled_contrast(image) for name, image in result.images.items()},
+        colours=colours,
+        axes=result.axes,
+        origin=result.origin,
+        channel=channel,
+        provenance=result.provenance,
+    )

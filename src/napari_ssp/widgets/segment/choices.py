@@ -1,0 +1,94 @@
+"""What a person chooses in the Segment dock, as one value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from napari_ssp.service.requests import SegmentRequest, check_limits
+from napari_ssp.widgets.forms.choice_fields import own_field, request_field, request_values
+
+if TYPE_CHECKING:
+    from napari_ssp.image import MicroscopyImage
+
+_same = partial(request_field, SegmentRequest)
+
+
+@dataclass(frozen=True)
+class SegmentChoices:
+    """The choices of a SegmentRequest without the image, and what to do with the result.
+
+    Attributes
+    ----------
+    all_planes : bool
+        Segment every plane of a stack or time series, not only the one on display.
+    visible_only : bool
+        Segment only what the canvas shows.
+    average_with : str or None
+        Another model, whose results are averaged with those of the first.
+    keep_flows, keep_probability : bool
+        Add layers of what the network predicted, beside the labels.
+    stacks
+        As in :class:`napari_ssp.SegmentRequest`, where all planes are segmented.
+    model, channel, diameter, device, precision, cell_threshold, flow_threshold, min_size, hole_size
+        As in :class:`napari_ssp.SegmentRequest`.
+    overlap, batch_size, tta, eightfold
+        As in :class:`napari_ssp.SegmentRequest`.
+
+    Raises
+    ------
+    ValueError
+        When a number is out of its limits.
+    """
+
+    model: str = _same("model")
+    average_with: str | None = own_field(
+        None, "Average with", "Another model that magnifies alike: better, twice as slow"
+    )
+    channel: int | None = _same("channel")
+    diameter: float | None = own_field(
+        None, "Object size", "Typical diameter of the objects: the image is magnified to fit"
+    )
+    device: str = _same("device")
+    precision: str = _same("precision")
+    cell_threshold: float = _same("cell_threshold")
+    flow_threshold: float = _same("flow_threshold")
+    min_size: int = _same("min_size")
+    hole_size: int | None = _same("hole_size")
+    overlap: float = _same("overlap")
+    batch_size: int = _same("batch_size")
+    tta: bool = _same("tta")
+    eightfold: bool = _same("eightfold")
+    stacks: str = own_field("planes", "Objects", "What becomes of an object in several planes")
+    all_planes: bool = own_field(False, "Planes", "Planes of a stack or time series to segment")
+    visible_only: bool = own_field(
+        False, "Visible region only", "Segment only what the canvas shows"
+    )
+    keep_flows: bool = own_field(
+        False,
+        "Keep flow layer",
+        "Add the predicted flows: the colour is the way to the cell's centre",
+    )
+    keep_probability: bool = own_field(
+        False,
+        "Keep cell-probability layer",
+        "Add how sure the network is that a pixel is in a cell",
+    )
+
+    def __post_init__(self) -> None:
+        """Refuse values out of their limits."""
+        check_limits(self)
+
+    def request(
+        self,
+        image: MicroscopyImage,
+        plane: tuple[int, int] | None = None,
+        region: tuple[int, int, int, int] | None = None,
+    ) -> SegmentRequest:
+        """Make the request for an image; ``plane`` and ``region`` are as in the request."""
+        shared = request_values(self, SegmentRequest)
+        if self.average_with and self.average_with != self.model:
+            shared["model"] = f"{self.model}+{self.average_with}"
+        shared["stacks"] = self.stacks if self.all_planes else "planes"
+        return SegmentRequest(image, plane=plane, region=region, **shared)

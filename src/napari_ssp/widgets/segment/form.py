@@ -1,0 +1,102 @@
+"""The Segment form: a plain widget that shows and edits one SegmentChoices."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_ssp.widgets.forms.diameter_box import DiameterBox
+from napari_ssp.widgets.forms.fields import Editor, optional_number_editor
+from napari_ssp.widgets.forms.model_form import PRECISIONS, ChoiceForm
+from napari_ssp.widgets.segment.choices import SegmentChoices
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from qtpy.QtWidgets import QWidget
+
+_PLAIN = (
+    "model",
+    "channel",
+    "all_planes",
+    "stacks",
+    "cell_threshold",
+    "flow_threshold",
+    "min_size",
+    "device",
+    "visible_only",
+)
+_ADVANCED = (
+    "diameter",
+    "hole_size",
+    "precision",
+    "overlap",
+    "batch_size",
+    "tta",
+    "eightfold",
+    "average_with",
+    "keep_flows",
+    "keep_probability",
+)
+#: Entries where a single model is installed: none and that one.
+_ONE_MODEL = 2
+_NO_OTHER = ("No other model", None)
+_STACKS = (
+    ("Each plane by itself", "planes"),
+    ("Linked where they overlap", "linked"),
+    ("3D objects (experimental)", "volume"),
+)
+
+
+class SegmentForm(ChoiceForm):
+    """Form of the choices of a segmentation.
+
+    Setters in: those of :class:`ChoiceForm` and ``set_planes``; ``size_box`` has its own.
+    """
+
+    value_type = SegmentChoices
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._channel.setToolTip("Channel to segment")
+        self._planes = self._add_choice("all_planes")
+        self._stacks = self._add_choice("stacks")
+        self._stacks.set_choices(_STACKS)
+        self._other = self._add_choice("average_with")
+        self._other.set_choices([_NO_OTHER])
+        self._add_choice("precision").set_choices(PRECISIONS)
+        self.size_box = DiameterBox(self._fields["diameter"].metadata["help"])
+        self.size_box.changed.connect(self.changed)
+        self._editors["diameter"] = Editor(
+            self.size_box, self.size_box.value, self.size_box.set_value
+        )
+        self._add_numbers("cell_threshold", "flow_threshold", "min_size", "overlap", "batch_size")
+        self._editors["hole_size"] = optional_number_editor(
+            self._fields["hole_size"], self.changed, "as the minimum size"
+        )
+        self._add_checks("visible_only", "tta", "eightfold", "keep_flows", "keep_probability")
+        for name in ("min_size", "hole_size"):
+            self._editors[name].widget.setSuffix(" px")  # type: ignore[attr-defined]
+        self._lay_out(_PLAIN, _ADVANCED)
+        self._planes.currentIndexChanged.connect(self._show_stacks)
+        self.set_channels(())
+        self.set_planes(1)
+
+    def set_models(self, models: Sequence[tuple[str, str]]) -> None:
+        """Offer models, each by name and description, also to be averaged with another."""
+        super().set_models(models)
+        self._other.set_choices([_NO_OTHER, *((name, name) for name, _ in models)])
+        self._show_advanced(self._toggle.isChecked())
+
+    def set_planes(self, count: int) -> None:
+        """Offer the current plane or all of them; for a single plane the row is hidden."""
+        self._planes.set_choices([("Current plane", False), (f"All {count} planes", True)])
+        self._form.setRowVisible(self._planes, count > 1)
+        self._show_stacks()
+
+    def _show_advanced(self, opened: bool) -> None:
+        super()._show_advanced(opened)
+        self._form.setRowVisible(self._other, opened and len(self._other.values()) > _ONE_MODEL)
+
+    def _show_stacks(self) -> None:
+        several = self._form.isRowVisible(self._planes) and bool(self._planes.value())
+        self._form.setRowVisible(self._stacks, several)

@@ -1,0 +1,52 @@
+"""Sentences of the Segment dock."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from napari_ssp.service import Thresholds
+    from napari_ssp.widgets.segment.results import Prepared
+
+
+def result_line(prepared: Prepared) -> str:
+    """Say what was found and how long it took."""
+    seconds = f"{prepared.provenance['seconds']:.1f} s"
+    if prepared.num_objects == 0:
+        return (
+            f"No cells found ({seconds}). Try a lower cell threshold or minimum size, another "
+            "channel or another model."
+        )
+    kept = [
+        name
+        for name, array in (("flow", prepared.flows), ("cell-probability", prepared.probability))
+        if array is not None
+    ]
+    extra = (
+        f" The {' and '.join(kept)} layer{'s are' if len(kept) > 1 else ' is'} below the labels."
+    )
+    return f"Found {count_line(prepared.num_objects)} in {seconds}.{extra if kept else ''}"
+
+
+def count_line(count: int) -> str:
+    """Say how many cells there are."""
+    return f"{count} {'cell' if count == 1 else 'cells'}"
+
+
+def size_line(diameter: float) -> str:
+    """Say what a first look at the image proposes."""
+    return (
+        f"The objects seem to be about {diameter:.0f} px across. Compare a run with this diameter "
+        "with one at the model's own size: what it learned at its own magnification it finds "
+        "better there."
+    )
+
+
+def committed_line(name: str, chosen: Thresholds) -> str:
+    """Say what was kept, and by which thresholds."""
+    flow = f"flow threshold {chosen.flow_threshold:g}" if chosen.flow_threshold else "no flow check"
+    return (
+        f"Kept '{name}': cell threshold {chosen.cell_threshold:g}, {flow}, minimum size "
+        f"{chosen.min_size} px, holes below {chosen.hole_size} px filled. Another change makes a "
+        "new layer."
+    )

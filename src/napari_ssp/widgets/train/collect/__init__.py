@@ -1,0 +1,1 @@
+"""Corrected labels collected for training, part of the Train dock."""

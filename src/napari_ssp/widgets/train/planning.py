@@ -1,0 +1,190 @@
+"""What a training will do, found without blocking the viewer, and its layers as files."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QObject, Signal
+
+from napari_ssp.progress import Progress
+from napari_ssp.registry import find_card
+from napari_ssp.registry.card_checks import check_name
+from napari_ssp.service import (
+    JobState,
+    TrainRequest,
+    TrainStructuresRequest,
+    plan_structures_training,
+    plan_training,
+)
+from napari_ssp.service.annotation.annotations import AnnotationWriter
+from napari_ssp.service.annotation.stacks import differs, stack_steps
+from napari_ssp.service.annotation.training_set import TrainingSet
+from napari_ssp.widgets.docks.background import shared_workbench
+from napari_ssp.widgets.docks.runner import Runner
+from napari_ssp.widgets.train.choices import CELLS
+from napari_ssp.widgets.train.pairs import LayerPair, annotation_of, stacks_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from napari_ssp.progress import Steps
+    from napari_ssp.service import TrainingPlan
+    from napari_ssp.widgets.docks.relay import Outcome
+    from napari_ssp.widgets.train.choices import TrainChoices
+    from napari_ssp.widgets.train.data import Source
+
+Request = TrainRequest | TrainStructuresRequest
+_LAYERS = "layers"
+_NO_DATA = {
+    True: "Choose an image and its labels, then 'Add pair'; or add a folder that holds 'images' "
+    "and 'labels', or a table.",
+    False: "Choose a stack, its measured fluorescence and a name, then 'Add pair'; or add a folder "
+    "or a table.",
+}
+
+
+class Planning(QObject):
+    """Plans trainings; folders are looked through on a thread of their own.
+
+    Signal: ``found``, when the plan of folders that ``check`` had asked for is there.
+
+    Parameters
+    ----------
+    parent : QObject
+        When it is deleted, the work is cancelled.
+    """
+
+    found = Signal()
+
+    def __init__(self, parent: QObject) -> None:
+        super().__init__(parent)
+        self._wanted: Request | None = None
+        self._planned: tuple[Request, TrainingPlan | Exception] | None = None
+        self._runner = Runner(shared_workbench("plans"), self)
+        self._runner.ended.connect(self._on_end)
+
+    def check(
+        self, choices: TrainChoices, sources: Sequence[Source]
+    ) -> tuple[Any, str, Sequence[str]]:
+        """Make the request, without its final folders, and say what it means.
+
+        Raises
+        ------
+        ValueError, TypeError, OSError
+            When it cannot be done, or the folders are still being looked through.
+        """
+        check_name(choices.name)
+        is_cells = choices.learn == CELLS
+        if not sources:
+            raise ValueError(_NO_DATA[is_cells])
+        pairs = [source for source in sources if isinstance(source, LayerPair)]
+        paths = tuple(source for source in sources if isinstance(source, Path))
+        notes = [] if is_cells else _size_notes(choices.base, pairs)
+        if is_cells:
+            for pair in pairs:
+                annotation_of(pair)
+        request = choices.request(paths or (Path(_LAYERS),), Path(choices.name))
+        if paths:
+            plan = self._plan(request)
+            extra = [f"{_pairs(len(pairs))} of layers"] if pairs else []
+            return request, ", ".join([*extra, plan.summary]), [*notes, *plan.warnings]
+        return request, _summary(choices, len(pairs)), notes
+
+    def close(self) -> None:
+        """Stop looking."""
+        self._runner.cancel()
+
+    def _plan(self, request: Request) -> TrainingPlan:
+        if self._planned is None or self._planned[0] != request:
+            if self._wanted != request:
+                self._wanted = request
+                self._runner.start(partial(_plan_steps, request), _unchanged)
+            raise ValueError("Looking through the folders …")
+        answer = self._planned[1]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def _on_end(self, outcome: Outcome) -> None:
+        wanted, self._wanted = self._wanted, None
+        if wanted is not None:
+            failed = outcome.state is not JobState.DONE
+            answer = outcome.error if failed else outcome.value
+            self._planned = (wanted, answer)  # type: ignore[assignment]
+            self.found.emit()
+
+
+def data_folders(sources: Sequence[Source], output: Path) -> tuple[Path, ...]:
+    """Folders and tables of a run: those that layers will be written to, then the others."""
+    pairs = [source for source in sources if isinstance(source, LayerPair)]
+    layers = {_folder(pair, output): None for pair in pairs}
+    return (*layers, *(source for source in sources if isinstance(source, Path)))
+
+
+def pair_writers(
+    sources: Sequence[Source], output: Path, base: str | None
+) -> Callable[[], Steps[None]] | None:
+    """Work that writes all pairs of layers for a run; None without any. Reads no pixels.
+
+    Stacks are brought to the voxel size of the base model.
+    """
+    size = None if base is None else find_card(base).voxel_size
+    works: list[Callable[[], Steps[Any]]] = []
+    for source in sources:
+        if not isinstance(source, LayerPair):
+            continue
+        if source.structure:
+            folder = TrainingSet(_folder(source, output), "structures")
+            works.append(partial(stack_steps, folder, *stacks_of(source), size))
+        else:
+            writer = AnnotationWriter(TrainingSet(_folder(source, output)))
+            works.append(partial(writer.steps, annotation_of(source)))
+    return partial(_one_by_one, works) if works else None
+
+
+def _one_by_one(works: Sequence[Callable[[], Steps[Any]]]) -> Steps[None]:
+    for work in works:
+        yield from work()
+
+
+def _folder(pair: LayerPair, output: Path) -> Path:
+    """Folder of the run for a pair; that of structures is named after the structure."""
+    return output / _LAYERS / pair.structure if pair.structure else output / _LAYERS
+
+
+def _plan_steps(request: Request) -> Steps[TrainingPlan]:
+    yield Progress("looking through the folders")
+    if isinstance(request, TrainRequest):
+        return plan_training(request)
+    return plan_structures_training(request)
+
+
+def _size_notes(base: str | None, pairs: Sequence[LayerPair]) -> list[str]:
+    """Say which stacks will be resampled; refuses those that nothing can be learned from."""
+    signals = [stacks_of(pair)[0] for pair in pairs]
+    size = None if base is None else find_card(base).voxel_size
+    other = [signal.name for signal in signals if differs(signal.voxel_size, size)]
+    if size is None or not other:
+        return []
+    wanted = " × ".join(f"{length:g}" for length in size)
+    return [f"{', '.join(other)}: resampled to the base model's voxels, {wanted} µm."]
+
+
+def _summary(choices: TrainChoices, pairs: int) -> str:
+    parts = [f"{_pairs(pairs)} of layers"]
+    parts.append(f"from '{choices.base}'" if choices.base else "from scratch")
+    number, unit = choices.duration
+    parts.append(f"at most {number:g} {unit if number != 1 else unit[:-1]}")
+    if choices.validation is None:
+        parts.append("a part is set aside for validation")
+    return ", ".join(parts)
+
+
+def _pairs(count: int) -> str:
+    return f"{count} pair{'s' * (count != 1)}"
+
+
+def _unchanged(value: Any) -> Any:
+    return value

@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from napari_ssp import MicroscopyImage, PredictRequest, SegmentRequest
+from napari_ssp.engine import EIGHT_VIEWS, MEDIAR_VIEWS
+from napari_ssp.registry import find_card
+from napari_ssp.service import plan_segmentation
+from napari_ssp.service.segmentation.plan import NUM_EIGHTFOLD, NUM_MIRRORED, count_windows
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def _plan(tiny_model: Path, image: Any, **choices: Any) -> Any:
+    return plan_segmentation(SegmentRequest(image, str(tiny_model), **{"tta": False} | choices))
+
+
+def test_summary_of_a_colour_image(tiny_model: Path) -> None:
+    image = MicroscopyImage(np.zeros((100, 90, 3), np.uint8), "yxc", (1, 0.5, 0.5), rgb=True)
+    plan = _plan(tiny_model, image)
+    assert plan.summary == "2D RGB, 0.5 µm/px, 1 plane, 90 × 100 px, 9 windows"
+
+
+def test_a_model_that_magnifies_needs_more_windows(tiny_model: Path) -> None:
+    card = find_card(tiny_model)
+    assert count_windows(card, (64, 64), overlap=0.0, zoom=2.0) == 4
+
+
+def test_mirror_averaging_counts_every_view(tiny_model: Path) -> None:
+    assert (len(MEDIAR_VIEWS), len(EIGHT_VIEWS)) == (NUM_MIRRORED, NUM_EIGHTFOLD)
+    plain, mirrored = (_plan(tiny_model, np.zeros((50, 60)), tta=tta) for tta in (False, True))
+    assert mirrored.num_windows == 3 * plain.num_windows == 3
+    assert _plan(tiny_model, np.zeros((50, 60)), tta=True, eightfold=True).num_windows == 8
+
+
+def test_summary_of_one_plane_of_a_stack(tiny_model: Path) -> None:
+    image = MicroscopyImage(
+        np.zeros((5, 2, 64, 64), np.uint16), "zcyx", channel_names=("DNA", "Actin")
+    )
+    plan = _plan(tiny_model, image, channel=1, plane=(0, 3))
+    words = "3D channel 2 of 2 (Actin), pixel size unknown, 1 plane of 5, 64 × 64 px, 1 window"
+    assert plan.summary == words
+    assert plan.axes == "yx"
+    assert _plan(tiny_model, image).axes == "zyx"
+    assert len(_plan(tiny_model, image).planes) == 5
+
+
+def test_region_is_cut_to_the_image(tiny_model: Path) -> None:
+    plan = _plan(tiny_model, np.zeros((50, 60)), region=(-5, 20, 40, 900))
+    assert plan.region == (0, 20, 40, 60)
+
+
+@pytest.mark.parametrize(
+    ("choices", "words"),
+    [
+        ({"channel": 3}, "Channel 3 .* has 1"),
+        ({"plane": (0, 7)}, "z=7 .* 1 z-planes"),
+        ({"region": (90, 95, 0, 5)}, "does not meet the image of 50 x 60"),
+        ({"axes": "qyx"}, "q"),
+    ],
+)
+def test_what_is_not_in_the_image_is_refused(
+    tiny_model: Path, choices: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(ValueError, match=words):
+        _plan(tiny_model, np.zeros((50, 60)), **choices)
+
+
+def test_an_unknown_model_lists_the_near_ones() -> None:
+    with pytest.raises(FileNotFoundError, match="Did you mean mediar-starter"):
+        plan_segmentation(SegmentRequest(np.zeros((5, 5)), "mediar-startr"))
+
+
+@pytest.mark.parametrize(
+    ("choices", "words"),
+    [
+        ({"cell_threshold": 1.5}, "Cell threshold must be between 0.0 and 1.0, got 1.5"),
+        ({"overlap": 1.0}, "Overlap"),
+        ({"batch_size": -1}, "Batch"),
+        ({"precision": "half"}, "Precision must be one of auto"),
+        ({"min_size": -1}, "Minimum size"),
+        ({"flow_threshold": float("nan")}, "Flow threshold"),
+    ],
+)
+def test_values_out_of_their_limits_are_refused(choices: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        SegmentRequest(np.zeros((5, 5)), **choices)
+
+
+@pytest.mark.parametrize(
+    ("choices", "words"),
+    [
+        ({"cell_threshold": "0.5"}, "Cell threshold must be a number, got '0.5'"),
+        ({"min_size": 3.7}, "Minimum size must be a whole number, got 3.7"),
+        ({"min_size": np.int64(-1)}, "Minimum size must be between 0"),
+        ({"overlap": np.float32(1.5)}, "Overlap must be between"),
+        ({"region": (1, 2, 3)}, r"Region must be 4 numbers, y0 y1 x0 x1; got \(1, 2, 3\)"),
+        ({"plane": 0}, "Plane must be 2 numbers, t z; got 0"),
+        ({"voxel_size": 0.5}, "Voxel size must be 3 numbers, z y x; got 0.5"),
+        ({"voxel_size": (0, 1, 1)}, "three positive numbers"),
+        ({"voxel_size": (1, float("nan"), 1)}, "three positive numbers"),
+        ({"axes": 3}, "Axes must be a text, got 3"),
+        ({"device": None}, "Device must be a text, got None"),
+    ],
+)
+def test_values_of_another_kind_are_refused(choices: dict[str, Any], words: str) -> None:
+    with pytest.raises((TypeError, ValueError), match=words):
+        SegmentRequest(np.zeros((5, 5)), **choices)
+
+
+def test_numbers_of_numpy_and_lists_are_taken(tiny_model: Path) -> None:
+    request = SegmentRequest(
+        [[1, 2, 3], [4, 5, 6]],  # type: ignore[arg-type]
+        model=tiny_model,  # type: ignore[arg-type]
+        axes=("x", "y"),  # type: ignore[arg-type]
+        voxel_size=np.array([1, 0.5, 0.5]),  # type: ignore[arg-type]
+        channel=np.int64(0),  # type: ignore[arg-type]
+        region=[np.int32(0), 2.0, 0, 2],  # type: ignore[arg-type]
+        overlap=np.float32(0.5),  # type: ignore[arg-type]
+    )
+    record = request.provenance()
+    assert json.loads(json.dumps(record)) == record
+    assert record["image"]["shape"] == [2, 3]
+    assert (record["axes"], record["voxel_size"]) == ("xy", [1.0, 0.5, 0.5])
+    assert (record["region"], record["overlap"]) == ([0, 2, 0, 2], 0.5)
+    assert plan_segmentation(request).shape == (2, 2)
+
+
+def test_one_structure_needs_no_list() -> None:
+    assert PredictRequest(np.zeros((2, 5, 5)), "dna").tasks == ("dna",)  # type: ignore[arg-type]
+
+
+def test_provenance_is_json_and_names_the_image(tmp_path: Path) -> None:
+    image = MicroscopyImage(np.zeros((4, 5), np.uint8), "yx", (1, 0.2, 0.2), name="slide")
+    record = SegmentRequest(image, voxel_size=(1.0, 0.3, 0.3)).provenance()
+    assert json.loads(json.dumps(record)) == record
+    assert record["image"] == {"name": "slide", "axes": "yx", "shape": [4, 5], "dtype": "uint8"}
+    assert SegmentRequest(tmp_path / "a.tif").provenance()["image"] == str(tmp_path / "a.tif")

@@ -1,0 +1,131 @@
+"""Labels compared with the truth in a real viewer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from dock_driver import run, settle
+
+from napari_ssp.metrics import Category
+from napari_ssp.widgets.compare.dock import CompareDock
+
+if TYPE_CHECKING:
+    import napari
+    from napari.layers import Labels
+    from pytestqt.qtbot import QtBot
+
+
+@pytest.fixture
+def compare_dock(viewer: napari.Viewer) -> CompareDock:
+    dock = CompareDock(viewer)
+    viewer.window.add_dock_widget(dock, name="Compare with truth")
+    return dock
+
+
+@pytest.fixture
+def pair(viewer: napari.Viewer) -> tuple[Labels, Labels]:
+    """Truth and prediction: one matched, missed, extra, one split, two merged."""
+    truth, found = np.zeros((40, 60), np.uint32), np.zeros((40, 60), np.uint32)
+    truth[2:10, 2:10], found[2:10, 2:10] = 1, 7
+    truth[2:10, 20:28] = 2
+    found[2:10, 40:48] = 8
+    truth[15:25, 2:14] = 3
+    found[15:25, 2:8], found[15:25, 8:14] = 9, 10
+    truth[15:25, 20:26], truth[15:25, 26:32] = 4, 5
+    found[15:25, 20:32] = 11
+    right = viewer.add_labels(truth, name="drawn", scale=(0.5, 0.5))
+    return right, viewer.add_labels(found, name="found", scale=(0.5, 0.5))
+
+
+def test_scores_fates_and_colours(
+    viewer: napari.Viewer, compare_dock: CompareDock, pair: tuple[Labels, Labels], qtbot: QtBot
+) -> None:
+    truth, prediction = pair
+    assert compare_dock.truth_box.value() is truth
+    assert compare_dock.prediction_box.value() is prediction
+    assert settle(compare_dock, qtbot) == "60 × 40 px"
+    run(compare_dock, qtbot)
+    texts = {name: label.text() for name, label in compare_dock.view.texts.items()}
+    # Of 5 true and 5 predicted objects, 3 pairs reach an IoU of 0.5, and 1 of 0.75.
+    assert texts["Average precision, IoU 0.5"] == f"{3 / 7:.3f}"
+    assert texts["Average precision, IoU 0.9"] == f"{1 / 9:.3f}"
+    assert texts["F1, IoU 0.5"] == f"{2 * 3 / 10:.3f}"
+    assert texts["Missed"] == "1 of 5 true objects"
+    assert texts["Extra"] == "1 of 5 predicted objects"
+    layer = viewer.layers[-1]
+    assert layer.name == "found against the truth"
+    np.testing.assert_array_equal(layer.scale, (0.5, 0.5))
+    assert layer.data[5, 5] == Category.MATCHED
+    assert layer.data[5, 24] == Category.MISSED
+    assert layer.data[5, 44] == Category.EXTRA
+    assert not layer.colormap.map(np.array([0]))[0, 3]
+    shown = layer.colormap.map(np.array([1, 2, 3, 4, 5]))
+    assert len(np.unique(shown, axis=0)) == 5
+    assert layer._get_properties((2.5, 12.0), world=True) == ["object: missed"]
+    assert not truth.visible
+    assert not prediction.visible
+    assert layer not in compare_dock.truth_box
+
+
+def test_a_second_comparison_updates_the_layer(
+    viewer: napari.Viewer, compare_dock: CompareDock, pair: tuple[Labels, Labels], qtbot: QtBot
+) -> None:
+    run(compare_dock, qtbot)
+    pair[1].data = pair[0].data.copy()
+    run(compare_dock, qtbot)
+    assert len(viewer.layers) == 3
+    assert set(np.unique(viewer.layers[-1].data)) == {0, 1}
+    assert compare_dock.view.texts["Panoptic quality"].text() == "1.000"
+    viewer.layers.remove(pair[0])
+    assert compare_dock.view.isHidden(), "numbers of a layer that has gone"
+
+
+def test_what_does_not_go_together_is_refused(
+    viewer: napari.Viewer, compare_dock: CompareDock, qtbot: QtBot
+) -> None:
+    assert "Two label layers are needed" in settle(compare_dock, qtbot)
+    truth = viewer.add_labels(np.ones((8, 9), int), name="truth")
+    assert "Two label layers are needed" in settle(compare_dock, qtbot)
+    small = viewer.add_labels(np.ones((8, 8), int), name="small")
+    assert "'small' is 8 × 8 pixels, but 'truth' is 9 × 8" in settle(compare_dock, qtbot)
+    assert not compare_dock.panel.run_button.isEnabled()
+    small.data = np.ones((8, 9), int)
+    small.scale = (2, 2)
+    assert "do not lie pixel on pixel" in settle(compare_dock, qtbot)
+    small.scale = (1, 1)
+    settle(compare_dock, qtbot)
+    assert compare_dock.panel.run_button.isEnabled()
+    compare_dock.prediction_box.set_value(truth)
+    assert "are the same layer" in settle(compare_dock, qtbot)
+
+
+def test_negative_labels_are_said_in_the_dock(
+    viewer: napari.Viewer, compare_dock: CompareDock, qtbot: QtBot
+) -> None:
+    viewer.add_labels(np.ones((8, 9), int), name="truth")
+    viewer.add_labels(np.full((8, 9), -1), name="wrong")
+    run(compare_dock, qtbot)
+    assert "negative label -1" in compare_dock.panel.message.text()
+
+
+def test_empty_images_have_no_score(
+    viewer: napari.Viewer, compare_dock: CompareDock, qtbot: QtBot
+) -> None:
+    for name in ("truth", "found"):
+        viewer.add_labels(np.zeros((8, 9), int), name=name)
+    run(compare_dock, qtbot)
+    assert "no objects" in compare_dock.view.texts["Panoptic quality"].text()
+
+
+def test_stacks_are_compared_as_one(
+    viewer: napari.Viewer, compare_dock: CompareDock, qtbot: QtBot
+) -> None:
+    cube = np.zeros((1, 8, 9), int)
+    cube[:, 2:5, 2:5] = 1
+    viewer.add_labels(cube[0], name="truth")
+    viewer.add_labels(cube, name="found")
+    run(compare_dock, qtbot)
+    assert viewer.layers[-1].data.shape == (1, 8, 9)
+    assert compare_dock.view.texts["F1, IoU 0.5"].text() == "1.000"
