@@ -91,7 +91,7 @@ def plain_batch(pairs: list[Pair], settings: Any, size: int, step: int, spent: A
     """Make a batch as the plain recipe does, and note the seconds of its parts."""
     from napari_ssp.io import read_image
     from napari_ssp.training.data import LabelledImage
-    from napari_ssp.training.segmentation.augmentation import augmented_crop
+    from napari_ssp.training.segmentation.augmentation import augment_crop
 
     rng = np.random.default_rng([1, step])
     parts = []
@@ -101,7 +101,7 @@ def plain_batch(pairs: list[Pair], settings: Any, size: int, step: int, spent: A
         planes = read_image(pair.image).plane(), read_image(pair.labels).plane()
         image = LabelledImage.from_planes(pair.name, *planes)
         read = time.perf_counter()
-        pixels, labels = augmented_crop(image, settings, rng)
+        pixels, labels = augment_crop(image, settings, rng)
         cropped = time.perf_counter()
         flows = diffused_flows(labels)
         spent["read and normalise"].append(read - began)
@@ -149,7 +149,7 @@ def compare(data: Path, work: Workload, steps: int) -> Iterator[tuple[str, float
     from napari_ssp.training.loop import LoopSettings, TrainingRun
     from napari_ssp.training.losses import segmentation_loss
     from napari_ssp.training.segmentation.annotation import targets
-    from napari_ssp.training.segmentation.augmentation import STRENGTHS, augmented_crop
+    from napari_ssp.training.segmentation.augmentation import STRENGTHS, augment_crop
     from napari_ssp.training.segmentation.recipe import SegmentationBatches
 
     card = find_card("mediar-starter")
@@ -189,7 +189,7 @@ def compare(data: Path, work: Workload, steps: int) -> Iterator[tuple[str, float
         for name, values in spent.items():
             yield name, float(np.median(values))
         rng = np.random.default_rng(0)
-        crops = [augmented_crop(images[k % len(images)], settings, rng)[1] for k in range(24)]
+        crops = [augment_crop(images[k % len(images)], settings, rng)[1] for k in range(24)]
         yield "targets, ours", float(np.median([seconds(lambda c=c: targets(c)) for c in crops]))
 
 

@@ -64,7 +64,7 @@ class MicroscopyImage:
     def __post_init__(self) -> None:
         _check_array(self.data)
         _check_axes(self.axes, self.shape)
-        object.__setattr__(self, "voxel_size", checked_voxel_size(self.voxel_size))
+        object.__setattr__(self, "voxel_size", check_voxel_size(self.voxel_size))
         object.__setattr__(self, "channel_names", tuple(str(n) for n in self.channel_names))
         object.__setattr__(self, "levels", tuple(self.levels))
         if self.rgb:
@@ -122,7 +122,7 @@ class MicroscopyImage:
             letters = "".join(axes).lower()
         rgb = letters.endswith("c") and len(letters) == data.ndim
         rgb = rgb and data.shape[-1] in _COLOUR_SAMPLES
-        size = checked_voxel_size(voxel_size)
+        size = check_voxel_size(voxel_size)
         return cls(data, letters, size, tuple(channel_names), name, rgb)
 
     @property
@@ -310,7 +310,7 @@ def _check_colour(axes: str, shape: tuple[int, ...]) -> None:
         )
 
 
-def checked_voxel_size(size: Sequence[float] | None) -> VoxelSize | None:
+def check_voxel_size(size: Sequence[float] | None) -> VoxelSize | None:
     """Give (z, y, x) in µm as plain floats, or None; refuse others with a ValueError."""
     if size is None:
         return None

@@ -14,13 +14,13 @@ import pytest
 
 from napari_ssp.datasets.fetching import FetchRequest, fetch_steps, inside
 from napari_ssp.progress import run
-from napari_ssp.registry.transfer.item import Patience
+from napari_ssp.registry.transfer.item import RetryPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-HASTE = Patience(attempts=2, first_wait=0.01)
+HASTE = RetryPolicy(attempts=2, first_wait=0.01)
 
 
 class Quiet(SimpleHTTPRequestHandler):
@@ -63,7 +63,7 @@ def archive(path: Path, members: dict[str, bytes]) -> None:
 def request(
     site: tuple[str, Path], tmp_path: Path, *tables: Path, **changes: object
 ) -> FetchRequest:
-    values = {"base_url": site[0], "patience": HASTE}
+    values = {"base_url": site[0], "retry_policy": HASTE}
     return FetchRequest(tables, tmp_path / "out", **values | changes)
 
 

@@ -13,7 +13,7 @@ from napari_ssp.datasets.preparing import (
     PUBLISHED_ZOOM,
     PrepareRequest,
     prepare_steps,
-    prepared_volume,
+    prepare_volume,
 )
 from napari_ssp.datasets.splits import split_collection
 from napari_ssp.datasets.tables import locate, read_tables
@@ -68,7 +68,7 @@ def request(collection: Path, **changes: object) -> PrepareRequest:
 def test_the_originals_numbers(shared_reference: Path) -> None:
     arrays = np.load(shared_reference / "repmode_predict_shared.npz")
     image = MicroscopyImage(arrays["prep_raw"], "zyx")
-    values, statistics = prepared_volume(image, 0, PUBLISHED_ZOOM)
+    values, statistics = prepare_volume(image, 0, PUBLISHED_ZOOM)
     np.testing.assert_allclose(values, arrays["prep_zscore_resized"], atol=2e-6)
     assert statistics.mean == pytest.approx(1125.1122916666666, rel=1e-12)
     assert statistics.deviation == pytest.approx(153.79545606827358, rel=1e-12)
@@ -78,7 +78,7 @@ def test_the_originals_numbers(shared_reference: Path) -> None:
 def test_prepared_stacks_are_those_of_scipy(zoom: tuple[float, float, float]) -> None:
     raw = stack(3)[0, :, :, :200]
     raw = np.tile(raw, (1, 8, 1))
-    values, _ = prepared_volume(MicroscopyImage(raw, "zyx"), 0, zoom)
+    values, _ = prepare_volume(MicroscopyImage(raw, "zyx"), 0, zoom)
     scored = (raw - raw.mean()) / raw.std()
     shape = tuple(max(1, round(n * f)) for n, f in zip(raw.shape, zoom, strict=True))
     if 1 not in shape:
@@ -104,8 +104,8 @@ def test_pairs_are_those_of_the_splits(collection: Path) -> None:
     pair = prepared.split("test")[0]
     assert (pair.task, pair.shape) == ("dna", (6, 11, 15))
     raw = stack(int(pair.name))
-    expected_signal, _ = prepared_volume(MicroscopyImage(raw[2], "zyx"), 0, PUBLISHED_ZOOM)
-    expected_target, statistics = prepared_volume(MicroscopyImage(raw[1], "zyx"), 0, PUBLISHED_ZOOM)
+    expected_signal, _ = prepare_volume(MicroscopyImage(raw[2], "zyx"), 0, PUBLISHED_ZOOM)
+    expected_target, statistics = prepare_volume(MicroscopyImage(raw[1], "zyx"), 0, PUBLISHED_ZOOM)
     np.testing.assert_array_equal(pair.signal(WHOLE), expected_signal)
     np.testing.assert_array_equal(pair.target(WHOLE), expected_target)
     assert pair.target_statistics == (statistics.mean, statistics.deviation)
@@ -241,7 +241,7 @@ def test_a_real_czi(shared_data: Path, tmp_path: Path) -> None:
     write_csv(tmp_path / "zo1.csv", [(file, 0, 0)])
     done = run(prepare_steps(PrepareRequest((tmp_path / "zo1.csv",), tmp_path / "out")))
     pair = PreparedVolumes(done.folder).pairs[0]
-    values, _ = prepared_volume(read_image(file), 0, PUBLISHED_ZOOM)
+    values, _ = prepare_volume(read_image(file), 0, PUBLISHED_ZOOM)
     np.testing.assert_allclose(pair.signal(WHOLE), values, rtol=1e-3, atol=1e-3)
     assert pair.shape == (2, 93, 93)
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_ssp.engine import EIGHT_VIEWS, View, floored_gaussian_window, gaussian_window
-from napari_ssp.engine.layout import Layout, Shares, merged_looks
+from napari_ssp.engine.layout import BlendWeights, Layout, iterate_windows
 
 lengths = st.integers(1, 40)
 
@@ -21,9 +21,9 @@ def test_shares_of_all_windows_add_up_to_one(
 ) -> None:
     layouts = [Layout((height, width), (tall, wide), overlap, view) for view in EIGHT_VIEWS]
     everywhere = (slice(-12, height), slice(-12, width))
-    shares = Shares(layouts, floored_gaussian_window((tall, wide)), torch.device("cpu"))
+    shares = BlendWeights(layouts, floored_gaussian_window((tall, wide)), torch.device("cpu"))
     total, count = np.zeros((height, width)), 0
-    for look in merged_looks(layouts, everywhere, 0):
+    for look in iterate_windows(layouts, everywhere, 0):
         count += 1
         share = look.view.undo(shares.of(look)[None].expand(2, -1, -1)).abs()[0].numpy()
         inside = [
@@ -38,7 +38,7 @@ def test_shares_of_all_windows_add_up_to_one(
 
 def test_places_never_go_back_along_the_first_axis() -> None:
     layouts = [Layout((30, 100), (16, 24), 0.6, view) for view in EIGHT_VIEWS]
-    looks = list(merged_looks(layouts, (slice(0, 30), slice(0, 100)), 1))
+    looks = list(iterate_windows(layouts, (slice(0, 30), slice(0, 100)), 1))
     assert len(looks) == sum(layout.count((slice(0, 30), slice(0, 100))) for layout in layouts)
     starts = [look.place[1].start for look in looks]
     assert starts == sorted(starts)
@@ -63,5 +63,5 @@ def test_volumes_are_turned_in_their_planes() -> None:
     looks = list(layout.looks(tuple(slice(0, n) for n in layout.shape), 2))
     shapes = {tuple(part.stop - part.start for part in look.place) for look in looks}
     assert shapes == {(8, 24, 16)}
-    shares = Shares([layout], gaussian_window(layout.window), torch.device("cpu"))
+    shares = BlendWeights([layout], gaussian_window(layout.window), torch.device("cpu"))
     assert shares.of(looks[0]).shape == layout.window

@@ -13,7 +13,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from napari_ssp.engine import EIGHT_VIEWS, TileSettings, count_tiles, predict_stream, strips
 from napari_ssp.engine.accumulate import RollingSum
-from napari_ssp.engine.layout import Layout, merged_looks
+from napari_ssp.engine.layout import Layout, iterate_windows
 from napari_ssp.progress import run
 
 WINDOW = (4, 16, 16)
@@ -35,7 +35,7 @@ def test_strips_add_up_to_the_sum_of_all_windows(data: st.DataObject) -> None:
 
     for strip in strips.strips(layouts, axis):
         total = RollingSum(strip, axis, write, torch.device("cpu"))
-        for look in merged_looks(layouts, strip.begins, axis):
+        for look in iterate_windows(layouts, strip.begins, axis):
             lengths = [part.stop - part.start for part in look.place]
             # Small whole numbers: sums of them are exact in any order.
             values = rng.integers(0, 99, lengths).astype(np.float32)

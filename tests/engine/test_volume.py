@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from napari_ssp.engine.tiling import fitting_window, resized_shape
+from napari_ssp.engine.tiling import choose_window, compute_resized_shape
 from napari_ssp.engine.volume import Resampler, RunningStatistics, Statistics, VolumeSource
 
 
@@ -116,7 +116,7 @@ def test_the_whole_equals_scipys_zoom() -> None:
     volume = np.random.default_rng(0).normal(size=(12, 50, 41))
     factors = (1.0, 0.37241, 1.7)
     expected = ndimage.zoom(volume, factors, order=3, mode="nearest")
-    new_shape = resized_shape(volume.shape, factors)
+    new_shape = compute_resized_shape(volume.shape, factors)
     assert new_shape == expected.shape
     whole = Resampler(volume.__getitem__, volume.shape, new_shape).block(
         tuple(slice(0, n) for n in new_shape)
@@ -157,4 +157,4 @@ def test_margins_mirror_the_volume_and_lie_around_it() -> None:
 def test_windows_are_no_larger_than_the_volume_needs(
     shape: tuple[int, ...], expected: tuple[int, ...]
 ) -> None:
-    assert fitting_window(shape, (32, 128, 128), 16) == expected
+    assert choose_window(shape, (32, 128, 128), 16) == expected

@@ -11,7 +11,7 @@ import tifffile
 from skimage.measure import regionprops
 
 from napari_ssp.image import MicroscopyImage
-from napari_ssp.measure import measure_objects, measuring
+from napari_ssp.measure import measure_objects, measure_steps
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -223,7 +223,7 @@ def test_a_stack_of_one_plane_is_a_plane() -> None:
 def test_progress_counts_objects_frame_by_frame() -> None:
     labels = np.ones((2, 80, 80), int)
     labels[1] = np.arange(1, 6401).reshape(80, 80)
-    steps = list(measuring(MicroscopyImage(labels, "tyx")))
+    steps = list(measure_steps(MicroscopyImage(labels, "tyx")))
     assert [(p.stage, p.done, p.total) for p in steps] == [
         ("measuring objects, 1 of 2", 0, 1),
         ("measuring objects, 2 of 2", 0, 6400),

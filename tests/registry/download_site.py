@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_ssp.registry.transfer.item import Patience
+from napari_ssp.registry.transfer.item import RetryPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 CONTENT = np.random.default_rng(0).bytes(3_000_000)
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
 MD5 = hashlib.md5(CONTENT).hexdigest()
-HASTE = Patience(attempts=3, first_wait=0.01, longest_wait=0.02, connect=5, silence=0.5)
+HASTE = RetryPolicy(attempts=3, first_wait=0.01, longest_wait=0.02, connect=5, silence=0.5)
 
 
 @dataclass

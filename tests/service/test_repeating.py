@@ -27,7 +27,7 @@ from napari_ssp.service import (
     as_command,
     as_script,
     find_members,
-    request_of,
+    restore_request,
 )
 from napari_ssp.service.model_cache import ModelCache
 from napari_ssp.service.pipelines import steps_of
@@ -104,7 +104,7 @@ def test_the_command_gives_the_same_labels(
 
 def test_the_request_gives_the_same_labels(file: Path, starter: Path) -> None:
     first = _segment(file, starter, region=(10, 80, 5, 100))
-    request = request_of(_as_json(first.provenance))
+    request = restore_request(_as_json(first.provenance))
     again = run(steps_of(request, ModelCache())())
     np.testing.assert_array_equal(again.labels, first.labels)
     np.testing.assert_array_equal(again.flows, first.flows)
@@ -149,7 +149,7 @@ def test_an_image_in_memory_needs_its_file(file: Path, starter: Path, tmp_path: 
     result = _segment(tifffile.imread(file), starter)
     with pytest.raises(ValueError, match="'array', which was in memory"):
         as_command(result.provenance)
-    again = run(steps_of(request_of(result.provenance, file), ModelCache())())
+    again = run(steps_of(restore_request(result.provenance, file), ModelCache())())
     np.testing.assert_array_equal(again.labels, result.labels)
     assert str(file) in shlex.split(as_command(result.provenance, file))
 
@@ -169,20 +169,20 @@ def test_the_model_must_be_the_same(
     record = _segment(file, folder).provenance
     shutil.rmtree(folder)
     with pytest.raises(FileNotFoundError, match="There is no model"):
-        request_of(record)
+        restore_request(record)
     # The same weights under another name are as good.
     kept = _changed(starter, tmp_path / "cache" / "models" / "kept")
     replace(ModelCard.read(kept), name="kept").write(kept)
-    assert request_of(record).model == "kept"
+    assert restore_request(record).model == "kept"
     shutil.rmtree(kept)
     shutil.copytree(starter, folder)
     with pytest.raises(ValueError, match="has changed since"):
-        request_of(record)
+        restore_request(record)
 
 
 def test_what_cannot_be_repeated(file: Path, starter: Path) -> None:
     with pytest.raises(ValueError, match="does not say how it was made"):
-        request_of({})
+        restore_request({})
     record = _as_json(_segment(file, starter).provenance)
     record["request"]["quantum"] = True
     with pytest.raises(ValueError, match=r"another version of napari-ssp.*quantum"):
@@ -247,7 +247,7 @@ def _again(request: Any, image: Any, command: click.Command) -> Any:
     known = {item.name for item in fields(request)}
     return type(request)(
         path, **{name: value for name, value in chosen.items() if name in known}
-    ), request_of(record, image)
+    ), restore_request(record, image)
 
 
 def _same(one: Any, other: Any) -> None:

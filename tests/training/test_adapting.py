@@ -7,7 +7,13 @@ import pytest
 import torch
 
 from napari_ssp.registry import load_model
-from napari_ssp.training.adapting import choose_trainable, fitting_rate, learning, plain, train_mode
+from napari_ssp.training.adapting import (
+    choose_rate,
+    choose_trainable,
+    learning_parameters,
+    plain,
+    train_mode,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,7 +23,7 @@ if TYPE_CHECKING:
 
 def _step(network: nn.Module) -> None:
     train_mode(network)
-    optimiser = torch.optim.SGD(learning(network), lr=0.1)
+    optimiser = torch.optim.SGD(learning_parameters(network), lr=0.1)
     x = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     network(x).square().mean().backward()
     optimiser.step()
@@ -34,7 +40,7 @@ def test_low_rank_corrections_change_nothing_at_first_and_merge_into_the_weights
     with torch.no_grad():
         torch.testing.assert_close(network(x), before(x))
     total = sum(parameter.numel() for parameter in before.parameters())
-    assert sum(parameter.numel() for parameter in learning(network)) < 0.1 * total
+    assert sum(parameter.numel() for parameter in learning_parameters(network)) < 0.1 * total
     _step(network)
     _step(network)
     merged = plain(network)
@@ -84,6 +90,6 @@ def test_all_learns_with_its_statistics(tiny_model: Path) -> None:
 
 
 def test_transformers_go_on_with_the_published_rate() -> None:
-    assert fitting_rate("all", "mit_b5", has_base=True) == pytest.approx(2e-5)
-    assert fitting_rate("all", "mit_b5", has_base=False) == pytest.approx(1e-3)
-    assert fitting_rate("lora", "tu-resnet18d", True) > fitting_rate("all", "tu-resnet18d", True)
+    assert choose_rate("all", "mit_b5", has_base=True) == pytest.approx(2e-5)
+    assert choose_rate("all", "mit_b5", has_base=False) == pytest.approx(1e-3)
+    assert choose_rate("lora", "tu-resnet18d", True) > choose_rate("all", "tu-resnet18d", True)

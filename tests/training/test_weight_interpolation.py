@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from napari_ssp.progress import run
-from napari_ssp.training.weight_interpolation import keep_known, mixed
+from napari_ssp.training.weight_interpolation import interpolate_until, interpolate_weights
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,14 +23,14 @@ def _network(seed: int) -> nn.Module:
 def test_a_mixture_lies_between_both_statistics_too_and_changes_neither() -> None:
     base, learned = _network(0), _network(1)
     old, new = base.state_dict(), {k: v.clone() for k, v in learned.state_dict().items()}
-    quarter = mixed(base, learned, 0.25)
+    quarter = interpolate_weights(base, learned, 0.25)
     assert not quarter.training
     for name, value in quarter.state_dict().items():
         expected = 0.75 * old[name] + 0.25 * new[name] if value.is_floating_point() else value
         torch.testing.assert_close(value, expected)
         assert torch.equal(learned.state_dict()[name], new[name])
     for share, whole in ((0.0, base), (1.0, learned)):
-        for name, value in mixed(base, learned, share).state_dict().items():
+        for name, value in interpolate_weights(base, learned, share).state_dict().items():
             torch.testing.assert_close(value, whole.state_dict()[name])
 
 
@@ -62,7 +62,7 @@ def test_as_much_is_taken_as_the_known_bears(
         seen.append(at)
         return {"f1": 0.9, "other": 0.9 - 0.01 * at if at <= kept_until else 0.8}
 
-    mixture = run(keep_known(base, learned, score, 0.0101, most))  # type: ignore[arg-type]
+    mixture = run(interpolate_until(base, learned, score, 0.0101, most))  # type: ignore[arg-type]
     assert (mixture.share, len(seen)) == (share, scorings)
     assert mixture.before == {"f1": 0.9, "other": 0.9}
     assert mixture.after == {"f1": 0.9, "other": pytest.approx(0.9 - 0.01 * share)}

@@ -14,7 +14,7 @@ from qtpy.QtWidgets import QApplication
 
 from napari_ssp.cli import main
 from napari_ssp.widgets import repeat_layer
-from napari_ssp.widgets.repeat_layer import command_of
+from napari_ssp.widgets.repeat_layer import build_command
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -135,4 +135,4 @@ def test_a_part_of_a_file_has_no_command(
     dock.image_box.set_value(viewer.layers[1])
     _segmented(viewer, dock, qtbot)
     with pytest.raises(ValueError, match="'mine' is not the whole image in"):
-        command_of(viewer)
+        build_command(viewer)

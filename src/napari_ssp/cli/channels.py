@@ -48,7 +48,7 @@ class Channel:
         return values
 
 
-def channels_of(image: MicroscopyImage, file_name: str, name: str = "") -> list[Channel]:
+def list_channels(image: MicroscopyImage, file_name: str, name: str = "") -> list[Channel]:
     """List the channels of an image, with its channel names or the given one.
 
     Raises
@@ -94,8 +94,12 @@ def match_channels(
     ValueError
         If names or counts leave open what belongs together.
     """
-    by_name = {plain(channel.name): channel for channel in true if channel.name}
-    common = [(c.name, c, by_name[plain(c.name)]) for c in predicted if plain(c.name) in by_name]
+    by_name = {normalise_name(channel.name): channel for channel in true if channel.name}
+    common = [
+        (c.name, c, by_name[normalise_name(c.name)])
+        for c in predicted
+        if normalise_name(c.name) in by_name
+    ]
     if common:
         return common
     one_each = len(predicted) == len(true) == 1
@@ -110,7 +114,7 @@ def match_channels(
     )
 
 
-def plain(name: str) -> str:
+def normalise_name(name: str) -> str:
     """Write a name without case, and with one kind of blank."""
     return re.sub(r"[\s_-]+", " ", name.strip()).casefold()
 

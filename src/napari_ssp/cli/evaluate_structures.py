@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from napari_ssp.cli.channels import Channel, channels_of, match_channels
+from napari_ssp.cli.channels import Channel, list_channels, match_channels
 from napari_ssp.cli.files import expand
 from napari_ssp.cli.pairing import check_all_predicted, is_folder, without_endings
 from napari_ssp.cli.reporting import as_usage_error, json_option, write_report
@@ -131,7 +131,7 @@ def _measured(files: list[tuple[Path, str]]) -> list[tuple[Path, str]]:
 
 
 def _opened(path: Path, task: str) -> list[Channel]:
-    return channels_of(read_image(path), path.name, task)
+    return list_channels(read_image(path), path.name, task)
 
 
 def _check_shapes(comparison: _Comparison, project: str | None) -> None:

@@ -116,8 +116,8 @@ def _measured(labels: MicroscopyImage, wanted: bool, image: Path | None) -> dict
     """Measurements plane by plane, as the outlines are."""
     if not wanted and image is None:
         return None
-    from napari_ssp.measure import measuring
+    from napari_ssp.measure import measure_steps
 
     intensities = read_image(image) if image else None
-    steps = measuring(labels, intensities, planewise=True)
+    steps = measure_steps(labels, intensities, planewise=True)
     return run_with_bar(steps, labels.name)

@@ -13,7 +13,7 @@ from napari_ssp.cli.label_files import axes_option, read_labels, voxel_size_opti
 from napari_ssp.cli.reporting import as_usage_error, json_option, run_with_bar, write_report
 from napari_ssp.io import read_image
 from napari_ssp.io.objects.tables import write_table
-from napari_ssp.measure import measuring
+from napari_ssp.measure import measure_steps
 
 if TYPE_CHECKING:
     from napari_ssp.image import VoxelSize
@@ -58,7 +58,7 @@ def measure(
         check_target(output, overwrite=True)
         found = read_labels(labels, axes, voxel_size)
         intensities = with_axes(read_image(image), image_axes) if image else None
-        steps = measuring(found, intensities, planewise=planewise)
+        steps = measure_steps(found, intensities, planewise=planewise)
         table = run_with_bar(steps, labels.name)
         write_table(output, table, overwrite)
     rows = len(table["label"])

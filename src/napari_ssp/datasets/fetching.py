@@ -11,7 +11,7 @@ from urllib.parse import quote
 from napari_ssp.datasets.tables import Problems, find_tables, read_tables
 from napari_ssp.datasets.unpacking import unpack
 from napari_ssp.registry.transfer.download import download
-from napari_ssp.registry.transfer.item import Download, Patience
+from napari_ssp.registry.transfer.item import Download, RetryPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -48,7 +48,7 @@ class FetchRequest:
         List as sha256sum or md5sum print it.
     keep_archives : bool
         Do not delete an archive after its files were unpacked.
-    patience : Patience
+    retry_policy : Patience
         How long to go on when the connection is lost.
     """
 
@@ -58,7 +58,7 @@ class FetchRequest:
     archives: bool = True
     checksums: Path | None = None
     keep_archives: bool = False
-    patience: Patience = field(default_factory=Patience)
+    retry_policy: RetryPolicy = field(default_factory=RetryPolicy)
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def fetch_steps(request: FetchRequest) -> Steps[FetchedData]:
     read_tables(request.tables)
     wanted, problems = _wanted(request), Problems()
     before = {item.path: _stamp(item.path) for item in wanted}
-    yield from _each([item for item in wanted if item.url], request.patience, problems)
+    yield from _each([item for item in wanted if item.url], request.retry_policy, problems)
     if request.archives:
         absent = [item for item in wanted if not item.url and not item.path.is_file()]
         yield from _archives(request, absent, problems)
@@ -194,10 +194,10 @@ def _as_download(item: _Wanted) -> Download:
     return Download(item.url, item.path, item.sha256, item.md5, item.size, start)
 
 
-def _each(items: Iterable[_Wanted], patience: Patience, problems: Problems) -> Steps[None]:
+def _each(items: Iterable[_Wanted], retry_policy: RetryPolicy, problems: Problems) -> Steps[None]:
     for item in items:
         try:
-            yield from download(_as_download(item), patience)
+            yield from download(_as_download(item), retry_policy)
         except (ValueError, FileNotFoundError, PermissionError) as error:
             problems.add(str(error))
 
@@ -210,7 +210,7 @@ def _archives(request: FetchRequest, items: list[_Wanted], problems: Problems) -
         url = f"{request.base_url.rstrip('/')}/{archive.name}"
         wanted = _Wanted(archive, url, *_by_kind(digests.get(archive.name, "")))
         before = len(problems.lines)
-        yield from _each([wanted], request.patience, problems)
+        yield from _each([wanted], request.retry_policy, problems)
         if len(problems.lines) > before:
             continue
         try:

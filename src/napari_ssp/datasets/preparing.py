@@ -208,7 +208,7 @@ def _prepare(request: PrepareRequest, todo: list[_Source], problems: Problems) -
     failed = set()
     for done, source in enumerate(todo, 1):
         try:
-            values, statistics = prepared_volume(
+            values, statistics = prepare_volume(
                 read_image(source.path), source.channel, request.zoom
             )
         except (OSError, ValueError, TypeError, IndexError) as error:
@@ -227,7 +227,7 @@ def _prepare(request: PrepareRequest, todo: list[_Source], problems: Problems) -
     return failed
 
 
-def prepared_volume(
+def prepare_volume(
     image: MicroscopyImage, channel: int, zoom: Sequence[float]
 ) -> tuple[NDArray[np.float32], Statistics]:
     """Normalise one channel of a stack, then resample it, as RepMode's data were.
@@ -273,16 +273,16 @@ def _resampled(
 ) -> NDArray[np.float32]:
     """Scored stack on another grid, in parts on all processors."""
 
-    def scored(part: NDArray[Any]) -> NDArray[np.float64]:
+    def z_score(part: NDArray[Any]) -> NDArray[np.float64]:
         return (part.astype(np.float64) - statistics.mean) / statistics.deviation
 
     def plane(z: int) -> None:
-        flat = Resampler(lambda tile: scored(raw[z][tile]), raw.shape[1:], shape[1:])
+        flat = Resampler(lambda tile: z_score(raw[z][tile]), raw.shape[1:], shape[1:])
         values[z] = flat.block(whole[1:])
 
     def rows(start: int) -> None:
         box = (whole[0], slice(start, min(start + _BLOCK, shape[1])), whole[2])
-        values[box] = Resampler(lambda tile: scored(raw[tile]), raw.shape, shape).block(box)
+        values[box] = Resampler(lambda tile: z_score(raw[tile]), raw.shape, shape).block(box)
 
     values = np.empty(shape, np.float32)
     whole = tuple(slice(0, n) for n in shape)

@@ -26,10 +26,10 @@ if TYPE_CHECKING:
         predict_tiles,
     )
     from napari_ssp.engine.scaling import (
+        compute_zoomed_shape,
         median_diameter,
         resample,
         resample_tensor,
-        zoomed_shape,
     )
     from napari_ssp.engine.tta import EIGHT_VIEWS, MEDIAR_VIEWS, View, average_networks
 
@@ -43,6 +43,7 @@ __all__ = [
     "available_devices",
     "average_networks",
     "compute_dtype",
+    "compute_zoomed_shape",
     "count_tiles",
     "floored_gaussian_window",
     "gaussian_window",
@@ -57,7 +58,6 @@ __all__ = [
     "resample_tensor",
     "resolve_device",
     "tile_starts",
-    "zoomed_shape",
 ]
 
 __getattr__, __dir__, _ = lazy_loader.attach(
@@ -72,7 +72,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
             "resolve_device",
         ],
         "predict": ["TileSettings", "predict_stream", "predict_tensor", "predict_tiles"],
-        "scaling": ["median_diameter", "resample", "resample_tensor", "zoomed_shape"],
+        "scaling": ["median_diameter", "resample", "resample_tensor", "compute_zoomed_shape"],
         "tta": ["EIGHT_VIEWS", "MEDIAR_VIEWS", "View", "average_networks"],
     },
 )

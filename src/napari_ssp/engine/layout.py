@@ -25,7 +25,7 @@ _KEPT = 2**25
 
 
 @dataclass(frozen=True)
-class Look:
+class PlacedWindow:
     """One window in one view.
 
     Attributes
@@ -87,7 +87,7 @@ class Layout:
             found.append((slice(first, first + window), start))
         return sorted(found, key=lambda item: item[0].start)
 
-    def looks(self, begins: Tile, first: int) -> Iterator[Look]:
+    def looks(self, begins: Tile, first: int) -> Iterator[PlacedWindow]:
         """Windows that begin in a region, in the order of their places; ``first`` runs slowest."""
         axes = self._beginning_in(begins)
         slowest = axes.pop(first)
@@ -95,7 +95,7 @@ class Layout:
         for chosen in product(slowest, *axes):
             windows = [*chosen[1 : first + 1], chosen[0], *chosen[first + 1 :]]
             seen = tuple(windows[self.view.source_axis(axis, dims)][1] for axis in range(dims))
-            yield Look(tuple(place for place, _ in windows), seen, self.view)
+            yield PlacedWindow(tuple(place for place, _ in windows), seen, self.view)
 
     def count(self, begins: Tile) -> int:
         """Count the windows that begin in a region."""
@@ -108,17 +108,17 @@ class Layout:
         ]
 
 
-def merged_looks(layouts: Sequence[Layout], begins: Tile, first: int) -> Iterator[Look]:
+def iterate_windows(layouts: Sequence[Layout], begins: Tile, first: int) -> Iterator[PlacedWindow]:
     """Windows of all views that begin in a region; their places never go back along ``first``."""
 
-    def order(look: Look) -> tuple[int, ...]:
+    def order(look: PlacedWindow) -> tuple[int, ...]:
         starts = [part.start for part in look.place]
         return (starts.pop(first), *starts)
 
     return heapq.merge(*(layout.looks(begins, first) for layout in layouts), key=order)
 
 
-class Shares:
+class BlendWeights:
     """How much of the mean each window contributes to its pixels.
 
     The shares of all windows of a view add up to one over the number of views, so a result is
@@ -143,7 +143,7 @@ class Shares:
         }
         self._kept: OrderedDict[tuple[tuple[int, ...], ...], torch.Tensor] = OrderedDict()
 
-    def of(self, look: Look) -> torch.Tensor:
+    def of(self, look: PlacedWindow) -> torch.Tensor:
         """Float32 shares of a window's pixels, as the view shows them."""
         neighbours = tuple(
             tuple(other - start for other in starts if abs(other - start) < length)

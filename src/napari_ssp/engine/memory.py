@@ -92,7 +92,7 @@ def is_out_of_memory(error: BaseException) -> bool:
     return any(words in str(error).lower() for words in _NO_MEMORY)
 
 
-def moved(values: torch.Tensor, device: torch.device | str) -> torch.Tensor:
+def move_values(values: torch.Tensor, device: torch.device | str) -> torch.Tensor:
     """Values on a device, or where they are when it has too little memory."""
     try:
         return values.to(device)

@@ -17,8 +17,8 @@ import torch
 from napari_ssp.engine.accumulate import RollingSum, Write
 from napari_ssp.engine.blending import Map, gaussian_window
 from napari_ssp.engine.device import release_memory
-from napari_ssp.engine.layout import Layout, Look, Shares, merged_looks
-from napari_ssp.engine.memory import Capacity, moved, room, start_measuring
+from napari_ssp.engine.layout import BlendWeights, Layout, PlacedWindow, iterate_windows
+from napari_ssp.engine.memory import Capacity, move_values, room, start_measuring
 from napari_ssp.engine.strips import strips
 from napari_ssp.engine.tiling import Tile, smaller_window
 from napari_ssp.engine.tta import IDENTITY, View
@@ -215,13 +215,13 @@ def _stream_at_one_size(
     count = sum(layout.count(strip.begins) for strip in cut for layout in layouts)
     device = torch.device(settings.device)
     weights = np.require(settings.importance(settings.window), np.float32, ["C", "W"])
-    shares = Shares(layouts, weights, device)
+    shares = BlendWeights(layouts, weights, device)
     computer, done = WindowComputer(network, source, device), 0
     yield Progress("windows", 0, count)
     for strip in cut:
         total = RollingSum(strip, axis, write, device)
-        remaining = merged_looks(layouts, strip.begins, axis)
-        pending: list[Look] = []
+        remaining = iterate_windows(layouts, strip.begins, axis)
+        pending: list[PlacedWindow] = []
         while pending := pending or list(islice(remaining, _batch(settings))):
             part = pending[: _batch(settings)]
             if _add_batch(computer, part, shares, total, settings):
@@ -249,8 +249,8 @@ def _batch(settings: TileSettings) -> int:
 
 def _add_batch(
     computer: WindowComputer,
-    batch: Sequence[Look],
-    shares: Shares,
+    batch: Sequence[PlacedWindow],
+    shares: BlendWeights,
     total: RollingSum,
     settings: TileSettings,
 ) -> bool:
@@ -272,7 +272,7 @@ class _InMemory:
     """An array in memory as a source, on the device where it fits."""
 
     def __init__(self, image: torch.Tensor, device: torch.device) -> None:
-        self._image = moved(image, device)
+        self._image = move_values(image, device)
         self.shape = tuple(image.shape[1:])
 
     def read(self, tile: Tile) -> torch.Tensor:

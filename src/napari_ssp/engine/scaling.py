@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def zoomed_shape(shape: tuple[int, ...], zoom: float) -> tuple[int, ...]:
+def compute_zoomed_shape(shape: tuple[int, ...], zoom: float) -> tuple[int, ...]:
     """Lengths after magnification, at least 1 each."""
     return tuple(max(1, round(length * zoom)) for length in shape)
 

@@ -65,12 +65,12 @@ def smaller_window(window: Shape) -> Shape | None:
     return None if halved == window else halved
 
 
-def resized_shape(shape: Shape, factors: tuple[float, ...]) -> Shape:
+def compute_resized_shape(shape: Shape, factors: tuple[float, ...]) -> Shape:
     """Lengths after resampling by factors, at least 1 each."""
     return tuple(max(1, round(n * f)) for n, f in zip(shape, factors, strict=True))
 
 
-def fitting_window(shape: Shape, window: Shape, multiple: int) -> Shape:
+def choose_window(shape: Shape, window: Shape, multiple: int) -> Shape:
     """Largest useful window: no axis longer than the volume needs, all multiples of a number."""
     return tuple(min(w, -(-n // multiple) * multiple) for n, w in zip(shape, window, strict=True))
 

@@ -12,7 +12,7 @@ from napari_ssp.engine.memory import is_out_of_memory
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from napari_ssp.engine.layout import Look
+    from napari_ssp.engine.layout import PlacedWindow
     from napari_ssp.engine.tiling import Tile
 
 Network = Callable[[torch.Tensor], torch.Tensor]
@@ -54,7 +54,7 @@ class WindowComputer:
         self._device = device
         self._known: dict[tuple[float, ...], torch.Tensor] = {}
 
-    def outputs(self, batch: Sequence[Look]) -> list[torch.Tensor] | None:
+    def outputs(self, batch: Sequence[PlacedWindow]) -> list[torch.Tensor] | None:
         """Compute outputs (C_out, lengths), as each view shows them; None when memory was short.
 
         Raises
@@ -81,7 +81,7 @@ class WindowComputer:
         self._known = dict(list(answers.items())[-_KEPT:])
         return [found[n] if n in found else answers[key or ()] for n, key in enumerate(keys)]
 
-    def _read(self, look: Look) -> torch.Tensor:
+    def _read(self, look: PlacedWindow) -> torch.Tensor:
         """Window as its view shows it, with zeros around an array that is shorter."""
         box, margins = [], []
         for part, length in zip(look.place, self._source.shape, strict=True):
@@ -112,7 +112,9 @@ def _single_values(windows: torch.Tensor) -> list[tuple[float, ...] | None]:
     return [tuple(v) if single else None for v, single in zip(values, same, strict=True)]
 
 
-def _check_outputs(outputs: torch.Tensor, windows: torch.Tensor, batch: Sequence[Look]) -> None:
+def _check_outputs(
+    outputs: torch.Tensor, windows: torch.Tensor, batch: Sequence[PlacedWindow]
+) -> None:
     expected = (len(windows), *windows.shape[2:])
     if (len(outputs), *outputs.shape[2:]) != expected:
         raise RuntimeError(

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_ssp.flows.diffusion import directions, steps_for
-from napari_ssp.flows.heat import runs_by_object, sizes_of, spread_heat
-from napari_ssp.flows.jit import compiled
+from napari_ssp.flows.heat import measure_sizes, runs_by_object, spread_heat
+from napari_ssp.flows.jit import jit
 from napari_ssp.flows.numbering import pixel_counts
 from napari_ssp.flows.threads import spread
 
@@ -49,7 +49,7 @@ class FlowCheck:
         if count == 0:
             return np.zeros(1)
         runs, first = runs_by_object(labels, count)
-        extents = sizes_of(runs, first)
+        extents = measure_sizes(runs, first)
         n_steps = max(steps_for(extents, len(self._predicted) == 2), least_steps)
         todo = np.flatnonzero(~self._keep(labels, count, n_steps)[1:])
         if len(todo):
@@ -73,7 +73,7 @@ class FlowCheck:
         return same
 
 
-@compiled
+@jit
 def _same_objects(
     labels: NDArray[np.int32],
     sizes: NDArray[np.int64],
@@ -95,7 +95,7 @@ def _same_objects(
     return same
 
 
-@compiled
+@jit
 def _forget(labels: NDArray[np.int32], same: NDArray[np.bool_], heat: NDArray[np.float64]) -> None:
     """Set the heat to 0 outside the objects that stayed."""
     ids, flat = labels.reshape(-1), heat.reshape(-1)
@@ -104,7 +104,7 @@ def _forget(labels: NDArray[np.int32], same: NDArray[np.bool_], heat: NDArray[np
             flat[i] = 0.0
 
 
-@compiled
+@jit
 def flow_errors(
     labels: NDArray[np.int32], own: NDArray[np.float32], predicted: NDArray[np.float32], count: int
 ) -> NDArray[np.float64]:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_ssp.flows.numbering import pixel_counts, renumbered
-from napari_ssp.flows.runs import connected_runs, fill_holes, flip_small
+from napari_ssp.flows.numbering import pixel_counts, renumber
+from napari_ssp.flows.runs import fill_holes, find_connected_runs, flip_small
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,7 +32,7 @@ def fill_small_holes(labels: NDArray[np.int32], hole_size: int) -> NDArray[np.in
     """Fill holes of fewer than ``hole_size`` pixels that a single object surrounds."""
     filled = np.array(labels, order="C")
     if filled.size:
-        runs, sizes = connected_runs(_rows(filled > 0), labels.shape[-2])
+        runs, sizes = find_connected_runs(_rows(filled > 0), labels.shape[-2])
         volume = filled.reshape(-1, *labels.shape[-2:])
         fill_holes(volume, runs, sizes, hole_size)
     return filled
@@ -48,7 +48,7 @@ def without(labels: NDArray[np.int32], bad: NDArray[np.bool_]) -> NDArray[np.int
     """Drop objects; the others keep their order and are numbered without gaps."""
     keep = ~bad
     keep[0] = False
-    return renumbered(labels, np.where(keep, np.cumsum(keep), 0).astype(np.int32))
+    return renumber(labels, np.where(keep, np.cumsum(keep), 0).astype(np.int32))
 
 
 def _rows(array: NDArray[Any]) -> NDArray[Any]:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_ssp.flows.directions import directions_in_plane, directions_in_volume
-from napari_ssp.flows.heat import runs_by_object, sizes_of, spread_heat
-from napari_ssp.flows.numbering import mark_present, renumbered
+from napari_ssp.flows.heat import measure_sizes, runs_by_object, spread_heat
+from napari_ssp.flows.numbering import mark_present, renumber
 from napari_ssp.flows.threads import spread
 
 if TYPE_CHECKING:
@@ -48,16 +48,16 @@ def labels_to_flows(labels: ArrayLike) -> NDArray[np.float32]:
     """
     ids = consecutive(labels)
     volume = ids if ids.ndim == 3 else ids[None]
-    flow = flows_of(volume, int(ids.max(initial=0)), ids.ndim)
+    flow = compute_flows(volume, int(ids.max(initial=0)), ids.ndim)
     return flow.reshape(ids.ndim, *ids.shape)
 
 
-def flows_of(ids: NDArray[np.int32], count: int, axes: int) -> NDArray[np.float32]:
+def compute_flows(ids: NDArray[np.int32], count: int, axes: int) -> NDArray[np.float32]:
     """Flows (axes, Z, Y, X) of objects 1..count without gaps; a plane has 2 axes and Z of 1."""
     if count == 0:
         return np.zeros((axes, *ids.shape), np.float32)
     runs, first = runs_by_object(ids, count)
-    sizes = sizes_of(runs, first)
+    sizes = measure_sizes(runs, first)
     n_steps, heat = steps_for(sizes, axes == 2), np.zeros(ids.shape)
     cost = np.asarray(sizes[:, 3] * n_steps, np.float64)
     spread(lambda part: spread_heat(part, runs, first, n_steps, heat), cost)
@@ -75,7 +75,7 @@ def directions(heat: NDArray[np.float64], ids: NDArray[np.int32], axes: int) -> 
 
 def heat_steps(ids: NDArray[np.int32], count: int, axes: int) -> int:
     """Count the steps that heat spreads in the largest of the objects, 0 without any."""
-    return steps_for(sizes_of(*runs_by_object(ids, count)), axes == 2) if count else 0
+    return steps_for(measure_sizes(*runs_by_object(ids, count)), axes == 2) if count else 0
 
 
 def steps_for(sizes: NDArray[np.int64], plane: bool) -> int:
@@ -105,7 +105,7 @@ def consecutive(labels: ArrayLike) -> NDArray[np.int32]:
         table = np.zeros(highest + 1, np.int32)
         mark_present(ids, table)
         table[0] = 0
-        return renumbered(ids, np.cumsum(table, dtype=np.int32) * table)
+        return renumber(ids, np.cumsum(table, dtype=np.int32) * table)
     values, inverse = np.unique(array, return_inverse=True)
     offset = 0 if int(values[0]) == 0 else 1
     return (inverse.reshape(array.shape) + offset).astype(np.int32)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from napari_ssp.flows.jit import compiled
+from napari_ssp.flows.jit import jit
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
 
-@compiled
+@jit
 def directions_in_plane(
     heat: NDArray[np.float64],
     ids: NDArray[np.int32],
@@ -39,7 +39,7 @@ def directions_in_plane(
             flow[1, 0, y, x] = dx / length
 
 
-@compiled
+@jit
 def directions_in_volume(
     heat: NDArray[np.float64],
     ids: NDArray[np.int32],
@@ -67,7 +67,7 @@ def directions_in_volume(
                 flow[2, z, y, x] = dx / length
 
 
-@compiled
+@jit
 def _own(
     heat: NDArray[np.float64],
     ids: NDArray[np.int32],

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_ssp.flows.jit import compiled
+from napari_ssp.flows.jit import jit
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,7 +30,7 @@ def empty_field(axes: int, shape: tuple[int, ...]) -> NDArray[np.float32]:
     return np.zeros((z + 2 * (axes - 2), y + 2, x + 2, axes + 1), np.float32)
 
 
-@compiled
+@jit
 def write_flow(
     flows: NDArray[np.float32],
     mask: NDArray[np.bool_],
@@ -50,7 +50,7 @@ def write_flow(
                 field[z + axes - 2, y + 1, x + 1, a] = value
 
 
-@compiled
+@jit
 def write_trust(
     flows: NDArray[np.float32],
     probability: NDArray[np.float32],
@@ -66,7 +66,7 @@ def write_trust(
                 field[layer, line, x, axes] = _trust(flows, probability, layer, line, x)
 
 
-@compiled
+@jit
 def _trust(
     flows: NDArray[np.float32], probability: NDArray[np.float32], z: int, y: int, x: int
 ) -> np.float32:
@@ -86,7 +86,7 @@ def _trust(
     return lowest if fastest < _FAST else -_NO_PIXEL
 
 
-@compiled
+@jit
 def follow_in_plane(
     field: NDArray[np.float32],
     starts: NDArray[np.int32],
@@ -157,7 +157,7 @@ def follow_in_plane(
             moving = left
 
 
-@compiled
+@jit
 def follow_in_volume(
     field: NDArray[np.float32],
     starts: NDArray[np.int32],
@@ -192,7 +192,7 @@ def follow_in_volume(
         trust[k] = low
 
 
-@compiled
+@jit
 def _sample(
     field: NDArray[np.float32], place: NDArray[np.float32], z: int, y: int, x: int
 ) -> tuple[tuple[np.float32, np.float32, np.float32], np.float32]:
@@ -210,6 +210,6 @@ def _sample(
     return (dz, dy, dx), field[z + 1, y + 1, x + 1, 3]
 
 
-@compiled
+@jit
 def _room() -> NDArray[np.float32]:
     return np.zeros(_BLOCK, np.float32)

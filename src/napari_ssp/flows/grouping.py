@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_ssp.flows.jit import compiled
+from napari_ssp.flows.jit import jit
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,14 +32,14 @@ def group(starts: NDArray[Any], ends: NDArray[Any], labels: NDArray[np.int32]) -
     return len(seeds)
 
 
-@compiled
+@jit
 def _count(ends: NDArray[np.int32], starts: NDArray[np.int32], crowd: NDArray[np.int32]) -> None:
     flat = crowd.reshape(-1)
     for start in starts:
         flat[ends[start]] += 1
 
 
-@compiled
+@jit
 def _assign(
     starts: NDArray[np.int32],
     ends: NDArray[np.int32],
@@ -51,13 +51,13 @@ def _assign(
         out[start] = owners[ends[start]]
 
 
-@compiled
+@jit
 def _paint(crowd: NDArray[np.int32], seeds: NDArray[np.int64], painted: NDArray[np.int32]) -> None:
     for k in range(len(seeds)):
         _grow(crowd, seeds[k], k + 1, painted)
 
 
-@compiled
+@jit
 def _seeds(crowd: NDArray[np.int32]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
     """Flat places of the seeds, and their crowds."""
     _, height, width = crowd.shape
@@ -78,7 +78,7 @@ def _seeds(crowd: NDArray[np.int32]) -> tuple[NDArray[np.int64], NDArray[np.int3
     return seeds[:n], counts[:n]
 
 
-@compiled
+@jit
 def _largest(crowd: NDArray[np.int32], z: int, y: int, x: int) -> bool:
     depth, height, width = crowd.shape
     own = crowd[z, y, x]
@@ -90,7 +90,7 @@ def _largest(crowd: NDArray[np.int32], z: int, y: int, x: int) -> bool:
     return True
 
 
-@compiled
+@jit
 def _grow(crowd: NDArray[np.int32], seed: int, identity: int, painted: NDArray[np.int32]) -> None:
     """Paint what the seed reaches in ``REACH`` steps, corners included."""
     depth, height, width = crowd.shape

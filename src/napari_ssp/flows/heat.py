@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_ssp.flows.jit import compiled
+from napari_ssp.flows.jit import jit
 from napari_ssp.flows.runs import root
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ _FULL, _LARGEST_BOX = 0.4, 1 << 16
 _NINTH = np.float32(1 / 9)
 
 
-@compiled
+@jit
 def runs_by_object(
     ids: NDArray[np.int32], count: int
 ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
@@ -63,13 +63,13 @@ def runs_by_object(
     return runs, first[1:]
 
 
-@compiled
-def sizes_of(runs: NDArray[np.int32], first: NDArray[np.int64]) -> NDArray[np.int64]:
+@jit
+def measure_sizes(runs: NDArray[np.int32], first: NDArray[np.int64]) -> NDArray[np.int64]:
     """Extents in z, y and x, and number of pixels, of every object: (n, 4)."""
     sizes = np.empty((len(first) - 1, 4), np.int64)
     for k in range(len(first) - 1):
         mine = runs[first[k] : first[k + 1]]
-        low, high = box_of(mine)
+        low, high = find_box(mine)
         pixels = 0
         for run in mine:
             pixels += run[3] - run[2]
@@ -78,7 +78,7 @@ def sizes_of(runs: NDArray[np.int32], first: NDArray[np.int64]) -> NDArray[np.in
     return sizes
 
 
-@compiled
+@jit
 def spread_heat(
     objects: NDArray[np.int64],
     runs: NDArray[np.int32],
@@ -100,7 +100,7 @@ def spread_heat(
         source = _middle(mine)
         # Heat cannot leave the part that is connected to the source: the rest is left out.
         mine = mine[_connected(mine, source, plane)]
-        low, high = box_of(mine)
+        low, high = find_box(mine)
         low[0] += plane  # a plane has no pixels before and after
         if plane and rough and _is_compact(mine, low, high):
             width = high[2] - low[2] + 1
@@ -123,7 +123,7 @@ def spread_heat(
         _write(now, mine, low, strides, heat)
 
 
-@compiled
+@jit
 def _write(
     now: NDArray[Any],
     runs: NDArray[np.int32],
@@ -139,7 +139,7 @@ def _write(
             heat[z, y, x + n] = math.log(1.0 + value) if heat.shape[0] == 1 else value
 
 
-@compiled
+@jit
 def _is_compact(runs: NDArray[np.int32], low: NDArray[np.int64], high: NDArray[np.int64]) -> bool:
     """Whether an object of a plane is small and fills enough of its box."""
     pixels = 0
@@ -149,7 +149,7 @@ def _is_compact(runs: NDArray[np.int32], low: NDArray[np.int64], high: NDArray[n
     return bool(box <= _LARGEST_BOX and pixels >= _FULL * box)
 
 
-@compiled
+@jit
 def _shares(
     runs: NDArray[np.int32], low: NDArray[np.int64], width: int, size: int
 ) -> NDArray[np.float32]:
@@ -161,7 +161,7 @@ def _shares(
     return share
 
 
-@compiled
+@jit
 def _iterate_box(
     share: NDArray[np.float32], y: np.uint64, middle: np.uint64, n_steps: int
 ) -> NDArray[np.float32]:
@@ -180,8 +180,8 @@ def _iterate_box(
     return now
 
 
-@compiled
-def box_of(runs: NDArray[np.int32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+@jit
+def find_box(runs: NDArray[np.int32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Lowest z, y, x of an object, and highest plus one."""
     low = np.array((runs[0, 0], runs[0, 1], runs[0, 2]), np.int64)
     high = np.array((runs[-1, 0] + 1, 0, 0), np.int64)
@@ -193,7 +193,7 @@ def box_of(runs: NDArray[np.int32]) -> tuple[NDArray[np.int64], NDArray[np.int64
     return low, high
 
 
-@compiled
+@jit
 def _iterate_plane(
     starts: NDArray[np.uint64],
     inside: NDArray[np.float64],
@@ -220,7 +220,7 @@ def _iterate_plane(
     return now
 
 
-@compiled
+@jit
 def _iterate_volume(
     starts: NDArray[np.uint64],
     inside: NDArray[np.float64],
@@ -255,7 +255,7 @@ def _iterate_volume(
     return now
 
 
-@compiled
+@jit
 def _chunks(
     runs: NDArray[np.int32], low: NDArray[np.int64], strides: NDArray[np.int64]
 ) -> tuple[NDArray[np.uint64], NDArray[np.float64]]:
@@ -279,10 +279,10 @@ def _chunks(
     return starts[: n + 1], inside
 
 
-@compiled
+@jit
 def _middle(runs: NDArray[np.int32]) -> NDArray[np.int64]:
     """Pixel (z, y, x) nearest to the median place, the first in order where several are."""
-    low, high = box_of(runs)
+    low, high = find_box(runs)
     doubled = np.empty(3, np.int64)
     for a in range(3):
         along = np.zeros(high[a] - low[a] + 1, np.int64)
@@ -306,7 +306,7 @@ def _middle(runs: NDArray[np.int32]) -> NDArray[np.int64]:
     return best
 
 
-@compiled
+@jit
 def _doubled_median(along: NDArray[np.int64]) -> int:
     """Twice the median of values 0, 1, ... that occur ``along`` times each."""
     count = along.sum()
@@ -321,7 +321,7 @@ def _doubled_median(along: NDArray[np.int64]) -> int:
     return total
 
 
-@compiled
+@jit
 def _connected(
     runs: NDArray[np.int32], source: NDArray[np.int64], plane: bool
 ) -> NDArray[np.bool_]:
@@ -350,7 +350,7 @@ def _connected(
     return np.array([root(parent, i) == home for i in range(len(runs))])
 
 
-@compiled
+@jit
 def _before(run: tuple[int, int, int, int], z: int, y: int, x: int) -> bool:
     """Whether a run ends before the place (z, y, x)."""
     if run[0] != z:

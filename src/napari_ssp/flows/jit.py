@@ -10,7 +10,7 @@ import numba
 Function = TypeVar("Function", bound=Callable[..., object])
 
 
-def compiled(function: Function) -> Function:
+def jit(function: Function) -> Function:
     """Compile a loop that releases the lock and is kept on disk for the next process."""
     choices: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
     try:

@@ -6,20 +6,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_ssp.flows.jit import compiled
+from napari_ssp.flows.jit import jit
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-@compiled
+@jit
 def mark_present(labels: NDArray[np.int32], table: NDArray[np.int32]) -> None:
     """Set the table to 1 at every id that occurs."""
     for label in labels.reshape(-1):
         table[label] = 1
 
 
-@compiled
+@jit
 def pixel_counts(labels: NDArray[np.int32], count: int) -> NDArray[np.int64]:
     """Pixels of the ids 0..count."""
     counts = np.zeros(count + 1, np.int64)
@@ -28,8 +28,8 @@ def pixel_counts(labels: NDArray[np.int32], count: int) -> NDArray[np.int64]:
     return counts
 
 
-@compiled
-def renumbered(labels: NDArray[np.int32], table: NDArray[np.int32]) -> NDArray[np.int32]:
+@jit
+def renumber(labels: NDArray[np.int32], table: NDArray[np.int32]) -> NDArray[np.int32]:
     """Replace every id by its entry of the table."""
     result = np.empty(labels.shape, np.int32)
     old, new = labels.reshape(-1), result.reshape(-1)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 def flip_small(mask: Tensor, value: bool, below: int) -> Tensor:
     """Turn over connected parts of ``value`` with fewer than ``below`` pixels; mask (N, ...)."""
     chosen = mask == value
-    parts = connected(chosen)
+    parts = label_parts(chosen)
     small = torch.bincount(parts, minlength=mask.numel())[parts] < below
     return mask ^ (small.reshape(mask.shape) & chosen)
 
@@ -21,7 +21,7 @@ def flip_small(mask: Tensor, value: bool, below: int) -> Tensor:
 def fill_holes(labels: Tensor, below: int) -> Tensor:
     """Fill holes of fewer than ``below`` pixels that a single object surrounds; labels (N, ...)."""
     empty = labels == 0
-    parts = connected(empty)
+    parts = label_parts(empty)
     size = torch.bincount(parts, minlength=labels.numel())
     lowest = torch.full_like(size, torch.iinfo(torch.int64).max)
     highest = torch.zeros_like(size)
@@ -42,7 +42,7 @@ def fill_holes(labels: Tensor, below: int) -> Tensor:
     return torch.where(empty, owner, labels)
 
 
-def connected(mask: Tensor) -> Tensor:
+def label_parts(mask: Tensor) -> Tensor:
     """Give every pixel the flat number of one pixel of its part, the same for the whole part.
 
     Parts hook onto the lowest neighbour and ways to it are halved, until nothing changes: a number

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_ssp.flows.jit import compiled
+from napari_ssp.flows.jit import jit
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-@compiled
-def connected_runs(
+@jit
+def find_connected_runs(
     mask: NDArray[np.bool_], rows_per_plane: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Split ``mask`` (rows, X) into runs of both values.
@@ -61,17 +61,17 @@ def connected_runs(
     return runs, sizes
 
 
-@compiled
+@jit
 def flip_small(mask: NDArray[np.bool_], rows_per_plane: int, value: bool, below: int) -> None:
     """Turn over connected parts of ``value`` with fewer than ``below`` pixels, in place."""
-    runs, sizes = connected_runs(mask, rows_per_plane)
+    runs, sizes = find_connected_runs(mask, rows_per_plane)
     flat = mask.reshape(-1)
     for k in range(len(runs)):
         if sizes[runs[k, 2]] < below and flat[runs[k, 0]] == value:
             flat[runs[k, 0] : runs[k, 1]] = not value
 
 
-@compiled
+@jit
 def fill_holes(
     labels: NDArray[np.int32], runs: NDArray[np.int64], sizes: NDArray[np.int64], below: int
 ) -> None:
@@ -102,7 +102,7 @@ def fill_holes(
             flat[start:stop] = owner[part]
 
 
-@compiled
+@jit
 def _beside(
     flat: NDArray[np.int32],
     start: int,
@@ -121,14 +121,14 @@ def _beside(
     return owner
 
 
-@compiled
+@jit
 def _agreed(owner: int, neighbour: int) -> int:
     if neighbour == 0 or neighbour == owner:
         return owner
     return neighbour if owner == 0 else -1
 
 
-@compiled
+@jit
 def _join(
     runs: NDArray[np.int64],
     flat: NDArray[np.bool_],
@@ -152,7 +152,7 @@ def _join(
             i += 1
 
 
-@compiled
+@jit
 def root(parent: NDArray[np.int64], k: int) -> int:
     """Find the first member of the set that ``k`` belongs to."""
     while parent[k] != k:

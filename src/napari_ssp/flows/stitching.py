@@ -13,7 +13,7 @@ from napari_ssp.flows.checking import FlowCheck
 from napari_ssp.flows.cleaning import fill_small_holes, without
 from napari_ssp.flows.diffusion import consecutive, heat_steps
 from napari_ssp.flows.field import FLOW_SCALE, FlowField, TrackingSettings
-from napari_ssp.flows.jit import compiled
+from napari_ssp.flows.jit import jit
 from napari_ssp.flows.numbering import pixel_counts
 from napari_ssp.flows.threads import spread
 from napari_ssp.progress import Progress, Steps
@@ -236,7 +236,7 @@ class _Part(FlowField):
             spread(work, np.full(len(portions), float(_PORTION * self.n_steps)))
 
 
-@compiled
+@jit
 def _follow_in_part(
     field: NDArray[np.float32],
     starts: NDArray[np.int32],
@@ -284,7 +284,7 @@ def _follow_in_part(
         ends[start] = end_y * width + end_x
 
 
-@compiled
+@jit
 def _sinks(
     starts: NDArray[np.int64], ends: NDArray[np.int64], labels: NDArray[np.int32], count: int
 ) -> NDArray[np.int64]:

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def damaged(path: Path, cause: Exception | str) -> OSError:
+def damage_error(path: Path, cause: Exception | str) -> OSError:
     """Build the error for a file whose content does not hold together.
 
     Parameters

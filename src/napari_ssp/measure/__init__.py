@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from napari_ssp.measure.objects import Table, measure_objects, measuring
+from napari_ssp.measure.objects import Table, measure_objects, measure_steps
 
-__all__ = ["Table", "measure_objects", "measuring"]
+__all__ = ["Table", "measure_objects", "measure_steps"]

@@ -81,10 +81,10 @@ def measure_objects(
     --------
     measuring : the same with progress.
     """
-    return run(measuring(labels, image, voxel_size, planewise=planewise))
+    return run(measure_steps(labels, image, voxel_size, planewise=planewise))
 
 
-def measuring(
+def measure_steps(
     labels: MicroscopyImage | npt.ArrayLike,
     image: MicroscopyImage | None = None,
     voxel_size: Sequence[float] | None = None,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_ssp.metrics.objects import MatchCounts
-from napari_ssp.metrics.overlap import Overlap, checked_pair, checked_threshold
+from napari_ssp.metrics.overlap import Overlap, check_pair, check_threshold
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -109,7 +109,7 @@ def panoptic_quality(truth: npt.ArrayLike, prediction: npt.ArrayLike) -> Panopti
     ValueError
         If the shapes differ or a label is negative.
     """
-    overlap = Overlap(*checked_pair(truth, prediction))
+    overlap = Overlap(*check_pair(truth, prediction))
     objects = overlap.num_true + overlap.num_predicted
     if not objects:
         return PanopticQuality(float("nan"), float("nan"), float("nan"))
@@ -157,8 +157,8 @@ def compare_objects(
     ValueError
         If the shapes differ, a label is negative, or the threshold is out of range.
     """
-    overlap = Overlap(*checked_pair(truth, prediction))
-    partners = overlap.matches(checked_threshold(threshold))
+    overlap = Overlap(*check_pair(truth, prediction))
+    partners = overlap.matches(check_threshold(threshold))
     back = np.zeros(overlap.predicted_ids.size, dtype=np.intp)
     back[partners] = np.arange(partners.size)
     back[0] = 0

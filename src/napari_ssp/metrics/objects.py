@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_ssp.metrics.overlap import Overlap, checked_pair, checked_threshold
+from napari_ssp.metrics.overlap import Overlap, check_pair, check_threshold
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -102,8 +102,8 @@ def match_counts(
     ValueError
         If the shapes differ, a label is negative, or the threshold is out of range.
     """
-    pair = checked_pair(truth, prediction)
-    return MatchCounts.of(Overlap(*pair, border=border), checked_threshold(threshold))
+    pair = check_pair(truth, prediction)
+    return MatchCounts.of(Overlap(*pair, border=border), check_threshold(threshold))
 
 
 def challenge_counts(
@@ -133,13 +133,13 @@ def challenge_counts(
     ValueError
         If the arrays are not 2D or differ in shape, or the threshold is out of range.
     """
-    true_labels, predicted_labels = checked_pair(truth, prediction)
+    true_labels, predicted_labels = check_pair(truth, prediction)
     if true_labels.ndim != 2:
         raise ValueError(
             f"The challenge's F1 is defined for 2D label images, but these have shape "
             f"{true_labels.shape}. Score each plane alone, or use match_counts."
         )
-    limit = checked_threshold(threshold)
+    limit = check_threshold(threshold)
     if true_labels.size < CHALLENGE_TILED_FROM:
         pair = (true_labels, predicted_labels)
         return MatchCounts.of(Overlap(*pair, border=CHALLENGE_BORDER), limit)
@@ -206,8 +206,8 @@ def average_precision(
     ValueError
         If the shapes differ, a label is negative, or a threshold is out of range.
     """
-    overlap = Overlap(*checked_pair(truth, prediction))
-    limits = [checked_threshold(value) for value in np.atleast_1d(thresholds)]
+    overlap = Overlap(*check_pair(truth, prediction))
+    limits = [check_threshold(value) for value in np.atleast_1d(thresholds)]
     return np.array([MatchCounts.of(overlap, limit).average_precision for limit in limits])
 
 

@@ -21,7 +21,7 @@ class Overlap:
     Parameters
     ----------
     truth, prediction : array of int, same shape
-        As `checked_pair` returns them.
+        As `check_pair` returns them.
     border : int
         Objects that touch the outer ``border`` pixels of the last two axes are left out.
 
@@ -70,7 +70,7 @@ class Overlap:
         Parameters
         ----------
         threshold : float
-            As `checked_threshold` returns it.
+            As `check_threshold` returns it.
 
         Returns
         -------
@@ -85,7 +85,7 @@ class Overlap:
         return np.maximum(partner, 0)
 
 
-def checked_pair(truth: npt.ArrayLike, prediction: npt.ArrayLike) -> tuple[Labels, Labels]:
+def check_pair(truth: npt.ArrayLike, prediction: npt.ArrayLike) -> tuple[Labels, Labels]:
     """Refuse what are no label images of the same region.
 
     Raises
@@ -104,7 +104,7 @@ def checked_pair(truth: npt.ArrayLike, prediction: npt.ArrayLike) -> tuple[Label
     return pair
 
 
-def checked_threshold(threshold: float) -> float:
+def check_threshold(threshold: float) -> float:
     """Refuse a threshold that no IoU can mean, with a ValueError."""
     if not 0 < threshold <= 1:
         raise ValueError(f"The IoU threshold is {threshold}; it must be above 0 and at most 1.")

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
         Remote,
     )
     from napari_ssp.registry.catalogue import (
-        family_of,
         find_card,
+        find_family,
         find_in_catalogue,
         is_installed,
         is_users,
@@ -61,7 +61,7 @@ _NAMES = {
         "Remote",
     ],
     "catalogue": [
-        "family_of",
+        "find_family",
         "find_card",
         "find_in_catalogue",
         "is_installed",
@@ -104,9 +104,9 @@ __all__ = [
     "export_bioimage_steps",
     "export_onnx_steps",
     "export_steps",
-    "family_of",
     "file_sha256",
     "find_card",
+    "find_family",
     "find_in_catalogue",
     "import_checkpoint",
     "import_steps",

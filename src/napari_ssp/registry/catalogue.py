@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from napari_ssp.registry.card import CARD_FILE, CELLPOSE, ModelCard
-from napari_ssp.registry.catalogues import model_folders, offered_cards
+from napari_ssp.registry.catalogues import list_offered_cards, model_folders
 from napari_ssp.registry.cellpose_models import cellpose_cards, cellpose_weights
 from napari_ssp.registry.folders import STARTER_FOLDER, models_folder
 
@@ -26,14 +26,14 @@ def list_cards() -> list[ModelCard]:
     of_cellpose = (card for card in cellpose_cards() if cellpose_weights(card).is_file())
     cards = _first_of_each([*_installed(), *of_cellpose])
     by_name = {card.name: card for card in cards}
-    ensembles = (card for card in offered_cards() if card.members and card.name not in by_name)
+    ensembles = (card for card in list_offered_cards() if card.members and card.name not in by_name)
     complete = [_complete(card, by_name) for card in _first_of_each(ensembles)]
     return cards + [card for card in complete if card.sha256]
 
 
 def list_catalogue() -> list[ModelCard]:
     """Cards of all models, those that can be used now first; the others can be downloaded."""
-    return _first_of_each([*list_cards(), *offered_cards(), *cellpose_cards()])
+    return _first_of_each([*list_cards(), *list_offered_cards(), *cellpose_cards()])
 
 
 def is_installed(card: ModelCard) -> bool:
@@ -89,7 +89,7 @@ def find_in_catalogue(name: str) -> ModelCard:
     raise FileNotFoundError(f"There is no model '{name}'. {hint}")
 
 
-def family_of(model: str | Path) -> str:
+def find_family(model: str | Path) -> str:
     """Family of a model; empty where it is not there, or several are named."""
     try:
         return find_card(model).family

@@ -14,7 +14,7 @@ from napari_ssp.registry.card import ModelCard, Remote
 from napari_ssp.registry.card_checks import check_name
 from napari_ssp.registry.folders import cache_folder
 from napari_ssp.registry.transfer.download import download
-from napari_ssp.registry.transfer.item import Download, Patience
+from napari_ssp.registry.transfer.item import Download, RetryPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,14 +36,14 @@ def catalogue_places() -> list[str]:
     return [place for place in places if isinstance(place, str)] if isinstance(places, list) else []
 
 
-def add_catalogue(place: str, patience: Patience | None = None) -> Steps[list[ModelCard]]:
+def add_catalogue(place: str, retry_policy: RetryPolicy | None = None) -> Steps[list[ModelCard]]:
     """Remember a catalogue, or fetch the one at an address again.
 
     Parameters
     ----------
     place : str
         Folder with folders of models, or with a ``catalogue.json``; or the address of one.
-    patience : Patience or None
+    retry_policy : Patience or None
         How long to go on when the connection is lost.
 
     Yields
@@ -67,7 +67,7 @@ def add_catalogue(place: str, patience: Patience | None = None) -> Steps[list[Mo
         copy = _copy_of(place)
         fresh = copy.with_suffix(".new")
         fresh.unlink(missing_ok=True)
-        yield from _limited(download(Download(place, fresh), patience or Patience()), place)
+        yield from _limited(download(Download(place, fresh), retry_policy or RetryPolicy()), place)
         try:
             _read(fresh, place)
         except ValueError:
@@ -105,7 +105,7 @@ def model_folders() -> Iterator[Path]:
     return (Path(place) for place in catalogue_places() if not _is_address(place))
 
 
-def offered_cards() -> Iterator[ModelCard]:
+def list_offered_cards() -> Iterator[ModelCard]:
     """Cards of all catalogues; one that cannot be read is left out."""
     yield from _read(_PUBLISHED, str(_PUBLISHED))
     for place in catalogue_places():

@@ -22,7 +22,7 @@ class Digests:
     md5: str
 
 
-def hashed(path: Path, stage: str) -> Steps[Digests]:
+def hash_file(path: Path, stage: str) -> Steps[Digests]:
     """Compute both digests of a file in one pass."""
     sha256, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
     size = path.stat().st_size

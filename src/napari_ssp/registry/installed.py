@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from napari_ssp.registry.card import CELLPOSE
 from napari_ssp.registry.catalogue import find_card, is_users, list_cards
-from napari_ssp.registry.digests import hashed
+from napari_ssp.registry.digests import hash_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -79,7 +79,7 @@ def verify_steps(models: Sequence[str] = ()) -> Steps[list[Verdict]]:
 def _verify(card: ModelCard) -> Steps[Verdict]:
     if not card.weights.is_file():
         return Verdict(card.name, "missing", card.weights)
-    found = yield from hashed(card.weights, f"verifying {card.name}")
+    found = yield from hash_file(card.weights, f"verifying {card.name}")
     state = "ok" if found.sha256 == card.sha256 else "damaged"
     return Verdict(card.name, state, card.weights, found.sha256)
 

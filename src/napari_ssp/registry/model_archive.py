@@ -15,7 +15,7 @@ from napari_ssp.registry.archive_members import members
 from napari_ssp.registry.card import CARD_FILE, CELLPOSE, PACKAGE, WEIGHTS_FILE, ModelCard
 from napari_ssp.registry.catalogue import find_card
 from napari_ssp.registry.describing import card_lines
-from napari_ssp.registry.digests import hashed
+from napari_ssp.registry.digests import hash_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,7 +60,7 @@ def export_steps(model: str | Path, path: Path, overwrite: bool = False) -> Step
     """
     card = find_card(model)
     check_target(card, path, overwrite)
-    found = yield from hashed(card.weights, f"verifying {card.name}")
+    found = yield from hash_file(card.weights, f"verifying {card.name}")
     if found.sha256 != card.sha256:
         raise ValueError(f"The weights of '{card.name}' are damaged; nothing was written.")
     temporary = path.with_name(f".{uuid.uuid4().hex}.zip")

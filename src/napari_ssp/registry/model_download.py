@@ -15,7 +15,7 @@ from napari_ssp.registry.folders import cache_folder
 from napari_ssp.registry.importing.steps import import_steps
 from napari_ssp.registry.importing.torch_files import read_torch_file
 from napari_ssp.registry.transfer.download import download
-from napari_ssp.registry.transfer.item import Download, Patience
+from napari_ssp.registry.transfer.item import Download, RetryPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def download_steps(
-    name: str, mirrors: Sequence[str] = (), patience: Patience | None = None
+    name: str, mirrors: Sequence[str] = (), retry_policy: RetryPolicy | None = None
 ) -> Steps[ModelCard]:
     """Download a model of a catalogue and install it; of an ensemble, its members.
 
@@ -34,7 +34,7 @@ def download_steps(
         Name of the model. One that is installed already is left as it is.
     mirrors : sequence of str
         Addresses or paths of the same file that are tried first.
-    patience : Patience or None
+    retry_policy : Patience or None
         How long to go on when the connection is lost.
 
     Yields
@@ -60,16 +60,16 @@ def download_steps(
     if is_installed(card):
         return card
     if card.family == CELLPOSE:
-        return (yield from _for_cellpose(card, mirrors, patience or Patience()))
+        return (yield from _for_cellpose(card, mirrors, retry_policy or RetryPolicy()))
     if card.members:
         _check_members(card, mirrors)
         for member in card.members:
-            yield from download_steps(member, (), patience)
+            yield from download_steps(member, (), retry_policy)
         return find_in_catalogue(name)
     if card.remote is None:
         raise ValueError(f"The card of '{name}' does not say where to download it.")
     path = _downloads() / card.remote.name
-    file = yield from _first_of(card, mirrors, patience or Patience(), path)
+    file = yield from _first_of(card, mirrors, retry_policy or RetryPolicy(), path)
     yield Progress(f"importing {file.name}")
     package_name = name if file.suffix == ".zip" else None
     installed = yield from import_steps(file, package_name, card=card)
@@ -93,10 +93,12 @@ def _downloads() -> Path:
     return cache_folder() / "downloads"
 
 
-def _for_cellpose(card: ModelCard, mirrors: Sequence[str], patience: Patience) -> Steps[ModelCard]:
+def _for_cellpose(
+    card: ModelCard, mirrors: Sequence[str], retry_policy: RetryPolicy
+) -> Steps[ModelCard]:
     """Put weights where cellpose looks for them, so that it need not fetch them unasked."""
     path = cellpose_weights(card)
-    yield from _first_of(card, mirrors, patience, path)
+    yield from _first_of(card, mirrors, retry_policy, path)
     try:
         read_torch_file(path)
     except ValueError:
@@ -106,14 +108,14 @@ def _for_cellpose(card: ModelCard, mirrors: Sequence[str], patience: Patience) -
 
 
 def _first_of(
-    card: ModelCard, mirrors: Sequence[str], patience: Patience, path: Path
+    card: ModelCard, mirrors: Sequence[str], retry_policy: RetryPolicy, path: Path
 ) -> Steps[Path]:
     """Get the file from the first address that gives it."""
     assert card.remote is not None
     remote, said = card.remote, []
     for url in (*mirrors, *remote.urls):
         try:
-            return (yield from _get(remote, url, patience, path))
+            return (yield from _get(remote, url, retry_policy, path))
         except (ConnectionError, FileNotFoundError, PermissionError, ValueError) as error:
             said.append(str(error))
     raise ConnectionError(
@@ -131,10 +133,10 @@ def _by_hand(card: ModelCard, path: Path) -> str:
     return f"run 'napari-ssp models import {card.remote.name}' here. Its {_digest(card.remote)}"
 
 
-def _get(remote: Remote, url: str, patience: Patience, path: Path) -> Steps[Path]:
+def _get(remote: Remote, url: str, retry_policy: RetryPolicy, path: Path) -> Steps[Path]:
     if "://" in url:
         item = Download(url, path, remote.sha256, remote.md5, remote.size)
-        return (yield from download(item, patience))
+        return (yield from download(item, retry_policy))
     source = Path(url)
     if not source.is_file():
         raise FileNotFoundError(f"There is no file '{url}'.")
@@ -147,9 +149,9 @@ def _get(remote: Remote, url: str, patience: Patience, path: Path) -> Steps[Path
 
 
 def _verified(remote: Remote, path: Path) -> Steps[None]:
-    from napari_ssp.registry.digests import hashed
+    from napari_ssp.registry.digests import hash_file
 
-    found = yield from hashed(path, f"verifying {path.name}")
+    found = yield from hash_file(path, f"verifying {path.name}")
     for wanted, digest in ((remote.sha256, found.sha256), (remote.md5, found.md5)):
         if wanted and wanted.lower() != digest:
             path.unlink()

@@ -96,7 +96,7 @@ def build_network(card: ModelCard) -> nn.Module:
         ) from error
 
 
-def stored_type(card: ModelCard) -> torch.dtype:
+def find_stored_type(card: ModelCard) -> torch.dtype:
     """Type that keeps the numbers of an installed model's weights: float16, or float32."""
     with safe_open(card.weights, "pt") as file:
         types = {file.get_slice(key).get_dtype() for key in file.keys()}

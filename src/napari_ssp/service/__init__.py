@@ -13,7 +13,7 @@ from napari_ssp.service.model_requests import (
 )
 from napari_ssp.service.model_service import ModelService
 from napari_ssp.service.provenance import devices, versions
-from napari_ssp.service.repeating import as_command, as_script, request_of
+from napari_ssp.service.repeating import as_command, as_script, restore_request
 from napari_ssp.service.requests import (
     DiameterRequest,
     GatesRequest,
@@ -88,7 +88,7 @@ __all__ = [
     "plan_structures_training",
     "plan_training",
     "predict_structures",
-    "request_of",
+    "restore_request",
     "segment",
     "task_index",
     "versions",

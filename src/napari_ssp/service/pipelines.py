@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from napari_ssp.engine import prepare_torch
-from napari_ssp.registry import CELLPOSE, PACKAGE, family_of
+from napari_ssp.registry import CELLPOSE, PACKAGE, find_family
 from napari_ssp.service.model_requests import ModelRequest
 from napari_ssp.service.requests import (
     DiameterRequest,
@@ -61,7 +61,7 @@ def _segment(request: SegmentRequest, models: ModelCache) -> Steps[Any]:
     prepare_torch()  # before anything imports triton
     from napari_ssp.service.segmentation.steps import segment_steps
 
-    family = family_of(request.model)
+    family = find_family(request.model)
     if family == CELLPOSE:
         from napari_ssp.service.segmentation.cellpose import segment_cellpose_steps
 
@@ -84,7 +84,7 @@ def _predict(request: PredictRequest, models: ModelCache) -> Steps[Any]:
     prepare_torch()
     from napari_ssp.service.structures.steps import predict_steps
 
-    if family_of(request.model) == PACKAGE:
+    if find_family(request.model) == PACKAGE:
         from napari_ssp.service.packages.prediction import predict_package_steps
 
         return predict_package_steps(request, models)

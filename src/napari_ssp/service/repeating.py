@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 Request = SegmentRequest | PredictRequest
 
 
-def request_of(provenance: dict[str, Any], image: Any = None) -> Request:
+def restore_request(provenance: dict[str, Any], image: Any = None) -> Request:
     """Request that makes a result again.
 
     On the same processor, with the same versions, the result is the same bit for bit.
@@ -76,11 +76,11 @@ def as_command(
     Raises
     ------
     ValueError
-        As `request_of`.
+        As `restore_request`.
     FileNotFoundError
         When the model is not installed.
     """
-    request = request_of(provenance, image)
+    request = restore_request(provenance, image)
     verb = "predict" if isinstance(request, PredictRequest) else "segment"
     path = str(request.image)
     # A name that begins like an option would be taken for one.
@@ -91,8 +91,8 @@ def as_command(
 
 
 def as_script(provenance: dict[str, Any], image: str | Path | None = None) -> str:
-    """Lines of Python that make a result again; parameters and errors as of `request_of`."""
-    request = request_of(provenance, image)
+    """Lines of Python that make a result again; parameters and errors as of `restore_request`."""
+    request = restore_request(provenance, image)
     values = [repr(str(request.image))]
     verb = "segment"
     if isinstance(request, PredictRequest):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_ssp.image import MicroscopyImage, checked_voxel_size
+from napari_ssp.image import MicroscopyImage, check_voxel_size
 from napari_ssp.service.plain_values import settle
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class ImageRequest:
         settle(self)
         check_limits(self)
         check_precision(self.precision)
-        checked_voxel_size(self.voxel_size)
+        check_voxel_size(self.voxel_size)
 
     def provenance(self) -> dict[str, Any]:
         """JSON-ready values; the image is given by name, shape, axes and data type."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_ssp.engine.tiling import count_tiles, resized_shape
+from napari_ssp.engine.tiling import compute_resized_shape, count_tiles
 from napari_ssp.registry import CELLPOSE, PACKAGE
 
 if TYPE_CHECKING:
@@ -24,7 +24,9 @@ def network_grid(
     if card.voxel_size is None or voxel_size is None:
         return shape
     factors = tuple(s / w for s, w in zip(voxel_size, card.voxel_size, strict=True))
-    return resized_shape(shape, tuple(1.0 if abs(f - 1) < _SAME_SIZE else f for f in factors))
+    return compute_resized_shape(
+        shape, tuple(1.0 if abs(f - 1) < _SAME_SIZE else f for f in factors)
+    )
 
 
 def package_window(card: ModelCard, shape: Shape) -> Shape:

@@ -132,7 +132,7 @@ def plain(network: nn.Module) -> nn.Module:
     return merged.requires_grad_(True).eval()
 
 
-def fitting_rate(trainable: str, encoder: str, has_base: bool) -> float:
+def choose_rate(trainable: str, encoder: str, has_base: bool) -> float:
     """Highest learning rate that suits a network and what learns of it.
 
     From scratch 1e-3. Transformer encoders (``mit_``) go on from a base as published, 2e-5; small
@@ -144,6 +144,6 @@ def fitting_rate(trainable: str, encoder: str, has_base: bool) -> float:
     return factor * {"all": 2e-4, "decoder": 5e-4, "heads": 2e-3, "lora": 1e-3}[trainable]
 
 
-def learning(network: nn.Module) -> Sequence[nn.Parameter]:
+def learning_parameters(network: nn.Module) -> Sequence[nn.Parameter]:
     """Parameters that learn."""
     return [parameter for parameter in network.parameters() if parameter.requires_grad]

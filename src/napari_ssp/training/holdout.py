@@ -10,13 +10,13 @@ SHARE = 0.2
 NARROWEST, GAP = 32, 16
 
 
-def set_aside_of(count: int, most: int | None = None) -> frozenset[int]:
+def choose_holdout(count: int, most: int | None = None) -> frozenset[int]:
     """Places of the examples that are set aside, evenly over their order; at least one."""
     number = max(1, min(round(SHARE * count), most or count))
     return frozenset(int((k + 0.5) * count / number) for k in range(number))
 
 
-def strip_of(length: int) -> tuple[int, int] | None:
+def place_holdout_strip(length: int) -> tuple[int, int] | None:
     """Start and width of a strip along an axis of a stack; None where it is too short for one."""
     width = round(SHARE * length)
     rest = length - width - GAP

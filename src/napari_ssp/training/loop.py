@@ -9,7 +9,7 @@ from torch import nn
 
 from napari_ssp.progress import Progress, Steps
 from napari_ssp.training.batches import Batch, BatchOf, batches_from
-from napari_ssp.training.run import TrainingRun, mixed_precision, smoothed
+from napari_ssp.training.run import TrainingRun, choose_precision, smoothed
 from napari_ssp.training.settings import LoopSettings
 
 __all__ = [
@@ -17,8 +17,8 @@ __all__ = [
     "LoopSettings",
     "Score",
     "TrainingRun",
+    "choose_precision",
     "fit",
-    "mixed_precision",
     "scored",
     "smoothed",
 ]
@@ -113,7 +113,7 @@ def scored(run: TrainingRun, network: nn.Module, score: Score) -> Steps[dict[str
     Progress
         That of the scoring, with the run's `TrainingState` as preview.
     """
-    if not run.team.leads:
+    if not run.processes.is_main:
         return {}
     steps = score(network)
     try:

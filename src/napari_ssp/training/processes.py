@@ -24,40 +24,40 @@ _PATIENCE = timedelta(hours=2)
 
 
 @dataclass(frozen=True)
-class Team:
+class ProcessGroup:
     """Processes that train together.
 
     Attributes
     ----------
-    place, size : int
+    rank, world_size : int
         Which of how many processes this is.
     """
 
-    place: int = 0
-    size: int = 1
+    rank: int = 0
+    world_size: int = 1
 
     @property
-    def leads(self) -> bool:
+    def is_main(self) -> bool:
         """Whether this process scores, writes and reports."""
-        return self.place == 0
+        return self.rank == 0
 
     def device(self, name: str) -> str:
         """Device of this process: its own card where any is wanted."""
-        several = self.size > 1 and torch.cuda.is_available()
+        several = self.world_size > 1 and torch.cuda.is_available()
         if several and name in ("auto", "cuda"):
-            return f"cuda:{os.environ.get('LOCAL_RANK', self.place)}"
+            return f"cuda:{os.environ.get('LOCAL_RANK', self.rank)}"
         return name
 
-    def shared(self, network: nn.Module) -> nn.Module:
+    def distribute(self, network: nn.Module) -> nn.Module:
         """Network whose gradients are averaged over all processes."""
-        if self.size == 1:
+        if self.world_size == 1:
             return network
         device = next(network.parameters()).device
         return DistributedDataParallel(network, [device] if device.type == "cuda" else None)
 
-    def agreed(self, value: float, device: torch.device) -> float:
+    def broadcast(self, value: float, device: torch.device) -> float:
         """Value of the first process, for all."""
-        if self.size == 1:
+        if self.world_size == 1:
             return value
         tensor = torch.tensor([value], dtype=torch.float64, device=device)
         distributed.broadcast(tensor, 0)
@@ -65,19 +65,23 @@ class Team:
 
 
 #: A process by itself.
-ALONE = Team()
+SINGLE_PROCESS = ProcessGroup()
 
 
-def team_of_environment() -> Team:
+def read_process_group() -> ProcessGroup:
     """Place that torchrun gave this process; alone without it."""
-    size = int(os.environ.get("WORLD_SIZE", "1"))
-    return Team(int(os.environ.get("RANK", "0")), size) if size > 1 else ALONE
+    world_size = int(os.environ.get("WORLD_SIZE", "1"))
+    return (
+        ProcessGroup(int(os.environ.get("RANK", "0")), world_size)
+        if world_size > 1
+        else SINGLE_PROCESS
+    )
 
 
 @contextmanager
-def together(team: Team) -> Iterator[None]:
-    """Connect the processes of a team while the block runs."""
-    if team.size == 1:
+def connect_processes(processes: ProcessGroup) -> Iterator[None]:
+    """Connect the processes of a processes while the block runs."""
+    if processes.world_size == 1:
         yield
         return
     backend = "nccl" if torch.cuda.is_available() else "gloo"
@@ -88,9 +92,9 @@ def together(team: Team) -> Iterator[None]:
         distributed.destroy_process_group()
 
 
-def with_shared_statistics(network: nn.Module, team: Team) -> nn.Module:
+def synchronise_batch_norm(network: nn.Module, processes: ProcessGroup) -> nn.Module:
     """Network whose batch normalisation sees the whole batch; on graphics cards only."""
-    if team.size > 1 and torch.cuda.is_available():
+    if processes.world_size > 1 and torch.cuda.is_available():
         convert = nn.SyncBatchNorm.convert_sync_batchnorm
         converted: nn.Module = convert(network)  # type: ignore[no-untyped-call]
         return converted

@@ -10,8 +10,8 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
-from napari_ssp.training.adapting import learning, plain, train_mode
-from napari_ssp.training.processes import ALONE, Team
+from napari_ssp.training.adapting import learning_parameters, plain, train_mode
+from napari_ssp.training.processes import SINGLE_PROCESS, ProcessGroup
 from napari_ssp.training.records import (
     BEST_FILE,
     CHECKPOINT_FILE,
@@ -52,7 +52,7 @@ class TrainingRun:
         Where ``metrics.csv``, ``checkpoint.pt`` and ``best.pt`` go.
     purpose : str
         What is learned; a checkpoint of another purpose is refused.
-    team : Team
+    processes : Team
         Processes that train together; all but the first keep what they see to themselves.
 
     Attributes
@@ -74,10 +74,10 @@ class TrainingRun:
         settings: LoopSettings,
         folder: Path,
         purpose: str = "",
-        team: Team = ALONE,
+        processes: ProcessGroup = SINGLE_PROCESS,
     ) -> None:
         self.purpose = purpose
-        self.team = team
+        self.processes = processes
         self.network = network.to(memory_format=_layout(network))  # type: ignore[call-overload]
         self.loss = loss
         self.settings = settings
@@ -87,12 +87,12 @@ class TrainingRun:
             self.network, multi_avg_fn=_smoothing(settings.smoothing), use_buffers=True
         )
         self.optimiser = OPTIMISERS[settings.optimiser](
-            learning(network),
+            learning_parameters(network),
             lr=settings.learning_rate,  # type: ignore[call-arg]
             weight_decay=settings.weight_decay,
         )
         self.events = Events(folder)
-        self.shared = team.shared(self.network)
+        self.shared = processes.distribute(self.network)
         self.step = 0
         self.seconds = 0.0
         self.rows: list[Row] = []
@@ -141,12 +141,12 @@ class TrainingRun:
         train_mode(self.network, self.settings.keep_statistics)
         inputs, targets = ([self._moved(part) for part in half] for half in batch)
         volumes = inputs[0].ndim == 5
-        with mixed_precision(self.device, volumes, self.settings.precision):
+        with choose_precision(self.device, volumes, self.settings.precision):
             output = self.shared(*inputs)
         loss = self.loss(output, *targets)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(learning(self.network), 10.0)
+        nn.utils.clip_grad_norm_(learning_parameters(self.network), 10.0)
         self.optimiser.step()
         self.average.update_parameters(self.network)
         self.step += 1
@@ -168,7 +168,7 @@ class TrainingRun:
 
     def record(self, metrics: dict[str, float]) -> None:
         """Add a row of scores; the weights are kept when no earlier ones were better."""
-        if not self.team.leads:
+        if not self.processes.is_main:
             return
         total, count = self.losses
         row = {"step": self.step, "minutes": round(self.seconds / 60, 2)}
@@ -192,11 +192,11 @@ class TrainingRun:
 
     def spend(self, seconds: float) -> None:
         """Count time; that of the first process counts for all."""
-        self.seconds = self.team.agreed(self.seconds + seconds, self.device)
+        self.seconds = self.processes.broadcast(self.seconds + seconds, self.device)
 
     def save(self) -> None:
         """Write the checkpoint under a temporary name, then rename it."""
-        if not self.team.leads:
+        if not self.processes.is_main:
             return
         state = {
             "purpose": self.purpose,
@@ -294,7 +294,7 @@ def smoothed(run: TrainingRun) -> nn.Module:
 
 
 @contextmanager
-def mixed_precision(
+def choose_precision(
     device: torch.device, volumes: bool = False, precision: str = "auto"
 ) -> Iterator[None]:
     """Bfloat16 where the processor or the card has it: the range of float32, so no loss scaling.

@@ -26,7 +26,7 @@ PARTS = 8
 
 
 @dataclass(frozen=True)
-class Mixture:
+class Interpolated:
     """A network between its base and what was learned.
 
     Attributes
@@ -45,7 +45,7 @@ class Mixture:
     after: dict[str, float]
 
 
-def mixed(base: nn.Module, learned: nn.Module, share: float) -> nn.Module:
+def interpolate_weights(base: nn.Module, learned: nn.Module, share: float) -> nn.Module:
     """Network whose weights and statistics lie between those of two alike.
 
     Parameters
@@ -63,13 +63,13 @@ def mixed(base: nn.Module, learned: nn.Module, share: float) -> nn.Module:
     return network.eval()
 
 
-def keep_known(
+def interpolate_until(
     base: nn.Module,
     learned: nn.Module,
     score: ScoreOf,
     most_forgotten: float,
     most_learned: float = 1.0,
-) -> Steps[Mixture]:
+) -> Steps[Interpolated]:
     """Take as much of what was learned as the base's knowledge bears.
 
     Parameters
@@ -95,14 +95,14 @@ def keep_known(
         of it that halving the way finds; the base itself when an eighth costs too much.
     """
     before = yield from score(base)
-    kept = Mixture(base, 0.0, before, before)
+    kept = Interpolated(base, 0.0, before, before)
     taken, refused, part = 0, PARTS + 1, PARTS
     while refused - taken > 1:
         share = most_learned * part / PARTS
-        network = mixed(base, learned, share)
+        network = interpolate_weights(base, learned, share)
         after = yield from score(network)
         if all(before[name] - value <= most_forgotten for name, value in after.items()):
-            kept, taken = Mixture(network, share, before, after), part
+            kept, taken = Interpolated(network, share, before, after), part
         else:
             refused = part
         part = (taken + refused) // 2

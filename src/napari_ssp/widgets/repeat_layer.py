@@ -10,7 +10,7 @@ from napari.viewer import Viewer  # noqa: TC002, napari reads it to know what to
 from qtpy.QtWidgets import QApplication
 
 from napari_ssp.io import read_images
-from napari_ssp.service import PredictRequest, as_command, request_of
+from napari_ssp.service import PredictRequest, as_command, restore_request
 from napari_ssp.widgets.docks.messages import error_line, is_expected
 from napari_ssp.widgets.docks.open_dock import open_dock
 from napari_ssp.widgets.docks.viewer_watch import own_viewer
@@ -33,7 +33,7 @@ def copy_command(viewer: Viewer) -> None:
     _speak(_copy_command, own_viewer(viewer))
 
 
-def command_of(viewer: Viewer) -> str:
+def build_command(viewer: Viewer) -> str:
     """Command that makes the selected layer again.
 
     Raises
@@ -61,13 +61,13 @@ def command_of(viewer: Viewer) -> str:
 def _run_again(viewer: Viewer) -> None:
     record = _record(viewer)
     source = _source(viewer, record)
-    request = request_of(record, _image_of(source, record))
+    request = restore_request(record, _image_of(source, record))
     title = "Predict structures" if isinstance(request, PredictRequest) else "Segment"
     open_dock(viewer, title).repeat(request, source)
 
 
 def _copy_command(viewer: Viewer) -> None:
-    command = command_of(viewer)
+    command = build_command(viewer)
     clipboard: Any = QApplication.clipboard()
     clipboard.setText(command)
     show_info(f"Copied: {command}")

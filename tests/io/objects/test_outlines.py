@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from napari_ssp.io.objects.outlines import Outline, label_planes, outlines_of
+from napari_ssp.io.objects.outlines import Outline, label_planes, trace_outlines
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,7 +50,7 @@ def drawn(outlines: list[Outline], shape: tuple[int, int]) -> np.ndarray:
 @settings(deadline=None)
 @given(small_labels)
 def test_filled_again_they_are_the_labels(labels: np.ndarray) -> None:
-    outlines = outlines_of(labels)
+    outlines = trace_outlines(labels)
     np.testing.assert_array_equal(drawn(outlines, labels.shape), labels)
     assert [o.label for o in outlines] == sorted(set(labels.ravel().tolist()) - {0})
 
@@ -58,7 +58,7 @@ def test_filled_again_they_are_the_labels(labels: np.ndarray) -> None:
 @settings(deadline=None)
 @given(small_labels)
 def test_rings_are_simple_and_turn_at_every_point(labels: np.ndarray) -> None:
-    for outline in outlines_of(labels):
+    for outline in trace_outlines(labels):
         area = 0.0
         for shell, *holes in outline.polygons:
             assert signed_area(shell) > 0
@@ -72,7 +72,7 @@ def test_rings_are_simple_and_turn_at_every_point(labels: np.ndarray) -> None:
 
 
 def test_one_pixel() -> None:
-    (outline,) = outlines_of(np.pad([[7]], ((2, 0), (3, 1))))
+    (outline,) = trace_outlines(np.pad([[7]], ((2, 0), (3, 1))))
     assert outline.label == 7
     assert outline.polygons[0][0].tolist() == [[2, 3], [2, 4], [3, 4], [3, 3]]
 
@@ -83,32 +83,32 @@ def test_holes_and_islands_in_them() -> None:
     labels[1:6, 1:6] = 0
     labels[3, 3] = 5
     labels[2, 2] = 9
-    five, nine = outlines_of(labels)
+    five, nine = trace_outlines(labels)
     (shell, hole), (island,) = five.polygons
     assert (signed_area(shell), signed_area(hole), signed_area(island)) == (49, -25, 1)
     assert len(nine.polygons) == 1
 
 
 def test_parts_that_touch_in_a_corner_are_two_polygons() -> None:
-    (outline,) = outlines_of(np.eye(2, dtype=int))
+    (outline,) = trace_outlines(np.eye(2, dtype=int))
     assert [len(polygon) for polygon in outline.polygons] == [1, 1]
 
 
 def test_a_hole_that_touches_the_outside_in_a_corner_stays_a_hole() -> None:
-    (outline,) = outlines_of(np.array([[1, 1, 1], [1, 0, 1], [1, 1, 0]]))
+    (outline,) = trace_outlines(np.array([[1, 1, 1], [1, 0, 1], [1, 1, 0]]))
     ((shell, hole),) = outline.polygons
     assert (signed_area(shell), signed_area(hole)) == (8, -1)
 
 
 def test_two_objects_around_one_corner() -> None:
     labels = np.array([[1, 2], [2, 1]])
-    np.testing.assert_array_equal(drawn(outlines_of(labels), (2, 2)), labels)
+    np.testing.assert_array_equal(drawn(trace_outlines(labels), (2, 2)), labels)
 
 
 def test_ids_with_gaps_and_many_objects() -> None:
     labels = np.zeros((520, 600), np.int64)
     labels[::2, ::2] = np.arange(1, 78_001).reshape(260, 300) * 10**9
-    outlines = outlines_of(labels)
+    outlines = trace_outlines(labels)
     assert len(outlines) == 78_000
     assert outlines[-1].label == 78_000 * 10**9
     np.testing.assert_array_equal(drawn(outlines[-300:], labels.shape)[518:], labels[518:])
@@ -119,29 +119,29 @@ def test_objects_across_the_blocks_of_rows() -> None:
     labels[3:1099, 2:7] = 1
     labels[500:520, 3:6] = 0
     labels[510:514, 4] = 2
-    np.testing.assert_array_equal(drawn(outlines_of(labels), labels.shape), labels)
+    np.testing.assert_array_equal(drawn(trace_outlines(labels), labels.shape), labels)
 
 
 def test_real_labels(shared_data: Path) -> None:
     path = sorted((shared_data / "dsb2018" / "val" / "labels").glob("*.tiff"))[0]
     labels = tifffile.imread(path)
-    np.testing.assert_array_equal(drawn(outlines_of(labels), labels.shape), labels)
+    np.testing.assert_array_equal(drawn(trace_outlines(labels), labels.shape), labels)
 
 
 def test_nothing_and_everything() -> None:
-    assert outlines_of(np.zeros((4, 5), np.uint8)) == []
-    assert outlines_of(np.zeros((0, 5), np.uint8)) == []
-    (outline,) = outlines_of(np.ones((4, 5), np.uint8))
+    assert trace_outlines(np.zeros((4, 5), np.uint8)) == []
+    assert trace_outlines(np.zeros((0, 5), np.uint8)) == []
+    (outline,) = trace_outlines(np.ones((4, 5), np.uint8))
     assert outline.polygons[0][0].tolist() == [[0, 0], [0, 5], [4, 5], [4, 0]]
 
 
 def test_bad_input_is_explained() -> None:
     with pytest.raises(TypeError, match="float64"):
-        outlines_of(np.zeros((3, 3)))
+        trace_outlines(np.zeros((3, 3)))
     with pytest.raises(ValueError, match=r"\(3, 3, 3\)"):
-        outlines_of(np.zeros((3, 3, 3), int))
+        trace_outlines(np.zeros((3, 3, 3), int))
     with pytest.raises(ValueError, match="negative number -2"):
-        outlines_of(np.full((3, 3), -2))
+        trace_outlines(np.full((3, 3), -2))
     with pytest.raises(ValueError, match="2 channels"):
         list(label_planes(np.zeros((2, 3, 3), int), "cyx"))
 

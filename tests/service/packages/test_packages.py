@@ -16,7 +16,7 @@ import napari_ssp as ssp
 from napari_ssp.progress import run
 from napari_ssp.registry import export_bioimage_steps, import_checkpoint
 from napari_ssp.service import Refinement, as_script, plan_segmentation
-from napari_ssp.service.packages.segmentation import objects_of
+from napari_ssp.service.packages.segmentation import label_objects
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -261,12 +261,12 @@ def test_boundaries_part_what_touches() -> None:
     inside, boundary = np.zeros((2, 12, 30), np.float32)
     inside[2:10, 2:28] = 0.9
     boundary[:, 14:16] = 0.9
-    found = objects_of(inside > 0.5, boundary, 0.5, 4)
+    found = label_objects(inside > 0.5, boundary, 0.5, 4)
     assert found.max() == 2
     assert set(np.unique(found[2:10, 2:14])) == {1}
     assert (found > 0).sum() == (inside > 0.5).sum()
-    assert objects_of(inside > 0.5, None, 0.5, 4).max() == 1
-    assert objects_of(inside > 0.5, None, 0.5, 1000).max() == 0
+    assert label_objects(inside > 0.5, None, 0.5, 4).max() == 1
+    assert label_objects(inside > 0.5, None, 0.5, 1000).max() == 0
 
 
 def test_an_image_comes_of_planes_with_and_without_a_stack(

@@ -32,7 +32,7 @@ from napari_ssp.registry import (
     state_words,
     verify_steps,
 )
-from napari_ssp.service import as_command, request_of
+from napari_ssp.service import as_command, restore_request
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -176,12 +176,12 @@ def test_a_persons_own_models_are_there(cellpose: Any) -> None:
     assert names == ["cellpose", "cellpose-cpsam", "cellpose-my-cells-2026"]
     found = ssp.segment(np.full((20, 20), 90, np.uint8), names[2], device="cpu")
     assert cellpose.CellposeModel.loads[-1][0] == _weights("my cells 2026")
-    assert request_of(found.provenance, "x.tif").model == names[2]
+    assert restore_request(found.provenance, "x.tif").model == names[2]
     assert names[2] in as_command(found.provenance, "x.tif")
     # Trained again since: the result would be another one.
     torch.save({"W2": torch.ones(4)}, _weights("my cells 2026"))
     with pytest.raises(ValueError, match="has changed since"):
-        request_of(found.provenance, "x.tif")
+        restore_request(found.provenance, "x.tif")
 
 
 def test_a_card_cannot_name_a_file_for_cellpose(tmp_path: Path) -> None:

@@ -18,7 +18,11 @@ from napari_ssp.progress import run
 from napari_ssp.service.segmentation import steps as segmentation
 from napari_ssp.service.segmentation.refinement import Refinement, Thresholds
 from napari_ssp.service.segmentation.run import SegmentRun
-from napari_ssp.service.segmentation.tracking import labels_of, stays_on_device, where_it_fits
+from napari_ssp.service.segmentation.tracking import (
+    run_where_it_fits,
+    stays_on_device,
+    track_labels,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -128,7 +132,7 @@ def test_the_processor_follows_what_does_not_fit(monkeypatch: pytest.MonkeyPatch
     output = np.concatenate([5 * labels_to_flows(labels), (labels > 0)[None]]).astype(np.float32)
     whole = SegmentRun(None, None, TileSettings((64, 64)), TrackingSettings(), on_device=True)  # type: ignore[arg-type]
     monkeypatch.setattr(on_device, "track", _out_of_memory)
-    np.testing.assert_array_equal(labels_of(whole, torch.from_numpy(output)), labels)
+    np.testing.assert_array_equal(track_labels(whole, torch.from_numpy(output)), labels)
 
 
 def test_other_errors_are_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,9 +142,9 @@ def test_other_errors_are_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = SegmentRun(None, None, TileSettings((64, 64)), TrackingSettings(), on_device=True)  # type: ignore[arg-type]
     monkeypatch.setattr(on_device, "track", broken)
     with pytest.raises(RuntimeError, match="assert"):
-        labels_of(whole, torch.ones(3, 8, 9))
+        track_labels(whole, torch.ones(3, 8, 9))
     with pytest.raises(RuntimeError, match="assert"):
-        where_it_fits(broken, torch.ones(2))
+        run_where_it_fits(broken, torch.ones(2))
 
 
 def test_work_goes_on_elsewhere_when_memory_is_short() -> None:
@@ -150,4 +154,4 @@ def test_work_goes_on_elsewhere_when_memory_is_short() -> None:
         tries.append(values)
         return _out_of_memory() if len(tries) == 1 else 2 * values
 
-    assert where_it_fits(work, torch.ones(3)).tolist() == [2, 2, 2]
+    assert run_where_it_fits(work, torch.ones(3)).tolist() == [2, 2, 2]

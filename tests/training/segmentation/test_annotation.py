@@ -12,7 +12,7 @@ from napari_ssp.training.segmentation.annotation import set_strip_aside, targets
 from napari_ssp.training.segmentation.augmentation import (
     STRENGTHS,
     AugmentationSettings,
-    augmented_crop,
+    augment_crop,
 )
 from napari_ssp.training.segmentation.recipe import score_segmentation
 
@@ -119,7 +119,7 @@ def test_crops_look_for_something_annotated_and_keep_what_is_unknown() -> None:
     labels[20:40, 20:40] = 1
     image = LabelledImage("x", np.full((1, 400, 400), 9, np.uint8), labels)
     settings = AugmentationSettings(crop=64)
-    crops = [augmented_crop(image, settings, np.random.default_rng(k))[1] for k in range(12)]
+    crops = [augment_crop(image, settings, np.random.default_rng(k))[1] for k in range(12)]
     assert sum((crop >= 0).any() for crop in crops) >= 11
     assert min(crop.min() for crop in crops) == -1
 
@@ -128,7 +128,7 @@ def test_without_augmentation_a_crop_is_a_piece_of_the_image() -> None:
     labels = _squares()
     pixels = np.random.default_rng(0).integers(0, 255, (1, 64, 64)).astype(np.uint8)
     none = AugmentationSettings(**{**vars(STRENGTHS["none"]), "crop": 64})
-    found, cropped = augmented_crop(
+    found, cropped = augment_crop(
         LabelledImage("x", pixels, labels), none, np.random.default_rng(1)
     )
     np.testing.assert_array_equal(cropped, labels)

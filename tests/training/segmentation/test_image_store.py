@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_ssp.training.data import LabelledImage
-from napari_ssp.training.segmentation.image_store import stored
+from napari_ssp.training.segmentation.image_store import store_images
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,13 +32,13 @@ def _check(store: object, images: list[LabelledImage]) -> None:
 
 
 def test_few_images_stay_in_memory(tmp_path: Path) -> None:
-    store = stored(_images(), tmp_path / "images")
+    store = store_images(_images(), tmp_path / "images")
     _check(store, _images())
     assert not (tmp_path / "images").exists()
 
 
 def test_many_images_are_mapped_from_a_file(tmp_path: Path) -> None:
-    store = stored(_images(), tmp_path / "images", budget=200)
+    store = store_images(_images(), tmp_path / "images", budget=200)
     _check(store, _images())
     assert isinstance(store[1].pixels.base, np.memmap)
     _check(pickle.loads(pickle.dumps(store)), _images())

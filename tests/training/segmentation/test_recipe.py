@@ -9,9 +9,9 @@ import torch
 from napari_ssp.flows import labels_to_flows
 from napari_ssp.training.data import LabelledImage
 from napari_ssp.training.losses import segmentation_loss
-from napari_ssp.training.segmentation.augmentation import AugmentationSettings, augmented_crop
+from napari_ssp.training.segmentation.augmentation import AugmentationSettings, augment_crop
 from napari_ssp.training.segmentation.recipe import SegmentationBatches
-from napari_ssp.training.segmentation.sampling import sampling_weights
+from napari_ssp.training.segmentation.sampling import compute_sampling_weights
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,7 +45,7 @@ def test_crops_have_the_asked_size_and_matching_labels(shape: tuple[int, ...]) -
     image = LabelledImage.from_planes("x", plane, np.ones(shape[:2], int))
     settings = AugmentationSettings(crop=64)
     for seed in range(6):
-        pixels, labels = augmented_crop(image, settings, np.random.default_rng(seed))
+        pixels, labels = augment_crop(image, settings, np.random.default_rng(seed))
         assert pixels.shape == (3, 64, 64)
         assert pixels.dtype == np.float32
         assert labels.shape == (64, 64)
@@ -56,7 +56,7 @@ def test_without_intensity_changes_bright_pixels_stay_on_the_labels() -> None:
     settings = AugmentationSettings(crop=64, intensity_probability=0.0, cell_gain=0.0)
     image = _image()
     for seed in range(12):
-        pixels, labels = augmented_crop(image, settings, np.random.default_rng(seed))
+        pixels, labels = augment_crop(image, settings, np.random.default_rng(seed))
         agreement = ((pixels[0] > 0.5) == (labels > 0)).mean()
         assert agreement > 0.97, seed
 
@@ -70,7 +70,7 @@ def test_cell_aware_gain_reaches_every_cell_and_never_the_background() -> None:
     image = LabelledImage("x", np.full((1, 64, 64), 100, np.uint8), labels)
     brightened: set[int] = set()
     for seed in range(10):
-        pixels, found = augmented_crop(image, settings, np.random.default_rng(seed))
+        pixels, found = augment_crop(image, settings, np.random.default_rng(seed))
         gain = pixels[0] / np.float32(100 / 255)
         np.testing.assert_allclose(gain[found == 0], 1.0, rtol=1e-5)
         brightened |= {k for k in (1, 2) if gain[found == k].min() > 1.01}
@@ -96,7 +96,7 @@ def test_batches_repeat_for_the_same_seed_and_step() -> None:
 def test_rare_modalities_are_drawn_more_than_their_share() -> None:
     dark = [_image(seed=k) for k in range(20)]
     bright = [LabelledImage("b", 255 - dark[k].pixels, dark[k].labels) for k in range(2)]
-    weights = sampling_weights([*dark, *bright])
+    weights = compute_sampling_weights([*dark, *bright])
     assert weights.sum() == pytest.approx(1.0)
     assert weights[-2:].sum() > 2 / 22
 
@@ -135,7 +135,7 @@ def test_sampling_rules() -> None:
     dark = [_image(seed=k) for k in range(24)]
     bright = [LabelledImage("b", 255 - dark[k].pixels, dark[k].labels) for k in range(4)]
     images = [*dark, *bright]
-    np.testing.assert_allclose(sampling_weights(images, "even"), 1 / 28)
-    published = sampling_weights(images, "mediar")
+    np.testing.assert_allclose(compute_sampling_weights(images, "even"), 1 / 28)
+    published = compute_sampling_weights(images, "mediar")
     assert published.sum() == pytest.approx(1.0)
     assert published[-4:].sum() >= 1 / 7 - 1e-9  # each of at most 7 modalities counts as 50 images

@@ -18,7 +18,7 @@ from napari_ssp.training.structures.crops import StructureAugmentation, random_c
 from napari_ssp.training.structures.recipe import (
     RECIPES,
     StructureBatches,
-    fitting_crop,
+    choose_crop,
     predict_whole,
     score_structures,
 )
@@ -103,11 +103,11 @@ def test_thin_stacks_are_mirrored_and_the_mirror_images_do_not_count() -> None:
 
 def test_crops_are_only_as_deep_as_the_images() -> None:
     thin, thick = (_pair(_volume((z, 8, 8)), _volume((z, 8, 8))) for z in (13, 40))
-    assert fitting_crop((32, 64, 64), [thin]) == (16, 64, 64)
-    assert fitting_crop((32, 64, 64), [thin, thick]) == (32, 64, 64)
+    assert choose_crop((32, 64, 64), [thin]) == (16, 64, 64)
+    assert choose_crop((32, 64, 64), [thin, thick]) == (32, 64, 64)
     flat = _pair(_volume((40, 8, 8)), _volume((8, 8)))
     with pytest.raises(ValueError, match="needs all planes"):
-        fitting_crop((32, 64, 64), [flat])
+        choose_crop((32, 64, 64), [flat])
 
 
 def test_batches_repeat_mix_tasks_and_travel_to_processes() -> None:

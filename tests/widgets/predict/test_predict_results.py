@@ -7,7 +7,7 @@ import pytest
 from napari.components import ViewerModel
 
 from napari_ssp.service import StructurePrediction
-from napari_ssp.widgets.layers.contrast import sampled_contrast
+from napari_ssp.widgets.layers.contrast import sample_contrast
 from napari_ssp.widgets.layers.result_layers import ResultLayers
 from napari_ssp.widgets.predict.results import PreparedStructures, prepare_structures
 from napari_ssp.widgets.predict.structure_colours import structure_colours
@@ -42,7 +42,7 @@ def test_limits_leave_out_the_background_and_the_brightest() -> None:
     rng = np.random.default_rng(0)
     array = rng.normal(size=(20, 100, 90)).astype(np.float32)
     array[3, 4, 5] = 1000
-    contrast = sampled_contrast(array)
+    contrast = sample_contrast(array)
     low, high = contrast.limits
     assert low == pytest.approx(np.percentile(array, 40), abs=0.05)
     assert high == pytest.approx(np.percentile(array, 99.8), rel=0.1)
@@ -51,14 +51,14 @@ def test_limits_leave_out_the_background_and_the_brightest() -> None:
 
 @pytest.mark.parametrize("value", [0.0, -3.5, np.nan])
 def test_limits_of_a_constant_volume_are_not_empty(value: float) -> None:
-    low, high = sampled_contrast(np.full((3, 4, 5), value, np.float32)).limits
+    low, high = sample_contrast(np.full((3, 4, 5), value, np.float32)).limits
     assert low < high
 
 
 def test_sparse_structures_are_seen() -> None:
     array = np.zeros((4, 64, 64), np.float32)
     array[2, 3, 4] = 7
-    low, high = sampled_contrast(array).limits
+    low, high = sample_contrast(array).limits
     assert (low, high) == (0, 7)
 
 
@@ -75,7 +75,7 @@ class Counted(np.ndarray[Any, Any]):
 
 def test_of_a_large_volume_only_a_sample_is_read() -> None:
     array = np.broadcast_to(np.float32(1), (64, 4096, 4096)).view(Counted)
-    sampled_contrast(array)
+    sample_contrast(array)
     assert 0 < Counted.read < 2_000_000
 
 

@@ -15,8 +15,8 @@ from napari_ssp.service.annotation.annotations import Annotation
 from napari_ssp.widgets.train.choices import CELLS, EPOCHS, MINUTES, STRUCTURES, TrainChoices
 from napari_ssp.widgets.train.data import TrainData
 from napari_ssp.widgets.train.form import TrainForm
-from napari_ssp.widgets.train.pairs import LayerPair, annotation_of, fitting_image, stacks_of
-from napari_ssp.widgets.train.picture import FOUND, TRUTH, outlined, side_by_side
+from napari_ssp.widgets.train.pairs import LayerPair, find_image, pair_annotation, pair_stacks
+from napari_ssp.widgets.train.picture import FOUND, TRUTH, draw_outlines, side_by_side
 from napari_ssp.widgets.train.plot import Curve, CurvePlot, _ticks
 from napari_ssp.widgets.train.view import TrainView
 
@@ -155,7 +155,7 @@ def test_channel_and_area_belong_to_the_pair(data: TrainData, layers: dict[str, 
     (pair,) = data.value()
     assert isinstance(pair, LayerPair)
     assert pair.title == "aa → aa cells, in area"
-    found = annotation_of(pair)
+    found = pair_annotation(pair)
     assert isinstance(found, Annotation)
     assert found.channel == 1
     np.testing.assert_allclose(found.area[0].corners[2], (9, 9))  # type: ignore[index]
@@ -178,14 +178,14 @@ def test_layers_that_do_not_fit_are_refused(data: TrainData, layers: dict[str, A
     data.add_button.click()
     assert "'small' reaches beyond 'a'" in data.note.text()
     assert data.value() == ()
-    assert fitting_image(layers["small"], [layers["a"], layers["aa"]]) is None
+    assert find_image(layers["small"], [layers["a"], layers["aa"]]) is None
 
 
 def test_stacks_are_grey_and_of_one_channel(layers: dict[str, Any]) -> None:
     pair = LayerPair(layers["a"], layers["stack"], structure="dna")
     with pytest.raises(ValueError, match="z"):
-        stacks_of(pair)
-    signal, target = stacks_of(LayerPair(layers["stack"], layers["a"], structure="dna"))
+        pair_stacks(pair)
+    signal, target = pair_stacks(LayerPair(layers["stack"], layers["a"], structure="dna"))
     assert (signal.axes, target.axes) == ("zyx", "yx")
 
 
@@ -221,12 +221,14 @@ def test_a_picture_shows_both_outlines() -> None:
     truth[2:8, 2:8] = 1
     found[10:16, 12:18] = 1
     truth[:, 25:] = -1
-    pixels = outlined(image, truth, found.astype(np.uint32))
+    pixels = draw_outlines(image, truth, found.astype(np.uint32))
     assert tuple(pixels[2, 4]) == TRUTH
     assert tuple(pixels[10, 14]) == FOUND
     assert tuple(pixels[5, 5]) == (100, 100, 100)
     assert tuple(pixels[5, 28]) == (50, 50, 50), "nobody annotated it"
-    assert outlined(np.zeros((900, 800, 3), np.uint8), *np.zeros((2, 900, 800), int)).shape == (
+    assert draw_outlines(
+        np.zeros((900, 800, 3), np.uint8), *np.zeros((2, 900, 800), int)
+    ).shape == (
         320,
         320,
         3,

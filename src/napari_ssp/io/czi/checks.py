@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from napari_ssp.io.errors import damaged
+from napari_ssp.io.errors import damage_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,9 +42,9 @@ def check_complete(path: Path) -> None:
         with path.open("rb") as file:
             needed = _end(file, path)
     except (struct.error, OverflowError) as error:
-        raise damaged(path, "its table of contents is not complete") from error
+        raise damage_error(path, "its table of contents is not complete") from error
     if needed > size:
-        raise damaged(path, f"it refers to byte {needed}")
+        raise damage_error(path, f"it refers to byte {needed}")
 
 
 def _end(file: BinaryIO, path: Path) -> int:

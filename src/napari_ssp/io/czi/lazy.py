@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_ssp.io.errors import damaged, import_extra
+from napari_ssp.io.errors import damage_error, import_extra
 from napari_ssp.io.lazy import LazyArray
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ class CziArray(LazyArray):
                     plane = self._plane(file, at, picked["y"], picked["x"])
                     out[place] = plane[..., colours]
         except RuntimeError as error:
-            raise damaged(Path(self._path), error) from error
+            raise damage_error(Path(self._path), error) from error
         return out
 
     def _plane(self, file: Any, at: dict[str, int], y: range, x: range) -> npt.NDArray[Any]:

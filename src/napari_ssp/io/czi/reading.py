@@ -8,7 +8,7 @@ from napari_ssp.image import MicroscopyImage
 from napari_ssp.io.czi.checks import check_complete
 from napari_ssp.io.czi.lazy import EXTRA, LIBRARY, CziArray, CziScene
 from napari_ssp.io.czi.metadata import CziMetadata, parse_czi
-from napari_ssp.io.errors import damaged, import_extra
+from napari_ssp.io.errors import damage_error, import_extra
 from napari_ssp.io.lazy import as_dask
 from napari_ssp.io.scene import Scene, image_stem, is_labels, scene_name
 
@@ -62,7 +62,7 @@ def read_czi(path: Path) -> list[Scene]:
         with czi.open_czi(str(path)) as file:
             blocks, metadata = _blocks(file), parse_czi(file.raw_metadata)
     except RuntimeError as error:
-        raise damaged(path, error) from error
+        raise damage_error(path, error) from error
     _check_axes(blocks, path)
     by_number: dict[int | None, list[_Block]] = {}
     for block in blocks:
@@ -88,7 +88,7 @@ def _blocks(file: Any) -> list[_Block]:
 
 def _check_axes(blocks: list[_Block], path: Path) -> None:
     if not blocks:
-        raise damaged(path, "there is no image in it")
+        raise damage_error(path, "there is no image in it")
     for axis, name in _UNKNOWN_AXES.items():
         count = len({block.position.get(axis, 0) for block in blocks})
         if count > 1:

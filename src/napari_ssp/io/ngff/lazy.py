@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_ssp.io.errors import damaged
+from napari_ssp.io.errors import damage_error
 from napari_ssp.io.lazy import LazyArray
 
 _BLOCK_SIDE = 2048
@@ -45,5 +45,5 @@ class ZarrArray(LazyArray):
         try:
             block = self._array[tuple(slice(r.start, r.stop) for r in box)]
         except (RuntimeError, ValueError, TypeError, OSError) as error:  # codecs differ in this
-            raise damaged(Path(self._path), f"a block cannot be read ({error})") from error
+            raise damage_error(Path(self._path), f"a block cannot be read ({error})") from error
         return np.asarray(block, dtype=self.dtype)

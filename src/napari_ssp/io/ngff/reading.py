@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_ssp.atomic import ZARR_MARKERS
 from napari_ssp.image import MicroscopyImage
-from napari_ssp.io.errors import damaged
+from napari_ssp.io.errors import damage_error
 from napari_ssp.io.lazy import as_dask
 from napari_ssp.io.ngff.lazy import ZarrArray
 from napari_ssp.io.ngff.metadata import NgffImage, ome_attributes, parse_image
@@ -97,7 +97,7 @@ def _images(group: Any, path: Path) -> Iterator[tuple[Any, Path]]:
     for name in names:
         child = _child(group, name, path)
         if "multiscales" not in ome_attributes(child.attrs):
-            raise damaged(path, f"its part '{name}' is no image")
+            raise damage_error(path, f"its part '{name}' is no image")
         yield child, path / name
 
 
@@ -131,7 +131,7 @@ def _child(group: Any, name: str, path: Path) -> Any:
     try:
         return group[name]
     except KeyError as error:
-        raise damaged(path, f"its metadata name '{name}', which is not there") from error
+        raise damage_error(path, f"its metadata name '{name}', which is not there") from error
     except (*_BROKEN, OSError) as error:
         raise _broken(path / name, error) from error
 
@@ -158,7 +158,7 @@ def _labels(group: Any, path: Path, name: str) -> Iterator[Scene]:
         yield _scene(child, meta, folder / label, f"{name} {label}")
 
 
-def _scene(group: Any, meta: NgffImage, path: Path, name: str, *, in_labels: bool = False) -> Scene:
+def _scene(group: Any, meta: NgffImage, path: Path, name: str) -> Scene:
     arrays = [_array(group, place, path) for place in meta.paths]
     if not arrays:
         raise _broken(path, "its list of levels is empty")
@@ -188,7 +188,7 @@ def _scene(group: Any, meta: NgffImage, path: Path, name: str, *, in_labels: boo
 def _array(group: Any, name: str, path: Path) -> ZarrArray:
     array = _child(group, name, path)
     if not hasattr(array, "chunks"):
-        raise damaged(path, f"its level '{name}' is no array")
+        raise damage_error(path, f"its level '{name}' is no array")
     return ZarrArray(str(path / name), array)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from napari_ssp.atomic import atomic_path
-from napari_ssp.io.objects.outlines import label_planes, outlines_of
+from napari_ssp.io.objects.outlines import label_planes, trace_outlines
 
 if TYPE_CHECKING:
     import os
@@ -90,7 +90,7 @@ def _features(
     keys = [name for name in _KEYS if name in table]
     rows = _rows(table, keys)
     for place, plane in label_planes(labels, axes):
-        for outline in outlines_of(plane):
+        for outline in trace_outlines(plane):
             where = {"label": outline.label, **place}
             properties: dict[str, Any] = {"objectType": object_type, "name": str(outline.label)}
             measured = rows.get(tuple(where.get(key, 0) for key in keys))

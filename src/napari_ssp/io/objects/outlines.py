@@ -57,7 +57,7 @@ class _Corners:
     leaving: npt.NDArray[np.int8]
 
 
-def outlines_of(plane: npt.ArrayLike) -> list[Outline]:
+def trace_outlines(plane: npt.ArrayLike) -> list[Outline]:
     """Outline the objects of one label image; filling the outlines gives the same pixels again.
 
     Parameters

@@ -10,7 +10,7 @@ import numpy as np
 from roifile import ROI_OPTIONS, ROI_TYPE, ImagejRoi
 
 from napari_ssp.atomic import atomic_path
-from napari_ssp.io.objects.outlines import label_planes, outlines_of
+from napari_ssp.io.objects.outlines import label_planes, trace_outlines
 
 if TYPE_CHECKING:
     import os
@@ -81,7 +81,7 @@ def _rois(labels: Any, axes: str) -> Iterator[ImagejRoi]:
         # ImageJ counts from 1; 0 means every plane.
         one_based = {axis: index + 1 for axis, index in place.items()}
         suffix = "".join(f"_{axis}{one_based[axis]:03}" for axis in "tz" if axis in one_based)
-        for outline in outlines_of(plane):
+        for outline in trace_outlines(plane):
             roi = _roi(outline)
             roi.name = f"{outline.label}{suffix}"
             if len(one_based) == 1:

@@ -6,7 +6,7 @@ import os
 import struct
 from typing import TYPE_CHECKING, Any
 
-from napari_ssp.io.errors import damaged
+from napari_ssp.io.errors import damage_error
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,7 +34,7 @@ def check_complete(tif: Any, path: Path) -> None:
     first = entries if last.offset == tif.pages[0].offset else _entries(tif, tif.pages[0].offset)[0]
     needed = max(next_page, first.get(_IMAGE_DESCRIPTION, 0))
     if needed > tif.filehandle.size:
-        raise damaged(path, f"it refers to byte {needed}")
+        raise damage_error(path, f"it refers to byte {needed}")
     for series in tif.series:
         for level in series.levels:
             _check_pixels(level, path)
@@ -50,7 +50,7 @@ def _check_pixels(series: Any, path: Path) -> None:
         if series.dataoffset is not None:
             end = max(end, series.dataoffset + series.size * series.dtype.itemsize)
         if end > size:
-            raise damaged(path, f"its pixels should reach to byte {end}")
+            raise damage_error(path, f"its pixels should reach to byte {end}")
 
 
 def _entries(tif: Any, offset: int) -> tuple[dict[int, int], int]:

@@ -8,7 +8,7 @@ import tifffile
 
 from napari_ssp.image import MicroscopyImage
 from napari_ssp.io.calibration import imagej_voxel_size, resolution_voxel_size
-from napari_ssp.io.errors import damaged
+from napari_ssp.io.errors import damage_error
 from napari_ssp.io.lazy import as_dask
 from napari_ssp.io.scene import Scene, image_stem, is_labels, scene_name
 from napari_ssp.io.tiff.axes import arrange, name_axes
@@ -57,7 +57,7 @@ def read_tiff(path: Path, eager_bytes: int | None = None) -> list[Scene]:
         with tifffile.TiffFile(path) as tif:
             return _scenes(tif, path, EAGER_BYTES if eager_bytes is None else eager_bytes)
     except tifffile.TiffFileError as error:
-        raise damaged(path, error) from error
+        raise damage_error(path, error) from error
 
 
 def _scenes(tif: Any, path: Path, eager_bytes: int) -> list[Scene]:
@@ -73,14 +73,14 @@ def _scenes(tif: Any, path: Path, eager_bytes: int) -> list[Scene]:
 def _series(tif: Any, path: Path) -> list[int]:
     found = [i for i, s in enumerate(tif.series) if s.dtype is not None and s.size]
     if not found:
-        raise damaged(path, "there is no image in it")
+        raise damage_error(path, "there is no image in it")
     return found
 
 
 def _scene(tif: Any, path: Path, number: int, ome: OmeImage, source: TiffSource | None) -> Scene:
     series = tif.series[number]
     colour = series.keyframe.photometric in (_RGB, _YCBCR)
-    letters, rgb = name_axes(series.axes, series.shape, series.dtype, colour)
+    letters, rgb = name_axes(series.axes, series.shape, colour)
     levels = []
     for level in range(len(series.levels)):
         array = _lazy_array(source, number, level) if source else None
@@ -114,7 +114,7 @@ def _decoded(series: Any, path: Path) -> Any:
     except MemoryError:
         raise
     except Exception as error:  # codecs raise types of their own
-        raise damaged(path, error) from error
+        raise damage_error(path, error) from error
 
 
 def _voxel_size(tif: Any, series: Any, ome: OmeImage) -> VoxelSize | None:

@@ -12,8 +12,8 @@ from napari_ssp.progress import Progress, Steps
 from napari_ssp.registry.bioimage.files import PackageFiles
 from napari_ssp.registry.bioimage.network import has_onnx, load_package
 from napari_ssp.registry.bioimage.operations import apply_operations
-from napari_ssp.registry.bioimage.reading import Entry, about_of, card_of, weights_of
-from napari_ssp.registry.digests import hashed
+from napari_ssp.registry.bioimage.reading import Entry, build_card, choose_weights, read_about
+from napari_ssp.registry.digests import hash_file
 from napari_ssp.registry.trust import UntrustedError, trust
 
 if TYPE_CHECKING:
@@ -72,16 +72,16 @@ def unpack_bioimage(path: Path, name: str, folder: Path, trusted: bool) -> Steps
     """
     files = PackageFiles(path)
     content = files.description()
-    about = {**about_of(content), "origin": f"imported from {path.name}"}
+    about = {**read_about(content), "origin": f"imported from {path.name}"}
     try:
-        entries = weights_of(content)
+        entries = choose_weights(content)
         entry = _chosen(entries, path, trusted)
-        card = None if entry.kind == "pytorch_state_dict" else card_of(content, name, entry.kind)
+        card = None if entry.kind == "pytorch_state_dict" else build_card(content, name, entry.kind)
     except ValueError as error:
         raise ValueError(f"{path.name} cannot be imported: {error}.") from error
     weights = folder / (card.weights_file if card else "weights.pth")
     yield from files.extract(entry.source, weights)
-    digests = yield from hashed(weights, f"verifying {entry.source}")
+    digests = yield from hash_file(weights, f"verifying {entry.source}")
     if entry.sha256 and entry.sha256 != digests.sha256:
         raise ValueError(
             f"'{entry.source}' in {path.name} has the sha256 {digests.sha256[:12]}…, the "

@@ -42,7 +42,7 @@ class Entry:
     architecture: str = ""
 
 
-def weights_of(content: dict[str, Any]) -> list[Entry]:
+def choose_weights(content: dict[str, Any]) -> list[Entry]:
     """Weights that a description names; a ValueError says what is wrong with it."""
     version = str(content.get("format_version", ""))
     if content.get("type") != "model":
@@ -68,7 +68,7 @@ def _entry(kind: str, entry: Any) -> Entry:
     return Entry(kind, entry["source"], _text(entry.get("sha256")).lower(), _text(name)[:80])
 
 
-def card_of(content: dict[str, Any], name: str, kind: str) -> ModelCard:
+def build_card(content: dict[str, Any], name: str, kind: str) -> ModelCard:
     """Card of a package that is run as it is.
 
     Parameters
@@ -117,11 +117,11 @@ def card_of(content: dict[str, Any], name: str, kind: str) -> ModelCard:
         object_diameter=_number(across, 1.0) if across else None,
         voxel_size=_voxel_size(entry, axes),
         tasks=tuple(outputs),
-        **about_of(content),
+        **read_about(content),
     )
 
 
-def about_of(content: dict[str, Any]) -> dict[str, Any]:
+def read_about(content: dict[str, Any]) -> dict[str, Any]:
     """Take from a description what it says for a reader: entries of a card."""
     return {
         "description": _text(content.get("description"))[:1000],

@@ -17,14 +17,14 @@ import numpy as np
 from napari_ssp.progress import Progress, Steps
 from napari_ssp.registry.catalogue import find_card
 from napari_ssp.registry.describing import card_lines
-from napari_ssp.registry.digests import hashed
+from napari_ssp.registry.digests import hash_file
 from napari_ssp.registry.exporting.bioimage_description import describe_package
 from napari_ssp.registry.exporting.onnx import OPSET, check_onnx, onnx_graph
 from napari_ssp.registry.exporting.plain_network import (
-    chosen_task,
-    example_of,
-    network_of,
-    prepared,
+    apply_preprocessing,
+    build_plain_network,
+    choose_task,
+    make_example,
 )
 from napari_ssp.registry.model_archive import check_target
 
@@ -80,25 +80,25 @@ def export_bioimage_steps(
     """
     card = find_card(model)
     check_target(card, path, overwrite)
-    chosen = chosen_task(card, task)
+    chosen = choose_task(card, task)
     if with_onnx:
         check_onnx()
     temporary = path.with_name(f".{uuid.uuid4().hex}.zip")
     script = path.with_name(f".{uuid.uuid4().hex}.pt")
     try:
         yield Progress(f"loading {card.name}")
-        network, stride = network_of(card, chosen)
-        example = example_of(card, stride)
+        network, stride = build_plain_network(card, chosen)
+        example = make_example(card, stride)
         yield Progress(f"tracing {card.name}")
-        output = _trace(network, prepared(card, example), script)
-        digests = yield from hashed(script, "verifying weights.pt")
+        output = _trace(network, apply_preprocessing(card, example), script)
+        digests = yield from hash_file(script, "verifying weights.pt")
         content = describe_package(card, chosen, stride)
         content["weights"] |= {"torchscript": _weights(digests.sha256)}
         content["config"] |= {"bioimageio": _tolerance(output)}
         graph = b""
         if with_onnx:
             yield Progress("writing weights.onnx")
-            graph = _graph(network, prepared(card, example))
+            graph = _graph(network, apply_preprocessing(card, example))
             content["weights"] |= {"onnx": _onnx_weights(graph)}
         content["timestamp"] = datetime.now(UTC).isoformat(timespec="seconds")
         yield Progress(f"writing {path.name}")

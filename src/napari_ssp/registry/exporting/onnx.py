@@ -13,10 +13,10 @@ import numpy as np
 from napari_ssp.progress import Progress, Steps
 from napari_ssp.registry.catalogue import find_card
 from napari_ssp.registry.exporting.plain_network import (
-    chosen_task,
-    example_of,
-    network_of,
-    prepared,
+    apply_preprocessing,
+    build_plain_network,
+    choose_task,
+    make_example,
 )
 from napari_ssp.registry.model_archive import check_target
 
@@ -72,10 +72,10 @@ def export_onnx_steps(
     card = find_card(model)
     check_target(card, path, overwrite, ".onnx")
     check_onnx()
-    chosen = chosen_task(card, task)
+    chosen = choose_task(card, task)
     yield Progress(f"loading {card.name}")
-    network, stride = network_of(card, chosen)
-    values = torch.from_numpy(prepared(card, example_of(card, stride)))
+    network, stride = build_plain_network(card, chosen)
+    values = torch.from_numpy(apply_preprocessing(card, make_example(card, stride)))
     yield Progress(f"writing {path.name}")
     content = onnx_graph(network, values)
     temporary = path.with_name(f".{uuid.uuid4().hex}.onnx")

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from napari_ssp.registry.card import ModelCard
 
 
-def chosen_task(card: ModelCard, task: str | None) -> str:
+def choose_task(card: ModelCard, task: str | None) -> str:
     """Task that is exported; a ValueError when it is not clear or not the model's."""
     if task is None and len(card.tasks) == 1:
         return card.tasks[0]
@@ -25,7 +25,7 @@ def chosen_task(card: ModelCard, task: str | None) -> str:
     return task
 
 
-def network_of(card: ModelCard, task: str) -> tuple[nn.Module, int]:
+def build_plain_network(card: ModelCard, task: str) -> tuple[nn.Module, int]:
     """Plain network of a task, and the number of which its input's lengths are multiples."""
     from napari_ssp.registry.weights import load_model  # loads torch
 
@@ -35,7 +35,7 @@ def network_of(card: ModelCard, task: str) -> tuple[nn.Module, int]:
     return (network.merge(card.tasks.index(task)) if merged else network), stride
 
 
-def example_of(card: ModelCard, stride: int) -> NDArray[np.float32]:
+def make_example(card: ModelCard, stride: int) -> NDArray[np.float32]:
     """Input with known percentiles: 0 and 1, each in a twentieth of its pixels."""
     chance = np.random.default_rng(0)
     if card.family == "repmode":
@@ -47,7 +47,7 @@ def example_of(card: ModelCard, stride: int) -> NDArray[np.float32]:
     return values
 
 
-def prepared(card: ModelCard, values: NDArray[np.float32]) -> NDArray[np.float32]:
+def apply_preprocessing(card: ModelCard, values: NDArray[np.float32]) -> NDArray[np.float32]:
     """Do to the example what the package says is done to an input."""
     shift, scale = 0.0, 1.0
     if card.family == "repmode":

@@ -71,7 +71,7 @@ def _repmode(found: Recognised, name: str, path: Path) -> ModelCard:
     )
 
 
-def described(card: ModelCard, found: Recognised, path: Path) -> ModelCard:
+def complete_card(card: ModelCard, found: Recognised, path: Path) -> ModelCard:
     """Card of a catalogue, with what its file turned out to be.
 
     Raises

@@ -15,9 +15,9 @@ from napari_ssp.registry.bioimage.files import is_bioimage
 from napari_ssp.registry.card import CARD_FILE, PACKAGE, WEIGHTS_FILE, ModelCard
 from napari_ssp.registry.card_checks import check_name
 from napari_ssp.registry.catalogue import is_shipped, list_cards, list_catalogue
-from napari_ssp.registry.digests import Digests, hashed
+from napari_ssp.registry.digests import Digests, hash_file
 from napari_ssp.registry.folders import models_folder
-from napari_ssp.registry.importing.new_card import described, new_card
+from napari_ssp.registry.importing.new_card import complete_card, new_card
 from napari_ssp.registry.importing.recognition import check_sizes, recognise
 from napari_ssp.registry.importing.safetensors_files import is_safetensors, read_safetensors
 from napari_ssp.registry.importing.torch_files import is_torch_file, read_torch_file
@@ -153,7 +153,7 @@ def _import_folder(
     if not card.weights.is_file():
         raise FileNotFoundError(f"{path} holds no {WEIGHTS_FILE}, so there is nothing to import.")
     check_sizes(card.network, path)
-    found = yield from hashed(card.weights, f"verifying {card.name}")
+    found = yield from hash_file(card.weights, f"verifying {card.name}")
     if found.sha256 != card.sha256:
         raise ValueError(
             f"The weights in {path} are damaged or were replaced: their sha256 is "
@@ -174,13 +174,13 @@ def _import_weights(
         check_free(check_name(name), overwrite)
     yield Progress(f"reading {path.name}")
     found = recognise(_content(path), path)
-    digests = yield from hashed(path, f"verifying {path.name}")
+    digests = yield from hash_file(path, f"verifying {path.name}")
     known = card or _published(digests)
     if known is None:
         made = new_card(found, check_name(name or plain_name(path.stem)), path)
         made = replace(made, origin=f"imported from {path.name}, sha256 {digests.sha256}")
     else:
-        made = described(replace(known, name=name or known.name), found, path)
+        made = complete_card(replace(known, name=name or known.name), found, path)
         made = replace(made, origin=f"{known.origin or path.name}, sha256 {digests.sha256}")
     check_free(made.name, overwrite)
     learned = yield from prove_weights(made, found.state)
@@ -255,7 +255,7 @@ def _install(card: ModelCard, write: Callable[[Path], Any], overwrite: bool) -> 
     try:
         yield Progress(f"writing {card.name}")
         write(temporary / card.weights_file)
-        digests = yield from hashed(temporary / card.weights_file, f"verifying {card.name}")
+        digests = yield from hash_file(temporary / card.weights_file, f"verifying {card.name}")
         written = replace(card, sha256=digests.sha256, folder=final)
         written.write(temporary)
         check_free(card.name, overwrite)

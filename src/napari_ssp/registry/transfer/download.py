@@ -12,12 +12,12 @@ from urllib.parse import urlsplit
 from napari_ssp.progress import Progress, Steps
 from napari_ssp.registry.transfer.http_answers import (
     ElsewhereError,
-    TryAgainError,
+    TransientError,
     check_answer,
     check_start,
     file_version,
 )
-from napari_ssp.registry.transfer.item import Download, Patience
+from napari_ssp.registry.transfer.item import Download, RetryPolicy
 from napari_ssp.registry.transfer.partial_file import PartialFile
 
 if TYPE_CHECKING:
@@ -31,17 +31,17 @@ _CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
 
 
 #: Patience of downloads for which nobody asks for another.
-USUAL_PATIENCE = Patience()
+USUAL_PATIENCE = RetryPolicy()
 
 
-def download(item: Download, patience: Patience = USUAL_PATIENCE) -> Steps[Path]:
+def download(item: Download, retry_policy: RetryPolicy = USUAL_PATIENCE) -> Steps[Path]:
     """Download a file, or finish one that was begun; a verified file is left as it is.
 
     Parameters
     ----------
     item : Download
         What to download, and how to know it.
-    patience : Patience
+    retry_policy : Patience
         How long to go on when the connection is lost. The rest is asked for again each time.
 
     Yields
@@ -72,7 +72,7 @@ def download(item: Download, patience: Patience = USUAL_PATIENCE) -> Steps[Path]
     item.path.parent.mkdir(parents=True, exist_ok=True)
     part = PartialFile(item.path, item.url, item.size)
     for is_last in (False, True):
-        yield from _load_cleanly(item, part, patience)
+        yield from _load_cleanly(item, part, retry_policy)
         try:
             yield from _verify(item, part.file)
             break
@@ -87,17 +87,17 @@ def download(item: Download, patience: Patience = USUAL_PATIENCE) -> Steps[Path]
     return item.path
 
 
-def _load_cleanly(item: Download, part: PartialFile, patience: Patience) -> Steps[None]:
+def _load_cleanly(item: Download, part: PartialFile, retry_policy: RetryPolicy) -> Steps[None]:
     """Load, and leave nothing empty behind."""
     try:
-        yield from _load(item, part, patience)
+        yield from _load(item, part, retry_policy)
     except (ValueError, OSError):
         if not part.size:
             part.remove()
         raise
 
 
-def _load(item: Download, part: PartialFile, patience: Patience) -> Steps[None]:
+def _load(item: Download, part: PartialFile, retry_policy: RetryPolicy) -> Steps[None]:
     """Ask for the rest until all is there."""
     from requests import Session
 
@@ -106,7 +106,7 @@ def _load(item: Download, part: PartialFile, patience: Patience) -> Steps[None]:
         while not part.is_complete:
             before = part.size
             try:
-                yield from _receive(replace(item, url=asked), part, session, patience)
+                yield from _receive(replace(item, url=asked), part, session, retry_policy)
                 return
             except ElsewhereError as page:
                 # Once: a page behind the page is no file.
@@ -116,15 +116,15 @@ def _load(item: Download, part: PartialFile, patience: Patience) -> Steps[None]:
                         "browser."
                     ) from None
                 asked = page.url
-            except TryAgainError as error:
+            except TransientError as error:
                 failures = 1 if part.size > before else failures + 1
-                if failures >= patience.attempts:
+                if failures >= retry_policy.attempts:
                     raise ConnectionError(
                         f"{item.url} could not be downloaded: {error}. {failures} attempts in a "
                         f"row failed; {part.size} bytes are kept for the next run."
                     ) from error
-                wait = min(patience.first_wait * 2 ** (failures - 1), patience.longest_wait)
-                yield from _wait(item, part, max(wait, min(error.wait, patience.longest_wait)))
+                wait = min(retry_policy.first_wait * 2 ** (failures - 1), retry_policy.longest_wait)
+                yield from _wait(item, part, max(wait, min(error.wait, retry_policy.longest_wait)))
 
 
 def _wait(item: Download, part: PartialFile, seconds: float) -> Generator[Progress, None, None]:
@@ -136,7 +136,7 @@ def _wait(item: Download, part: PartialFile, seconds: float) -> Generator[Progre
 
 
 def _receive(
-    item: Download, part: PartialFile, session: Session, patience: Patience
+    item: Download, part: PartialFile, session: Session, retry_policy: RetryPolicy
 ) -> Generator[Progress, None, None]:
     """Send one request and store what comes, until the file is complete or the line breaks."""
     from requests import exceptions
@@ -147,12 +147,12 @@ def _receive(
             item.url,
             headers=part.headers(),
             stream=True,
-            timeout=(patience.connect, patience.silence),
+            timeout=(retry_policy.connect, retry_policy.silence),
         ) as response:
             yield from _store(item, part, response)
     except exceptions.SSLError as error:
         if "certificate" not in str(error).lower():
-            raise TryAgainError(_reason(error)) from error
+            raise TransientError(_reason(error)) from error
         raise ConnectionError(
             f"The identity of {urlsplit(item.url).hostname} could not be verified: {error}. Check "
             "the computer's date, and ask who runs the network if it inspects connections."
@@ -160,9 +160,9 @@ def _receive(
     except (exceptions.InvalidURL, exceptions.InvalidSchema, exceptions.TooManyRedirects) as error:
         raise ValueError(f"{item.url} leads nowhere: {error}. Check the address.") from error
     except (exceptions.RequestException, HTTPError) as error:
-        raise TryAgainError(_reason(error)) from error
+        raise TransientError(_reason(error)) from error
     if part.total is not None and part.size < part.total:
-        raise TryAgainError("the connection was closed early")
+        raise TransientError("the connection was closed early")
 
 
 def _store(
@@ -194,16 +194,16 @@ def _placed(part: PartialFile, response: Response) -> tuple[int, int | None]:
         found = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
         if found is None or int(found[1]) != part.size:
             part.remove()
-            raise TryAgainError("the server sent another part than the one asked for")
+            raise TransientError("the server sent another part than the one asked for")
         total = None if found[2] == "*" else int(found[2])
         if None not in (total, part.total) and total != part.total:
             part.remove()
-            raise TryAgainError("the file on the server has changed")
+            raise TransientError("the file on the server has changed")
         return part.size, total
     if response.status_code == 416:
         # More is there than the server has: another version.
         part.remove()
-        raise TryAgainError("the file on the server has changed")
+        raise TransientError("the file on the server has changed")
     length = response.headers.get("Content-Length", "")
     return 0, int(length) if length.isdigit() else None
 

@@ -9,7 +9,7 @@ _FORM = "download-form"
 _DRIVE = (".google.com", ".googleusercontent.com")
 
 
-def confirmed_address(page: str, url: str) -> str:
+def find_confirmed_address(page: str, url: str) -> str:
     """Address that the page's button leads to.
 
     Parameters

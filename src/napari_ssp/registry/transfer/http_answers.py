@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from napari_ssp.registry.transfer.drive_confirmation import confirmed_address
+from napari_ssp.registry.transfer.drive_confirmation import find_confirmed_address
 
 if TYPE_CHECKING:
     from requests import Response
@@ -18,7 +18,7 @@ _RETRIED = (408, 425, 429, 500, 502, 503, 504)
 _PAGE_STARTS = (b"<!doctype html", b"<html")
 
 
-class TryAgainError(Exception):
+class TransientError(Exception):
     """Something that may pass: a lost connection, a busy server."""
 
     def __init__(self, message: str, wait: float = 0.0) -> None:
@@ -59,7 +59,7 @@ def check_answer(item: Download, response: Response) -> None:
         raise ValueError(f"{item.url} leads to {response.url}, which is not encrypted: refused.")
     if status in _RETRIED:
         after = response.headers.get("Retry-After", "")
-        raise TryAgainError(f"the server says {said}", float(after) if after.isdigit() else 0.0)
+        raise TransientError(f"the server says {said}", float(after) if after.isdigit() else 0.0)
     if status in (404, 410):
         raise FileNotFoundError(f"{item.url} does not exist ({said}). Check the address.")
     if status in (401, 403):
@@ -77,7 +77,7 @@ def check_answer(item: Download, response: Response) -> None:
     kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if kind in ("text/html", "application/xhtml+xml") and status != 416:
         page = response.raw.read(_LONGEST_PAGE, decode_content=True).decode("utf-8", "replace")
-        confirmed = confirmed_address(page, response.url)
+        confirmed = find_confirmed_address(page, response.url)
         raise ElsewhereError(confirmed) if confirmed else _page(item, page)
 
 

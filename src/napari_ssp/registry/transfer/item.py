@@ -57,7 +57,7 @@ class Download:
 
 
 @dataclass(frozen=True)
-class Patience:
+class RetryPolicy:
     """How long to go on when the network does not.
 
     Attributes

@@ -59,7 +59,7 @@ class Annotation:
     channel: int | None = None
     area: tuple[Outline, ...] | None = None
 
-    def marked_labels(self, t: int, z: int) -> NDArray[np.integer]:
+    def mark_unknown(self, t: int, z: int) -> NDArray[np.integer]:
         """Labels of a plane, -1 outside the annotated area."""
         labels: NDArray[np.integer] = self.labels.plane(t, z)
         if self.area is None:
@@ -135,7 +135,7 @@ class AnnotationWriter:
         return written
 
     def _write(self, annotation: Annotation, plane: tuple[int, int], *, several: bool) -> bool:
-        labels = annotation.marked_labels(*plane)
+        labels = annotation.mark_unknown(*plane)
         found = zlib.crc32(np.ascontiguousarray(labels).data)
         is_known = plane in self._names
         if self._written.get(plane) == found or not (is_known or _teaches(annotation, labels)):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_ssp.progress import Progress, Steps
-from napari_ssp.service.packages.run import PackageRun, regridded
+from napari_ssp.service.packages.run import PackageRun, resample_grid
 from napari_ssp.service.provenance import describe_run
 from napari_ssp.service.results import StructurePrediction
 from napari_ssp.service.structures.plan import PredictionPlan, plan_prediction
@@ -69,8 +69,8 @@ def _stack(run: PackageRun, plan: PredictionPlan) -> Steps[NDArray[np.float32]]:
     image = plan.image
     whole = np.stack([image.plane(plan.time, z, plan.channel) for z in range(image.sizes["z"])])
     part = _part(run.prepared(whole), plan)
-    found = yield from run.computed(regridded(part, plan.network_shape, 3))
-    return regridded(found, plan.shape, 1)
+    found = yield from run.compute_outputs(resample_grid(part, plan.network_shape, 3))
+    return resample_grid(found, plan.shape, 1)
 
 
 def _planes(run: PackageRun, plan: PredictionPlan) -> Steps[NDArray[np.float32]]:
@@ -80,9 +80,9 @@ def _planes(run: PackageRun, plan: PredictionPlan) -> Steps[NDArray[np.float32]]
     for z in range(first, last):
         plane = run.prepared(plan.image.plane(plan.time, z, plan.channel))
         part = _part(plane[:, None], plan, 0)
-        seen = regridded(part, (1, *plan.network_shape[1:]), 3)[:, 0]
-        found = yield from run.computed(seen)
-        done.append(regridded(found[:, None], (1, *plan.shape[1:]), 1))
+        seen = resample_grid(part, (1, *plan.network_shape[1:]), 3)[:, 0]
+        found = yield from run.compute_outputs(seen)
+        done.append(resample_grid(found[:, None], (1, *plan.shape[1:]), 1))
     return np.concatenate(done, axis=1)
 
 

@@ -81,7 +81,7 @@ class PackageRun:
             channels = np.repeat(channels, 3, axis=0)
         return apply_operations(channels, self._axes, self._card.network["preprocessing"])
 
-    def computed(self, prepared: NDArray[np.float32]) -> Steps[NDArray[np.float32]]:
+    def compute_outputs(self, prepared: NDArray[np.float32]) -> Steps[NDArray[np.float32]]:
         """Compute the outputs (C, ...) of a prepared image, window by window."""
         window = package_window(self._card, prepared.shape[1:])
         settings = replace(self._settings, window=window)
@@ -89,12 +89,12 @@ class PackageRun:
         return apply_operations(found, self._axes, self._card.network["postprocessing"])
 
 
-def resized(values: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
+def resize_planes(values: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
     """Bring planes (C, Y, X) to another size, unless they have it."""
     return values if values.shape[1:] == shape else resample(values, shape)
 
 
-def regridded(
+def resample_grid(
     values: NDArray[np.float32], shape: tuple[int, ...], order: int
 ) -> NDArray[np.float32]:
     """Bring stacks (C, Z, Y, X) to another grid with splines, unless they are on it."""

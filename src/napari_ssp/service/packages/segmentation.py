@@ -10,21 +10,21 @@ import numpy as np
 from scipy import ndimage
 from scipy.special import expit
 
-from napari_ssp.engine import zoomed_shape
+from napari_ssp.engine import compute_zoomed_shape
 from napari_ssp.engine.store import ArrayStore
 from napari_ssp.flows import FlowField
 from napari_ssp.progress import Progress, Steps
 from napari_ssp.registry import FLOWS
-from napari_ssp.service.packages.run import PackageRun, regridded, resized
+from napari_ssp.service.packages.run import PackageRun, resample_grid, resize_planes
 from napari_ssp.service.provenance import describe_run
 from napari_ssp.service.segmentation.linking import link_planes
 from napari_ssp.service.segmentation.plan import SegmentPlan, plan_segmentation
 from napari_ssp.service.segmentation.run import (
     Stores,
     add_objects,
-    assembled,
-    tracking_of,
-    views_of,
+    assemble_planes,
+    choose_tracking,
+    choose_views,
 )
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def segment_package_steps(request: SegmentRequest, models: ModelCache) -> Steps[
     yield Progress("reading the image")
     plan = plan_segmentation(request)
     yield Progress(f"loading {plan.card.name}")
-    run = PackageRun(plan.card, request, models, views_of(request))
+    run = PackageRun(plan.card, request, models, choose_views(request))
     labels = ArrayStore((len(plan.planes), *plan.shape), np.uint32)
     outputs = ArrayStore((3 if plan.volume is None else 4, *labels.shape))
     work = _planes if plan.volume is None else _stacks
@@ -80,7 +80,7 @@ def segment_package_steps(request: SegmentRequest, models: ModelCache) -> Steps[
     record = describe_run(
         request.provenance(), plan.card, str(run.device), time.monotonic() - began
     )
-    return assembled(plan, labels.array(editable=True), outputs.array(), record, count)
+    return assemble_planes(plan, labels.array(editable=True), outputs.array(), record, count)
 
 
 def _planes(
@@ -105,8 +105,10 @@ def _plane_scores(
     y0, y1, x0, x1 = plan.region
     whole = run.prepared(plan.image.plane(*place, plan.channel))
     part = np.ascontiguousarray(whole[:, y0:y1, x0:x1])
-    found = yield from run.computed(resized(part, zoomed_shape(plan.shape, plan.zoom)))
-    return resized(found, plan.shape)
+    found = yield from run.compute_outputs(
+        resize_planes(part, compute_zoomed_shape(plan.shape, plan.zoom))
+    )
+    return resize_planes(found, plan.shape)
 
 
 def _stacks(
@@ -132,21 +134,21 @@ def _stack_scores(run: PackageRun, plan: SegmentPlan, time_point: int) -> Steps[
     planes = range(image.sizes["z"])
     whole = run.prepared(np.stack([image.plane(time_point, z, plan.channel) for z in planes]))
     part = np.ascontiguousarray(whole[..., y0:y1, x0:x1])
-    found = yield from run.computed(regridded(part, plan.volume, 3))
-    return regridded(found, part.shape[1:], 1)
+    found = yield from run.compute_outputs(resample_grid(part, plan.volume, 3))
+    return resample_grid(found, part.shape[1:], 1)
 
 
 def _objects(
     request: SegmentRequest, plan: SegmentPlan, scores: NDArray[np.float32]
 ) -> tuple[NDArray[np.uint32], NDArray[np.float32]]:
     """Labels of a plane or stack, and its flows and probability (3, ...)."""
-    settings = tracking_of(request)
+    settings = choose_tracking(request)
     if plan.card.network["output"] == FLOWS:
         output = np.concatenate([scores[:2], expit(scores[2:3])])
         return FlowField(output[:2], output[2]).labels(settings), output
     inside, boundary = _meanings(scores, plan.card.tasks)
     mask = _filled(inside > request.cell_threshold, settings.holes)
-    found = objects_of(mask, boundary, request.cell_threshold, request.min_size)
+    found = label_objects(mask, boundary, request.cell_threshold, request.min_size)
     return found, np.stack([np.zeros_like(inside), np.zeros_like(inside), inside])
 
 
@@ -168,7 +170,7 @@ def _filled(mask: NDArray[np.bool_], hole_size: int) -> NDArray[np.bool_]:
     return np.asarray(mask | (np.bincount(holes.ravel()) < hole_size)[holes])
 
 
-def objects_of(
+def label_objects(
     mask: NDArray[np.bool_],
     boundary: NDArray[np.float32] | None,
     threshold: float,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from scipy.special import expit
 
-from napari_ssp.engine import zoomed_shape
+from napari_ssp.engine import compute_zoomed_shape
 from napari_ssp.engine.plane import PlaneSource, boxes, predict_plane, resample_box
 from napari_ssp.engine.store import ArrayStore
 from napari_ssp.flows import stitch_labels
@@ -52,10 +52,10 @@ def segment_blocks(
     """
     plan = run.plan
     assert plan.tile is not None
-    seen = zoomed_shape(plan.shape, plan.zoom)
+    seen = compute_zoomed_shape(plan.shape, plan.zoom)
     found: PlaneStore = outputs if seen == plan.shape else ArrayStore((3, *seen))
 
-    def magnified(box: Tile) -> NDArray[np.float32]:
+    def magnify(box: Tile) -> NDArray[np.float32]:
         return resample_box(levels.read, plan.shape, seen, box)
 
     def predicted(box: Tile) -> NDArray[np.float32]:
@@ -64,7 +64,7 @@ def segment_blocks(
     def tracked(box: Tile) -> NDArray[np.float32]:
         return outputs.read((slice(None), *box))
 
-    source = PlaneSource(magnified, seen)
+    source = PlaneSource(magnify, seen)
     yield from predict_plane(run.network, source, run.windows, found)
     for box in boxes(plan.shape):
         values = resample_box(predicted, seen, plan.shape, box)

@@ -16,7 +16,7 @@ from napari_ssp.registry import cellpose_weights, with_cellpose_digest
 from napari_ssp.service.provenance import describe_run
 from napari_ssp.service.segmentation.linking import link_planes
 from napari_ssp.service.segmentation.plan import SegmentPlan, plan_segmentation
-from napari_ssp.service.segmentation.run import Stores, add_objects, assembled
+from napari_ssp.service.segmentation.run import Stores, add_objects, assemble_planes
 
 if TYPE_CHECKING:
     import torch
@@ -75,7 +75,7 @@ def segment_cellpose_steps(request: SegmentRequest, models: ModelCache) -> Steps
         count = yield from link_planes(plan, labels, request.link_overlap, count)
     record = describe_run(request.provenance(), card, str(device), time.monotonic() - began)
     record["versions"]["cellpose"] = version("cellpose")
-    return assembled(plan, labels.array(editable=True), outputs.array(), record, count)
+    return assemble_planes(plan, labels.array(editable=True), outputs.array(), record, count)
 
 
 def _loaded(card: ModelCard, device: torch.device, dtype: torch.dtype) -> Any:

@@ -58,14 +58,14 @@ class SegmentRun:
         return self.windows.device if self.on_device else "cpu"
 
 
-def tracking_of(request: SegmentRequest) -> TrackingSettings:
+def choose_tracking(request: SegmentRequest) -> TrackingSettings:
     """How a request's labels are made from flows."""
     return TrackingSettings(
         request.cell_threshold, request.flow_threshold, request.min_size, request.hole_size
     )
 
 
-def views_of(request: SegmentRequest) -> Sequence[View]:
+def choose_views(request: SegmentRequest) -> Sequence[View]:
     """How a request wants the image to be looked at."""
     from napari_ssp.engine import EIGHT_VIEWS, MEDIAR_VIEWS, View  # loads torch
 
@@ -80,7 +80,7 @@ def add_objects(labels: ArrayStore, place: Tile, found: NDArray[np.uint32], coun
     return count + int(found.max(initial=0))
 
 
-def assembled(
+def assemble_planes(
     plan: SegmentPlan,
     labels: NDArray[np.uint32],
     outputs: NDArray[np.float32],

@@ -14,13 +14,13 @@ from napari_ssp.engine import (
     TileSettings,
     average_networks,
     compute_dtype,
+    compute_zoomed_shape,
     floored_gaussian_window,
     predict_tensor,
     resample_tensor,
     resolve_device,
-    zoomed_shape,
 )
-from napari_ssp.engine.memory import moved
+from napari_ssp.engine.memory import move_values
 from napari_ssp.engine.store import ArrayStore
 from napari_ssp.progress import Progress, Steps
 from napari_ssp.service.provenance import describe_run
@@ -31,11 +31,15 @@ from napari_ssp.service.segmentation.plan import SegmentPlan, plan_segmentation
 from napari_ssp.service.segmentation.run import (
     PlaneOf,
     SegmentRun,
-    assembled,
-    tracking_of,
-    views_of,
+    assemble_planes,
+    choose_tracking,
+    choose_views,
 )
-from napari_ssp.service.segmentation.tracking import labels_of, stays_on_device, where_it_fits
+from napari_ssp.service.segmentation.tracking import (
+    run_where_it_fits,
+    stays_on_device,
+    track_labels,
+)
 from napari_ssp.service.segmentation.volume import segment_volume
 
 if TYPE_CHECKING:
@@ -81,7 +85,7 @@ def segment_steps(request: SegmentRequest, models: ModelCache) -> Steps[Segmenta
         count = yield from link_planes(plan, labels, request.link_overlap, count)
     record = describe_run(request.provenance(), plan.card, str(device), time.monotonic() - began)
     drawn_on = labels.array(editable=True)
-    return assembled(plan, drawn_on, outputs.array(), record, count)
+    return assemble_planes(plan, drawn_on, outputs.array(), record, count)
 
 
 def _prepare(
@@ -95,10 +99,10 @@ def _prepare(
         batch_size=request.batch_size,
         device=device,
         importance=floored_gaussian_window,
-        views=views_of(request),
+        views=choose_views(request),
     )
     network = average_networks(networks, dtype)
-    return SegmentRun(plan, network, windows, tracking_of(request), stays_on_device(device))
+    return SegmentRun(plan, network, windows, choose_tracking(request), stays_on_device(device))
 
 
 def _segment_planes(run: SegmentRun, labels: ArrayStore, outputs: ArrayStore) -> Steps[int]:
@@ -117,15 +121,15 @@ def _segment_whole(
     """Do what `segment_blocks` does, in one piece."""
     plan = run.plan
     whole = (slice(0, plan.shape[0]), slice(0, plan.shape[1]))
-    seen = zoomed_shape(plan.shape, plan.zoom)
-    pixels = moved(torch.from_numpy(levels.read(whole)), run.results_on)
-    zoomed = where_it_fits(lambda planes: resample_tensor(planes, seen), pixels)
+    seen = compute_zoomed_shape(plan.shape, plan.zoom)
+    pixels = move_values(torch.from_numpy(levels.read(whole)), run.results_on)
+    zoomed = run_where_it_fits(lambda planes: resample_tensor(planes, seen), pixels)
     output = yield from predict_tensor(run.network, zoomed, run.windows, run.results_on)
-    output = where_it_fits(lambda planes: resample_tensor(planes, plan.shape), output)
+    output = run_where_it_fits(lambda planes: resample_tensor(planes, plan.shape), output)
     # The sigmoid comes after the averaging, as in MEDIAR.
     output[2].sigmoid_()
     yield Progress("tracking flows")
-    found = labels_of(run, output)
+    found = track_labels(run, output)
     outputs.write((slice(None), *whole), output.cpu().numpy())
     labels.write(whole, np.where(found > 0, found + np.uint32(first_id - 1), found))
     return int(found.max(initial=0))

@@ -29,7 +29,7 @@ def stays_on_device(device: torch.device) -> bool:
     return device.type == "cuda"
 
 
-def where_it_fits(
+def run_where_it_fits(
     work: Callable[[torch.Tensor], torch.Tensor], values: torch.Tensor
 ) -> torch.Tensor:
     """Work on values where they are, or on the processor when their device is out of memory."""
@@ -42,7 +42,7 @@ def where_it_fits(
     return work(values.cpu())
 
 
-def labels_of(run: SegmentRun, output: torch.Tensor) -> NDArray[np.uint32]:
+def track_labels(run: SegmentRun, output: torch.Tensor) -> NDArray[np.uint32]:
     """Follow the flows of one image or volume, beside the network as far as memory goes.
 
     Parameters

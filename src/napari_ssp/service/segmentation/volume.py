@@ -11,13 +11,13 @@ import torch
 from scipy.special import expit
 
 from napari_ssp.engine import predict_tiles
-from napari_ssp.engine.memory import moved
+from napari_ssp.engine.memory import move_values
 from napari_ssp.engine.store import ArrayStore
 from napari_ssp.engine.volume import Resampler
 from napari_ssp.flows import combine_orthogonal_flows
 from napari_ssp.flows.diffusion import consecutive
 from napari_ssp.progress import Progress, Steps
-from napari_ssp.service.segmentation.tracking import labels_of
+from napari_ssp.service.segmentation.tracking import track_labels
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,7 +64,7 @@ def segment_volume(
     output = yield from _predicted(run, levels)
     yield Progress("tracking flows in 3D")
     run = replace(run, tracking=replace(run.tracking, flow_threshold=None))
-    found = labels_of(run, moved(torch.from_numpy(output), run.results_on))
+    found = track_labels(run, move_values(torch.from_numpy(output), run.results_on))
     depth = levels.store.shape[0]
     shape = (depth, *run.plan.shape)
     # An object thinner than the distance of two planes may lie between them.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from napari_ssp.engine import count_tiles
-from napari_ssp.engine.tiling import fitting_window
+from napari_ssp.engine.tiling import choose_window
 from napari_ssp.registry import IMAGES, PACKAGE, ModelCard, find_card
 from napari_ssp.service.source_image import clip_region, open_image
 from napari_ssp.service.stack_grid import network_grid
@@ -117,7 +117,7 @@ def plan_prediction(request: PredictRequest) -> PredictionPlan:
     network_shape = network_grid(shape, voxel_size, card)
     window = (1, *card.window) if is_flat else card.window
     if card.family != PACKAGE:  # of which only the windows that it names are known to fit
-        window = fitting_window(network_shape, card.window, MULTIPLE)
+        window = choose_window(network_shape, card.window, MULTIPLE)
     padded = tuple(max(n, w) for n, w in zip(network_shape, window, strict=True))
     return PredictionPlan(
         image=image,

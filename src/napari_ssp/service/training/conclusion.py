@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from napari_ssp.training.loop import TrainingRun
-    from napari_ssp.training.weight_interpolation import Mixture
+    from napari_ssp.training.weight_interpolation import Interpolated
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def conclude(
     card: ModelCard,
     judged: Judged,
     dtype: torch.dtype = torch.float16,
-    mixture: Mixture | None = None,
+    mixture: Interpolated | None = None,
 ) -> TrainedModel:
     """Write the run's best network as a model, and install it where the rule says so.
 
@@ -106,7 +106,7 @@ def _known(scores: dict[str, float]) -> dict[str, float]:
     return {f"known_{name}": value for name, value in scores.items()}
 
 
-def _remembered(mixture: Mixture) -> str:
+def _remembered(mixture: Interpolated) -> str:
     words = ""
     for metric, value in list(mixture.after.items())[:1]:
         words = f"; {value:.3f} on replayed images, {mixture.before[metric]:.3f} before"

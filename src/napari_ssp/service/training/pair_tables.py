@@ -61,7 +61,7 @@ def read_lines(
     return [line for line in found if line.values.get("split", "").lower() in splits]
 
 
-def required(values: Mapping[str, str], columns: Sequence[str]) -> None:
+def require(values: Mapping[str, str], columns: Sequence[str]) -> None:
     """Refuse a line with an empty place.
 
     Raises
@@ -74,7 +74,7 @@ def required(values: Mapping[str, str], columns: Sequence[str]) -> None:
         raise ValueError(f"no {' and no '.join(empty)}")
 
 
-def channel_of(text: str) -> int | None:
+def parse_channel(text: str) -> int | None:
     """Read the number of a channel; None where nothing was said.
 
     Raises

@@ -12,18 +12,18 @@ if TYPE_CHECKING:
 _LISTED = 5
 
 
-def limits_of(**limits: float | None) -> str:
+def describe_limits(**limits: float | None) -> str:
     """How long a training may take, by unit."""
     return ", ".join(f"at most {n:g} {unit}" for unit, n in limits.items() if n is not None)
 
 
-def skipped(files: Sequence[Path]) -> str:
+def warn_skipped(files: Sequence[Path]) -> str:
     """Warn of files that are of no use."""
     names = _listed([path.name for path in files])
     return f"Skipped, since they are no images or have none: {names}."
 
 
-def scored_as_well(names: Sequence[str]) -> str:
+def warn_scored_as_well(names: Sequence[str]) -> str:
     """Warn of images on both sides."""
     return (
         f"Learned from and scored as well: {_listed(names)}. Their scores say nothing about other "
@@ -31,7 +31,7 @@ def scored_as_well(names: Sequence[str]) -> str:
     )
 
 
-def too_small(names: Sequence[str]) -> str:
+def warn_too_small(names: Sequence[str]) -> str:
     """Warn of images of which nothing can be set aside."""
     return (
         f"Too small to set a strip aside: {_listed(names)}. Without validation images nobody can "

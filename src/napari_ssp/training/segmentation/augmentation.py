@@ -103,7 +103,7 @@ STRENGTHS: dict[str, AugmentationSettings] = {
 _DRAWS, _ANNOTATED = 8, 0.02
 
 
-def augmented_crop(
+def augment_crop(
     image: LabelledImage, settings: AugmentationSettings, rng: np.random.Generator
 ) -> Pair:
     """Random crop of an image and its labels.

@@ -110,7 +110,9 @@ class ImageStore(Sequence[LabelledImage]):
                 self._path.unlink(missing_ok=True)
 
 
-def stored(images: Iterable[LabelledImage], path: Path, budget: int = MEMORY_BUDGET) -> ImageStore:
+def store_images(
+    images: Iterable[LabelledImage], path: Path, budget: int = MEMORY_BUDGET
+) -> ImageStore:
     """Store of images that come one by one."""
     store = ImageStore(path, budget)
     for image in images:

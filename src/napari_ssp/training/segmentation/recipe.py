@@ -11,14 +11,14 @@ import torch
 from scipy.special import expit
 from torch import nn
 
-from napari_ssp.engine import TileSettings, predict_tiles, resample, zoomed_shape
+from napari_ssp.engine import TileSettings, compute_zoomed_shape, predict_tiles, resample
 from napari_ssp.flows import flows_to_labels
 from napari_ssp.metrics import f1_score
 from napari_ssp.progress import Progress
-from napari_ssp.training.loop import mixed_precision
+from napari_ssp.training.loop import choose_precision
 from napari_ssp.training.segmentation.annotation import targets
-from napari_ssp.training.segmentation.augmentation import AugmentationSettings, augmented_crop
-from napari_ssp.training.segmentation.sampling import sampling_weights
+from napari_ssp.training.segmentation.augmentation import AugmentationSettings, augment_crop
+from napari_ssp.training.segmentation.sampling import compute_sampling_weights
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,7 +55,7 @@ class SegmentationBatches:
     seed : int
         Start of the random numbers.
     sampling : str
-        See :func:`~napari_ssp.training.sampling.sampling_weights`.
+        See :func:`~napari_ssp.training.sampling.compute_sampling_weights`.
     replay : sequence of LabelledImage
         Images that the base model knows, mixed in so that it does not forget them.
     replay_share : float
@@ -79,11 +79,11 @@ class SegmentationBatches:
 
     @cached_property
     def _weights(self) -> NDArray[np.float64]:
-        return sampling_weights(self.images, self.sampling)
+        return compute_sampling_weights(self.images, self.sampling)
 
     @cached_property
     def _replay_weights(self) -> NDArray[np.float64]:
-        return sampling_weights(self.replay, self.sampling)
+        return compute_sampling_weights(self.replay, self.sampling)
 
     @property
     def replayed(self) -> int:
@@ -111,7 +111,7 @@ class SegmentationBatches:
         first, every = self.part
         chosen = list(enumerate(self.chosen(step)))[first::every]
         crops = [
-            augmented_crop(image, self.settings, np.random.default_rng([self.seed, step, k]))
+            augment_crop(image, self.settings, np.random.default_rng([self.seed, step, k]))
             for k, image in chosen
         ]
         pixels = torch.from_numpy(np.stack([pixels for pixels, _ in crops]))
@@ -138,7 +138,7 @@ def score_segmentation(
         truth, found = np.maximum(image.labels, 0), _without_unknown(labels, image.labels)
         for threshold, values in scores.items():
             values.append(f1_score(truth, found, threshold))
-        shown = preview_of(image, labels) if done == 1 else None
+        shown = make_preview(image, labels) if done == 1 else None
         yield Progress("scoring validation images", done, len(images), shown)
     return {f"f1_{t:.2f}": float(np.mean(v)) for t, v in scores.items() if v}
 
@@ -147,14 +147,14 @@ def predict_labels(
     network: nn.Module, image: LabelledImage, zoom: float, precision: str = "auto"
 ) -> Steps[NDArray[np.uint32]]:
     """Objects of a training image, as `napari_ssp.segment` would find them, in large windows."""
-    shape = zoomed_shape(image.labels.shape, zoom)
+    shape = compute_zoomed_shape(image.labels.shape, zoom)
     stride = int(getattr(network, "stride", 32))
     pixels = np.broadcast_to(image.pixels, (3, *image.labels.shape)).astype(np.float32) / 255.0
     window = tuple(min(n + -n % stride, _WINDOW) for n in shape)
     device = next(network.parameters()).device
 
     def compute(windows: torch.Tensor) -> torch.Tensor:
-        with mixed_precision(device, precision=precision):
+        with choose_precision(device, precision=precision):
             output: torch.Tensor = network(windows.contiguous(memory_format=torch.channels_last))
         return output
 
@@ -174,7 +174,7 @@ def _without_unknown(labels: NDArray[np.uint32], truth: NDArray[np.int32]) -> ND
     return np.where(gone[labels], 0, labels).astype(np.uint32)
 
 
-def preview_of(image: LabelledImage, labels: NDArray[np.uint32]) -> Preview:
+def make_preview(image: LabelledImage, labels: NDArray[np.uint32]) -> Preview:
     """Name, image, truth and prediction, to look at."""
     pixels = image.pixels
     shown = pixels[0] if len(pixels) == 1 else np.moveaxis(pixels, 0, -1)

@@ -23,7 +23,7 @@ RULES: dict[str, tuple[int, Callable[[NDArray[np.int64]], NDArray[np.float64]]]]
 }
 
 
-def sampling_weights(
+def compute_sampling_weights(
     images: Sequence[LabelledImage], rule: str = "amplified"
 ) -> NDArray[np.float64]:
     """Probability of each image.

@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from napari_ssp.training.holdout import GAP, WHOLE_FROM, set_aside_of, strip_of
+from napari_ssp.training.holdout import GAP, WHOLE_FROM, choose_holdout, place_holdout_strip
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -73,14 +73,14 @@ def _divided(group: Sequence[StructurePair]) -> Iterator[_Division]:
     if len(group) < WHOLE_FROM:
         yield from (_strip(pair) for pair in group)
         return
-    chosen = set_aside_of(len(group))
+    chosen = choose_holdout(len(group))
     for k, pair in enumerate(group):
         yield ([], [pair]) if k in chosen else ([pair], [])
 
 
 def _strip(pair: StructurePair) -> _Division:
     axis = 1 if pair.signal.shape[1] >= pair.signal.shape[2] else 2
-    strip = strip_of(pair.signal.shape[axis])
+    strip = place_holdout_strip(pair.signal.shape[axis])
     if strip is None:
         return [pair], []
     start, width = strip

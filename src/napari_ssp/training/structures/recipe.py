@@ -10,11 +10,11 @@ import numpy as np
 import torch
 
 from napari_ssp.engine.predict import TileSettings, predict_stream
-from napari_ssp.engine.tiling import Tile, fitting_window
+from napari_ssp.engine.tiling import Tile, choose_window
 from napari_ssp.engine.volume import Resampler, VolumeSource
 from napari_ssp.metrics import structure_metrics
 from napari_ssp.progress import Progress
-from napari_ssp.training.loop import mixed_precision
+from napari_ssp.training.loop import choose_precision
 from napari_ssp.training.losses import PROJECTIONS
 from napari_ssp.training.structures.crops import StructureAugmentation, random_crop
 
@@ -118,9 +118,7 @@ class StructureBatches:
         return self.pairs[int(order[place])]
 
 
-def fitting_crop(
-    crop: tuple[int, int, int], pairs: Sequence[StructurePair]
-) -> tuple[int, int, int]:
+def choose_crop(crop: tuple[int, int, int], pairs: Sequence[StructurePair]) -> tuple[int, int, int]:
     """Crop not deeper than the deepest image needs, in multiples of 16.
 
     Raises
@@ -194,7 +192,7 @@ def predict_whole(
 ) -> Steps[NDArray[np.float32]]:
     """Predict a pair's whole stack, (Z, Y, X), as :func:`napari_ssp.predict_structures` does."""
     shape = pair.signal.shape
-    window = fitting_window(shape, settings.window, STRIDE)
+    window = choose_window(shape, settings.window, STRIDE)
     resampler = Resampler(pair.signal.read_raw, shape, shape)
     source = VolumeSource(resampler, pair.signal.statistics, window)
     result = np.empty(source.shape, np.float32)
@@ -203,7 +201,7 @@ def predict_whole(
         result[tile] = block[0].cpu().numpy() + (result[tile] if is_more else 0)
 
     def compute(windows: torch.Tensor) -> torch.Tensor:
-        with mixed_precision(windows.device, volumes=True):
+        with choose_precision(windows.device, volumes=True):
             output: torch.Tensor = plain(windows.contiguous(memory_format=torch.channels_last_3d))
         return output.float()
 

@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QFormLayout, QWidget
 
 from napari_ssp.widgets.compare.comparing import COLOURS, COMPARISON_KEY, Comparison, compare_steps
 from napari_ssp.widgets.compare.view import ComparisonView
-from napari_ssp.widgets.docks.background import shared_workbench
+from napari_ssp.widgets.docks.background import shared_background
 from napari_ssp.widgets.docks.job_dock import JobDock
 from napari_ssp.widgets.docks.run_panel import RunPanel
 from napari_ssp.widgets.forms.fields import ChoiceBox
@@ -42,7 +42,7 @@ class CompareDock(JobDock):
 
     def __init__(self, napari_viewer: napari.Viewer) -> None:
         panel = RunPanel("Compare the two layers, object by object", "Compare")
-        super().__init__(napari_viewer, panel, shared_workbench("tables"))
+        super().__init__(napari_viewer, panel, shared_background("tables"))
         self._prediction: weakref.ref[Labels] | None = None
         self._shown: weakref.WeakKeyDictionary[Labels, weakref.ref[Labels]] = (
             weakref.WeakKeyDictionary()

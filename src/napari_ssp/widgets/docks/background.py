@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from napari_ssp.progress import Steps
 
 
-class Workbench:
+class Background:
     """Does long work step by step, one after the other, on a thread of its own."""
 
     def __init__(self) -> None:
@@ -39,8 +39,8 @@ class Workbench:
 
 
 @cache
-def shared_workbench(purpose: str) -> Workbench:
+def shared_background(purpose: str) -> Background:
     """Workbench that all docks share for a purpose; closed when Python ends."""
-    bench = Workbench()
+    bench = Background()
     atexit.register(bench.close)
     return bench

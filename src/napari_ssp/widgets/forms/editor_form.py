@@ -11,7 +11,7 @@ from napari_ssp.widgets.forms.fields import (
     ChoiceBox,
     Editor,
     check_editor,
-    fields_of,
+    map_fields,
     number_editor,
 )
 
@@ -31,7 +31,7 @@ class EditorForm(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._fields = fields_of(self.value_type)
+        self._fields = map_fields(self.value_type)
         self._editors: dict[str, Editor] = {}
 
     def value(self) -> Any:

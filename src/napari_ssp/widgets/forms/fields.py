@@ -30,7 +30,7 @@ class Editor:
     set: Callable[[Any], None]
 
 
-def fields_of(value_type: Any) -> Mapping[str, Field[Any]]:
+def map_fields(value_type: Any) -> Mapping[str, Field[Any]]:
     """Fields of a dataclass by name."""
     return {item.name: item for item in fields(value_type)}
 

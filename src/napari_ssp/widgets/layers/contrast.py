@@ -32,7 +32,7 @@ class Contrast:
     span: tuple[float, float]
 
 
-def sampled_contrast(array: NDArray[Any]) -> Contrast:
+def sample_contrast(array: NDArray[Any]) -> Contrast:
     """Limits that show structures on a dark background.
 
     Parameters

@@ -19,7 +19,7 @@ def remember_segmentation(layer: Layer, found: Segmentation) -> None:
     _SHOWN[layer] = weakref.ref(found)
 
 
-def segmentation_of(layer: Layer) -> Segmentation | None:
+def find_segmentation(layer: Layer) -> Segmentation | None:
     """Segmentation that a layer shows; None when no dock keeps it any more."""
     known = _SHOWN.get(layer)
     return known() if known else None

@@ -20,7 +20,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_ssp.widgets.compare.comparing import COMPARISON_KEY
-from napari_ssp.widgets.docks.background import shared_workbench
+from napari_ssp.widgets.docks.background import shared_background
 from napari_ssp.widgets.docks.job_dock import JobDock
 from napari_ssp.widgets.docks.run_panel import RunPanel
 from napari_ssp.widgets.forms.fields import ChoiceBox
@@ -33,7 +33,7 @@ from napari_ssp.widgets.measure.object_table import (
     FileKind,
     as_features,
     from_features,
-    measure_steps,
+    measure_table_steps,
     save_steps,
 )
 
@@ -64,7 +64,7 @@ class MeasureDock(JobDock):
 
     def __init__(self, napari_viewer: napari.Viewer) -> None:
         panel = RunPanel("Measure every object: the table becomes the layer's features", "Measure")
-        super().__init__(napari_viewer, panel, shared_workbench("tables"))
+        super().__init__(napari_viewer, panel, shared_background("tables"))
         self._labels: weakref.ref[Labels] | None = None
         self.labels_box = ChoiceBox("Labels layer to measure; follows the selected layer")
         self.image_list = TaskList("Image layer whose intensities are measured")
@@ -114,7 +114,7 @@ class MeasureDock(JobDock):
         self.planewise.setVisible(labels.sizes.get("z", 1) > 1)
         images = [image_under(self._viewer.layers[name], layer) for name in self.image_list.value()]
         planewise = self.planewise.isChecked() and not self.planewise.isHidden()
-        steps = partial(measure_steps, labels, images, planewise)
+        steps = partial(measure_table_steps, labels, images, planewise)
         known = [image.voxel_size for image in (labels, *images) if image.voxel_size]
         return steps, _summary(labels, images), () if known else (_NO_SIZE,)
 

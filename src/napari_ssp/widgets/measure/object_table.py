@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_ssp.measure import measuring
+from napari_ssp.measure import measure_steps
 from napari_ssp.progress import Progress, Steps
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ KINDS = (
 )
 
 
-def measure_steps(
+def measure_table_steps(
     labels: MicroscopyImage, images: Sequence[MicroscopyImage], planewise: bool = False
 ) -> Steps[Table]:
     """Measure objects, and their intensities in any number of images.
@@ -68,10 +68,10 @@ def measure_steps(
     """
     import_module("pandas")  # napari needs it for features; in the GUI thread that would be felt
     if not images:
-        return (yield from measuring(labels, planewise=planewise))
+        return (yield from measure_steps(labels, planewise=planewise))
     table: Table = {}
     for image in images:
-        part = yield from measuring(labels, _named(image), planewise=planewise)
+        part = yield from measure_steps(labels, _named(image), planewise=planewise)
         for name, column in part.items():
             is_known = name in table and not np.array_equal(table[name], column, equal_nan=True)
             table[f"{name}_{image.name}" if is_known else name] = column

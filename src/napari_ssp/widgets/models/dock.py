@@ -27,14 +27,14 @@ from napari_ssp.registry import (
     size_words,
 )
 from napari_ssp.service import AddCatalogueRequest, DownloadModelRequest, ImportModelRequest
-from napari_ssp.widgets.docks.background import shared_workbench
+from napari_ssp.widgets.docks.background import shared_background
 from napari_ssp.widgets.docks.job_dock import JobDock
 from napari_ssp.widgets.docks.messages import error_line
 from napari_ssp.widgets.docks.model_news import model_news
 from napari_ssp.widgets.docks.open_dock import dock_for, use_model
 from napari_ssp.widgets.docks.run_panel import RunPanel
 from napari_ssp.widgets.models.card_page import CardView
-from napari_ssp.widgets.models.imports import Imports, dropped_paths
+from napari_ssp.widgets.models.imports import Imports, read_dropped_paths
 from napari_ssp.widgets.models.model_list import ModelList
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class ModelsDock(JobDock):
 
     def __init__(self, napari_viewer: napari.Viewer) -> None:
         panel = RunPanel("Download this model; it is verified before use", "Download")
-        super().__init__(napari_viewer, panel, shared_workbench("models"))
+        super().__init__(napari_viewer, panel, shared_background("models"))
         self._imports = Imports()
         self.list = ModelList()
         self.view = CardView()
@@ -118,12 +118,12 @@ class ModelsDock(JobDock):
 
     def dragEnterEvent(self, event: Any) -> None:
         """Take files and folders of this computer."""
-        if dropped_paths(event.mimeData()):
+        if read_dropped_paths(event.mimeData()):
             event.acceptProposedAction()
 
     def dropEvent(self, event: Any) -> None:
         """Import what was dropped."""
-        paths = dropped_paths(event.mimeData())
+        paths = read_dropped_paths(event.mimeData())
         event.acceptProposedAction()
         self.import_paths(paths)
 

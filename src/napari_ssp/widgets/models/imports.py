@@ -53,6 +53,6 @@ class Imports:
         return f"{self._current.name or self._current.path.stem}-2"
 
 
-def dropped_paths(data: Any) -> list[Path]:
+def read_dropped_paths(data: Any) -> list[Path]:
     """Files and folders of this computer that a drag holds."""
     return [Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from napari_ssp.widgets.layers.contrast import Contrast, sampled_contrast
+from napari_ssp.widgets.layers.contrast import Contrast, sample_contrast
 from napari_ssp.widgets.layers.placement import Part, Placed
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def prepare_structures(
     """
     return PreparedStructures(
         images=result.images,
-        contrasts={name: sampled_contrast(image) for name, image in result.images.items()},
+        contrasts={name: sample_contrast(image) for name, image in result.images.items()},
         colours=colours,
         axes=result.axes,
         origin=result.origin,

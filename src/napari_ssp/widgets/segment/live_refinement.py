@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QObject, Signal
 
 from napari_ssp.service import JobState
-from napari_ssp.widgets.docks.background import shared_workbench
+from napari_ssp.widgets.docks.background import shared_background
 from napari_ssp.widgets.docks.runner import Runner
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class LiveRefinement(QObject):
         self._next: tuple[Thresholds, Display | None] | None = None
         self._at_rest = False
         self._quiet = False
-        self._runner = Runner(shared_workbench("refinement"), self)
+        self._runner = Runner(shared_background("refinement"), self)
         self._runner.progressed.connect(self._on_progress)
         self._runner.ended.connect(self._on_end)
 

@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QPushButton, QVBoxL
 
 from napari_ssp.service import Thresholds
 from napari_ssp.widgets.forms.editor_form import FoldButton
-from napari_ssp.widgets.forms.fields import fields_of
+from napari_ssp.widgets.forms.fields import map_fields
 from napari_ssp.widgets.forms.slider_box import Scale, SliderBox
 
 _SCALES = {
@@ -34,7 +34,7 @@ class RefinePanel(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._run_with = Thresholds()
-        known = fields_of(Thresholds)
+        known = map_fields(Thresholds)
         self.boxes = {
             name: SliderBox(known[name], scale, " px" if name.endswith("size") else "")
             for name, scale in _SCALES.items()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _CORNERS_OF_ELLIPSE = 64
 
 
-def annotated_area(shapes: Shapes, labels: Labels) -> tuple[Outline, ...]:
+def outline_annotated_area(shapes: Shapes, labels: Labels) -> tuple[Outline, ...]:
     """Outlines of rectangles, ellipses and polygons in the pixels of a labels layer.
 
     Parameters

@@ -24,7 +24,7 @@ from napari_ssp.widgets.docks.layer_dock import channel_choices
 from napari_ssp.widgets.docks.messages import error_line
 from napari_ssp.widgets.forms.fields import ChoiceBox
 from napari_ssp.widgets.layers.images import layer_image
-from napari_ssp.widgets.train.pairs import LayerPair, annotation_of, fitting_image, stacks_of
+from napari_ssp.widgets.train.pairs import LayerPair, find_image, pair_annotation, pair_stacks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -136,8 +136,8 @@ class TrainData(QWidget):
             is_new = layer is not self.labels_box.value()
             self.labels_box.set_value(layer)
             chosen = self.image_box.value()
-            if is_new or chosen is None or fitting_image(layer, [chosen]) is None:
-                under = fitting_image(layer, self.image_box.values())
+            if is_new or chosen is None or find_image(layer, [chosen]) is None:
+                under = find_image(layer, self.image_box.values())
                 self.image_box.set_value(under or chosen)
 
     def add_pair(self) -> None:
@@ -151,7 +151,7 @@ class TrainData(QWidget):
     def add_all(self) -> None:
         """Put every labels layer with the image under it on the list, as the button does."""
         images = self.image_box.values()
-        found = [(fitting_image(layer, images), layer) for layer in self.labels_box.values()]
+        found = [(find_image(layer, images), layer) for layer in self.labels_box.values()]
         pairs = [LayerPair(image, layer) for image, layer in found if image is not None]
         if pairs:
             self._add(pairs)
@@ -286,13 +286,13 @@ def _title(source: Source) -> str:
 def _check(pair: LayerPair) -> None:
     """Refuse a pair that nothing can be learned from; reads no pixels."""
     if not isinstance(pair.target, type(pair.image)):
-        annotation_of(pair)
+        pair_annotation(pair)
         return
     if pair.target is pair.image and pair.channel == pair.target_channel:
         raise ValueError("Both are the same layer. Choose the measured fluorescence as second.")
     if not pair.structure:
         raise ValueError("Give the structure a name, e.g. mitochondria.")
-    stacks_of(pair)
+    pair_stacks(pair)
 
 
 def _channels(layer: Any) -> list[tuple[str, int | None]]:

@@ -17,7 +17,7 @@ from napari_ssp.service.training.runs import (
     new_run_folder,
 )
 from napari_ssp.widgets.compare.comparing import COMPARISON_KEY
-from napari_ssp.widgets.docks.background import shared_workbench
+from napari_ssp.widgets.docks.background import shared_background
 from napari_ssp.widgets.docks.job_dock import JobDock
 from napari_ssp.widgets.docks.model_news import model_news
 from napari_ssp.widgets.docks.open_dock import use_model
@@ -65,7 +65,7 @@ class TrainDock(JobDock):
         self.form, self.data, self.view = TrainForm(), TrainData(), TrainView()
         self.collecting = Collecting(self._viewer, self.data, self)
         self._planning = Planning(self)
-        self._writer = Runner(shared_workbench("training set"), self)
+        self._writer = Runner(shared_background("training set"), self)
         self._waiting: Any = None  # starts when the layers are written
         self._current: Any = None
         self._state: TrainingState | None = None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from napari_ssp.service.annotation.annotations import Annotation
 from napari_ssp.widgets.layers.alignment import image_under, labels_image
 from napari_ssp.widgets.layers.images import layer_image, stack_image
-from napari_ssp.widgets.train.area import annotated_area
+from napari_ssp.widgets.train.area import outline_annotated_area
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,7 +62,7 @@ class LayerPair:
         return self.image is other.image and self.target is other.target
 
 
-def annotation_of(pair: LayerPair) -> Annotation:
+def pair_annotation(pair: LayerPair) -> Annotation:
     """Image and labels of a pair; pixels are not read.
 
     Raises
@@ -71,12 +71,12 @@ def annotation_of(pair: LayerPair) -> Annotation:
         When the layers do not lie pixel on pixel, or the area has no shapes.
     """
     labels: Labels = pair.target
-    area = None if pair.area is None else annotated_area(pair.area, labels)
+    area = None if pair.area is None else outline_annotated_area(pair.area, labels)
     image = image_under(pair.image, labels)
     return Annotation(pair.image.name, image, labels_image(labels), pair.channel, area)
 
 
-def stacks_of(pair: LayerPair) -> tuple[MicroscopyImage, MicroscopyImage]:
+def pair_stacks(pair: LayerPair) -> tuple[MicroscopyImage, MicroscopyImage]:
     """Stack of transmitted light and measured fluorescence, of one channel each.
 
     Raises
@@ -103,7 +103,7 @@ def stacks_of(pair: LayerPair) -> tuple[MicroscopyImage, MicroscopyImage]:
     return _plain(signal, pair.channel), _plain(target, pair.target_channel)
 
 
-def fitting_image(labels: Labels, images: Sequence[Image]) -> Image | None:
+def find_image(labels: Labels, images: Sequence[Image]) -> Image | None:
     """Image that lies under labels: the one that they are named after, else the uppermost."""
     fitting = [image for image in images if _lies_under(image, labels)]
     named = [image for image in fitting if labels.name.startswith(image.name)]

@@ -51,7 +51,7 @@ class TrainPicture(QWidget):
         name, image, truth, found = state.preview
         is_labels = found.dtype.kind in "iu"
         self.pixels = (
-            outlined(image, truth, found) if is_labels else side_by_side(image, truth, found)
+            draw_outlines(image, truth, found) if is_labels else side_by_side(image, truth, found)
         )
         self.picture.set_pixels(self.pixels)
         self.caption.setText(f"Validation image '{name}', predicted by the model of now")
@@ -91,7 +91,7 @@ class _Picture(QLabel):
             self.setFixedHeight(shown.height())
 
 
-def outlined(
+def draw_outlines(
     image: NDArray[np.uint8], truth: NDArray[Any], found: NDArray[Any]
 ) -> NDArray[np.uint8]:
     """Image with the outlines of two label images; what nobody annotated is darker.

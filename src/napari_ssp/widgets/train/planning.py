@@ -21,10 +21,10 @@ from napari_ssp.service import (
 from napari_ssp.service.annotation.annotations import AnnotationWriter
 from napari_ssp.service.annotation.stacks import differs, stack_steps
 from napari_ssp.service.annotation.training_set import TrainingSet
-from napari_ssp.widgets.docks.background import shared_workbench
+from napari_ssp.widgets.docks.background import shared_background
 from napari_ssp.widgets.docks.runner import Runner
 from napari_ssp.widgets.train.choices import CELLS
-from napari_ssp.widgets.train.pairs import LayerPair, annotation_of, stacks_of
+from napari_ssp.widgets.train.pairs import LayerPair, pair_annotation, pair_stacks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -62,7 +62,7 @@ class Planning(QObject):
         super().__init__(parent)
         self._wanted: Request | None = None
         self._planned: tuple[Request, TrainingPlan | Exception] | None = None
-        self._runner = Runner(shared_workbench("plans"), self)
+        self._runner = Runner(shared_background("plans"), self)
         self._runner.ended.connect(self._on_end)
 
     def check(
@@ -84,7 +84,7 @@ class Planning(QObject):
         notes = [] if is_cells else _size_notes(choices.base, pairs)
         if is_cells:
             for pair in pairs:
-                annotation_of(pair)
+                pair_annotation(pair)
         request = choices.request(paths or (Path(_LAYERS),), Path(choices.name))
         if paths:
             plan = self._plan(request)
@@ -137,10 +137,10 @@ def pair_writers(
             continue
         if source.structure:
             folder = TrainingSet(_folder(source, output), "structures")
-            works.append(partial(stack_steps, folder, *stacks_of(source), size))
+            works.append(partial(stack_steps, folder, *pair_stacks(source), size))
         else:
             writer = AnnotationWriter(TrainingSet(_folder(source, output)))
-            works.append(partial(writer.steps, annotation_of(source)))
+            works.append(partial(writer.steps, pair_annotation(source)))
     return partial(_one_by_one, works) if works else None
 
 
@@ -163,7 +163,7 @@ def _plan_steps(request: Request) -> Steps[TrainingPlan]:
 
 def _size_notes(base: str | None, pairs: Sequence[LayerPair]) -> list[str]:
     """Say which stacks will be resampled; refuses those that nothing can be learned from."""
-    signals = [stacks_of(pair)[0] for pair in pairs]
+    signals = [pair_stacks(pair)[0] for pair in pairs]
     size = None if base is None else find_card(base).voxel_size
     other = [signal.name for signal in signals if differs(signal.voxel_size, size)]
     if size is None or not other:

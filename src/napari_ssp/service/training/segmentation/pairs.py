@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from napari_ssp.io import IMAGE_SUFFIXES, image_stem, is_cellpose_name, read_image
 from napari_ssp.service.training.pair_tables import (
     TRAINING_SPLITS,
-    channel_of,
+    parse_channel,
     read_lines,
-    required,
+    require,
 )
 
 if TYPE_CHECKING:
@@ -133,8 +133,8 @@ def _of_table(path: Path, left_out: set[str], splits: Sequence[str]) -> PairScan
 def _of_line(folder: Path, values: Mapping[str, str]) -> Pair | str:
     """Pair of a line, or what is wrong with it."""
     try:
-        required(values, _COLUMNS)
-        channel = channel_of(values.get("channel", ""))
+        require(values, _COLUMNS)
+        channel = parse_channel(values.get("channel", ""))
     except ValueError as error:
         return str(error)
     image, labels = (folder / values[name] for name in _COLUMNS)

@@ -8,9 +8,14 @@ from typing import TYPE_CHECKING
 from napari_ssp.registry import find_card
 from napari_ssp.service.results import TrainingPlan
 from napari_ssp.service.training.pair_tables import SCORED_SPLITS, VALIDATION_SPLITS
-from napari_ssp.service.training.plan_words import limits_of, scored_as_well, skipped, too_small
+from napari_ssp.service.training.plan_words import (
+    describe_limits,
+    warn_scored_as_well,
+    warn_skipped,
+    warn_too_small,
+)
 from napari_ssp.service.training.segmentation.pairs import Pair, PairScan, scan_pairs
-from napari_ssp.training.holdout import WHOLE_FROM, set_aside_of
+from napari_ssp.training.holdout import WHOLE_FROM, choose_holdout
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -118,7 +123,7 @@ def _known(replay: list[Pair]) -> tuple[list[Pair], list[Pair]]:
     """Which replayed images are mixed in and which are scored; of few all are both."""
     if len(replay) < WHOLE_FROM:
         return replay, replay
-    chosen = set_aside_of(len(replay), _MOST_KNOWN)
+    chosen = choose_holdout(len(replay), _MOST_KNOWN)
     mixed_in = [pair for k, pair in enumerate(replay) if k not in chosen]
     return mixed_in, [pair for k, pair in enumerate(replay) if k in chosen]
 
@@ -135,7 +140,7 @@ def set_aside(files: TrainingFiles) -> TrainingFiles:
     count = len(files.training)
     if count < WHOLE_FROM:
         return replace(files, strip=True, chosen_by_us=True)
-    chosen = set_aside_of(count)
+    chosen = choose_holdout(count)
     return replace(
         files,
         training=tuple(p for k, p in enumerate(files.training) if k not in chosen),
@@ -169,7 +174,7 @@ def _summary(request: TrainRequest, files: TrainingFiles) -> str:
         words += f", {request.replay_share:.0%} of each batch from {_images(len(files.replay))}"
     if files.known:
         words += f", {_images(len(files.known))} to see what is forgotten"
-    limits = limits_of(minutes=request.minutes, epochs=request.epochs, steps=request.steps)
+    limits = describe_limits(minutes=request.minutes, epochs=request.epochs, steps=request.steps)
     return f"{words}; {limits}."
 
 
@@ -180,14 +185,14 @@ def _images(count: int) -> str:
 def _warnings(request: TrainRequest, files: TrainingFiles, card: ModelCard | None) -> list[str]:
     warnings = []
     if files.strays:
-        warnings.append(skipped(files.strays))
+        warnings.append(warn_skipped(files.strays))
     narrow = [p.name for p in files.training if files.strip and max(p.shape) < 2 * _NARROWEST]
     if narrow:
-        warnings.append(too_small(narrow))
+        warnings.append(warn_too_small(narrow))
     scored = {pair.image.resolve() for pair in files.validation}
     both = [pair.name for pair in files.training if pair.image.resolve() in scored]
     if both:
-        warnings.append(scored_as_well(both))
+        warnings.append(warn_scored_as_well(both))
     if card is not None and not files.replay and request.trainable == "all":
         warnings.append(
             "Without replayed images the model may forget what its base knows. Name images that "

@@ -17,14 +17,18 @@ from napari_ssp.service.training.manifest import write_manifest
 from napari_ssp.service.training.requests import write_request
 from napari_ssp.service.training.segmentation.images import entries, read_training_images
 from napari_ssp.service.training.segmentation.plan import base_card, find_files
-from napari_ssp.training.adapting import choose_trainable, fitting_rate
+from napari_ssp.training.adapting import choose_rate, choose_trainable
 from napari_ssp.training.loop import LoopSettings, TrainingRun, fit, scored
 from napari_ssp.training.losses import segmentation_loss
-from napari_ssp.training.processes import team_of_environment, together, with_shared_statistics
+from napari_ssp.training.processes import (
+    connect_processes,
+    read_process_group,
+    synchronise_batch_norm,
+)
 from napari_ssp.training.records import CHECKPOINT_FILE
 from napari_ssp.training.segmentation.augmentation import STRENGTHS
 from napari_ssp.training.segmentation.recipe import METRIC, SegmentationBatches, score_segmentation
-from napari_ssp.training.weight_interpolation import keep_known
+from napari_ssp.training.weight_interpolation import interpolate_until
 
 if TYPE_CHECKING:
     from napari_ssp.progress import Steps
@@ -61,16 +65,16 @@ def train_steps(request: TrainRequest, record: bool = True) -> Steps[TrainedMode
     FileNotFoundError, ValueError
         When data or base cannot be used, or the folder's run is of another kind.
     """
-    base, files, team = base_card(request), find_files(request), team_of_environment()
+    base, files, processes = base_card(request), find_files(request), read_process_group()
     request.output.mkdir(parents=True, exist_ok=True)
-    if team.leads:
+    if processes.is_main:
         started = (request.output / CHECKPOINT_FILE).exists()
         write_manifest(entries(files), request.output, started)
-    if team.leads and record:
+    if processes.is_main and record:
         write_request(request)
-    images = yield from read_training_images(files, request, team.place)
+    images = yield from read_training_images(files, request, processes.rank)
     try:
-        with together(team):
+        with connect_processes(processes):
             return (yield from _train(request, base, images))
     finally:
         images.close()
@@ -79,11 +83,11 @@ def train_steps(request: TrainRequest, record: bool = True) -> Steps[TrainedMode
 def _train(
     request: TrainRequest, base: ModelCard | None, images: TrainingImages
 ) -> Steps[TrainedModel]:
-    team = team_of_environment()
-    if request.batch_size % team.size:
+    processes = read_process_group()
+    if request.batch_size % processes.world_size:
         raise ValueError(
-            f"A batch of {request.batch_size} crops cannot be divided among {team.size} processes. "
-            f"Choose a multiple of {team.size}."
+            f"A batch of {request.batch_size} crops cannot be divided among "
+            f"{processes.world_size} processes. Choose a multiple of {processes.world_size}."
         )
     zoom = request.zoom or (base.zoom if base else 1.0)
     card = _card(request, base, images, zoom)
@@ -95,7 +99,7 @@ def _train(
         request.sampling,
         images.replay,
         request.replay_share,
-        (team.place, team.size),
+        (processes.rank, processes.world_size),
     )
     epoch = len(images.training) / (request.batch_size - batches.replayed)
     run = _start(request, card, loop_settings(request, card, epoch, bool(images.validation)))
@@ -104,7 +108,7 @@ def _train(
         return score_segmentation(network, images.validation, zoom, request.precision)
 
     yield from fit(run, batches, score)
-    if not team.leads:
+    if not processes.is_main:
         return TrainedModel(request.name, request.output)
     if not images.known and request.most_learned == 1.0:
         return conclude(run, card, Judged("F1", request.install, base is not None))
@@ -112,7 +116,7 @@ def _train(
     def score_known(network: torch.nn.Module) -> Steps[dict[str, float]]:
         return score_segmentation(network, images.known, zoom, request.precision)
 
-    mixture = yield from keep_known(
+    mixture = yield from interpolate_until(
         load_model(str(request.base)).to(run.device),
         run.winner(),
         lambda network: scored(run, network, score_known),
@@ -149,7 +153,7 @@ def loop_settings(
     return LoopSettings(
         steps=steps,
         minutes=minutes,
-        learning_rate=request.learning_rate or fitting_rate(request.trainable, encoder, has_base),
+        learning_rate=request.learning_rate or choose_rate(request.trainable, encoder, has_base),
         weight_decay=request.weight_decay,
         smoothing=request.smoothing,
         keep_statistics=has_base and request.keep_statistics,
@@ -201,10 +205,10 @@ def _start(request: TrainRequest, card: ModelCard, settings: LoopSettings) -> Tr
     torch.manual_seed(request.seed)
     network = build_network(card) if request.base is None else load_model(request.base)
     choose_trainable(network, request.trainable, request.lora_rank)
-    team = team_of_environment()
-    network = with_shared_statistics(network, team)
-    network = network.to(resolve_device(team.device(request.device)))
+    processes = read_process_group()
+    network = synchronise_batch_norm(network, processes)
+    network = network.to(resolve_device(processes.device(request.device)))
     purpose = f"segmentation ({request.trainable})"
-    run = TrainingRun(network, segmentation_loss, settings, request.output, purpose, team)
+    run = TrainingRun(network, segmentation_loss, settings, request.output, purpose, processes)
     run.resume()
     return run

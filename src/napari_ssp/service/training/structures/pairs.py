@@ -10,9 +10,9 @@ from napari_ssp.io import IMAGE_SUFFIXES, image_stem
 from napari_ssp.service.training.manifest import Entry
 from napari_ssp.service.training.pair_tables import (
     TRAINING_SPLITS,
-    channel_of,
+    parse_channel,
     read_lines,
-    required,
+    require,
 )
 from napari_ssp.training.structures.volumes import (
     INDEX_FILE,
@@ -166,13 +166,13 @@ def _of_table(path: Path, splits: Sequence[str]) -> _Found:
 
 
 def _of_line(folder: Path, values: dict[str, str]) -> PairFiles:
-    required(values, _COLUMNS)
+    require(values, _COLUMNS)
     return PairFiles(
         folder / values["signal"],
         folder / values["target"],
         values["task"],
-        channel_of(values.get("channel_signal", "")),
-        channel_of(values.get("channel_target", "")),
+        parse_channel(values.get("channel_signal", "")),
+        parse_channel(values.get("channel_target", "")),
         values.get("description", ""),
     )
 

@@ -12,7 +12,12 @@ from napari_ssp.service.training.pair_tables import (
     TRAINING_SPLITS,
     VALIDATION_SPLITS,
 )
-from napari_ssp.service.training.plan_words import limits_of, scored_as_well, skipped, too_small
+from napari_ssp.service.training.plan_words import (
+    describe_limits,
+    warn_scored_as_well,
+    warn_skipped,
+    warn_too_small,
+)
 from napari_ssp.service.training.structures.card import base_card, check_voxel_size, new_structure
 from napari_ssp.service.training.structures.pairs import PairFiles, scan_structures, task_order
 from napari_ssp.service.training.structures.stack_headers import (
@@ -20,7 +25,7 @@ from napari_ssp.service.training.structures.stack_headers import (
     common_size,
     stack_header,
 )
-from napari_ssp.training.holdout import WHOLE_FROM, set_aside_of, strip_of
+from napari_ssp.training.holdout import WHOLE_FROM, choose_holdout, place_holdout_strip
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -69,10 +74,10 @@ class StructureFiles:
         small: list[int] = []
         for places in by_task.values():
             if len(places) >= WHOLE_FROM:
-                whole += [places[k] for k in sorted(set_aside_of(len(places)))]
+                whole += [places[k] for k in sorted(choose_holdout(len(places)))]
                 continue
             for k in places:
-                (strips if strip_of(max(self.shapes[k][1:])) else small).append(k)
+                (strips if place_holdout_strip(max(self.shapes[k][1:])) else small).append(k)
         return whole, strips, small
 
 
@@ -157,7 +162,7 @@ def _summary(
         start = f"as one more structure of '{base.name}', whose others stay as they are"
     counts = _counts([pair.task for pair in files.training])
     words = f"{counts} to learn {start}, {_scored(files, *aside)}"
-    return f"{words}; {limits_of(minutes=request.minutes, steps=_steps(request))}."
+    return f"{words}; {describe_limits(minutes=request.minutes, steps=_steps(request))}."
 
 
 def _steps(request: TrainStructuresRequest) -> int | None:
@@ -189,13 +194,13 @@ def _warnings(
     small: Sequence[str],
 ) -> Iterator[str]:
     if files.strays:
-        yield skipped(files.strays)
+        yield warn_skipped(files.strays)
     scored = set(files.validation)
     both = [pair.name for pair in files.training if pair in scored]
     if both:
-        yield scored_as_well(both)
+        yield warn_scored_as_well(both)
     if small:
-        yield too_small(small)
+        yield warn_too_small(small)
     unknown = files.voxel_size is None and request.voxel_size is None
     unknown &= any(isinstance(pair, PairFiles) for pair in files.training)
     if base is not None and base.voxel_size is not None and unknown:

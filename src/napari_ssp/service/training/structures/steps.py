@@ -11,7 +11,7 @@ import torch
 from napari_ssp.engine import TileSettings, resolve_device
 from napari_ssp.progress import Progress, Steps
 from napari_ssp.registry import load_model
-from napari_ssp.registry.weights import build_network, stored_type
+from napari_ssp.registry.weights import build_network, find_stored_type
 from napari_ssp.service.training.conclusion import Judged, conclude
 from napari_ssp.service.training.manifest import write_manifest
 from napari_ssp.service.training.requests import write_request
@@ -28,7 +28,7 @@ from napari_ssp.training.structures.recipe import (
     METRIC,
     RECIPES,
     StructureBatches,
-    fitting_crop,
+    choose_crop,
     score_structures,
 )
 from napari_ssp.training.structures.stack_store import StackStore
@@ -102,7 +102,7 @@ def train_structures_steps(
 def _train(
     request: TrainStructuresRequest, base: ModelCard | None, data: StructureData
 ) -> Steps[TrainedModel]:
-    crop = fitting_crop(request.crop, data.training)
+    crop = choose_crop(request.crop, data.training)
     recipe = RECIPES[request.recipe]
     card = new_card(request, base, data, crop)
     augmentation = replace(recipe.augmentation, crop=crop)
@@ -122,7 +122,7 @@ def _train(
     run.settings = replace(run.settings, metric=METRIC if data.validation else "")
     yield from fit(run, batches, score)
     judged = Judged("Correlation", request.install, base is not None)
-    return conclude(run, card, judged, stored_type(base) if base else torch.float16)
+    return conclude(run, card, judged, find_stored_type(base) if base else torch.float16)
 
 
 def _start(

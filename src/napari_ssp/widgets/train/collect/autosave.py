@@ -10,10 +10,10 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_ssp.service import JobState
 from napari_ssp.service.annotation.annotations import AnnotationWriter
-from napari_ssp.widgets.docks.background import shared_workbench
+from napari_ssp.widgets.docks.background import shared_background
 from napari_ssp.widgets.docks.runner import Runner
 from napari_ssp.widgets.layers.alignment import full_level
-from napari_ssp.widgets.train.pairs import annotation_of
+from napari_ssp.widgets.train.pairs import pair_annotation
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -97,7 +97,7 @@ class Autosave(QObject):
         self._viewer = viewer
         self._followed: list[_Followed] = []
         self._saving: _Followed | None = None
-        self._bench = shared_workbench("training set")
+        self._bench = shared_background("training set")
         self._runner = Runner(self._bench, self)
         self._runner.ended.connect(self._on_end)
         self._timer = QTimer(self)
@@ -163,7 +163,7 @@ class Autosave(QObject):
     def _save(self, one: _Followed) -> None:
         one.is_dirty = False  # strokes from now on are another save
         try:
-            steps = partial(one.writer.steps, annotation_of(one.pair))
+            steps = partial(one.writer.steps, pair_annotation(one.pair))
         except (ValueError, TypeError) as error:  # scale or axes were changed
             self.failed.emit(error)
             return
@@ -184,7 +184,7 @@ class Autosave(QObject):
         unsaved = one.is_dirty or self._saving is one
         self._drop(one)
         if unsaved and not one.is_replaced:
-            job = self._bench.submit(partial(one.writer.steps, annotation_of(one.pair)))
+            job = self._bench.submit(partial(one.writer.steps, pair_annotation(one.pair)))
             try:
                 job.result(_LONGEST_WAIT)
             except Exception as error:  # told, and the viewer goes on closing

@@ -10,11 +10,11 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_ssp.service import JobState
 from napari_ssp.service.annotation.suggestions import suggestion_steps
-from napari_ssp.widgets.docks.background import shared_workbench
+from napari_ssp.widgets.docks.background import shared_background
 from napari_ssp.widgets.docks.messages import error_line
 from napari_ssp.widgets.docks.runner import Runner
 from napari_ssp.widgets.layers.images import layer_axes
-from napari_ssp.widgets.layers.shown_segmentations import segmentation_of
+from napari_ssp.widgets.layers.shown_segmentations import find_segmentation
 
 if TYPE_CHECKING:
     import napari
@@ -62,12 +62,12 @@ class Suggestions(QObject):
         self._viewer = viewer
         self._tours: weakref.WeakKeyDictionary[Labels, _Tour] = weakref.WeakKeyDictionary()
         self._wanted: tuple[weakref.ref[Labels], weakref.ref[Segmentation]] | None = None
-        self._runner = Runner(shared_workbench("suggestions"), self)
+        self._runner = Runner(shared_background("suggestions"), self)
         self._runner.ended.connect(self._on_end)
 
     def show_next(self, labels: Labels | None) -> None:
         """Go to the next region; those that were visited come again after all others."""
-        found = segmentation_of(labels) if labels is not None else None
+        found = find_segmentation(labels) if labels is not None else None
         if labels is None or found is None:
             self.refused.emit(_NO_SEGMENTATION)
             return
