@@ -1,4 +1,4 @@
-"""Prepare a collection of stacks for training: check, divide, normalise, resample, store."""
+"""Preparation of stacks for training: check, divide, normalise, resample, store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Run any callable over arrays of any size: normalise, cut into tiles, blend, undo."""
+"""Windowed prediction over arrays of any size: normalise, cut into windows, blend, undo."""
 
 from __future__ import annotations
 

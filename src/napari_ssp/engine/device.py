@@ -1,4 +1,4 @@
-"""Which device computes, how much memory it has, and how torch is loaded safely."""
+"""Devices: which one computes, how much memory it has, and how torch is loaded safely."""
 
 from __future__ import annotations
 

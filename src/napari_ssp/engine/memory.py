@@ -1,4 +1,4 @@
-"""How many windows a device holds at once: guessed, measured, and remembered."""
+"""Batch sizes: how many windows a device holds at once, guessed, measured, and remembered."""
 
 from __future__ import annotations
 

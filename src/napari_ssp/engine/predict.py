@@ -1,4 +1,4 @@
-"""Run any callable over an array of any size, window by window.
+"""Prediction by any callable over an array of any size, window by window.
 
 Windows overlap and are blended with an importance map. Between two batches the generator yields its
 progress; closing it there cancels the work.

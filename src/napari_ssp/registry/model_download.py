@@ -1,4 +1,4 @@
-"""Download the models of catalogues: mirrors in turn, verified, then imported."""
+"""Downloads of the models of catalogues: mirrors in turn, verified, then imported."""
 
 from __future__ import annotations
 

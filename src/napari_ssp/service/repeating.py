@@ -1,4 +1,4 @@
-"""From a result's provenance back to what makes it again: a request, a command, a script."""
+"""Repetition of a result from its provenance: as a request, a command, a script."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What jobs return."""
+"""Results of jobs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which of many examples are set aside for validation."""
+"""Division of many examples: which are held out for validation."""
 
 from __future__ import annotations
 

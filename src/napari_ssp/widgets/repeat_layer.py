@@ -1,4 +1,4 @@
-"""From a result layer to what makes it again: a run in its dock, or a command to copy."""
+"""Repetition of a result layer: a run in its dock, or a command to copy."""
 
 from __future__ import annotations
 

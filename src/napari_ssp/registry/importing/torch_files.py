@@ -1,4 +1,4 @@
-"""Read PyTorch files as data: nothing in them is executed, and none takes more than its size."""
+"""Reader of PyTorch files as data: nothing is executed, and none takes more than its size."""
 
 from __future__ import annotations
 

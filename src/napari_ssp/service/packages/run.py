@@ -1,4 +1,4 @@
-"""What all ways to run a BioImage.IO package share."""
+"""Shared parts of all ways to run a BioImage.IO package."""
 
 from __future__ import annotations
 

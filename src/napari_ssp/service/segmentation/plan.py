@@ -1,4 +1,4 @@
-"""What a request means for its image: resolved once, by a pure function, before any work."""
+"""Plan of a segmentation: a request resolved once, by a pure function, before any work."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where flows are followed: beside the network on a graphics card, compiled on a processor."""
+"""Choice of the device that follows flows: the GPU beside the network, or the CPU."""
 
 from __future__ import annotations
 

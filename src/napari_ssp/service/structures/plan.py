@@ -1,4 +1,4 @@
-"""What a prediction request means for its stack: resolved once, by a pure function."""
+"""Plan of a prediction: a request resolved for its stack once, by a pure function."""
 
 from __future__ import annotations
 

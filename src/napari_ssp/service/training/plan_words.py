@@ -1,4 +1,4 @@
-"""What the plans of trainings say in the same words."""
+"""Sentences that the plans of trainings share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the docks share that make result layers of an image layer."""
+"""Base of the docks that make result layers of an image layer."""
 
 from __future__ import annotations
 

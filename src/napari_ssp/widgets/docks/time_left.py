@@ -1,4 +1,4 @@
-"""How long a job still takes, from how long it took so far."""
+"""Estimate of how long a job still takes, from how long it took so far."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a result lies in the viewer, and what its layers are made of."""
+"""Placement of a result in the viewer, and what its layers are made of."""
 
 from __future__ import annotations
 

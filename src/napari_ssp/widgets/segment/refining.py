@@ -1,4 +1,4 @@
-"""Between the sliders of the Segment dock and the labels that they change."""
+"""Connection of the sliders of the Segment dock with the labels that they change."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a training on structures would do, and what is wrong with its stacks."""
+"""Plan of a training on structures: what it would do, and faults of its stacks."""
 
 from __future__ import annotations
 
