@@ -26,7 +26,7 @@ def filter_minimally(network: MergedRepMode, depth: int) -> MergedRepMode:
     Parameters
     ----------
     network : MergedRepMode
-        In float32, on the processor. It is changed, so that its kernels are held once.
+        In float32, on the CPU. It is changed, so that its kernels are held once.
     depth : int
         Planes of the patches that it will see, at most.
 

@@ -50,7 +50,7 @@ class ModelCache:
     ) -> nn.Module:
         """Plain network of one of a RepMode's tasks; another task costs a merge, not a load.
 
-        On the processor in float32 it multiplies less, and is made for patches of ``depth`` planes.
+        On the CPU in float32 it multiplies less, and is made for patches of ``depth`` planes.
         """
         import torch
 
@@ -93,7 +93,7 @@ class ModelCache:
         if key not in self._networks:
             network = load_model(card, device)
             if dtype is not None:
-                # Faster for 2D convolutions, on cards and on processors.
+                # Faster for 2D convolutions, on cards and on CPUs.
                 network = network.to(dtype).to(memory_format=torch.channels_last)
             self._networks[key] = network
         return cast("nn.Module", self._used(key))

@@ -19,7 +19,7 @@ Request = SegmentRequest | PredictRequest
 def restore_request(provenance: dict[str, Any], image: Any = None) -> Request:
     """Request that makes a result again.
 
-    On the same processor, with the same versions, the result is the same bit for bit.
+    On the same CPU, with the same versions, the result is the same bit for bit.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Mish in bfloat16 on a processor: there are only 65,536 numbers, so it is looked up.
+"""Mish in bfloat16 on a CPU: there are only 65,536 numbers, so it is looked up.
 
 torch computes an exponential, a logarithm and a hyperbolic tangent for each number, which was a
 quarter of a training step. The tables are filled by torch itself, so results are the same to the

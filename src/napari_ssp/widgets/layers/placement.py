@@ -32,7 +32,7 @@ class Part:
     look : dict
         Attributes of a new layer; a later run leaves them.
     contrast : Contrast or None
-        Renewed by every run, unless a person has changed it.
+        Renewed by every run, unless the user has changed it.
     """
 
     name: str

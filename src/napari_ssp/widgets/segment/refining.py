@@ -46,7 +46,7 @@ class Refining(QObject):
     settled : Signal
         The labels on display are those of the sliders.
     committed : Signal(Thresholds)
-        A person has kept labels.
+        A user has kept labels.
     """
 
     settled = Signal()
