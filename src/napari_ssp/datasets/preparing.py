@@ -1,4 +1,4 @@
-"""Prepare a collection of stacks for training: check, divide, normalise, resample, store."""
+"""Preparation of stacks for training: check, divide, normalise, resample, store."""
 
 from __future__ import annotations
 
@@ -271,7 +271,7 @@ def prepare_volume(
 def _resampled(
     raw: NDArray[Any], statistics: Statistics, shape: tuple[int, ...]
 ) -> NDArray[np.float32]:
-    """Scored stack on another grid, in parts on all processors."""
+    """Scored stack on another grid, in parts on all CPU cores."""
 
     def z_score(part: NDArray[Any]) -> NDArray[np.float64]:
         return (part.astype(np.float64) - statistics.mean) / statistics.deviation

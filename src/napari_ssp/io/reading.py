@@ -1,4 +1,4 @@
-"""Open an image file of any supported format."""
+"""Reader of image files of any supported format."""
 
 from __future__ import annotations
 

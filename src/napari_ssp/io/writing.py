@@ -1,4 +1,4 @@
-"""Write images and labels as OME-TIFF or OME-Zarr."""
+"""Writer of images and labels as OME-TIFF or OME-Zarr."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What jobs return."""
+"""Results of jobs."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class StructurePrediction:
     origin : tuple of int
         (t, z, y, x) of the first voxel in the input, when only a part of it was predicted.
     warnings : tuple of str
-        What a person should know before trusting the result.
+        What the user should know before trusting the result.
     provenance : dict
         JSON-ready: request, model with sha256, versions, device, duration in seconds.
     """
@@ -106,9 +106,9 @@ class TrainingPlan:
     Attributes
     ----------
     summary : str
-        One line for a person.
+        One line for the user.
     warnings : tuple of str
-        What a person should know before starting, such as files that are skipped.
+        What the user should know before starting, such as files that are skipped.
     training, validation, replay : tuple of str
         Names of the images that are learned from, scored, and mixed in.
     strip : bool
@@ -142,7 +142,7 @@ class TrainedModel:
     installed : bool
         Whether it is now among the installed models, under its name.
     sentence : str
-        What happened, with both numbers, for a person.
+        What happened, with both numbers, for the user.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Read OME-Zarr, versions 0.1 to 0.5: images with their levels, series, and labels."""
+"""Reader of OME-Zarr, versions 0.1 to 0.5: images with their levels, series, and labels."""
 
 from __future__ import annotations
 

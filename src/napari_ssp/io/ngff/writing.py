@@ -1,4 +1,4 @@
-"""Write OME-Zarr 0.5, slab by slab."""
+"""Writer of OME-Zarr 0.5, slab by slab."""
 
 from __future__ import annotations
 

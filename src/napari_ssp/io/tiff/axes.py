@@ -1,4 +1,4 @@
-"""From tifffile's axis letters to ours."""
+"""Conversion of tifffile's axis letters to ours."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Read TIFF files: plain, ImageJ, OME-TIFF, with all their series and pyramid levels."""
+"""Reader of TIFF files: plain, ImageJ, OME-TIFF, with all their series and pyramid levels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a network was least sure, so that a person looks there first."""
+"""Places where a network was least sure, so that the user looks there first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a request means for its image: resolved once, by a pure function, before any work."""
+"""Plan of a segmentation: a request resolved once, by a pure function, before any work."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class SegmentPlan:
 
     @property
     def summary(self) -> str:
-        """One line for a person: "2D RGB, 0.5 µm/px, 1 plane, 4 windows"."""
+        """One line for the user: "2D RGB, 0.5 µm/px, 1 plane, 4 windows"."""
         image = self.image
         size = "pixel size unknown"
         if image.voxel_size is not None:
@@ -110,7 +110,7 @@ class SegmentPlan:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What a person should know before trusting the result."""
+        """What the user should know before trusting the result."""
         own = self.card.zoom
         found: list[str] = []
         if self.card.voxel_size is None and not own / UNUSUAL < self.zoom < own * UNUSUAL:

@@ -68,7 +68,7 @@ class Thresholds:
 
 @dataclass(frozen=True)
 class Display:
-    """What a person is looking at, in pixels of the result.
+    """What the user is looking at, in pixels of the result.
 
     Attributes
     ----------
@@ -144,7 +144,7 @@ class Refinement:
         chosen : Thresholds
             What to apply.
         display : Display, optional
-            What a person is looking at.
+            What the user is looking at.
         before : numpy.ndarray, optional
             Labels on display, of the result's shape: objects keep their numbers, and so their
             colours. Without it, and of results of many pixels, the numbers are those of a run.

@@ -1,4 +1,4 @@
-"""What all ways to segment share, and their room for results."""
+"""Shared parts of all ways to segment, and their room for results."""
 
 from __future__ import annotations
 

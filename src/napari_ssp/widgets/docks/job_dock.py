@@ -1,4 +1,4 @@
-"""What all docks share that do one thing at a time: planning, running, ending."""
+"""Base of the docks: plan, run and cancel one job at a time."""
 
 from __future__ import annotations
 

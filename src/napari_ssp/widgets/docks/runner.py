@@ -1,4 +1,4 @@
-"""Runs one request at a time for a dock, and drops what comes late."""
+"""Runner of one request at a time for a dock; it drops what comes late."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class LiveRefinement(QObject):
-    """Works out labels off the GUI thread for a person who moves sliders.
+    """Works out labels off the GUI thread for the user who moves sliders.
 
     One change is worked on at a time, and only the newest of those that came meanwhile is next.
     What is visible is finished even then, or nothing would move before the slider rests; the rest

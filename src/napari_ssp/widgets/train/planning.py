@@ -1,4 +1,4 @@
-"""What a training will do, found without blocking the viewer, and its layers as files."""
+"""Plan of a training, found without blocking the viewer, and its layers as files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Labels that are saved to a training set while a person corrects them."""
+"""Labels that are saved to a training set while the user corrects them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Takes a person to where the network was least sure."""
+"""Navigation to where the network was least sure."""
 
 from __future__ import annotations
 
