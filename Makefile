@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: help bootstrap demo test lint screenshots starter-model clean
+.PHONY: help bootstrap demo test lint screenshots clean
 
 help:
 	@echo "make demo         see cells segmented in a napari window (or demo.png without a display)"

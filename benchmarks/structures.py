@@ -10,7 +10,7 @@ There are two peers, both with kernels mixed anew on every forward pass, float32
 time, through the same tiles and blending: "as published" pads each expert to the full kernel,
 weighs all five and adds them up, as the paper's formula reads; "unmerged" is our own network, which
 does the same sum with one pass over the large kernel. The bars hold against either. On a processor
-in float32 the service combines planes so that there is less to multiply; "merged float32, direct"
+in float32 the service uses Winograd convolutions, with less to multiply; "merged float32, direct"
 does not. The floors are the floating-point operations of the convolutions, direct and as few as
 ours, over the rate that one large convolution reaches on this machine. What is compared takes
 turns, so that a busy machine slows all alike; medians are given.
@@ -73,8 +73,8 @@ def main() -> None:
 def _speed(options: argparse.Namespace) -> dict[str, Any]:
     import torch
 
+    from napari_ssp.engine.winograd import use_winograd
     from napari_ssp.networks import RepMode
-    from napari_ssp.networks.minimal_filtering import filter_minimally
 
     device = torch.device(options.device)
     torch.manual_seed(0)
@@ -93,18 +93,18 @@ def _speed(options: argparse.Namespace) -> dict[str, Any]:
     for name in ("float32", "bfloat16"):
         merged = network.merge(3).to(device, getattr(torch, name))
         merged = merged.to(memory_format=torch.channels_last_3d)
-        is_minimal = (device.type, name) == ("cpu", "float32")
-        label = f"merged {name}" + (", direct" if is_minimal else "")
+        is_winograd = (device.type, name) == ("cpu", "float32")
+        label = f"merged {name}" + (", direct" if is_winograd else "")
         runs[label] = _whole(_typed(merged, getattr(torch, name)), volume, device)
-    minimal = network.merge(3)
+    winograd = network.merge(3)
     if device.type == "cpu":
-        minimal = filter_minimally(minimal, PATCH[0])
-        runs["merged float32"] = _whole(_typed(minimal, torch.float32), volume, device)
+        use_winograd(winograd, winograd.depths(PATCH[0]))
+        runs["merged float32"] = _whole(_typed(winograd, torch.float32), volume, device)
     patch = torch.randn(1, 1, *PATCH, device=device)
     plain = network.merge(3).to(device)
     runs["plain network, one patch"] = lambda: _synchronised(plain, patch, device)
     times = _take_turns(runs, options.repeats, outputs)
-    operations = [_operations(each, patch) for each in (plain, minimal)]
+    operations = [_operations(each, patch) for each in (plain, winograd)]
     return _report(times, outputs, operations, patch.device, options)
 
 
@@ -222,13 +222,13 @@ def _operations(network: Any, patch: torch.Tensor) -> float:
     import torch
     from torch import nn
 
-    from napari_ssp.networks.minimal_filtering import MinimalConv3d
+    from napari_ssp.engine.winograd import WinogradConv3d
 
-    counted, kinds = 0.0, (nn.Conv3d, nn.ConvTranspose3d, MinimalConv3d)
+    counted, kinds = 0.0, (nn.Conv3d, nn.ConvTranspose3d, WinogradConv3d)
 
     def count(layer: nn.Module, inputs: Any, output: torch.Tensor) -> None:
         nonlocal counted
-        if isinstance(layer, MinimalConv3d):
+        if isinstance(layer, WinogradConv3d):
             counted += 2.0 * len(output) * layer.multiplications(tuple(output.shape[2:]))
             return
         assert isinstance(layer, nn.Conv3d | nn.ConvTranspose3d)

@@ -148,7 +148,6 @@ def compare(data: Path, work: Workload, steps: int) -> Iterator[tuple[str, float
     from napari_ssp.training.batches import batches_from
     from napari_ssp.training.loop import LoopSettings, TrainingRun
     from napari_ssp.training.losses import segmentation_loss
-    from napari_ssp.training.quick_mish import with_quick_mish
     from napari_ssp.training.segmentation.annotation import targets
     from napari_ssp.training.segmentation.augmentation import STRENGTHS, augment_crop
     from napari_ssp.training.segmentation.recipe import SegmentationBatches
@@ -170,7 +169,6 @@ def compare(data: Path, work: Workload, steps: int) -> Iterator[tuple[str, float
                 images = stop.value.training
                 break
         network = build_network(card)
-        with_quick_mish(network)
         run = TrainingRun(network, segmentation_loss, LoopSettings(), Path(place))
         batch_of = SegmentationBatches(images, settings, work.batch_size)
         ready = batch_of(0)

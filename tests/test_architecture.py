@@ -193,3 +193,20 @@ def test_nothing_is_loaded_unsafely() -> None:
             assert "import pickle" not in text, path.name
         for call in text.split("torch.load(")[1:]:
             assert "weights_only=True" in call.split("\n\n")[0], path.name
+
+
+#: First words of riddles and orders; a module's docstring begins with what the module is.
+NOT_NOUNS = set(
+    "What Where How Which Who When Tell Tells Takes Between From Bring Brings Read Write Run Make "
+    "Go Open Import Export Prove Unpack Prepare Measure Predict Look Spread Recognise "
+    "Download".split()
+)
+
+
+def test_module_docstrings_say_what_they_are() -> None:
+    wrong = {}
+    for path in PACKAGE.rglob("*.py"):
+        text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+        if text.split() and text.split()[0].strip(",:.") in NOT_NOUNS:
+            wrong[str(path.relative_to(PACKAGE))] = text.splitlines()[0]
+    assert not wrong, wrong

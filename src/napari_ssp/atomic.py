@@ -1,4 +1,4 @@
-"""Write under a temporary name, then rename: a final name never holds half a file."""
+"""Atomic writes: a temporary name, then a rename, so a final name never holds half a file."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ class Progress:
     Attributes
     ----------
     stage : str
-        What is being done, in words for a person ("windows", "tracking flows").
+        What is being done, in words for the user ("windows", "tracking flows").
     done, total : int
         Units finished and units in all; ``total`` 0 means that the end is not known.
     preview : Any

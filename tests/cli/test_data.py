@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
     Call = Callable[..., Result]
 
-pytest.importorskip("zarr")
-
 
 class Quiet(SimpleHTTPRequestHandler):
     def log_message(self, *_: object) -> None:

@@ -67,7 +67,6 @@ def test_without_a_task_all_are_predicted(
 def test_zarr_holds_the_same_values(
     call: Call, stacks: Path, tiny_structures: Path, tmp_path: Path
 ) -> None:
-    pytest.importorskip("zarr")
     words = ("predict", stacks / "a.ome.tif", "-o", tmp_path, "--model", tiny_structures)
     assert call(*words).exit_code == 0
     result = call(*words, "--format", "zarr")

@@ -25,7 +25,6 @@ from napari_ssp.training.structures.volumes import PreparedVolumes
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytest.importorskip("zarr")
 
 SHAPE = (3, 6, 30, 40)
 WHOLE = (slice(None),) * 3

@@ -171,7 +171,6 @@ def test_the_scenes_of_a_czi_are_layers(shared_data: Path) -> None:
 
 @pytest.mark.parametrize("version", ["v04", "v05"])
 def test_an_ome_zarr_arrives_as_its_tiff_does(shared_data: Path, version: str) -> None:
-    pytest.importorskip("zarr")
     folder = shared_data / "reader_files"
     layers = opened(folder / f"brightfield_lamin_{version}.ome.zarr")
     for layer, twin in zip(layers, opened(folder / "brightfield_lamin_czyx.ome.tif"), strict=True):
@@ -185,7 +184,6 @@ def test_an_ome_zarr_arrives_as_its_tiff_does(shared_data: Path, version: str) -
 
 
 def test_images_and_labels_of_an_ome_zarr(tmp_path: Path) -> None:
-    pytest.importorskip("zarr")
     labels = np.arange(20 * 30).reshape(20, 30)
     path = tmp_path / "cells.ome.zarr"
     image = MicroscopyImage(labels.astype("u2"), "yx", (1.0, 0.5, 0.5), name="cells")
@@ -207,7 +205,6 @@ def test_folders_are_offered_but_only_a_zarr_is_taken(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["a.zarr", "a.ome.zarr"])
 def test_layers_are_saved_as_ome_zarr(tmp_path: Path, name: str) -> None:
-    pytest.importorskip("zarr")
     pixels = np.random.default_rng(0).integers(0, 99, (3, 20, 30))
     options = {"scale": (2, 0.5, 0.25), "units": "µm", "axis_labels": ("z", "y", "x")}
     for layer in (Image(pixels.astype("f4"), **options), Labels(pixels, **options)):

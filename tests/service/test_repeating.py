@@ -30,7 +30,7 @@ from napari_ssp.service import (
     restore_request,
 )
 from napari_ssp.service.model_cache import ModelCache
-from napari_ssp.service.pipelines import steps_of
+from napari_ssp.service.pipelines import prepare_steps
 from napari_ssp.service.provenance import describe_run
 from napari_ssp.service.requests import PRECISIONS, STACKS
 
@@ -105,7 +105,7 @@ def test_the_command_gives_the_same_labels(
 def test_the_request_gives_the_same_labels(file: Path, starter: Path) -> None:
     first = _segment(file, starter, region=(10, 80, 5, 100))
     request = restore_request(_as_json(first.provenance))
-    again = run(steps_of(request, ModelCache())())
+    again = run(prepare_steps(request, ModelCache())())
     np.testing.assert_array_equal(again.labels, first.labels)
     np.testing.assert_array_equal(again.flows, first.flows)
     assert again.provenance["model"] == first.provenance["model"]
@@ -149,7 +149,7 @@ def test_an_image_in_memory_needs_its_file(file: Path, starter: Path, tmp_path: 
     result = _segment(tifffile.imread(file), starter)
     with pytest.raises(ValueError, match="'array', which was in memory"):
         as_command(result.provenance)
-    again = run(steps_of(restore_request(result.provenance, file), ModelCache())())
+    again = run(prepare_steps(restore_request(result.provenance, file), ModelCache())())
     np.testing.assert_array_equal(again.labels, result.labels)
     assert str(file) in shlex.split(as_command(result.provenance, file))
 

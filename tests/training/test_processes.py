@@ -39,7 +39,7 @@ def _train(folder: Path, processes: ProcessGroup) -> TrainingRun:
 
     def batch_of(step: int) -> Batch:
         x = torch.rand(SIZE, 1, 8, 8, generator=torch.Generator().manual_seed(step))
-        mine = x[processes.rank :: processes.size]
+        mine = x[processes.rank :: processes.world_size]
         return (mine,), (3 * mine,)
 
     trained = TrainingRun(

@@ -42,8 +42,8 @@ class SlowService:
         self.jobs: list[Job[Any]] = []
         self._service = service
 
-    def submit(self, request: Any) -> Job[Any]:
-        job = self._service.submit(request)
+    def submit(self, request: Any, plan: Any = None) -> Job[Any]:
+        job = self._service.submit(request, plan)
         job.events.progressed.connect(self._wait)
         self.jobs.append(job)
         return job

@@ -1,4 +1,4 @@
-"""Run the command line with ``python -m napari_ssp.cli``."""
+"""Entry point of ``python -m napari_ssp.cli``."""
 
 from napari_ssp.cli import main
 

@@ -1,4 +1,4 @@
-"""Which files a command reads and writes, decided before any work."""
+"""Files that a command reads and writes, decided before any work."""
 
 from __future__ import annotations
 

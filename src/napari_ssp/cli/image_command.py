@@ -1,4 +1,4 @@
-"""What the commands have in common that make an image of each image."""
+"""Base of the commands that make an image of each image."""
 
 from __future__ import annotations
 

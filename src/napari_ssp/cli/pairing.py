@@ -1,4 +1,4 @@
-"""Which prediction belongs to which truth: files of two places, paired by name."""
+"""Pairs of predictions and truths: files of two places, paired by name."""
 
 from __future__ import annotations
 

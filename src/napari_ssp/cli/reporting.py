@@ -1,4 +1,4 @@
-"""What a command shows: a progress bar on a terminal, one-line errors, a report for machines."""
+"""Output of a command: a progress bar on a terminal, one-line errors, a report for machines."""
 
 from __future__ import annotations
 

@@ -17,11 +17,11 @@ from napari_ssp.io import write_image, write_labels
 from napari_ssp.service import (
     DiameterRequest,
     ModelService,
+    PlanRequest,
     Segmentation,
     SegmentRequest,
     diameter_in_pixels,
     find_members,
-    plan_segmentation,
 )
 
 
@@ -88,9 +88,10 @@ def segment(
         elif estimate_diameter:
             found = wait_for(service.submit(DiameterRequest(request)), name)
             request = replace(request, diameter=found)
-        for warning in plan_segmentation(request).warnings:
+        plan = service.submit(PlanRequest(request)).result()
+        for warning in plan.warnings:
             click.echo(f"{request.image}: {warning}", err=True)
-        result = wait_for(service.submit(request), name)
+        result = wait_for(service.submit(request, plan), name)
         _write(result, target, save_flows, batch.overwrite)
         return f"{result.num_objects} objects", _row(result, target)
 

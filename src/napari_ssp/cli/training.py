@@ -1,4 +1,4 @@
-"""What the commands that train share."""
+"""Shared parts of the commands that train."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Download a collection of stacks: its files one by one, or the published archives of datasets."""
+"""Downloads of a collection of stacks: its files one by one, or published archives."""
 
 from __future__ import annotations
 

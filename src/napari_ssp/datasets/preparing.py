@@ -1,4 +1,4 @@
-"""Prepare a collection of stacks for training: check, divide, normalise, resample, store."""
+"""Preparation of stacks for training: check, divide, normalise, resample, store."""
 
 from __future__ import annotations
 
@@ -22,7 +22,6 @@ from napari_ssp.progress import Progress, Steps
 from napari_ssp.training.structures.volumes import (
     SPLITS,
     PreparedPair,
-    import_zarr,
     volume_attributes,
     volume_path,
     write_index,
@@ -132,12 +131,11 @@ def prepare_steps(request: PrepareRequest) -> Steps[PreparedData]:
 
     Raises
     ------
-    FileNotFoundError, ModuleNotFoundError
-        If there are no tables, or zarr is not installed.
+    FileNotFoundError
+        If there are no tables.
     ValueError
         With the list of all rows that are wrong and all files that are missing or broken.
     """
-    import_zarr()
     tables, problems = read_tables(request.tables), Problems()
     rows = [row for table in tables.values() for row in table]
     checked = yield from check_files(rows, _roots(request), problems)
@@ -273,7 +271,7 @@ def prepare_volume(
 def _resampled(
     raw: NDArray[Any], statistics: Statistics, shape: tuple[int, ...]
 ) -> NDArray[np.float32]:
-    """Scored stack on another grid, in parts on all processors."""
+    """Scored stack on another grid, in parts on all CPU cores."""
 
     def z_score(part: NDArray[Any]) -> NDArray[np.float64]:
         return (part.astype(np.float64) - statistics.mean) / statistics.deviation

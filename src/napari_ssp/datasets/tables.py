@@ -19,7 +19,7 @@ _MOST_LISTED = 50
 
 @dataclass
 class Problems:
-    """What is wrong, collected so that a person sees all of it at once."""
+    """What is wrong, collected so that the user sees all of it at once."""
 
     lines: list[str] = field(default_factory=list)
 

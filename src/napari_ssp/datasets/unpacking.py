@@ -1,4 +1,4 @@
-"""Unpack an archive file by file; what is unpacked already is left as it is."""
+"""Extraction of an archive file by file; what is unpacked already is left as it is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much each pixel of a window counts where windows overlap."""
+"""Blend weights: how much each pixel of a window counts where windows overlap."""
 
 from __future__ import annotations
 

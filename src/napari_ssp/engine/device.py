@@ -1,4 +1,4 @@
-"""Which device computes, how much memory it has, and how torch is loaded safely."""
+"""Devices: which one computes, how much memory it has, and how torch is loaded safely."""
 
 from __future__ import annotations
 
@@ -82,8 +82,8 @@ def compute_dtype(precision: str, device: torch.device) -> torch.dtype:
     Parameters
     ----------
     precision : str
-        "float32", "bfloat16", or "auto": bfloat16 on a graphics card that has instructions for it.
-        A processor computes in float32 then, so that a result does not depend on which one it is.
+        "float32", "bfloat16", or "auto": bfloat16 on a GPU that has instructions for it.
+        A CPU computes in float32 then, so that a result does not depend on which one it is.
     device : torch.device
         Where the network computes.
 

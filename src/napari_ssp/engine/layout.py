@@ -1,4 +1,4 @@
-"""Which windows of an array the network sees, in which view, and how much each pixel counts."""
+"""Layout of windows: which the network sees, in which view, and how much each pixel counts."""
 
 from __future__ import annotations
 

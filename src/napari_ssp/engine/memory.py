@@ -1,4 +1,4 @@
-"""How many windows a device holds at once: guessed, measured, and remembered."""
+"""Batch sizes: how many windows a device holds at once, guessed, measured, and remembered."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 #: Bytes per pixel of a window before one was computed: 256 channels of float32.
 _GUESSED_BYTES = 1024
-#: More windows at once do not make a graphics card faster.
+#: More windows at once do not make a GPU faster.
 _MOST = 32
 #: Part of the free memory that is used; the rest is for what the caching allocator loses.
 _USED = 0.75
@@ -54,13 +54,13 @@ class Capacity:
         return smaller
 
     def measure(self, window: Shape, count: int, device: torch.device, before: int) -> None:
-        """Note the peak of memory that a batch took on a graphics card."""
+        """Note the peak of memory that a batch took on a GPU."""
         if device.type == "cuda" and window not in self._bytes:
             peak = torch.cuda.max_memory_allocated(device) - before
             self._bytes[window] = max(peak // count, 1)
 
     def _fitting(self, window: Shape, device: torch.device) -> int:
-        # On a processor, one window after the other is fastest: it stays in the cache.
+        # On a CPU, one window after the other is fastest: it stays in the cache.
         if device.type == "cpu":
             return 1
         needed = self._bytes.get(window, prod(window) * _GUESSED_BYTES)
@@ -68,7 +68,7 @@ class Capacity:
 
 
 def free_memory(device: torch.device) -> int:
-    """Bytes of a graphics card's memory that can still be taken."""
+    """Bytes of a GPU's memory that can still be taken."""
     if device.type == "mps":
         return torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory()
     free, _ = torch.cuda.mem_get_info(device)
@@ -103,7 +103,7 @@ def move_values(values: torch.Tensor, device: torch.device | str) -> torch.Tenso
 
 
 def room(shape: tuple[int, ...], device: torch.device) -> torch.Tensor:
-    """Float32 room for a result on a device, or on the processor when that has too little."""
+    """Float32 room for a result on a device, or on the CPU when that has too little."""
     try:
         return torch.empty(shape, device=device)
     except (RuntimeError, MemoryError) as error:

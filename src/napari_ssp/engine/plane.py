@@ -1,4 +1,4 @@
-"""Predict a plane that need not fit into memory, at the magnification of the network."""
+"""Prediction of planes that need not fit into memory, at the network's magnification."""
 
 from __future__ import annotations
 

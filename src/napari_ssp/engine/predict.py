@@ -1,4 +1,4 @@
-"""Run any callable over an array of any size, window by window.
+"""Prediction by any callable over an array of any size, window by window.
 
 Windows overlap and are blended with an importance map. Between two batches the generator yields its
 progress; closing it there cancels the work.
@@ -43,7 +43,7 @@ class TileSettings:
         Share of a window that it has in common with the next one, from 0 to below 1.
     batch_size : int
         Windows computed at once, of all views together; halved by itself when memory is short. 0
-        takes as many as the free memory of a graphics card holds, and one on a processor.
+        takes as many as the free memory of a GPU holds, and one on a CPU.
     device : str or torch.device
         Where the network is and computes.
     importance : callable
@@ -124,7 +124,7 @@ def predict_tensor(
     network, array, settings
         As for :func:`predict_tiles`.
     keep_on : str or torch.device
-        Where the result is put together; it is the processor when that has too little memory.
+        Where the result is put together; it is the CPU when that has too little memory.
 
     Yields
     ------

@@ -1,4 +1,4 @@
-"""Bring images to the magnification that a network was trained at, and its output back."""
+"""Rescaling of images to the magnification that a network was trained at, and back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the windows of an array lie: integers only, no pixels."""
+"""Positions of the windows of an array: integers only, no pixels."""
 
 from __future__ import annotations
 

@@ -107,7 +107,7 @@ class WindowComputer:
 def _single_values(windows: torch.Tensor) -> list[tuple[float, ...] | None]:
     """Value of each channel of the windows that have one single value per channel."""
     low, high = windows.flatten(2).aminmax(dim=2)
-    # One transfer for the batch: asking a graphics card window by window would stop it each time.
+    # One transfer for the batch: asking a GPU window by window would stop it each time.
     values, same = low.tolist(), (low == high).all(dim=1).tolist()
     return [tuple(v) if single else None for v, single in zip(values, same, strict=True)]
 

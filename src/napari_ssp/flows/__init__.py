@@ -1,4 +1,4 @@
-"""Between instance labels and gradient flows, in both directions."""
+"""Conversion between instance labels and gradient flows, in both directions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a network's output must be before it is tracked, on the CPU and on a device."""
+"""Checks of a network's output before it is tracked, on the CPU and on a device."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the inner loops are compiled: once per machine, without the interpreter's lock."""
+"""Compilation of the inner loops by numba: once per machine, without the interpreter's lock."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Spread compiled loops that release the GIL over the processor's cores."""
+"""Threads that run numba kernels, which release the GIL, over the cores of the CPU."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ def batch_to_labels(
     n_steps: int = 200,
     device: str = "cpu",
 ) -> list[NDArray[np.uint32]]:
-    """Labels of several images of one shape; a graphics card works on all of them at once.
+    """Labels of several images of one shape; a GPU works on all of them at once.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Read and write microscopy images; this room knows neither Qt nor napari."""
+"""Readers and writers of microscopy images; this room knows neither Qt nor napari."""
 
 from __future__ import annotations
 

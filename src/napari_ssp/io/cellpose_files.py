@@ -1,4 +1,4 @@
-"""Read cellpose's ``_seg.npy`` files, which are Python pickles, as data: nothing is executed.
+"""Reader of cellpose's ``_seg.npy`` files, pickles read as data: nothing is executed.
 
 The file names classes and functions that build NumPy arrays. None of them is called: each name
 stands for a small recorder here, and any other name is refused.

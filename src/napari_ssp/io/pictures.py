@@ -1,4 +1,4 @@
-"""Read PNG and JPEG."""
+"""Reader of PNG and JPEG."""
 
 from __future__ import annotations
 

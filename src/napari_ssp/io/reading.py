@@ -1,4 +1,4 @@
-"""Open an image file of any supported format."""
+"""Reader of image files of any supported format."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def read_image(path: str | os.PathLike[str]) -> MicroscopyImage:
     ----------
     path : path-like
         The file; of OME-Zarr the folder. Of a file with several images the first is read. CZI needs
-        the extra "czi" of napari-ssp, OME-Zarr the extra "zarr".
+        the extra "czi" of napari-ssp.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Go through an image in slabs of planes, so that it may be larger than memory."""
+"""Slabs of planes of an image, so that it may be larger than memory."""
 
 from __future__ import annotations
 

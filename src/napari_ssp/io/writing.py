@@ -1,4 +1,4 @@
-"""Write images and labels as OME-TIFF or OME-Zarr."""
+"""Writer of images and labels as OME-TIFF or OME-Zarr."""
 
 from __future__ import annotations
 
@@ -57,8 +57,6 @@ def write_labels(
         As `atomic_path`.
     TypeError
         If the labels are no integers.
-    ModuleNotFoundError
-        If an OME-Zarr is to be written and zarr is not installed.
     ValueError
         If a label is negative or above 4294967295, or axes, voxel size and shape do not fit.
     """
@@ -95,8 +93,6 @@ def write_image(
     ------
     FileExistsError, FileNotFoundError, IsADirectoryError, OSError
         As `atomic_path`.
-    ModuleNotFoundError
-        If an OME-Zarr is to be written and zarr is not installed.
     ValueError
         If 64-bit integers do not fit into the 32 bits of an OME-TIFF.
     """

@@ -1,4 +1,4 @@
-"""Measure objects: their size, place, shape and intensities, as a table."""
+"""Measurements of objects: their size, place, shape and intensities, as a table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a segmentation agrees with the truth: which objects are found, missed, split or merged."""
+"""Agreement of a segmentation with the truth: objects found, missed, split or merged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which objects of two label images overlap, and by how much; and who is matched to whom."""
+"""Overlap of the objects of two label images: by how much, and who is matched to whom."""
 
 from __future__ import annotations
 

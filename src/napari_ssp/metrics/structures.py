@@ -1,4 +1,4 @@
-"""How near a predicted structure is to the measured one, voxel by voxel."""
+"""Scores of a predicted structure against the measured one, voxel by voxel."""
 
 from __future__ import annotations
 

@@ -323,7 +323,7 @@ class RepMode(nn.Module):
     def _convs(self) -> list[MoDEConv]:
         return [layer for layer in self.modules() if isinstance(layer, MoDEConv)]
 
-    def merge(self, task: int) -> nn.Module:
+    def merge(self, task: int) -> MergedRepMode:
         """Plain U-Net for one task: merged kernels, batch normalisation folded in.
 
         Parameters
@@ -333,7 +333,7 @@ class RepMode(nn.Module):
 
         Returns
         -------
-        torch.nn.Module
+        MergedRepMode
             In evaluation mode, on the same device; ``forward(x)``.
 
         Raises
@@ -388,6 +388,14 @@ class MergedRepMode(nn.Module):
             x = convs(torch.cat([skips.pop(), up(x)], dim=1))
         result: torch.Tensor = self.out(x)
         return result
+
+    def depths(self, depth: int) -> dict[str, int]:
+        """Planes that each 5×5×5 convolution sees of a patch of so many, by the layer's name."""
+        levels = {"bottle": LEVELS}
+        for level in range(LEVELS):
+            levels |= {f"encoder.{level}": level, f"decoder.{level}": LEVELS - 1 - level}
+        pairs = {f"{name}.{k}": depth >> level for name, level in levels.items() for k in range(2)}
+        return {**pairs, "out": depth}
 
 
 def _merged_pair(pair: _TwoConvs, task: int) -> nn.Sequential:

@@ -35,7 +35,7 @@ class Remote:
     urls : tuple of str
         Addresses of the same file, tried in this order; a path where a catalogue is a folder.
     page : str
-        Where a person finds it in a browser.
+        Where the user finds it in a browser.
     sha256, md5 : str
         Digest in hexadecimal; one of them is needed.
     size : int or None
@@ -77,7 +77,7 @@ class ModelCard:
     tasks : tuple of str
         Names of what the model predicts; append only, a position is a task's id.
     task_descriptions : dict
-        Name of a task to one line about the structure, for a person who chooses.
+        Name of a task to one line about the structure, for the user who chooses.
     target_statistics : dict
         Name of a task to (mean, standard deviation) of its measured training targets, where those
         were raw; a prediction times the deviation plus the mean is in measured units.

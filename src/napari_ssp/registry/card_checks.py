@@ -1,4 +1,4 @@
-"""What the entries of a card must be; cards come from other people, too."""
+"""Checks of the entries of a card; cards come from other people, too."""
 
 from __future__ import annotations
 

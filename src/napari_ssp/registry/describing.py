@@ -21,7 +21,7 @@ _FAMILIES = {
 
 
 def card_lines(card: ModelCard) -> list[tuple[str, str]]:
-    """Everything that a person wants to know of a model, as labels and texts."""
+    """Everything that the user wants to know of a model, as labels and texts."""
     lines = [
         ("name", card.name),
         ("what it is", card.description),

@@ -1,4 +1,4 @@
-"""Look after installed models: verify them, remove them."""
+"""Installed models: verified, removed."""
 
 from __future__ import annotations
 

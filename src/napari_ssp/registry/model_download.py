@@ -1,4 +1,4 @@
-"""Download the models of catalogues: mirrors in turn, verified, then imported."""
+"""Downloads of the models of catalogues: mirrors in turn, verified, then imported."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def _first_of(
 
 
 def _by_hand(card: ModelCard, path: Path) -> str:
-    """Say what a person does with a file that was fetched in another way."""
+    """Say what the user does with a file that was fetched in another way."""
     assert card.remote is not None
     if card.family == CELLPOSE:
         return f"copy it to {path}"

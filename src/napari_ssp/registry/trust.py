@@ -1,4 +1,4 @@
-"""Programs that a person has agreed to run, by their sha256."""
+"""Programs that the user has agreed to run, by their sha256."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ class UntrustedError(PermissionError):
 
 
 def is_trusted(sha256: str) -> bool:
-    """Whether a person on this computer has agreed to run a file."""
+    """Whether the user on this computer has agreed to run a file."""
     return sha256 in _trusted()
 
 
 def trust(sha256: str) -> None:
-    """Note that a person agreed to run exactly this file."""
+    """Note that the user agreed to run exactly this file."""
     path = _path()
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{_FILE}.part")

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from napari_ssp.service.annotation.saving import LabelPair, SavePairsRequest, StackPair
+from napari_ssp.service.annotation.suggestions import SuggestRequest
 from napari_ssp.service.api import estimate_diameter, predict_structures, segment
+from napari_ssp.service.comparing import CompareRequest, Comparison
 from napari_ssp.service.jobs import CancelledError, Job, JobState
+from napari_ssp.service.measuring import MeasureRequest, SaveObjectsRequest
 from napari_ssp.service.model_requests import (
     AddCatalogueRequest,
     DownloadModelRequest,
@@ -12,15 +16,18 @@ from napari_ssp.service.model_requests import (
     VerifyModelsRequest,
 )
 from napari_ssp.service.model_service import ModelService
+from napari_ssp.service.planning import PlanRequest
 from napari_ssp.service.provenance import devices, versions
 from napari_ssp.service.repeating import as_command, as_script, restore_request
 from napari_ssp.service.requests import (
     DiameterRequest,
     GatesRequest,
     PredictRequest,
+    Request,
     SegmentRequest,
 )
 from napari_ssp.service.results import (
+    Plan,
     Segmentation,
     StructurePrediction,
     TrainedModel,
@@ -32,7 +39,13 @@ from napari_ssp.service.segmentation.plan import (
     find_members,
     plan_segmentation,
 )
-from napari_ssp.service.segmentation.refinement import Display, Patch, Refinement, Thresholds
+from napari_ssp.service.segmentation.refinement import (
+    Display,
+    Patch,
+    Refinement,
+    RefineRequest,
+    Thresholds,
+)
 from napari_ssp.service.structures.plan import (
     PredictionPlan,
     check_structures_card,
@@ -51,6 +64,8 @@ from napari_ssp.training.state import TrainingState
 __all__ = [
     "AddCatalogueRequest",
     "CancelledError",
+    "CompareRequest",
+    "Comparison",
     "DiameterRequest",
     "Display",
     "DownloadModelRequest",
@@ -60,15 +75,25 @@ __all__ = [
     "ImportModelRequest",
     "Job",
     "JobState",
+    "LabelPair",
+    "MeasureRequest",
     "ModelService",
     "Patch",
+    "Plan",
+    "PlanRequest",
     "PredictRequest",
     "PredictionPlan",
+    "RefineRequest",
     "Refinement",
+    "Request",
+    "SaveObjectsRequest",
+    "SavePairsRequest",
     "SegmentPlan",
     "SegmentRequest",
     "Segmentation",
+    "StackPair",
     "StructurePrediction",
+    "SuggestRequest",
     "Thresholds",
     "TrainRequest",
     "TrainStructuresRequest",

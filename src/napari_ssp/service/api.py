@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from napari_ssp.progress import run
-from napari_ssp.service.model_cache import ModelCache
-from napari_ssp.service.pipelines import steps_of
+from napari_ssp.service.model_service import SHARED_MODELS
+from napari_ssp.service.pipelines import prepare_steps
 from napari_ssp.service.requests import DiameterRequest, PredictRequest, SegmentRequest
 
 if TYPE_CHECKING:
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from napari_ssp.service.results import Segmentation, StructurePrediction
-
-_MODELS = ModelCache()
+    from napari_ssp.service.requests import Request
+    from napari_ssp.service.results import Segmentation
+R = TypeVar("R")
 
 
 def segment(
@@ -59,8 +59,7 @@ def segment(
     """
     shared: dict[str, Any] = {"axes": axes, "voxel_size": voxel_size, "device": device}
     request = SegmentRequest(image, model, **shared, **options)
-    result: Segmentation = run(steps_of(request, _MODELS)())
-    return result
+    return _run(request)
 
 
 def estimate_diameter(image: Any, model: str = "mediar-starter", **options: Any) -> float:
@@ -86,7 +85,7 @@ def estimate_diameter(image: Any, model: str = "mediar-starter", **options: Any)
         When no objects are found, or the model's card does not say which sizes it knows.
     """
     request = DiameterRequest(SegmentRequest(image, model, **options))
-    return float(run(steps_of(request, _MODELS)()))
+    return _run(request)
 
 
 def predict_structures(
@@ -128,5 +127,8 @@ def predict_structures(
     """
     shared: dict[str, Any] = {"voxel_size": voxel_size, "device": device}
     request = PredictRequest(stack, tasks, model, **shared, **options)  # type: ignore[arg-type]
-    result: StructurePrediction = run(steps_of(request, _MODELS)())
-    return result.images
+    return _run(request).images
+
+
+def _run(request: Request[R]) -> R:
+    return run(prepare_steps(request, SHARED_MODELS)())

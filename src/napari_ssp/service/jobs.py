@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from psygnal import Signal, SignalGroup
 
@@ -12,6 +12,8 @@ from napari_ssp.progress import Progress, Steps
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from napari_ssp.service.requests import Request
 
 Result = TypeVar("Result")
 
@@ -42,13 +44,13 @@ class Job(Generic[Result]):
 
     Parameters
     ----------
-    request : Any
+    request : Request
         What was asked for.
     start : callable
         Makes the generator that does the work; called on the working thread.
     """
 
-    def __init__(self, request: Any, start: Callable[[], Steps[Result]]) -> None:
+    def __init__(self, request: Request[Result], start: Callable[[], Steps[Result]]) -> None:
         self.request = request
         self.state = JobState.QUEUED
         self.progress = Progress("waiting")

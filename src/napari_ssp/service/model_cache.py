@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, cast
 
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
     from torch import nn
 
     from napari_ssp.networks import RepMode
-    from napari_ssp.networks.repmode import MergedRepMode
     from napari_ssp.registry import ModelCard
 
 
@@ -33,6 +33,7 @@ class ModelCache:
         self._merged_bytes = merged_bytes
         self._networks: OrderedDict[tuple[str, str, str], Any] = OrderedDict()
         self._merged: OrderedDict[tuple[str, int, str, str, int], nn.Module] = OrderedDict()
+        self._users: weakref.WeakSet[object] = weakref.WeakSet()
         self._lock = threading.Lock()
 
     def get(
@@ -50,20 +51,22 @@ class ModelCache:
     ) -> nn.Module:
         """Plain network of one of a RepMode's tasks; another task costs a merge, not a load.
 
-        On the processor in float32 it multiplies less, and is made for patches of ``depth`` planes.
+        On the CPU in float32 its convolutions are Winograd's, for patches of ``depth`` planes.
         """
         import torch
 
-        is_minimal = (device.type, dtype) == ("cpu", torch.float32)
+        from napari_ssp.engine.winograd import use_winograd  # loads torch
+
+        is_winograd = (device.type, dtype) == ("cpu", torch.float32)
         # By depth, though it could serve thinner patches: the last digits must not depend on which
         # came first.
-        key = (card.sha256, task, str(device), str(dtype), depth if is_minimal else 0)
+        key = (card.sha256, task, str(device), str(dtype), depth if is_winograd else 0)
         with self._lock:
             if key not in self._merged:
                 # The experts stay in main memory; only what computes goes to the device.
                 network = cast("RepMode", self._get(card, "cpu")).merge(task)
-                if is_minimal:
-                    network = _minimal(network, depth)
+                if is_winograd:
+                    use_winograd(network, network.depths(depth))
                 network = network.to(device, dtype)
                 self._merged[key] = network.to(memory_format=torch.channels_last_3d)
             self._merged.move_to_end(key)
@@ -77,6 +80,19 @@ class ModelCache:
             if key not in self._networks:
                 self._networks[key] = load()
             return self._used(key)
+
+    def open(self, user: object) -> None:
+        """Note who uses the networks."""
+        with self._lock:
+            self._users.add(user)
+
+    def close(self, user: object) -> None:
+        """Note that somebody uses them no more; the last one to leave clears them."""
+        with self._lock:
+            self._users.discard(user)
+            is_last = not self._users
+        if is_last:
+            self.clear()
 
     def clear(self) -> None:
         """Forget all networks."""
@@ -108,9 +124,3 @@ class ModelCache:
     def _taken(self) -> int:
         parts = (part for network in self._merged.values() for part in network.parameters())
         return sum(part.numel() * part.element_size() for part in parts)
-
-
-def _minimal(network: nn.Module, depth: int) -> nn.Module:
-    from napari_ssp.networks.minimal_filtering import filter_minimally  # loads torch
-
-    return filter_minimally(cast("MergedRepMode", network), depth)

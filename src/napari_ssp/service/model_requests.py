@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING
 
-from napari_ssp.engine import prepare_torch
 from napari_ssp.registry import (
+    ModelCard,
+    Verdict,
     add_catalogue,
     download_steps,
     export_steps,
     import_steps,
     verify_steps,
 )
+from napari_ssp.service.requests import Request
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,24 +22,8 @@ if TYPE_CHECKING:
     from napari_ssp.progress import Steps
 
 
-class ModelRequest:
-    """Work on models: called, it starts, on the thread that does it."""
-
-    #: Whether it waits for a server, and so must not keep others waiting.
-    downloads: ClassVar[bool] = False
-
-    def __call__(self) -> Steps[Any]:
-        """Start the work, once it is safe to load torch."""
-        prepare_torch()
-        return self.steps()
-
-    def steps(self) -> Steps[Any]:
-        """Start the work."""
-        raise NotImplementedError
-
-
 @dataclass(frozen=True)
-class DownloadModelRequest(ModelRequest):
+class DownloadModelRequest(Request[ModelCard]):
     """Download a model of a catalogue; the result is its card.
 
     Attributes
@@ -48,18 +34,12 @@ class DownloadModelRequest(ModelRequest):
         Addresses of the same file that are tried first.
     """
 
-    downloads: ClassVar[bool] = True
-
     name: str
     mirrors: tuple[str, ...] = ()
 
-    def steps(self) -> Steps[Any]:
-        """Start the download."""
-        return download_steps(self.name, self.mirrors)
-
 
 @dataclass(frozen=True)
-class ImportModelRequest(ModelRequest):
+class ImportModelRequest(Request[ModelCard]):
     """Import a model from a file or folder; the result is its card.
 
     Attributes
@@ -79,13 +59,9 @@ class ImportModelRequest(ModelRequest):
     overwrite: bool = False
     trusted: bool = False
 
-    def steps(self) -> Steps[Any]:
-        """Start the import."""
-        return import_steps(self.path, self.name, self.overwrite, trusted=self.trusted)
-
 
 @dataclass(frozen=True)
-class ExportModelRequest(ModelRequest):
+class ExportModelRequest(Request["Path"]):
     """Write a model into one file; the result is its path.
 
     Attributes
@@ -102,13 +78,9 @@ class ExportModelRequest(ModelRequest):
     path: Path
     overwrite: bool = False
 
-    def steps(self) -> Steps[Any]:
-        """Start the export."""
-        return export_steps(self.model, self.path, self.overwrite)
-
 
 @dataclass(frozen=True)
-class VerifyModelsRequest(ModelRequest):
+class VerifyModelsRequest(Request[list[Verdict]]):
     """Compute digests of installed weights again; the result is a list of verdicts.
 
     Attributes
@@ -119,13 +91,9 @@ class VerifyModelsRequest(ModelRequest):
 
     models: tuple[str, ...] = ()
 
-    def steps(self) -> Steps[Any]:
-        """Start the verification."""
-        return verify_steps(self.models)
-
 
 @dataclass(frozen=True)
-class AddCatalogueRequest(ModelRequest):
+class AddCatalogueRequest(Request[list[ModelCard]]):
     """Add a lab's catalogue; the result is the list of cards that it offers.
 
     Attributes
@@ -134,10 +102,29 @@ class AddCatalogueRequest(ModelRequest):
         Folder or address.
     """
 
-    downloads: ClassVar[bool] = True
-
     place: str
 
-    def steps(self) -> Steps[Any]:
-        """Start to read it."""
-        return add_catalogue(self.place)
+
+def download_model(request: DownloadModelRequest) -> Steps[ModelCard]:
+    """Start the download of a model."""
+    return download_steps(request.name, request.mirrors)
+
+
+def import_model(request: ImportModelRequest) -> Steps[ModelCard]:
+    """Start the import of a model."""
+    return import_steps(request.path, request.name, request.overwrite, trusted=request.trusted)
+
+
+def export_model(request: ExportModelRequest) -> Steps[Path]:
+    """Start to write a model into one file."""
+    return export_steps(request.model, request.path, request.overwrite)
+
+
+def verify_models(request: VerifyModelsRequest) -> Steps[list[Verdict]]:
+    """Start the verification of models."""
+    return verify_steps(request.models)
+
+
+def add_a_catalogue(request: AddCatalogueRequest) -> Steps[list[ModelCard]]:
+    """Start to read a lab's catalogue."""
+    return add_catalogue(request.place)

@@ -2,34 +2,31 @@
 
 from __future__ import annotations
 
-from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 
 from napari_ssp.service.jobs import Job
 from napari_ssp.service.local import LocalBackend
 from napari_ssp.service.model_cache import ModelCache
-from napari_ssp.service.model_requests import ModelRequest
-from napari_ssp.service.pipelines import steps_of
-from napari_ssp.service.requests import GatesRequest
+from napari_ssp.service.pipelines import Lane, find_lane, prepare_steps
 
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from napari_ssp.service.requests import Request
+    from napari_ssp.service.results import Plan
 
-class Lane(Enum):
-    """Work that waits for its like only."""
+R = TypeVar("R")
 
-    COMPUTATION = "computation"
-    LOOKUPS = "look-ups"
-    FILES = "files"
-    DOWNLOADS = "downloads"
+#: Networks of this process; services and scripts share them.
+SHARED_MODELS = ModelCache()
 
 
 class ModelService:
     """Takes requests, and keeps networks loaded.
 
-    What computes with a network is done one after the other. Look-ups, work on the files of models,
-    and downloads each have a thread of their own: they wait for their like, never for a prediction.
+    What computes with a network is done one after the other. Plans, look-ups, tables, work on
+    files and downloads each have a thread of their own: they wait for their like, never for a
+    prediction.
 
     Parameters
     ----------
@@ -45,33 +42,40 @@ class ModelService:
     def __init__(self, compute: str = "local") -> None:
         if compute != "local":
             raise ValueError(f"This version computes 'local' only, got compute={compute!r}.")
-        self._models = ModelCache()
         self._lanes = {lane: LocalBackend() for lane in Lane}
+        SHARED_MODELS.open(self)
 
-    def submit(self, request: Any) -> Job[Any]:
+    def submit(self, request: Request[R], plan: Plan | None = None) -> Job[R]:
         """Line up a request.
 
         Parameters
         ----------
-        request : SegmentRequest, PredictRequest, GatesRequest, TrainRequest or a ModelRequest
-            What to do.
+        request : Request
+            What to do, e.g. a `SegmentRequest`.
+        plan : SegmentPlan, PredictionPlan or None
+            What the request means, as a `PlanRequest` has found; it is not planned again.
 
         Returns
         -------
         Job
             Returned at once; ``job.result()`` waits.
+
+        Raises
+        ------
+        TypeError
+            When the request is none that the service knows.
         """
-        job: Job[Any] = Job(request, steps_of(request, self._models))
-        self._lanes[_lane_of(request)].submit(job)
+        job = Job(request, prepare_steps(request, SHARED_MODELS, plan))
+        self._lanes[find_lane(request)].submit(job)
         return job
 
     def close(self) -> None:
-        """Cancel all jobs, end the threads and forget the networks."""
+        """Cancel all jobs and end the threads; the last service to close forgets the networks."""
         for backend in self._lanes.values():
             backend.cancel()  # all of them, before one is waited for
         for backend in self._lanes.values():
             backend.close()
-        self._models.clear()
+        SHARED_MODELS.close(self)
 
     def __enter__(self) -> ModelService:
         return self
@@ -83,11 +87,3 @@ class ModelService:
         trace: TracebackType | None,
     ) -> None:
         self.close()
-
-
-def _lane_of(request: Any) -> Lane:
-    if isinstance(request, GatesRequest):
-        return Lane.LOOKUPS
-    if isinstance(request, ModelRequest):
-        return Lane.DOWNLOADS if request.downloads else Lane.FILES
-    return Lane.COMPUTATION

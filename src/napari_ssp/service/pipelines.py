@@ -1,19 +1,34 @@
-"""The only composition point: a request in, its steps out."""
+"""The only composition point: which steps do a kind of request, and what they may wait for."""
 
 from __future__ import annotations
 
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from enum import Enum
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from napari_ssp.engine import prepare_torch
 from napari_ssp.registry import CELLPOSE, PACKAGE, find_family
-from napari_ssp.service.model_requests import ModelRequest
+from napari_ssp.service.annotation.saving import SavePairsRequest
+from napari_ssp.service.annotation.suggestions import SuggestRequest
+from napari_ssp.service.comparing import CompareRequest
+from napari_ssp.service.measuring import MeasureRequest, SaveObjectsRequest
+from napari_ssp.service.model_requests import (
+    AddCatalogueRequest,
+    DownloadModelRequest,
+    ExportModelRequest,
+    ImportModelRequest,
+    VerifyModelsRequest,
+)
+from napari_ssp.service.planning import PlanRequest
 from napari_ssp.service.requests import (
     DiameterRequest,
     GatesRequest,
     PredictRequest,
+    Request,
     SegmentRequest,
 )
+from napari_ssp.service.segmentation.refinement import RefineRequest
 from napari_ssp.service.training.requests import (
     FinishTrainingRequest,
     TrainRequest,
@@ -25,95 +40,127 @@ if TYPE_CHECKING:
 
     from napari_ssp.progress import Steps
     from napari_ssp.service.model_cache import ModelCache
+    from napari_ssp.service.results import Plan
+
+R = TypeVar("R")
 
 
-def steps_of(request: Any, models: ModelCache) -> Callable[[], Steps[Any]]:
-    """Start of a request's work, to be called on the thread that does it.
+class Lane(Enum):
+    """Work that waits for its like only; each has a thread of its own."""
+
+    COMPUTATION = "computation"
+    LOOKUPS = "look-ups"
+    PLANS = "plans"
+    TABLES = "tables"
+    REFINEMENT = "refinement"
+    SUGGESTIONS = "suggestions"
+    TRAINING_SETS = "training sets"
+    FILES = "files"
+    DOWNLOADS = "downloads"
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """How a kind of request is done.
+
+    Attributes
+    ----------
+    steps : str
+        Module of this room and function that makes the steps of a request.
+    lane : Lane
+        What it waits for.
+    takes : tuple of str
+        What the function takes besides the request: ``"models"``, the networks that are loaded;
+        ``"plan"``, the plan that was made already, or None.
+    """
+
+    steps: str
+    lane: Lane = Lane.COMPUTATION
+    takes: tuple[str, ...] = ()
+
+
+_PIPELINES: dict[type[Request[Any]], Pipeline] = {
+    SegmentRequest: Pipeline("segmentation.steps:segment_steps", takes=("models", "plan")),
+    DiameterRequest: Pipeline("segmentation.diameter:diameter_steps", takes=("models",)),
+    PredictRequest: Pipeline("structures.steps:predict_steps", takes=("models", "plan")),
+    GatesRequest: Pipeline("structures.gates:gates_steps", Lane.LOOKUPS, ("models",)),
+    TrainRequest: Pipeline("training.segmentation.steps:train_steps"),
+    TrainStructuresRequest: Pipeline("training.structures.steps:train_structures_steps"),
+    FinishTrainingRequest: Pipeline("training.finishing:finish_steps"),
+    PlanRequest: Pipeline("planning:plan_steps", Lane.PLANS),
+    MeasureRequest: Pipeline("measuring:measure_steps", Lane.TABLES),
+    SaveObjectsRequest: Pipeline("measuring:save_steps", Lane.TABLES),
+    CompareRequest: Pipeline("comparing:compare_steps", Lane.TABLES),
+    RefineRequest: Pipeline("segmentation.refinement:refine_steps", Lane.REFINEMENT),
+    SuggestRequest: Pipeline("annotation.suggestions:suggest_steps", Lane.SUGGESTIONS),
+    SavePairsRequest: Pipeline("annotation.saving:save_steps", Lane.TRAINING_SETS),
+    ImportModelRequest: Pipeline("model_requests:import_model", Lane.FILES),
+    ExportModelRequest: Pipeline("model_requests:export_model", Lane.FILES),
+    VerifyModelsRequest: Pipeline("model_requests:verify_models", Lane.FILES),
+    DownloadModelRequest: Pipeline("model_requests:download_model", Lane.DOWNLOADS),
+    AddCatalogueRequest: Pipeline("model_requests:add_a_catalogue", Lane.DOWNLOADS),
+}
+#: Steps of the same requests where a model of another family is asked for.
+_BY_FAMILY = {
+    (SegmentRequest, CELLPOSE): "segmentation.cellpose:segment_cellpose_steps",
+    (SegmentRequest, PACKAGE): "packages.segmentation:segment_package_steps",
+    (PredictRequest, PACKAGE): "packages.prediction:predict_package_steps",
+}
+
+
+def find_lane(request: Request[Any]) -> Lane:
+    """Lane in which a request is done.
 
     Raises
     ------
     TypeError
         When the request is none that the service knows.
     """
-    if isinstance(request, SegmentRequest):
-        return partial(_segment, request, models)
-    if isinstance(request, DiameterRequest):
-        return partial(_diameter, request, models)
-    if isinstance(request, PredictRequest):
-        return partial(_predict, request, models)
-    if isinstance(request, GatesRequest):
-        return partial(_gates, request, models)
-    if isinstance(request, TrainRequest):
-        return partial(_train, request)
-    if isinstance(request, TrainStructuresRequest):
-        return partial(_train_structures, request)
-    if isinstance(request, FinishTrainingRequest):
-        return partial(_finish_training, request)
-    if isinstance(request, ModelRequest):
-        return request
-    raise TypeError(
-        "The service takes SegmentRequest, PredictRequest, GatesRequest, TrainRequest and requests "
-        f"about models, got {type(request).__name__}."
-    )
+    return _find_pipeline(request).lane
 
 
-def _segment(request: SegmentRequest, models: ModelCache) -> Steps[Any]:
-    prepare_torch()  # before anything imports triton
-    from napari_ssp.service.segmentation.steps import segment_steps
+def prepare_steps(
+    request: Request[R], models: ModelCache, plan: Plan | None = None
+) -> Callable[[], Steps[R]]:
+    """Start of a request's work, to be called on the thread that does it.
 
-    family = find_family(request.model)
-    if family == CELLPOSE:
-        from napari_ssp.service.segmentation.cellpose import segment_cellpose_steps
+    Parameters
+    ----------
+    request : Request
+        What to do.
+    models : ModelCache
+        Networks that are loaded.
+    plan : SegmentPlan, PredictionPlan or None
+        What the request means, where that was found out already.
 
-        return segment_cellpose_steps(request, models)
-    if family == PACKAGE:
-        from napari_ssp.service.packages.segmentation import segment_package_steps
+    Raises
+    ------
+    TypeError
+        When the request is none that the service knows.
+    """
+    pipeline = _find_pipeline(request)
+    given = {"models": models, "plan": plan}
 
-        return segment_package_steps(request, models)
-    return segment_steps(request, models)
+    def start() -> Steps[R]:
+        prepare_torch()  # before anything imports triton
+        place = _BY_FAMILY.get((type(request), _family(request)), pipeline.steps)
+        module, name = place.split(":")
+        make = getattr(import_module(f"napari_ssp.service.{module}"), name)
+        steps: Steps[R] = make(request, **{key: given[key] for key in pipeline.takes})
+        return steps
 
-
-def _diameter(request: DiameterRequest, models: ModelCache) -> Steps[Any]:
-    prepare_torch()
-    from napari_ssp.service.segmentation.diameter import diameter_steps
-
-    return diameter_steps(request, models)
-
-
-def _predict(request: PredictRequest, models: ModelCache) -> Steps[Any]:
-    prepare_torch()
-    from napari_ssp.service.structures.steps import predict_steps
-
-    if find_family(request.model) == PACKAGE:
-        from napari_ssp.service.packages.prediction import predict_package_steps
-
-        return predict_package_steps(request, models)
-    return predict_steps(request, models)
-
-
-def _gates(request: GatesRequest, models: ModelCache) -> Steps[Any]:
-    prepare_torch()
-    from napari_ssp.service.structures.gates import gates_steps
-
-    return gates_steps(request, models)
+    return start
 
 
-def _train(request: TrainRequest) -> Steps[Any]:
-    prepare_torch()
-    from napari_ssp.service.training.segmentation.steps import train_steps
-
-    return train_steps(request)
-
-
-def _train_structures(request: TrainStructuresRequest) -> Steps[Any]:
-    prepare_torch()
-    from napari_ssp.service.training.structures.steps import train_structures_steps
-
-    return train_structures_steps(request)
+def _family(request: Request[Any]) -> str:
+    if isinstance(request, SegmentRequest | PredictRequest):
+        return find_family(request.model)
+    return ""
 
 
-def _finish_training(request: FinishTrainingRequest) -> Steps[Any]:
-    prepare_torch()
-    from napari_ssp.service.training.finishing import finish_steps
-
-    return finish_steps(request)
+def _find_pipeline(request: Request[Any]) -> Pipeline:
+    try:
+        return _PIPELINES[type(request)]
+    except KeyError:
+        known = ", ".join(kind.__name__ for kind in _PIPELINES)
+        raise TypeError(f"The service takes {known}; got {type(request).__name__}.") from None

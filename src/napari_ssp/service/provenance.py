@@ -1,4 +1,4 @@
-"""Where a result came from: enough to make it again."""
+"""Provenance of a result: enough to make it again."""
 
 from __future__ import annotations
 

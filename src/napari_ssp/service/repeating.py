@@ -1,4 +1,4 @@
-"""From a result's provenance back to what makes it again: a request, a command, a script."""
+"""Repetition of a result from its provenance: as a request, a command, a script."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Request = SegmentRequest | PredictRequest
 def restore_request(provenance: dict[str, Any], image: Any = None) -> Request:
     """Request that makes a result again.
 
-    On the same processor, with the same versions, the result is the same bit for bit.
+    On the same CPU, with the same versions, the result is the same bit for bit.
 
     Parameters
     ----------

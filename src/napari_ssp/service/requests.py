@@ -4,15 +4,25 @@ from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 
 from napari_ssp.image import MicroscopyImage, check_voxel_size
 from napari_ssp.service.plain_values import settle
+from napari_ssp.service.results import Segmentation, StructurePrediction
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+
+R = TypeVar("R")
+
+
+class Request(Generic[R]):
+    """What the service can be asked for; a frozen value. ``R`` is what its job returns."""
 
 
 def choice(default: Any, label: str, help: str, **limits: Any) -> Any:
@@ -101,7 +111,7 @@ class ImageRequest:
 
 
 @dataclass(frozen=True, eq=False)
-class SegmentRequest(ImageRequest):
+class SegmentRequest(ImageRequest, Request[Segmentation]):
     """Segment cells or nuclei in an image.
 
     Attributes
@@ -199,7 +209,7 @@ class SegmentRequest(ImageRequest):
 
 
 @dataclass(frozen=True)
-class DiameterRequest:
+class DiameterRequest(Request[float]):
     """Estimate the typical diameter of objects, for `SegmentRequest.diameter`.
 
     Attributes
@@ -212,7 +222,7 @@ class DiameterRequest:
 
 
 @dataclass(frozen=True, eq=False)
-class PredictRequest(ImageRequest):
+class PredictRequest(ImageRequest, Request[StructurePrediction]):
     """Predict fluorescent structures from a transmitted-light stack.
 
     Attributes
@@ -260,7 +270,7 @@ class PredictRequest(ImageRequest):
 
 
 @dataclass(frozen=True)
-class GatesRequest:
+class GatesRequest(Request[dict[str, "NDArray[np.float32]"]]):
     """Look up how much each expert of a RepMode model counts for a structure.
 
     Attributes

@@ -1,13 +1,30 @@
-"""What jobs return."""
+"""Results of jobs."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+
+class Plan(Protocol):
+    """What a request means for its data, found before any work.
+
+    Attributes
+    ----------
+    summary : str
+        One line for the user.
+    warnings : tuple of str
+        What the user should know before trusting the result.
+    """
+
+    @property
+    def summary(self) -> str: ...  # noqa: D102
+    @property
+    def warnings(self) -> tuple[str, ...]: ...  # noqa: D102
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +51,8 @@ class Segmentation:
         JSON-ready: request, model with sha256, versions, device, duration in seconds.
     count : int or None
         How many objects there are, where it is known without a look at all labels.
+    warnings : tuple of str
+        What the user should know before trusting the result.
     """
 
     labels: NDArray[np.uint32]
@@ -44,6 +63,7 @@ class Segmentation:
     origin: tuple[int, int, int, int] = (0, 0, 0, 0)
     provenance: dict[str, Any] = field(default_factory=dict)
     count: int | None = None
+    warnings: tuple[str, ...] = ()
 
     @property
     def num_objects(self) -> int:
@@ -66,7 +86,7 @@ class StructurePrediction:
     origin : tuple of int
         (t, z, y, x) of the first voxel in the input, when only a part of it was predicted.
     warnings : tuple of str
-        What a person should know before trusting the result.
+        What the user should know before trusting the result.
     provenance : dict
         JSON-ready: request, model with sha256, versions, device, duration in seconds.
     """
@@ -86,9 +106,9 @@ class TrainingPlan:
     Attributes
     ----------
     summary : str
-        One line for a person.
+        One line for the user.
     warnings : tuple of str
-        What a person should know before starting, such as files that are skipped.
+        What the user should know before starting, such as files that are skipped.
     training, validation, replay : tuple of str
         Names of the images that are learned from, scored, and mixed in.
     strip : bool
@@ -122,7 +142,7 @@ class TrainedModel:
     installed : bool
         Whether it is now among the installed models, under its name.
     sentence : str
-        What happened, with both numbers, for a person.
+        What happened, with both numbers, for the user.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""What a model of another origin can do, and the grid and windows on which it sees an image."""
+"""Abilities of a model of another origin, and the grid and windows on which it sees an image."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which part of a network learns, and small corrections in place of whole layers (LoRA).
+"""Choice of the part of a network that learns, and low-rank corrections of layers (LoRA).
 
 LoRA: E. J. Hu et al., LoRA: Low-Rank Adaptation of Large Language Models, arXiv:2106.09685 (2021).
 """

@@ -36,7 +36,7 @@ def batches_from(
     workers : int
         Processes; 0 takes one thread of this one. Both give the same batches in the same order.
     pin : bool
-        Keep batches of processes in memory that a graphics card reads directly.
+        Keep batches of processes in memory that a GPU reads directly.
     """
     if workers:
         return _by_processes(batch_of, steps, workers, pin)

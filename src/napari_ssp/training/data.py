@@ -1,4 +1,4 @@
-"""What training is fed with: images with labels, stacks with measured fluorescence."""
+"""Data of a training: images with labels, stacks with measured fluorescence."""
 
 from __future__ import annotations
 

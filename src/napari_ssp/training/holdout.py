@@ -1,8 +1,8 @@
-"""Which of many examples are set aside for validation."""
+"""Division of many examples: which are held out for validation."""
 
 from __future__ import annotations
 
-#: From this many examples on, whole ones are set aside.
+#: From this many examples on, whole ones are held out.
 WHOLE_FROM = 4
 #: Share of them.
 SHARE = 0.2
@@ -11,7 +11,7 @@ NARROWEST, GAP = 32, 16
 
 
 def choose_holdout(count: int, most: int | None = None) -> frozenset[int]:
-    """Places of the examples that are set aside, evenly over their order; at least one."""
+    """Places of the examples that are held out, evenly over their order; at least one."""
     number = max(1, min(round(SHARE * count), most or count))
     return frozenset(int((k + 0.5) * count / number) for k in range(number))
 

@@ -93,7 +93,7 @@ def connect_processes(processes: ProcessGroup) -> Iterator[None]:
 
 
 def synchronise_batch_norm(network: nn.Module, processes: ProcessGroup) -> nn.Module:
-    """Network whose batch normalisation sees the whole batch; on graphics cards only."""
+    """Network whose batch normalisation sees the whole batch; on GPUs only."""
     if processes.world_size > 1 and torch.cuda.is_available():
         convert = nn.SyncBatchNorm.convert_sync_batchnorm
         converted: nn.Module = convert(network)  # type: ignore[no-untyped-call]

@@ -1,4 +1,4 @@
-"""What a run leaves in its folder: metrics as CSV, events for TensorBoard, the best weights."""
+"""Records of a run: metrics as CSV, events for TensorBoard, the best weights."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from napari_ssp.training.batches import Batch
     from napari_ssp.training.state import Preview
 
-#: Channels last are several times as fast, most of all in 3D on a processor.
+#: Channels last are several times as fast, most of all in 3D on a CPU.
 _LAYOUTS = {4: torch.channels_last, 5: torch.channels_last_3d}
 
 
@@ -297,9 +297,9 @@ def smoothed(run: TrainingRun) -> nn.Module:
 def choose_precision(
     device: torch.device, volumes: bool = False, precision: str = "auto"
 ) -> Iterator[None]:
-    """Bfloat16 where the processor or the card has it: the range of float32, so no loss scaling.
+    """Bfloat16 where the CPU or the card has it: the range of float32, so no loss scaling.
 
-    Not for volumes on a processor: there oneDNN's bfloat16 gradients of the kernels of 3D
+    Not for volumes on a CPU: there oneDNN's bfloat16 gradients of the kernels of 3D
     convolutions are NaN now and then (seen with torch 2.15).
     """
     on_card = device.type == "cuda" and torch.cuda.is_bf16_supported()

@@ -1,4 +1,4 @@
-"""How long and how fast a network learns."""
+"""Settings of a training: how long and how fast a network learns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a training stands, as a plain value for whoever watches it."""
+"""State of a training, as a plain value for whoever watches it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was learned, mixed with the base's weights until the base's knowledge is kept.
+"""Weight-space ensembles for fine-tuning (WiSE-FT): learned weights mixed with the base's.
 
 M. Wortsman et al., Robust fine-tuning of zero-shot models, CVPR 2022, arXiv:2109.01903: between the
 weights of a network and those that it was fine-tuned to, most of the new is learned before much of

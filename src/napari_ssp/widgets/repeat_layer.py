@@ -1,4 +1,4 @@
-"""From a result layer to what makes it again: a run in its dock, or a command to copy."""
+"""Repetition of a result layer: a run in its dock, or a command to copy."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def run_again(viewer: Viewer) -> None:
-    """Run what made the selected layer, in its dock; on the same processor the same comes out."""
+    """Run what made the selected layer, in its dock; on the same CPU the same comes out."""
     _speak(_run_again, own_viewer(viewer))
 
 
@@ -74,7 +74,7 @@ def _copy_command(viewer: Viewer) -> None:
 
 
 def _speak(act: Callable[[Viewer], None], viewer: Viewer) -> None:
-    """Do something, and tell a person why where it is not possible."""
+    """Do something, and tell the user why where it is not possible."""
     try:
         act(viewer)
     except Exception as error:

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 import dask.array as da
 import numpy as np
 import pytest
+import zarr
 
 from napari_ssp.io import read_image, read_images, read_scenes
 from napari_ssp.io.ngff.metadata import parse_image
-
-zarr = pytest.importorskip("zarr")
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -17,7 +17,6 @@ from napari_ssp.image import MicroscopyImage
 from napari_ssp.io import read_image, read_scenes, write_image, write_labels
 from napari_ssp.io.ngff.pyramid import halve, level_sides
 
-pytest.importorskip("zarr")
 yaozarrs = pytest.importorskip("yaozarrs")
 
 DTYPES = ["?", "u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "f2", "f4", "f8", ">u2", ">f4"]

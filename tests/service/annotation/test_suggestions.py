@@ -6,7 +6,7 @@ import numpy as np
 
 from napari_ssp.progress import run
 from napari_ssp.service import Segmentation
-from napari_ssp.service.annotation.suggestions import suggestion_steps
+from napari_ssp.service.annotation.suggestions import SuggestRequest, suggest_steps
 
 
 def _sure(*shape: int) -> Segmentation:
@@ -21,7 +21,7 @@ def test_the_least_sure_region_comes_first() -> None:
     found = _sure(300, 400)
     found.cell_probability[80:140, 170:230] = 0.5
     found.flows[:, 230:290, 30:90] = 0.1
-    first, second, *others = run(suggestion_steps(found))
+    first, second, *others = run(suggest_steps(SuggestRequest(found)))
     y0, y1, x0, x1 = first.box
     assert y0 <= 110 < y1
     assert x0 <= 200 < x1
@@ -34,7 +34,7 @@ def test_the_least_sure_region_comes_first() -> None:
 def test_regions_cover_every_plane_once() -> None:
     for shape in ((150, 310), (40, 30), (3, 200, 200), (2, 3, 70, 900)):
         seen = np.zeros(shape, int)
-        for region in run(suggestion_steps(_sure(*shape))):
+        for region in run(suggest_steps(SuggestRequest(_sure(*shape)))):
             y0, y1, x0, x1 = region.box
             seen[(*region.plane, slice(y0, y1), slice(x0, x1))] += 1
             assert region.doubt == 0
@@ -44,4 +44,4 @@ def test_regions_cover_every_plane_once() -> None:
 def test_the_plane_is_told() -> None:
     found = _sure(3, 100, 100)
     found.cell_probability[2] = 0.4
-    assert run(suggestion_steps(found))[0].plane == (2,)
+    assert run(suggest_steps(SuggestRequest(found)))[0].plane == (2,)

@@ -202,7 +202,7 @@ def test_a_stack_that_is_read_in_bands_is_the_same(
     stack = _stack(5, 70, 41)
     options: dict[str, Any] = {"axes": "zyx", "region": region, "z_range": (1, 5)}
     expected = _predict(stack, tiny_structures, **options).images["dna"]
-    monkeypatch.setattr("napari_ssp.service.structures._BAND", 41 * 16)
+    monkeypatch.setattr("napari_ssp.service.structures.steps._BAND", 41 * 16)
     found = _predict(stack, tiny_structures, **options).images["dna"]
     np.testing.assert_allclose(found, expected, atol=1e-5)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import pickle
-import sys
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,7 +21,6 @@ from napari_ssp.training.structures.volumes import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytest.importorskip("zarr")
 
 SHAPE = (40, 70, 66)
 
@@ -122,9 +120,3 @@ def test_unknown_fields_of_later_versions_are_left_out(folder: Path) -> None:
     content["pairs"][0]["later"] = 1
     path.write_text(json.dumps(content))
     assert len(PreparedVolumes(folder).pairs) == 4
-
-
-def test_without_zarr_the_extra_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "zarr", None)
-    with pytest.raises(ModuleNotFoundError, match=r"napari-ssp\[zarr\]"):
-        PreparedVolumes(folder)

@@ -26,7 +26,7 @@ class Work:
         self.backend = LocalBackend()
         self.jobs: list[Job[Any]] = []
 
-    def submit(self, request: Callable[[], Steps[Any]]) -> Job[Any]:
+    def submit(self, request: Callable[[], Steps[Any]], plan: Any = None) -> Job[Any]:
         self.jobs.append(Job("work", request))
         self.backend.submit(self.jobs[-1])
         return self.jobs[-1]

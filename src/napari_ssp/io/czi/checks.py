@@ -1,4 +1,4 @@
-"""Tell a CZI that was cut off, which would otherwise be noticed plane by plane."""
+"""Check for a CZI that was cut off, which would otherwise be noticed plane by plane."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the metadata of a CZI file says about sizes and names."""
+"""Metadata of a CZI file: sizes and names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Read Zeiss CZI files: all scenes, lazily."""
+"""Reader of Zeiss CZI files: all scenes, lazily."""
 
 from __future__ import annotations
 

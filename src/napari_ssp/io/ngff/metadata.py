@@ -1,4 +1,4 @@
-"""What the metadata of an OME-Zarr group says, of any version up to 0.5."""
+"""Metadata of an OME-Zarr group, of any version up to 0.5."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Read OME-Zarr, versions 0.1 to 0.5: images with their levels, series, and labels."""
+"""Reader of OME-Zarr, versions 0.1 to 0.5: images with their levels, series, and labels."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_ssp.atomic import ZARR_MARKERS
 from napari_ssp.image import MicroscopyImage
-from napari_ssp.io.errors import damage_error, import_extra
+from napari_ssp.io.errors import damage_error
 from napari_ssp.io.lazy import as_dask
 from napari_ssp.io.ngff.lazy import ZarrArray
 from napari_ssp.io.ngff.metadata import NgffImage, ome_attributes, parse_image
@@ -16,7 +16,6 @@ from napari_ssp.io.scene import Scene, image_stem, is_labels, scene_name
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-LIBRARY, EXTRA = "zarr", "zarr"
 # What a hand-made or cut-off JSON file leads to, here and in zarr.
 _BROKEN = (KeyError, TypeError, ValueError, AttributeError, IndexError)
 
@@ -44,15 +43,12 @@ def read_zarr(path: Path) -> list[Scene]:
 
     Raises
     ------
-    ModuleNotFoundError
-        If zarr is not installed.
     OSError
         If parts are missing or damaged.
     ValueError
         If it is no OME-Zarr image, its metadata are broken, or its axes cannot be told.
     """
-    zarr = import_extra(LIBRARY, EXTRA, path)
-    group = _open(zarr, path)
+    group = _open(path)
     images = list(_images(group, path))
     stem = _stem(path)
     scenes = []
@@ -63,7 +59,9 @@ def read_zarr(path: Path) -> list[Scene]:
     return scenes
 
 
-def _open(zarr: Any, path: Path) -> Any:
+def _open(path: Path) -> Any:
+    import zarr  # takes half a second, and other formats do without it
+
     if not any((path / name).is_file() for name in ZARR_MARKERS):
         raise ValueError(
             f"'{path}' holds none of {', '.join(ZARR_MARKERS)}, so it is no Zarr and there is no "
@@ -160,7 +158,7 @@ def _labels(group: Any, path: Path, name: str) -> Iterator[Scene]:
         yield _scene(child, meta, folder / label, f"{name} {label}")
 
 
-def _scene(group: Any, meta: NgffImage, path: Path, name: str, *, in_labels: bool = False) -> Scene:
+def _scene(group: Any, meta: NgffImage, path: Path, name: str) -> Scene:
     arrays = [_array(group, place, path) for place in meta.paths]
     if not arrays:
         raise _broken(path, "its list of levels is empty")

@@ -1,4 +1,4 @@
-"""Write OME-Zarr 0.5, slab by slab."""
+"""Writer of OME-Zarr 0.5, slab by slab."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+import zarr
+from zarr.codecs import BloscCodec
 
 from napari_ssp.atomic import atomic_folder
-from napari_ssp.io.errors import import_extra
 from napari_ssp.io.ngff.metadata import ome_attributes
 from napari_ssp.io.ngff.pyramid import chunk_shape, halve, level_sides
 from napari_ssp.io.ngff.written_metadata import VERSION, image_attributes, stored_axes
@@ -47,27 +48,24 @@ def write_zarr(
     ------
     FileExistsError, FileNotFoundError, OSError
         As `atomic_folder`.
-    ModuleNotFoundError
-        If zarr is not installed.
     ValueError
         If the place in an image is not for labels, or the image is no OME-Zarr 0.5.
     """
-    zarr = import_extra("zarr", "zarr", path)
     if not is_labels_name(path):
-        _write_folder(zarr, path, image, dtype, overwrite, is_labels)
+        _write_folder(path, image, dtype, overwrite, is_labels)
         return
-    _check_place(zarr, path, is_labels)
+    _check_place(path, is_labels)
     path.parent.mkdir(exist_ok=True)
     try:
-        _write_folder(zarr, path, image, dtype, overwrite, is_labels)
+        _write_folder(path, image, dtype, overwrite, is_labels)
     except BaseException:
         with suppress(OSError):  # other labels are there
             path.parent.rmdir()
         raise
-    _register(zarr, path)
+    _register(path)
 
 
-def _check_place(zarr: Any, path: Path, is_labels: bool) -> None:
+def _check_place(path: Path, is_labels: bool) -> None:
     holder = path.parent.parent
     if not is_labels:
         raise ValueError(
@@ -86,7 +84,7 @@ def _check_place(zarr: Any, path: Path, is_labels: bool) -> None:
         )
 
 
-def _register(zarr: Any, path: Path) -> None:
+def _register(path: Path) -> None:
     """Name the labels in the list that the image's folder of labels keeps."""
     group = zarr.open_group(path.parent, mode="a", zarr_format=3)
     names = list(ome_attributes(group.attrs).get("labels", ()))
@@ -95,7 +93,6 @@ def _register(zarr: Any, path: Path) -> None:
 
 
 def _write_folder(
-    zarr: Any,
     path: Path,
     image: MicroscopyImage,
     dtype: np.dtype[Any],
@@ -104,16 +101,14 @@ def _write_folder(
 ) -> None:
     with atomic_folder(path, overwrite) as folder:
         group = zarr.open_group(folder, mode="a", zarr_format=3)
-        levels = _create_levels(zarr, group, image, dtype)
+        levels = _create_levels(group, image, dtype)
         windows = _fill(levels, image, dtype, is_labels)
         group.attrs.update(image_attributes(image, [a.shape for a in levels], windows, is_labels))
 
 
-def _create_levels(
-    zarr: Any, group: Any, image: MicroscopyImage, dtype: np.dtype[Any]
-) -> list[Any]:
+def _create_levels(group: Any, image: MicroscopyImage, dtype: np.dtype[Any]) -> list[Any]:
     axes = stored_axes(image)
-    compressor = zarr.codecs.BloscCodec(cname="zstd", clevel=3, shuffle="shuffle")
+    compressor = BloscCodec(cname="zstd", clevel=3, shuffle="shuffle")
     levels = []
     for number, (height, width) in enumerate(level_sides(image.sizes["y"], image.sizes["x"])):
         sizes = {**image.sizes, "y": height, "x": width}

@@ -1,4 +1,4 @@
-"""Write outlines as GeoJSON, as QuPath imports them."""
+"""Writer of outlines as GeoJSON, as QuPath imports them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Write outlines as regions of interest for ImageJ and Fiji."""
+"""Writer of outlines as regions of interest for ImageJ and Fiji."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Write tables as CSV."""
+"""Writer of tables as CSV."""
 
 from __future__ import annotations
 

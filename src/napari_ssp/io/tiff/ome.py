@@ -1,4 +1,4 @@
-"""What OME-XML says about the images of a file."""
+"""OME-XML of a file: what it says about the images."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Read TIFF files: plain, ImageJ, OME-TIFF, with all their series and pyramid levels."""
+"""Reader of TIFF files: plain, ImageJ, OME-TIFF, with all their series and pyramid levels."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def _series(tif: Any, path: Path) -> list[int]:
 def _scene(tif: Any, path: Path, number: int, ome: OmeImage, source: TiffSource | None) -> Scene:
     series = tif.series[number]
     colour = series.keyframe.photometric in (_RGB, _YCBCR)
-    letters, rgb = name_axes(series.axes, series.shape, series.dtype, colour)
+    letters, rgb = name_axes(series.axes, series.shape, colour)
     levels = []
     for level in range(len(series.levels)):
         array = _lazy_array(source, number, level) if source else None

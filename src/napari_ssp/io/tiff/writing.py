@@ -1,4 +1,4 @@
-"""Write OME-TIFF, plane by plane."""
+"""Writer of OME-TIFF, plane by plane."""
 
 from __future__ import annotations
 

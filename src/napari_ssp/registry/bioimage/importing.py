@@ -1,4 +1,4 @@
-"""Import BioImage.IO packages: as a network of ours, or as a file that is run as it is."""
+"""Importer of BioImage.IO packages: as a network of ours, or as a file run as it is."""
 
 from __future__ import annotations
 

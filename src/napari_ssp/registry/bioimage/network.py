@@ -80,7 +80,7 @@ def _jit() -> Any:
 
 
 class OnnxNetwork(torch.nn.Module):
-    """Runs a graph of ONNX on the processor, with tensors in and out.
+    """Runs a graph of ONNX on the CPU, with tensors in and out.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What a BioImage.IO description does to numbers before and after its network."""
+"""Operations of a BioImage.IO description on numbers, before and after its network."""
 
 from __future__ import annotations
 

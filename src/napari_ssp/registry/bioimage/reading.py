@@ -1,4 +1,4 @@
-"""From the description of a BioImage.IO package to a card, as far as it can be run here."""
+"""Conversion of a BioImage.IO description to a card, as far as it can be run here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Export models as BioImage.IO packages, with the network as TorchScript."""
+"""Exporter of models as BioImage.IO packages, with the network as TorchScript."""
 
 from __future__ import annotations
 

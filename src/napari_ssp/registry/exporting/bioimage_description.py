@@ -1,4 +1,4 @@
-"""What a BioImage.IO package says of its model: inputs, outputs, licence, citation."""
+"""Description of a model for BioImage.IO: inputs, outputs, licence, citation."""
 
 from __future__ import annotations
 

@@ -102,7 +102,7 @@ def onnx_graph(network: nn.Module, values: Tensor) -> bytes:
     Parameters
     ----------
     network : torch.nn.Module
-        On the processor, in evaluation mode.
+        On the CPU, in evaluation mode.
     values : torch.Tensor
         Example of an input.
 

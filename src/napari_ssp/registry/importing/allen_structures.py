@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-#: Name to one line for a person who chooses.
+#: Name to one line for the user who chooses.
 ALLEN_STRUCTURES = {
     "alpha_tubulin": "Microtubules (alpha tubulin): the filaments that span the cell, and spindles",
     "beta_actin": "Actin filaments (beta actin): the cell's cortex, its edges and contacts",

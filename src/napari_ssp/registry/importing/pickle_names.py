@@ -1,4 +1,4 @@
-"""Which classes and functions a PyTorch file asks for, found without loading it."""
+"""Classes and functions that a PyTorch file asks for, found without loading it."""
 
 from __future__ import annotations
 

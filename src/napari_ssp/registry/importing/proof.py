@@ -1,4 +1,4 @@
-"""Prove that weights are those of a network: every name, every shape, every number finite."""
+"""Proof that weights are those of a network: every name, every shape, every number finite."""
 
 from __future__ import annotations
 

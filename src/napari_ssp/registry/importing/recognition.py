@@ -1,4 +1,4 @@
-"""Recognise a network by the names and shapes of its weights."""
+"""Recognition of a network by the names and shapes of its weights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Read safetensors files, after a look at the length of their head."""
+"""Reader of safetensors files, after a look at the length of their head."""
 
 from __future__ import annotations
 

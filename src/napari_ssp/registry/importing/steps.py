@@ -1,4 +1,4 @@
-"""Import models from files: recognised, proved, stored as safetensors; nothing is executed."""
+"""Importer of models from files: recognised, proved, stored as safetensors, never executed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Read PyTorch files as data: nothing in them is executed, and none takes more than its size."""
+"""Reader of PyTorch files as data: nothing is executed, and none takes more than its size."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def _check_archive(path: Path) -> None:
 
 
 def plain_tensors(entries: Mapping[Any, Any], path: Path) -> dict[str, Any]:
-    """Tensors by name, without the mark of several graphics cards in their names.
+    """Tensors by name, without the mark of several GPUs in their names.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Download files: resumed where they stopped, verified before they get their name."""
+"""Downloads of files: resumed where they stopped, verified before they get their name."""
 
 from __future__ import annotations
 

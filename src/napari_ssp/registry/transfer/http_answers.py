@@ -1,4 +1,4 @@
-"""What a server answers: the file, something that may pass, or something else than the file."""
+"""Answers of a server: the file, something that may pass, or something else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Labels that a person draws, kept in a training set as they are drawn."""
+"""Labels that the user draws, kept in a training set as they are drawn."""
 
 from __future__ import annotations
 

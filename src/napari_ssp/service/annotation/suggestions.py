@@ -1,4 +1,4 @@
-"""Where a network was least sure, so that a person looks there first."""
+"""Places where a network was least sure, so that the user looks there first."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_ssp.progress import Progress
+from napari_ssp.service.requests import Request
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -42,17 +43,27 @@ class Region:
     doubt: float
 
 
-def suggestion_steps(found: Segmentation) -> Steps[tuple[Region, ...]]:
+@dataclass(frozen=True, eq=False)
+class SuggestRequest(Request[tuple[Region, ...]]):
+    """Rank the regions of a segmentation, the least sure first.
+
+    Attributes
+    ----------
+    segmentation : Segmentation
+        With its flows and probability.
+    """
+
+    segmentation: Segmentation
+
+
+def suggest_steps(request: SuggestRequest) -> Steps[tuple[Region, ...]]:
     """Rank the regions of a segmentation, the least sure first.
 
     Doubt is the mean over the region of 4 p (1 - p), which is 1 where cell and background are
     equally likely, and of p times what the flow vectors lack of their full length: where the
     network hesitates between two cells, it averages their directions.
 
-    Parameters
-    ----------
-    found : Segmentation
-        With flows and cell probability; read band by band, so that it may be larger than memory.
+    Flows and probability are read band by band, so that they may be larger than memory.
 
     Yields
     ------
@@ -64,6 +75,7 @@ def suggestion_steps(found: Segmentation) -> Steps[tuple[Region, ...]]:
     tuple of Region
         At most 500.
     """
+    found = request.segmentation
     *leading, height, width = found.cell_probability.shape
     side = min(max(min(height, width) // _PER_SIDE, _SMALLEST), _LARGEST)
     rows, columns = _edges(height, side), _edges(width, side)

@@ -1,4 +1,4 @@
-"""A folder of annotated images that grows while a person corrects labels."""
+"""A folder of annotated images that grows while the user corrects labels."""
 
 from __future__ import annotations
 

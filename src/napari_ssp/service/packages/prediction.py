@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def predict_package_steps(
-    request: PredictRequest, models: ModelCache
+    request: PredictRequest, models: ModelCache, plan: PredictionPlan | None = None
 ) -> Steps[StructurePrediction]:
     """Predict the images that a package makes, in memory.
 
@@ -31,6 +31,8 @@ def predict_package_steps(
         What to predict; the tasks are the names of the package's output channels.
     models : ModelCache
         Where networks come from.
+    plan : PredictionPlan or None
+        What the request means, where that was found out already.
 
     Yields
     ------
@@ -44,7 +46,7 @@ def predict_package_steps(
     """
     began = time.monotonic()
     yield Progress("reading the image")
-    plan = plan_prediction(request)
+    plan = plan or plan_prediction(request)
     yield Progress(f"loading {plan.card.name}")
     flat = len(plan.card.axes) == 2
     run = PackageRun(plan.card, request, models)

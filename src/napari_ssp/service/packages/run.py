@@ -1,4 +1,4 @@
-"""What all ways to run a BioImage.IO package share."""
+"""Shared parts of all ways to run a BioImage.IO package."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class PackageRun:
         views: Sequence[View] = (View(),),
     ) -> None:
         wanted = resolve_device(request.device)
-        # Graphs of ONNX are computed on the processor.
+        # Graphs of ONNX are computed on the CPU.
         self.device = torch.device("cpu") if card.network["format"] == "onnx" else wanted
         self._card = card
         self._axes = ("channel", *card.axes)

@@ -40,7 +40,9 @@ _BOUNDARY = re.compile(r"boundar|border|edge|contour|outline", re.IGNORECASE)
 _BACKGROUND = re.compile(r"background", re.IGNORECASE)
 
 
-def segment_package_steps(request: SegmentRequest, models: ModelCache) -> Steps[Segmentation]:
+def segment_package_steps(
+    request: SegmentRequest, models: ModelCache, plan: SegmentPlan | None = None
+) -> Steps[Segmentation]:
     """Segment an image with a package: its planes, or its stacks, each in memory.
 
     Parameters
@@ -50,6 +52,8 @@ def segment_package_steps(request: SegmentRequest, models: ModelCache) -> Steps[
         objects in the stack of each time point, which may be linked over time.
     models : ModelCache
         Where networks come from.
+    plan : SegmentPlan or None
+        What the request means, where that was found out already.
 
     Yields
     ------
@@ -68,7 +72,7 @@ def segment_package_steps(request: SegmentRequest, models: ModelCache) -> Steps[
     """
     began = time.monotonic()
     yield Progress("reading the image")
-    plan = plan_segmentation(request)
+    plan = plan or plan_segmentation(request)
     yield Progress(f"loading {plan.card.name}")
     run = PackageRun(plan.card, request, models, choose_views(request))
     labels = ArrayStore((len(plan.planes), *plan.shape), np.uint32)

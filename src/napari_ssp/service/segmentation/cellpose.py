@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     from napari_ssp.service.results import Segmentation
 
 
-def segment_cellpose_steps(request: SegmentRequest, models: ModelCache) -> Steps[Segmentation]:
+def segment_cellpose_steps(
+    request: SegmentRequest, models: ModelCache, plan: SegmentPlan | None = None
+) -> Steps[Segmentation]:
     """Segment an image, in memory, with one of cellpose's models.
 
     Parameters
@@ -40,6 +42,8 @@ def segment_cellpose_steps(request: SegmentRequest, models: ModelCache) -> Steps
         volume.
     models : ModelCache
         Keeps cellpose's model loaded.
+    plan : SegmentPlan or None
+        What the request means, where that was found out already.
 
     Yields
     ------
@@ -60,7 +64,7 @@ def segment_cellpose_steps(request: SegmentRequest, models: ModelCache) -> Steps
     """
     began = time.monotonic()
     yield Progress("reading the image")
-    plan = plan_segmentation(request)
+    plan = plan or plan_segmentation(request)
     device = resolve_device(request.device)
     yield Progress(f"loading {plan.card.name}")
     # Before it computes: these are the weights that are loaded.

@@ -1,4 +1,4 @@
-"""What a request means for its image: resolved once, by a pure function, before any work."""
+"""Plan of a segmentation: a request resolved once, by a pure function, before any work."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class SegmentPlan:
 
     @property
     def summary(self) -> str:
-        """One line for a person: "2D RGB, 0.5 µm/px, 1 plane, 4 windows"."""
+        """One line for the user: "2D RGB, 0.5 µm/px, 1 plane, 4 windows"."""
         image = self.image
         size = "pixel size unknown"
         if image.voxel_size is not None:
@@ -110,7 +110,7 @@ class SegmentPlan:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What a person should know before trusting the result."""
+        """What the user should know before trusting the result."""
         own = self.card.zoom
         found: list[str] = []
         if self.card.voxel_size is None and not own / UNUSUAL < self.zoom < own * UNUSUAL:
@@ -172,7 +172,9 @@ def plan_segmentation(request: SegmentRequest) -> SegmentPlan:
         plan = replace(plan, volume=volume, num_windows=windows)
     else:
         windows = count_windows(card, plan.shape, request.overlap, zoom) * len(planes)
-        plan = replace(plan, tile=_tile(plan, request.tile), num_windows=windows)
+        plan = replace(
+            plan, tile=choose_tile(plan.shape, request.tile, plan.zoom), num_windows=windows
+        )
     return replace(plan, num_windows=plan.num_windows * _num_views(request))
 
 
@@ -263,12 +265,11 @@ def diameter_in_pixels(request: SegmentRequest, microns: float) -> float:
     return microns / image.voxel_size[1]
 
 
-def _tile(plan: SegmentPlan, wanted: int | None) -> int | None:
+def choose_tile(shape: tuple[int, int], wanted: int | None, zoom: float = 1.0) -> int | None:
     """Side of the blocks that a plane is done in, or None for one piece."""
     if wanted is not None:
-        return wanted if max(plan.shape) > wanted else None
-    seen = plan.shape[0] * plan.shape[1] * max(plan.zoom, 1.0) ** 2
-    return TILE if seen > WHOLE_PLANE else None
+        return wanted if max(shape) > wanted else None
+    return TILE if shape[0] * shape[1] * max(zoom, 1.0) ** 2 > WHOLE_PLANE else None
 
 
 def _volume(image: MicroscopyImage, plan: SegmentPlan) -> tuple[int, int, int]:

@@ -12,8 +12,9 @@ import numpy as np
 from napari_ssp import flows  # its parts are imported when they are used: they compile
 from napari_ssp.progress import Progress, Steps
 from napari_ssp.registry import PACKAGE
-from napari_ssp.service.requests import SegmentRequest, check_limits
-from napari_ssp.service.segmentation.plan import TILE, WHOLE_PLANE
+from napari_ssp.service.requests import Request, SegmentRequest, check_limits
+from napari_ssp.service.results import Segmentation
+from napari_ssp.service.segmentation.plan import choose_tile
 from napari_ssp.service.segmentation.refined_numbers import keep_numbers
 from napari_ssp.service.segmentation.run import PlaneOf
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
     from napari_ssp.engine.store import ArrayStore
     from napari_ssp.flows import FlowField, TrackingSettings
-    from napari_ssp.service.results import Segmentation
 
 #: Pixels of a plane that is brought up to date in one piece, which takes about a quarter second.
 LIVE_PIXELS = 2**21
@@ -68,7 +68,7 @@ class Thresholds:
 
 @dataclass(frozen=True)
 class Display:
-    """What a person is looking at, in pixels of the result.
+    """What the user is looking at, in pixels of the result.
 
     Attributes
     ----------
@@ -122,7 +122,7 @@ class Refinement:
         *lead, height, width = segmentation.labels.shape
         self._lead, self._shape = tuple(lead), (height, width)
         self._planes = math.prod(lead)
-        self._tile = _tile(self._shape, request.get("tile"))
+        self._tile = choose_tile(self._shape, request.get("tile"))
         self._fields: dict[int, FlowField] = {}
         self._near: tuple[Any, FlowField] | None = None
 
@@ -144,7 +144,7 @@ class Refinement:
         chosen : Thresholds
             What to apply.
         display : Display, optional
-            What a person is looking at.
+            What the user is looking at.
         before : numpy.ndarray, optional
             Labels on display, of the result's shape: objects keep their numbers, and so their
             colours. Without it, and of results of many pixels, the numbers are those of a run.
@@ -263,6 +263,29 @@ class Refinement:
         }
 
 
+@dataclass(frozen=True, eq=False)
+class RefineRequest(Request[Segmentation]):
+    """Bring the labels of a segmentation to other thresholds.
+
+    Attributes
+    ----------
+    refinement : Refinement
+        Of the segmentation; it keeps intermediate results from request to request.
+    thresholds, display, before
+        As in `Refinement.steps`.
+    """
+
+    refinement: Refinement
+    thresholds: Thresholds
+    display: Display | None = None
+    before: NDArray[np.uint32] | None = None
+
+
+def refine_steps(request: RefineRequest) -> Steps[Segmentation]:
+    """Start to bring the labels up to date."""
+    return request.refinement.steps(request.thresholds, request.display, request.before)
+
+
 def _check(segmentation: Segmentation, stacks: str) -> None:
     model = segmentation.provenance.get("model", {})
     if model.get("family") == PACKAGE and not np.any(segmentation.flows[:, ..., ::8, ::8]):
@@ -287,13 +310,6 @@ def _thresholds_of(request: dict[str, Any]) -> Thresholds:
     known = {item.name: request.get(item.name) for item in fields(Thresholds)}
     found = Thresholds(**{name: value for name, value in known.items() if value is not None})
     return found if known["hole_size"] is not None else replace(found, hole_size=found.min_size)
-
-
-def _tile(shape: tuple[int, int], wanted: int | None) -> int | None:
-    """Side of the blocks of a plane, as a run has it for a model that does not magnify."""
-    if wanted is not None:
-        return wanted if max(shape) > wanted else None
-    return TILE if math.prod(shape) > WHOLE_PLANE else None
 
 
 def _around(start: int, stop: int, length: int) -> tuple[slice, int]:

@@ -1,4 +1,4 @@
-"""What all ways to segment share, and their room for results."""
+"""Shared parts of all ways to segment, and their room for results."""
 
 from __future__ import annotations
 
@@ -99,6 +99,7 @@ def assemble_planes(
         origin=(t, z, plan.region[0], plan.region[2]),
         provenance=record,
         count=count,
+        warnings=plan.warnings,
     )
 
 

@@ -49,7 +49,9 @@ if TYPE_CHECKING:
     from napari_ssp.service.segmentation.levels import Levels
 
 
-def segment_steps(request: SegmentRequest, models: ModelCache) -> Steps[Segmentation]:
+def segment_steps(
+    request: SegmentRequest, models: ModelCache, plan: SegmentPlan | None = None
+) -> Steps[Segmentation]:
     """Segment an image, plane by plane or as volumes.
 
     Parameters
@@ -58,6 +60,8 @@ def segment_steps(request: SegmentRequest, models: ModelCache) -> Steps[Segmenta
         What to segment and how.
     models : ModelCache
         Where networks come from.
+    plan : SegmentPlan or None
+        What the request means, where that was found out already.
 
     Yields
     ------
@@ -71,7 +75,7 @@ def segment_steps(request: SegmentRequest, models: ModelCache) -> Steps[Segmenta
     """
     began = time.monotonic()
     yield Progress("reading the image")
-    plan = plan_segmentation(request)
+    plan = plan or plan_segmentation(request)
     yield Progress(f"loading {plan.card.name}")
     device = resolve_device(request.device)
     run = _prepare(request, plan, models, device)

@@ -1,4 +1,4 @@
-"""Where flows are followed: beside the network on a graphics card, compiled on a processor."""
+"""Choice of the device that follows flows: the GPU beside the network, or the CPU."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 def stays_on_device(device: torch.device) -> bool:
     """Whether outputs stay where the network computes, and flows are followed there.
 
-    On CUDA they do. On a processor compiled code is faster than torch's, and Apple's cards compute
-    in single precision only, so that their labels would not be those of a processor.
+    On CUDA they do. On a CPU compiled code is faster than torch's, and Apple's cards compute
+    in single precision only, so that their labels would not be those of a CPU.
     """
     return device.type == "cuda"
 
@@ -32,7 +32,7 @@ def stays_on_device(device: torch.device) -> bool:
 def run_where_it_fits(
     work: Callable[[torch.Tensor], torch.Tensor], values: torch.Tensor
 ) -> torch.Tensor:
-    """Work on values where they are, or on the processor when their device is out of memory."""
+    """Work on values where they are, or on the CPU when their device is out of memory."""
     try:
         return work(values)
     except (RuntimeError, MemoryError) as error:

@@ -1,4 +1,4 @@
-"""How much each expert of a RepMode model counts for a structure."""
+"""Gates of a RepMode model: how much each expert counts for a structure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a prediction request means for its stack: resolved once, by a pure function."""
+"""Plan of a prediction: a request resolved for its stack once, by a pure function."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class PredictionPlan:
     num_patches : int
         Patches that cover the part.
     warnings : tuple of str
-        What a person should know before trusting the result.
+        What the user should know before trusting the result.
     """
 
     image: MicroscopyImage
@@ -73,7 +73,7 @@ class PredictionPlan:
 
     @property
     def summary(self) -> str:
-        """One line for a person."""
+        """One line for the user."""
         channel = ""
         if self.channel is not None:
             names = self.image.channel_names

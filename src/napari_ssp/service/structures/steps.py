@@ -35,7 +35,9 @@ if TYPE_CHECKING:
 _BAND = 2**22
 
 
-def predict_steps(request: PredictRequest, models: ModelCache) -> Steps[StructurePrediction]:
+def predict_steps(
+    request: PredictRequest, models: ModelCache, plan: PredictionPlan | None = None
+) -> Steps[StructurePrediction]:
     """Predict structures from a stack.
 
     Parameters
@@ -44,6 +46,8 @@ def predict_steps(request: PredictRequest, models: ModelCache) -> Steps[Structur
         What to predict and how.
     models : ModelCache
         Where networks come from.
+    plan : PredictionPlan or None
+        What the request means, where that was found out already.
 
     Yields
     ------
@@ -57,7 +61,7 @@ def predict_steps(request: PredictRequest, models: ModelCache) -> Steps[Structur
     """
     began = time.monotonic()
     yield Progress("reading the stack")
-    plan = plan_prediction(request)
+    plan = plan or plan_prediction(request)
     source = yield from _source(plan)
     yield Progress(f"loading {plan.card.name}")
     device = resolve_device(request.device)

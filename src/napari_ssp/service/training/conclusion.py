@@ -28,7 +28,7 @@ class Judged:
     Attributes
     ----------
     score : str
-        How a person calls the deciding score, such as "F1".
+        How the user calls the deciding score, such as "F1".
     install : str
         ``"better"``, ``"always"`` or ``"never"``.
     has_base : bool
@@ -65,7 +65,7 @@ def conclude(
     Returns
     -------
     TrainedModel
-        With a sentence for a person.
+        With a sentence for the user.
     """
     metric = run.settings.metric
     metrics = _scores(run.best or (run.rows[-1] if run.rows else {}))

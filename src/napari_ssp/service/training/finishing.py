@@ -1,4 +1,4 @@
-"""Make a model of a run that was stopped, without more training."""
+"""Conclusion of a stopped run: a model made of it, without more training."""
 
 from __future__ import annotations
 

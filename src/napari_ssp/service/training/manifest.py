@@ -1,4 +1,4 @@
-"""What a training works on, listed with digests, so that a run goes on with the same data."""
+"""Manifest of a training: its data with digests, so that a run goes on with the same."""
 
 from __future__ import annotations
 

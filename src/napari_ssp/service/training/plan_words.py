@@ -1,4 +1,4 @@
-"""What the plans of trainings say in the same words."""
+"""Sentences that the plans of trainings share."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def warn_scored_as_well(names: Sequence[str]) -> str:
 
 
 def warn_too_small(names: Sequence[str]) -> str:
-    """Warn of images of which nothing can be set aside."""
+    """Warn of images of which nothing can be held out."""
     return (
         f"Too small to set a strip aside: {_listed(names)}. Without validation images nobody can "
         "tell whether the new model is better."

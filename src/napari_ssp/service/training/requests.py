@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from napari_ssp.io import atomic_path
-from napari_ssp.service.requests import check_limits, check_precision, choice
+from napari_ssp.service.requests import Request, check_limits, check_precision, choice
+from napari_ssp.service.results import TrainedModel
 from napari_ssp.service.training.json_request import JsonRequest
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ INSTALLS = ("better", "always", "never")
 
 
 @dataclass(frozen=True)
-class TrainRequest(JsonRequest):
+class TrainRequest(JsonRequest, Request[TrainedModel]):
     """Train a segmentation model on images and labels.
 
     Labels below 0, and those equal to `ignore_label`, mark pixels that nobody annotated: they carry
@@ -229,7 +230,7 @@ class TrainRequest(JsonRequest):
 
 
 @dataclass(frozen=True)
-class TrainStructuresRequest(JsonRequest):
+class TrainStructuresRequest(JsonRequest, Request[TrainedModel]):
     """Train a RepMode on stacks of transmitted light, each with one measured structure.
 
     Attributes
@@ -336,7 +337,7 @@ class TrainStructuresRequest(JsonRequest):
 
 
 @dataclass(frozen=True)
-class FinishTrainingRequest:
+class FinishTrainingRequest(Request[TrainedModel]):
     """Make a model of the best that a stopped run has reached, without more training.
 
     Attributes

@@ -1,4 +1,4 @@
-"""Labels that are not everywhere: pixels that nobody annotated, outlines, a strip set aside."""
+"""Labels that are not everywhere: pixels that nobody annotated, outlines, a strip held out."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _CUT_FROM, _CUT_TO = 0.05, 0.6
 #: MEDIAR keeps smaller objects whole where it removes outlines.
 _SMALL = 196
-#: Share of an image that is set aside, and the least width of such a strip.
+#: Share of an image that is held out, and the least width of such a strip.
 STRIP_SHARE, STRIP_WIDTH = 0.25, 32
 
 

@@ -1,4 +1,4 @@
-"""Which image a training crop comes from: rare modalities are drawn more often than their share."""
+"""Sampling of training crops: rare modalities are drawn more often than their share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A part of the pairs is set aside for validation: whole stacks of many, strips of few."""
+"""A part of the pairs is held out for validation: whole stacks of many, strips of few."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ def set_aside(
 ) -> tuple[list[StructurePair], list[StructurePair]]:
     """Divide pairs into those to learn from and those to score.
 
-    Of a structure with four stacks and more a fifth is set aside, evenly over their order; of fewer
+    Of a structure with four stacks and more a fifth is held out, evenly over their order; of fewer
     a strip of each at one side, with a gap that no crop reaches across. Stacks too narrow for a
     strip are learned from as a whole.
 
     Returns
     -------
     tuple of list of StructurePair
-        Training and validation; the latter is empty when nothing could be set aside.
+        Training and validation; the latter is empty when nothing could be held out.
     """
     by_task: dict[int, list[StructurePair]] = defaultdict(list)
     for pair in pairs:

@@ -102,14 +102,11 @@ class PreparedVolumes:
     ------
     FileNotFoundError
         If the folder was not prepared to the end, or arrays are missing from it.
-    ModuleNotFoundError
-        If zarr is not installed.
     ValueError
         If the index cannot be read.
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
-        import_zarr()
         self.folder = Path(folder)
         self.settings, self.pairs = read_index(self.folder)
         _check_arrays(self.folder, self.pairs)
@@ -160,6 +157,8 @@ def write_volume(
     pathlib.Path
         The array. If writing fails or is interrupted, nothing is there.
     """
+    import zarr
+
     final = volume_path(folder, key)
     temporary = final.with_name(f".{key}.part")
     final.parent.mkdir(parents=True, exist_ok=True)
@@ -167,7 +166,7 @@ def write_volume(
     chunks = tuple(min(n, c) for n, c in zip(values.shape, CHUNK, strict=True))
     shards = tuple(-(-n // c) * c for n, c in zip(values.shape, chunks, strict=True))
     try:
-        array = import_zarr().create_array(
+        array = zarr.create_array(
             temporary, shape=values.shape, dtype=dtype, chunks=chunks, shards=shards
         )
         array[...] = values.astype(dtype)
@@ -180,7 +179,9 @@ def write_volume(
 
 def volume_attributes(folder: Path, key: str) -> dict[str, Any]:
     """Read what was stored with an array, and its ``shape``."""
-    array = import_zarr().open_array(volume_path(folder, key), mode="r")
+    import zarr
+
+    array = zarr.open_array(volume_path(folder, key), mode="r")
     return {**dict(array.attrs), "shape": tuple(array.shape)}
 
 
@@ -222,27 +223,10 @@ def read_index(folder: Path) -> tuple[dict[str, Any], tuple[PreparedPair, ...]]:
         raise ValueError(f"{path} cannot be read: {error}. Prepare the data again.") from error
 
 
-def import_zarr() -> Any:
-    """Import zarr, or say how to install it.
-
-    Raises
-    ------
-    ModuleNotFoundError
-        If it is not installed.
-    """
-    try:
-        import zarr
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            "Prepared data is kept in Zarr arrays, and zarr is not installed. Install it with "
-            "pip install 'napari-ssp[zarr]'.",
-            name="zarr",
-        ) from error
-    return zarr
-
-
 def _read(path: Path, box: Box) -> NDArray[np.float32]:
-    array = import_zarr().open_array(path, mode="r")
+    import zarr
+
+    array = zarr.open_array(path, mode="r")
     return np.asarray(array[tuple(box)], np.float32)
 
 

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import weakref
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Labels
 from napari.utils.colormaps import DirectLabelColormap
 from qtpy.QtWidgets import QFormLayout, QWidget
 
-from napari_ssp.widgets.compare.comparing import COLOURS, COMPARISON_KEY, Comparison, compare_steps
+from napari_ssp.service import CompareRequest
+from napari_ssp.widgets.compare.comparing import COLOURS, COMPARISON_KEY
 from napari_ssp.widgets.compare.view import ComparisonView
-from napari_ssp.widgets.docks.background import shared_background
 from napari_ssp.widgets.docks.job_dock import JobDock
 from napari_ssp.widgets.docks.run_panel import RunPanel
 from napari_ssp.widgets.forms.fields import ChoiceBox
-from napari_ssp.widgets.layers.alignment import check_same_place, full_level, pixels
+from napari_ssp.widgets.layers.alignment import check_same_place, full_level, labels_image
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     import napari
+
+    from napari_ssp.service import Comparison
 
 _TOO_FEW = (
     "Two label layers are needed: a segmentation and its truth. Drop the label image that somebody "
@@ -42,7 +43,7 @@ class CompareDock(JobDock):
 
     def __init__(self, napari_viewer: napari.Viewer) -> None:
         panel = RunPanel("Compare the two layers, object by object", "Compare")
-        super().__init__(napari_viewer, panel, shared_background("tables"))
+        super().__init__(napari_viewer, panel)
         self._prediction: weakref.ref[Labels] | None = None
         self._shown: weakref.WeakKeyDictionary[Labels, weakref.ref[Labels]] = (
             weakref.WeakKeyDictionary()
@@ -73,13 +74,11 @@ class CompareDock(JobDock):
         check_same_place(prediction, truth)
         shape = tuple(full_level(prediction).shape)
         size = " × ".join(str(n) for n in shape[::-1])
-        return partial(_steps, prediction, truth, shape), f"{size} px", ()
+        request = CompareRequest(labels_image(truth), labels_image(prediction))
+        return request, f"{size} px", ()
 
     def _note_start(self) -> None:
         self._prediction = weakref.ref(self.prediction_box.value())
-
-    def _preparation(self) -> Callable[[Comparison], Comparison]:
-        return _unchanged
 
     def _show_result(self, value: Comparison) -> None:
         prediction = self._prediction() if self._prediction else None
@@ -151,14 +150,6 @@ class CompareDock(JobDock):
 _NAMES = {"index": [int(key) for key in COLOURS], "object": [key.name.lower() for key in COLOURS]}
 
 
-def _steps(prediction: Labels, truth: Labels, shape: tuple[int, ...]) -> Any:
-    return compare_steps(pixels(truth), pixels(prediction), shape)
-
-
 def _place_of(layer: Labels) -> dict[str, Any]:
     names = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
     return {name: getattr(layer, name) for name in names}
-
-
-def _unchanged(value: Any) -> Any:
-    return value

@@ -11,7 +11,7 @@ from napari_ssp.widgets.compare.comparing import COLOURS
 
 if TYPE_CHECKING:
     from napari_ssp.metrics import Category
-    from napari_ssp.widgets.compare.comparing import Comparison
+    from napari_ssp.service import Comparison
 
 _MEANINGS = {
     "MATCHED": "Found, with an IoU of at least 0.5",

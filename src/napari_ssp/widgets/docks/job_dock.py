@@ -1,4 +1,4 @@
-"""What all docks share that do one thing at a time: planning, running, ending."""
+"""Base of the docks: plan, run and cancel one job at a time."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     import napari
 
     from napari_ssp.progress import Progress
+    from napari_ssp.service import ModelService, Request
     from napari_ssp.widgets.docks.relay import Outcome
     from napari_ssp.widgets.docks.run_panel import RunPanel
-    from napari_ssp.widgets.docks.runner import Backend
 
 _LOG = logging.getLogger(__name__)
 _REFUSALS = (ValueError, TypeError, OSError, ImportError)
@@ -46,7 +46,7 @@ class JobDock(QWidget):
         Where layers come from and results go.
     panel : RunPanel
         Shows the plan, the progress and the end.
-    backend : ModelService, Workbench or None
+    service : ModelService or None
         Who does the work; None takes the service that docks share.
 
     Attributes
@@ -61,13 +61,15 @@ class JobDock(QWidget):
     done = Signal(object)
     noun = "work"
 
-    def __init__(self, viewer: napari.Viewer, panel: RunPanel, backend: Backend | None) -> None:
+    def __init__(
+        self, viewer: napari.Viewer, panel: RunPanel, service: ModelService | None = None
+    ) -> None:
         super().__init__()
         self._viewer = own_viewer(viewer)
         self._time_left = TimeLeft()
         self.panel = panel
         self.column = ScrollColumn()
-        self._runner = Runner(backend, self)
+        self._runner = Runner(service, self)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(_PAUSE_MS)
@@ -128,11 +130,11 @@ class JobDock(QWidget):
     def _note_start(self) -> None:
         """Remember what a run that starts is about."""
 
-    def _preparation(self) -> Callable[[Any], Any]:
+    def _preparation(self) -> Callable[[Any], Any] | None:
         """Return what makes, on the worker, the value to show of the job's result."""
-        raise NotImplementedError
+        return None
 
-    def _launch(self, request: Any, prepare: Callable[[Any], Any]) -> None:
+    def _launch(self, request: Request[Any], prepare: Callable[[Any], Any] | None = None) -> None:
         """Submit a request and show that it is under way."""
         self._time_left = TimeLeft()
         self.panel.set_running(True)

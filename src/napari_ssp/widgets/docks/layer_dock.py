@@ -1,4 +1,4 @@
-"""What the docks share that make result layers of an image layer."""
+"""Base of the docks that make result layers of an image layer."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Words:
-    """What tells one dock from another, for a person and in the catalogue of models.
+    """What tells one dock from another, for the user and in the catalogue of models.
 
     Attributes
     ----------
@@ -64,7 +64,7 @@ class LayerDock(JobDock):
     viewer : napari.Viewer
         Where images come from and results go.
     form : ChoiceForm
-        What a person chooses.
+        What the user chooses.
     service : ModelService, optional
         Who does the work; docks share one otherwise.
     """

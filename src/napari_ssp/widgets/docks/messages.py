@@ -1,4 +1,4 @@
-"""Sentences for a person about how a run ended."""
+"""Sentences for the user about how a run ended."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _MOST_LINES = 10
 
 
 def is_expected(error: BaseException | None) -> bool:
-    """Tell whether an error's own message is meant for a person."""
+    """Tell whether an error's own message is meant for the user."""
     return isinstance(error, _SPOKEN)
 
 

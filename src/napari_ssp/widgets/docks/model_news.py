@@ -1,4 +1,4 @@
-"""Tells all docks that models were added or removed."""
+"""Signal to all docks that models were added or removed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a model to the dock that runs it."""
+"""Opener of the dock that runs a model."""
 
 from __future__ import annotations
 

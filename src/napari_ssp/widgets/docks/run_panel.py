@@ -1,4 +1,4 @@
-"""Run and Cancel, the plan before, the progress during, and one line about the end."""
+"""Panel of a run: Run and Cancel, the plan, the progress, and one line about the end."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Runs one request at a time for a dock, and drops what comes late."""
+"""Runner of one request at a time for a dock; it drops what comes late."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, Qt, Signal
 
@@ -12,14 +12,7 @@ from napari_ssp.widgets.docks.shared_service import shared_service
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from napari_ssp.service import Job
-
-
-class Backend(Protocol):
-    """Who does the work."""
-
-    def submit(self, request: Any) -> Job[Any]:
-        """Line up a request."""
+    from napari_ssp.service import ModelService, Request
 
 
 class _Current:
@@ -41,7 +34,7 @@ class Runner(QObject):
 
     Parameters
     ----------
-    service : ModelService, Workbench or None
+    service : ModelService or None
         Who does the work; None takes the service that all docks share.
     parent : QObject
         When it is deleted, the run is cancelled.
@@ -50,7 +43,7 @@ class Runner(QObject):
     progressed = Signal(object)
     ended = Signal(object)
 
-    def __init__(self, service: Backend | None = None, parent: QObject | None = None) -> None:
+    def __init__(self, service: ModelService | None = None, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._service = service
         self._number = 0
@@ -62,23 +55,27 @@ class Runner(QObject):
         """Whether a run is under way that was not cancelled."""
         return self._current.relay is not None
 
-    def start(self, request: Any, prepare: Callable[[Any], Any]) -> None:
+    def start(
+        self, request: Request[Any], prepare: Callable[[Any], Any] | None = None, plan: Any = None
+    ) -> None:
         """Submit a request; a run under way is superseded.
 
         Parameters
         ----------
         request : SegmentRequest, or what else the service takes
             What to do.
-        prepare : callable
+        prepare : callable, optional
             Makes of the result, on the worker, the value of the outcome.
+        plan : SegmentPlan, PredictionPlan or None
+            What the request means, where that was found out already.
         """
         self.cancel()
         self._number += 1
-        relay = JobRelay(self._number, prepare)
+        relay = JobRelay(self._number, prepare or _keep)
         relay.progressed.connect(self._on_progress, Qt.ConnectionType.QueuedConnection)
         relay.ended.connect(self._on_end, Qt.ConnectionType.QueuedConnection)
         self._current.relay = relay
-        relay.follow((self._service or shared_service()).submit(request))
+        relay.follow((self._service or shared_service()).submit(request, plan))
 
     def cancel(self) -> None:
         """Stop the run; its result will not be shown even if it is ready."""
@@ -92,3 +89,7 @@ class Runner(QObject):
         if number == self._number and self.is_running:
             self._current.relay = None
             self.ended.emit(outcome)
+
+
+def _keep(value: Any) -> Any:
+    return value

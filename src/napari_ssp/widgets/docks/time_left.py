@@ -1,4 +1,4 @@
-"""How long a job still takes, from how long it took so far."""
+"""Estimate of how long a job still takes, from how long it took so far."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class TimeLeft:
         self._best = 0.0
 
     def describe(self, progress: Progress) -> str:
-        """One line for a person: "windows, about 12 s left"."""
+        """One line for the user: "windows, about 12 s left"."""
         left = self.seconds(progress) if progress.total > 1 else None
         if left is None or left <= 0:
             return f"{progress.stage} …"

@@ -1,4 +1,4 @@
-"""What a dock hears from its viewer."""
+"""Events of the viewer that a dock hears."""
 
 from __future__ import annotations
 

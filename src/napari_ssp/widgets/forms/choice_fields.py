@@ -1,4 +1,4 @@
-"""Fields of what a person chooses: those of a request are stated in the request only."""
+"""Fields of what the user chooses: those of a request are stated in the request only."""
 
 from __future__ import annotations
 

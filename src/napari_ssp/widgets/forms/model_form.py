@@ -1,4 +1,4 @@
-"""What the forms of the docks share that make results of an image: model, channel, device."""
+"""Base of the forms of docks that make results of an image: model, channel, device."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Voxel size: taken from the layer or the model, until a person enters another."""
+"""Voxel size: taken from the layer or the model, until the user enters another."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class VoxelBox(QWidget):
         self._show_known()
 
     def value(self) -> Size | None:
-        """Voxel size that a person entered; None while it is the layer's or the model's."""
+        """Voxel size that the user entered; None while it is the layer's or the model's."""
         if not self._is_entered:
             return None
         z, y, x = (box.value() for box in self._boxes)

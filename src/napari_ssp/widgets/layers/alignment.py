@@ -82,11 +82,6 @@ def check_same_place(first: Labels, second: Labels) -> None:
         )
 
 
-def pixels(layer: Labels) -> NDArray[Any]:
-    """Labels without axes of length 1 other than y and x."""
-    return np.asarray(full_level(layer)).reshape([n for _, n in _plain(layer)])
-
-
 def _plain(layer: Labels) -> list[tuple[str, int]]:
     """Axes and their lengths, but for those of length 1 other than y and x."""
     pairs = zip(layer_axes(layer), full_level(layer).shape, strict=True)

@@ -1,4 +1,4 @@
-"""Size of an object that a person has drawn in a Shapes layer."""
+"""Size of an object that the user has drawn in a Shapes layer."""
 
 from __future__ import annotations
 

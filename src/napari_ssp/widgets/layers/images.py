@@ -1,4 +1,4 @@
-"""From napari's image layers to images: axes, voxel size, what is on display."""
+"""Conversion of napari's image layers to images: axes, voxel size, what is on display."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a result lies in the viewer, and what its layers are made of."""
+"""Placement of a result in the viewer, and what its layers are made of."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Part:
     look : dict
         Attributes of a new layer; a later run leaves them.
     contrast : Contrast or None
-        Renewed by every run, unless a person has changed it.
+        Renewed by every run, unless the user has changed it.
     """
 
     name: str

@@ -34,7 +34,7 @@ class _Target:
 
 
 class _Shown:
-    """A layer that shows a result, until a person draws in it or commits it."""
+    """A layer that shows a result, until the user draws in it or commits it."""
 
     def __init__(self, layer: Layer, place: tuple[Any, ...]) -> None:
         self.layer = weakref.ref(layer)
@@ -46,7 +46,7 @@ class _Shown:
             layer.events.paint.connect(self._keep)
 
     def set_contrast(self, layer: Any, contrast: Contrast) -> None:
-        """Show the values well, unless a person has chosen limits that still show them."""
+        """Show the values well, unless the user has chosen limits that still show them."""
         before, self.contrast = self.contrast, contrast
         limits, span = tuple(layer.contrast_limits), contrast.span
         is_chosen = before is not None and limits != before.limits

@@ -1,4 +1,4 @@
-"""What a network said about the labels that are on display, as long as a dock keeps it."""
+"""Network outputs of the labels on display, as long as a dock keeps them."""
 
 from __future__ import annotations
 

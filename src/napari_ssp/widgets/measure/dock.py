@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import weakref
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +18,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_ssp.service import MeasureRequest, SaveObjectsRequest
 from napari_ssp.widgets.compare.comparing import COMPARISON_KEY
-from napari_ssp.widgets.docks.background import shared_background
 from napari_ssp.widgets.docks.job_dock import JobDock
 from napari_ssp.widgets.docks.run_panel import RunPanel
 from napari_ssp.widgets.forms.fields import ChoiceBox
@@ -33,8 +32,6 @@ from napari_ssp.widgets.measure.object_table import (
     FileKind,
     as_features,
     from_features,
-    measure_table_steps,
-    save_steps,
 )
 
 if TYPE_CHECKING:
@@ -64,7 +61,7 @@ class MeasureDock(JobDock):
 
     def __init__(self, napari_viewer: napari.Viewer) -> None:
         panel = RunPanel("Measure every object: the table becomes the layer's features", "Measure")
-        super().__init__(napari_viewer, panel, shared_background("tables"))
+        super().__init__(napari_viewer, panel)
         self._labels: weakref.ref[Labels] | None = None
         self.labels_box = ChoiceBox("Labels layer to measure; follows the selected layer")
         self.image_list = TaskList("Image layer whose intensities are measured")
@@ -93,8 +90,7 @@ class MeasureDock(JobDock):
         # The dialog has asked about the name that was typed, not about one that is made longer.
         path = path if is_whole else path.with_name(path.name + kind.suffix)
         table = from_features(layer.features) if len(layer.features) else None
-        steps = partial(save_steps, path, labels_image(layer), table, is_whole)
-        self._launch(steps, _unchanged)
+        self._launch(SaveObjectsRequest(path, labels_image(layer), table, is_whole))
 
     def show_table(self) -> None:
         """Open napari's table of the layer's features, below the canvas: it is wide."""
@@ -114,9 +110,9 @@ class MeasureDock(JobDock):
         self.planewise.setVisible(labels.sizes.get("z", 1) > 1)
         images = [image_under(self._viewer.layers[name], layer) for name in self.image_list.value()]
         planewise = self.planewise.isChecked() and not self.planewise.isHidden()
-        steps = partial(measure_table_steps, labels, images, planewise)
+        request = MeasureRequest(labels, tuple(images), planewise)
         known = [image.voxel_size for image in (labels, *images) if image.voxel_size]
-        return steps, _summary(labels, images), () if known else (_NO_SIZE,)
+        return request, _summary(labels, images), () if known else (_NO_SIZE,)
 
     def _note_start(self) -> None:
         self._labels = weakref.ref(self.labels_box.value())
@@ -241,7 +237,3 @@ def _result_line(features: dict[str, Any]) -> str:
         f"Measured {objects} {noun}. Point at one to read its values in the status bar, or click "
         "'Show table'."
     )
-
-
-def _unchanged(value: Any) -> Any:
-    return value

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from napari_ssp.registry import ModelCard
 
 _HEIGHT = 340
-#: What a person looks for last.
+#: What the user looks for last.
 _SMALL_PRINT = ("network", "sha256", "file", "found at")
 
 

@@ -27,7 +27,6 @@ from napari_ssp.registry import (
     size_words,
 )
 from napari_ssp.service import AddCatalogueRequest, DownloadModelRequest, ImportModelRequest
-from napari_ssp.widgets.docks.background import shared_background
 from napari_ssp.widgets.docks.job_dock import JobDock
 from napari_ssp.widgets.docks.messages import error_line
 from napari_ssp.widgets.docks.model_news import model_news
@@ -38,7 +37,7 @@ from napari_ssp.widgets.models.imports import Imports, read_dropped_paths
 from napari_ssp.widgets.models.model_list import ModelList
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     import napari
 
@@ -62,7 +61,7 @@ class ModelsDock(JobDock):
 
     def __init__(self, napari_viewer: napari.Viewer) -> None:
         panel = RunPanel("Download this model; it is verified before use", "Download")
-        super().__init__(napari_viewer, panel, shared_background("models"))
+        super().__init__(napari_viewer, panel)
         self._imports = Imports()
         self.list = ModelList()
         self.view = CardView()
@@ -94,7 +93,7 @@ class ModelsDock(JobDock):
     def add_catalogue(self, place: str) -> None:
         """List what a lab offers: a folder, or an address."""
         if place.strip() and not self._runner.is_running:
-            self._launch(AddCatalogueRequest(place.strip()), _unchanged)
+            self._launch(AddCatalogueRequest(place.strip()))
             self._show_actions(self.list.card())
 
     def use(self) -> None:
@@ -143,9 +142,6 @@ class ModelsDock(JobDock):
             raise ValueError("The card does not say where to download this model. Import its file.")
         return DownloadModelRequest(card.name), _download_line(card), ()
 
-    def _preparation(self) -> Callable[[Any], Any]:
-        return _unchanged
-
     def _show_result(self, value: Any) -> None:
         model_news().changed.emit()
         if isinstance(value, list):  # of a catalogue
@@ -185,7 +181,7 @@ class ModelsDock(JobDock):
     def _import_next(self) -> None:
         request = None if self._runner.is_running else self._imports.next()
         if request is not None:
-            self._launch(request, _unchanged)
+            self._launch(request)
             self._show_actions(self.list.card())
 
     def _show_actions(self, card: ModelCard | None) -> None:
@@ -255,7 +251,3 @@ def _download_line(card: ModelCard) -> str:
         return f"To download, {size}, members: {', '.join(card.members)}"
     place = card.remote.page or card.remote.urls[0]
     return f"To download, {size}, from {urlsplit(place).hostname or place}"
-
-
-def _unchanged(value: Any) -> Any:
-    return value

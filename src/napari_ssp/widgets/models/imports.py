@@ -37,7 +37,7 @@ class Imports:
         return self._current is not None and isinstance(error, FileExistsError)
 
     def lacks_consent(self, error: BaseException | None) -> bool:
-        """Whether an import failed because a person has to agree to a program."""
+        """Whether an import failed because the user has to agree to a program."""
         return self._current is not None and isinstance(error, UntrustedError)
 
     def retry(self, **changes: Any) -> None:

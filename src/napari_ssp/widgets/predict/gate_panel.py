@@ -52,7 +52,7 @@ class GatePanel(QWidget):
         self._ask()
 
     def suggest(self, task: str) -> None:
-        """Choose a structure, unless a person is looking at one."""
+        """Choose a structure, unless the user is looking at one."""
         if not self.fold.isChecked():
             self.task_box.set_value(task)
 

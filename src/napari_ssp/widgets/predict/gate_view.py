@@ -1,4 +1,4 @@
-"""How much each expert of a RepMode model counts, as stacked bars."""
+"""Bars that show how much each expert of a RepMode model counts."""
 
 from __future__ import annotations
 

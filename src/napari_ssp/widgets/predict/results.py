@@ -1,4 +1,4 @@
-"""From a prediction of structures to the layers that show it."""
+"""Conversion of a prediction of structures to the layers that show it."""
 
 from __future__ import annotations
 

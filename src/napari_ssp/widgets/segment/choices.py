@@ -1,4 +1,4 @@
-"""What a person chooses in the Segment dock, as one value."""
+"""Choices of the user in the Segment dock, as one value."""
 
 from __future__ import annotations
 

@@ -131,7 +131,7 @@ class SegmentDock(LayerDock):
         self.refining.clear()
 
     def _start_from(self, chosen: Thresholds) -> None:
-        """Begin the next run with thresholds that a person found to be good."""
+        """Begin the next run with thresholds that the user found to be good."""
         known = map_fields(SegmentChoices)
         same = {name: value for name, value in asdict(chosen).items() if name in known}
         self.form.set_value(replace(self.form.value(), **same))

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, Signal
 
-from napari_ssp.service import JobState
-from napari_ssp.widgets.docks.background import shared_background
+from napari_ssp.service import JobState, RefineRequest
 from napari_ssp.widgets.docks.runner import Runner
 
 if TYPE_CHECKING:
@@ -21,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class LiveRefinement(QObject):
-    """Works out labels off the GUI thread for a person who moves sliders.
+    """Works out labels off the GUI thread for the user who moves sliders.
 
     One change is worked on at a time, and only the newest of those that came meanwhile is next.
     What is visible is finished even then, or nothing would move before the slider rests; the rest
@@ -47,7 +45,7 @@ class LiveRefinement(QObject):
         self._next: tuple[Thresholds, Display | None] | None = None
         self._at_rest = False
         self._quiet = False
-        self._runner = Runner(shared_background("refinement"), self)
+        self._runner = Runner(parent=self)
         self._runner.progressed.connect(self._on_progress)
         self._runner.ended.connect(self._on_end)
 
@@ -79,8 +77,7 @@ class LiveRefinement(QObject):
         wanted, self._next = self._next, None
         if wanted is not None and self._refinement is not None:
             self._at_rest = self._quiet = False
-            steps = partial(self._refinement.steps, *wanted, self._before)
-            self._runner.start(steps, _unchanged)
+            self._runner.start(RefineRequest(self._refinement, *wanted, self._before))
 
     def _on_progress(self, progress: Progress) -> None:
         if progress.preview is not None and not self._quiet:
@@ -95,7 +92,3 @@ class LiveRefinement(QObject):
             self._before = outcome.value.labels
             self.refined.emit(outcome.value)
         self._start()
-
-
-def _unchanged(value: Any) -> Any:
-    return value

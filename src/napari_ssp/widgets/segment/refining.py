@@ -1,4 +1,4 @@
-"""Between the sliders of the Segment dock and the labels that they change."""
+"""Connection of the sliders of the Segment dock with the labels that they change."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Refining(QObject):
     settled : Signal
         The labels on display are those of the sliders.
     committed : Signal(Thresholds)
-        A person has kept labels.
+        A user has kept labels.
     """
 
     settled = Signal()

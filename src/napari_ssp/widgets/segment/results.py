@@ -1,4 +1,4 @@
-"""From a segmentation to the layers that show it."""
+"""Conversion of a segmentation to the layers that show it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Drawn shapes as the area that a person has annotated."""
+"""Drawn shapes as the area that the user has annotated."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What to learn from: pairs of layers, folders and tables, in a list."""
+"""Data to learn from: pairs of layers, folders and tables, in a list."""
 
 from __future__ import annotations
 

@@ -17,7 +17,6 @@ from napari_ssp.service.training.runs import (
     new_run_folder,
 )
 from napari_ssp.widgets.compare.comparing import COMPARISON_KEY
-from napari_ssp.widgets.docks.background import shared_background
 from napari_ssp.widgets.docks.job_dock import JobDock
 from napari_ssp.widgets.docks.model_news import model_news
 from napari_ssp.widgets.docks.open_dock import use_model
@@ -29,18 +28,17 @@ from napari_ssp.widgets.train.collect.collecting import Collecting
 from napari_ssp.widgets.train.data import TrainData
 from napari_ssp.widgets.train.form import TrainForm
 from napari_ssp.widgets.train.panel import TrainPanel
-from napari_ssp.widgets.train.planning import Planning, data_folders, pair_writers
+from napari_ssp.widgets.train.planning import Planning, data_folders, save_request
 from napari_ssp.widgets.train.view import TrainView
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     import napari
 
     from napari_ssp.progress import Progress
-    from napari_ssp.service import TrainedModel
+    from napari_ssp.service import ModelService, TrainedModel
     from napari_ssp.widgets.docks.relay import Outcome
-    from napari_ssp.widgets.docks.runner import Backend
 
 # A layout knows its new sizes a moment after something was shown.
 _LAYOUT_MS = 50
@@ -60,12 +58,12 @@ class TrainDock(JobDock):
     noun = "training"
     panel: TrainPanel
 
-    def __init__(self, napari_viewer: napari.Viewer, service: Backend | None = None) -> None:
+    def __init__(self, napari_viewer: napari.Viewer, service: ModelService | None = None) -> None:
         super().__init__(napari_viewer, TrainPanel(), service or shared_service("training"))
         self.form, self.data, self.view = TrainForm(), TrainData(), TrainView()
         self.collecting = Collecting(self._viewer, self.data, self)
         self._planning = Planning(self)
-        self._writer = Runner(shared_background("training set"), self)
+        self._writer = Runner(parent=self)
         self._waiting: Any = None  # starts when the layers are written
         self._current: Any = None
         self._state: TrainingState | None = None
@@ -90,17 +88,17 @@ class TrainDock(JobDock):
         output = new_run_folder(request.name)
         request = replace(request, data=data_folders(sources, output), output=output)
         try:
-            write = pair_writers(sources, output, request.base)
+            saving = save_request(sources, output, request.base)
         except (ValueError, TypeError) as error:
             self._show_error(error)
             return
         self._begin()
-        if write is None:
+        if saving is None:
             self._train(request)
         else:
             self._waiting = request
             self.panel.set_message("saving the layers …")
-            self._writer.start(write, _unchanged)
+            self._writer.start(saving)
 
     def cancel(self) -> None:
         """Stop, and make a model of the best so far, as the Stop button does."""
@@ -138,9 +136,6 @@ class TrainDock(JobDock):
         choices = self.form.value()
         self.data.set_structures(choices.learn == STRUCTURES)
         return self._planning.check(choices, self.data.value())
-
-    def _preparation(self) -> Callable[[Any], Any]:
-        return _unchanged
 
     def _show_result(self, value: TrainedModel) -> None:
         if not self._is_finishing:
@@ -185,12 +180,12 @@ class TrainDock(JobDock):
 
     def _train(self, request: Any) -> None:
         self._current, self._is_finishing = request, False
-        self._launch(request, _unchanged)
+        self._launch(request)
 
     def _finish(self, install: str | None) -> None:
         """Make a model of the best so far; the service does it when the training has stopped."""
         self._is_finishing = True
-        self._launch(FinishTrainingRequest(self._current.output, install), _unchanged)
+        self._launch(FinishTrainingRequest(self._current.output, install))
         self.panel.set_message("making a model of the best so far …")
 
     def _on_written(self, outcome: Outcome) -> None:
@@ -235,7 +230,3 @@ class TrainDock(JobDock):
         self.panel.use_clicked.connect(self.use)
         self.panel.install_clicked.connect(self.install)
         model_news().changed.connect(self.refresh_models)
-
-
-def _unchanged(value: Any) -> Any:
-    return value

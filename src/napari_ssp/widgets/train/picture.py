@@ -1,4 +1,4 @@
-"""A validation image as the model in training sees it, next to what a person annotated."""
+"""A validation image as the model in training sees it, next to what the user annotated."""
 
 from __future__ import annotations
 

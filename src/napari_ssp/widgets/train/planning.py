@@ -1,41 +1,39 @@
-"""What a training will do, found without blocking the viewer, and its layers as files."""
+"""Plan of a training, found without blocking the viewer, and its layers as files."""
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, Signal
 
-from napari_ssp.progress import Progress
 from napari_ssp.registry import find_card
 from napari_ssp.registry.card_checks import check_name
 from napari_ssp.service import (
     JobState,
+    LabelPair,
+    PlanRequest,
+    SavePairsRequest,
+    StackPair,
     TrainRequest,
     TrainStructuresRequest,
-    plan_structures_training,
-    plan_training,
 )
 from napari_ssp.service.annotation.annotations import AnnotationWriter
-from napari_ssp.service.annotation.stacks import differs, stack_steps
+from napari_ssp.service.annotation.stacks import differs
 from napari_ssp.service.annotation.training_set import TrainingSet
-from napari_ssp.widgets.docks.background import shared_background
 from napari_ssp.widgets.docks.runner import Runner
 from napari_ssp.widgets.train.choices import CELLS
 from napari_ssp.widgets.train.pairs import LayerPair, pair_annotation, pair_stacks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
-    from napari_ssp.progress import Steps
     from napari_ssp.service import TrainingPlan
     from napari_ssp.widgets.docks.relay import Outcome
     from napari_ssp.widgets.train.choices import TrainChoices
     from napari_ssp.widgets.train.data import Source
 
-Request = TrainRequest | TrainStructuresRequest
+Training = TrainRequest | TrainStructuresRequest
 _LAYERS = "layers"
 _NO_DATA = {
     True: "Choose an image and its labels, then 'Add pair'; or add a folder that holds 'images' "
@@ -60,9 +58,9 @@ class Planning(QObject):
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
-        self._wanted: Request | None = None
-        self._planned: tuple[Request, TrainingPlan | Exception] | None = None
-        self._runner = Runner(shared_background("plans"), self)
+        self._wanted: Training | None = None
+        self._planned: tuple[Training, TrainingPlan | Exception] | None = None
+        self._runner = Runner(parent=self)
         self._runner.ended.connect(self._on_end)
 
     def check(
@@ -96,11 +94,11 @@ class Planning(QObject):
         """Stop looking."""
         self._runner.cancel()
 
-    def _plan(self, request: Request) -> TrainingPlan:
+    def _plan(self, request: Training) -> TrainingPlan:
         if self._planned is None or self._planned[0] != request:
             if self._wanted != request:
                 self._wanted = request
-                self._runner.start(partial(_plan_steps, request), _unchanged)
+                self._runner.start(PlanRequest(request))
             raise ValueError("Looking through the folders …")
         answer = self._planned[1]
         if isinstance(answer, Exception):
@@ -123,42 +121,30 @@ def data_folders(sources: Sequence[Source], output: Path) -> tuple[Path, ...]:
     return (*layers, *(source for source in sources if isinstance(source, Path)))
 
 
-def pair_writers(
+def save_request(
     sources: Sequence[Source], output: Path, base: str | None
-) -> Callable[[], Steps[None]] | None:
-    """Work that writes all pairs of layers for a run; None without any. Reads no pixels.
+) -> SavePairsRequest | None:
+    """Request that writes all pairs of layers for a run; None without any. Reads no pixels.
 
     Stacks are brought to the voxel size of the base model.
     """
     size = None if base is None else find_card(base).voxel_size
-    works: list[Callable[[], Steps[Any]]] = []
+    pairs: list[LabelPair | StackPair] = []
     for source in sources:
         if not isinstance(source, LayerPair):
             continue
         if source.structure:
             folder = TrainingSet(_folder(source, output), "structures")
-            works.append(partial(stack_steps, folder, *pair_stacks(source), size))
+            pairs.append(StackPair(folder, *pair_stacks(source), size))
         else:
             writer = AnnotationWriter(TrainingSet(_folder(source, output)))
-            works.append(partial(writer.steps, pair_annotation(source)))
-    return partial(_one_by_one, works) if works else None
-
-
-def _one_by_one(works: Sequence[Callable[[], Steps[Any]]]) -> Steps[None]:
-    for work in works:
-        yield from work()
+            pairs.append(LabelPair(writer, pair_annotation(source)))
+    return SavePairsRequest(tuple(pairs)) if pairs else None
 
 
 def _folder(pair: LayerPair, output: Path) -> Path:
     """Folder of the run for a pair; that of structures is named after the structure."""
     return output / _LAYERS / pair.structure if pair.structure else output / _LAYERS
-
-
-def _plan_steps(request: Request) -> Steps[TrainingPlan]:
-    yield Progress("looking through the folders")
-    if isinstance(request, TrainRequest):
-        return plan_training(request)
-    return plan_structures_training(request)
 
 
 def _size_notes(base: str | None, pairs: Sequence[LayerPair]) -> list[str]:
@@ -184,7 +170,3 @@ def _summary(choices: TrainChoices, pairs: int) -> str:
 
 def _pairs(count: int) -> str:
     return f"{count} pair{'s' * (count != 1)}"
-
-
-def _unchanged(value: Any) -> Any:
-    return value

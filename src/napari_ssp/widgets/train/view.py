@@ -1,4 +1,4 @@
-"""How a training goes: two curves, a picture, and the facts in a line."""
+"""View of a training: two curves, a picture, and the facts in a line."""
 
 from __future__ import annotations
 

@@ -198,7 +198,6 @@ def test_bad_choices_are_refused(tmp_path: Path, choices: dict[str, Any], messag
 
 
 def test_prepared_data_are_read_crop_by_crop(tmp_path: Path) -> None:
-    pytest.importorskip("zarr")
     from napari_ssp.training.structures.volumes import PreparedPair, write_index, write_volume
 
     values = np.random.default_rng(0).standard_normal((6, 20, 24)).astype(np.float32)

@@ -127,7 +127,7 @@ def _learn_from(
 
 @dataclass
 class _Annotation:
-    """What people annotated in the training images, before anything was set aside."""
+    """What people annotated in the training images, before anything was held out."""
 
     images: int = 0
     objects: bool = False

@@ -1,4 +1,4 @@
-"""What a training would do, and what is wrong with its data, before anything is read."""
+"""Plan of a training: what it would do, and faults of its data, before any is read."""
 
 from __future__ import annotations
 

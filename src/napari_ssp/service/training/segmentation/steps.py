@@ -25,7 +25,6 @@ from napari_ssp.training.processes import (
     read_process_group,
     synchronise_batch_norm,
 )
-from napari_ssp.training.quick_mish import with_quick_mish
 from napari_ssp.training.records import CHECKPOINT_FILE
 from napari_ssp.training.segmentation.augmentation import STRENGTHS
 from napari_ssp.training.segmentation.recipe import METRIC, SegmentationBatches, score_segmentation
@@ -206,7 +205,6 @@ def _start(request: TrainRequest, card: ModelCard, settings: LoopSettings) -> Tr
     torch.manual_seed(request.seed)
     network = build_network(card) if request.base is None else load_model(request.base)
     choose_trainable(network, request.trainable, request.lora_rank)
-    with_quick_mish(network)
     processes = read_process_group()
     network = synchronise_batch_norm(network, processes)
     network = network.to(resolve_device(processes.device(request.device)))

@@ -1,4 +1,4 @@
-"""What a model of structures will be: its tasks, its network, its card."""
+"""Card of a model of structures to be trained: its tasks and its network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a training on structures would do, and what is wrong with its stacks."""
+"""Plan of a training on structures: what it would do, and faults of its stacks."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class StructureFiles:
     strays: tuple[Path, ...] = ()
 
     def set_aside(self) -> tuple[list[int], list[int], list[int]]:
-        """Find places of stacks set aside whole, by a strip, and too small for one."""
+        """Find places of stacks held out whole, by a strip, and too small for one."""
         by_task: dict[str, list[int]] = defaultdict(list)
         for place, pair in enumerate(() if self.validation else self.training):
             by_task[pair.task].append(place)

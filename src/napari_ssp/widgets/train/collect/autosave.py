@@ -1,17 +1,16 @@
-"""Labels that are saved to a training set while a person corrects them."""
+"""Labels that are saved to a training set while the user corrects them."""
 
 from __future__ import annotations
 
 import weakref
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from napari_ssp.service import JobState
+from napari_ssp.service import JobState, LabelPair, SavePairsRequest
 from napari_ssp.service.annotation.annotations import AnnotationWriter
-from napari_ssp.widgets.docks.background import shared_background
 from napari_ssp.widgets.docks.runner import Runner
+from napari_ssp.widgets.docks.shared_service import shared_service
 from napari_ssp.widgets.layers.alignment import full_level
 from napari_ssp.widgets.train.pairs import pair_annotation
 
@@ -97,8 +96,7 @@ class Autosave(QObject):
         self._viewer = viewer
         self._followed: list[_Followed] = []
         self._saving: _Followed | None = None
-        self._bench = shared_background("training set")
-        self._runner = Runner(self._bench, self)
+        self._runner = Runner(parent=self)
         self._runner.ended.connect(self._on_end)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -163,12 +161,12 @@ class Autosave(QObject):
     def _save(self, one: _Followed) -> None:
         one.is_dirty = False  # strokes from now on are another save
         try:
-            steps = partial(one.writer.steps, pair_annotation(one.pair))
+            request = _save_request(one)
         except (ValueError, TypeError) as error:  # scale or axes were changed
             self.failed.emit(error)
             return
         self._saving = one
-        self._runner.start(steps, _unchanged)
+        self._runner.start(request)
 
     def _on_end(self, outcome: Outcome) -> None:
         one, self._saving = self._saving, None
@@ -184,7 +182,7 @@ class Autosave(QObject):
         unsaved = one.is_dirty or self._saving is one
         self._drop(one)
         if unsaved and not one.is_replaced:
-            job = self._bench.submit(partial(one.writer.steps, pair_annotation(one.pair)))
+            job = shared_service().submit(_save_request(one))
             try:
                 job.result(_LONGEST_WAIT)
             except Exception as error:  # told, and the viewer goes on closing
@@ -196,5 +194,5 @@ class Autosave(QObject):
             self._followed.remove(one)
 
 
-def _unchanged(value: Any) -> Any:
-    return value
+def _save_request(one: _Followed) -> SavePairsRequest:
+    return SavePairsRequest((LabelPair(one.writer, pair_annotation(one.pair)),))

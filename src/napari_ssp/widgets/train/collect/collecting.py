@@ -1,4 +1,4 @@
-"""Between a person who corrects labels and the training set that they go to."""
+"""Connection of the user who corrects labels with the training set they go to."""
 
 from __future__ import annotations
 

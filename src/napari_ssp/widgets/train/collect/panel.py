@@ -20,7 +20,7 @@ _EXPLANATION = (
 
 
 def default_training_set() -> Path:
-    """Folder that annotations go to unless a person chooses another."""
+    """Folder that annotations go to unless the user chooses another."""
     return Path.home() / "napari-ssp" / "training-set"
 
 

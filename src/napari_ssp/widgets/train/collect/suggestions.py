@@ -1,16 +1,14 @@
-"""Takes a person to where the network was least sure."""
+"""Navigation to where the network was least sure."""
 
 from __future__ import annotations
 
 import weakref
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, Signal
 
 from napari_ssp.service import JobState
-from napari_ssp.service.annotation.suggestions import suggestion_steps
-from napari_ssp.widgets.docks.background import shared_background
+from napari_ssp.service.annotation.suggestions import SuggestRequest
 from napari_ssp.widgets.docks.messages import error_line
 from napari_ssp.widgets.docks.runner import Runner
 from napari_ssp.widgets.layers.images import layer_axes
@@ -62,7 +60,7 @@ class Suggestions(QObject):
         self._viewer = viewer
         self._tours: weakref.WeakKeyDictionary[Labels, _Tour] = weakref.WeakKeyDictionary()
         self._wanted: tuple[weakref.ref[Labels], weakref.ref[Segmentation]] | None = None
-        self._runner = Runner(shared_background("suggestions"), self)
+        self._runner = Runner(parent=self)
         self._runner.ended.connect(self._on_end)
 
     def show_next(self, labels: Labels | None) -> None:
@@ -74,7 +72,7 @@ class Suggestions(QObject):
         tour = self._tours.get(labels)
         if tour is None or tour.found() is not found:
             self._wanted = weakref.ref(labels), weakref.ref(found)
-            self._runner.start(partial(suggestion_steps, found), tuple)
+            self._runner.start(SuggestRequest(found))
         else:
             self._visit(labels, found, tour)
 

@@ -1,4 +1,4 @@
-"""Filters along z with fewer products than taps: their matrices, and a stack cut into tiles."""
+"""Transforms of Winograd convolutions along z, and a stack cut into their tiles."""
 
 from __future__ import annotations
 
@@ -19,45 +19,45 @@ _Rows = list[list[Fraction]]
 
 
 @dataclass(frozen=True)
-class Scheme:
-    """How a tile comes of products: ``after @ ((kernel @ taps) * (before @ planes))``.
+class WinogradScheme:
+    """Transforms of F(tile, 5): ``output @ ((kernel @ taps) * (data @ planes))`` is a tile.
 
     Attributes
     ----------
-    before : torch.Tensor
-        Float64 (products, planes that a tile sees).
+    data : torch.Tensor
+        Float64 (products, planes that a tile sees); Bᵀ in the papers.
     kernel : torch.Tensor
-        Float64 (products, 5).
-    after : torch.Tensor
-        Float64 (planes that a tile gives, products).
+        Float64 (products, 5); G in the papers.
+    output : torch.Tensor
+        Float64 (planes that a tile gives, products); Aᵀ in the papers.
     margin : int
         Planes that a tile sees before the first one that it gives.
     """
 
-    before: torch.Tensor
+    data: torch.Tensor
     kernel: torch.Tensor
-    after: torch.Tensor
+    output: torch.Tensor
     margin: int
 
     @property
-    def everywhere(self) -> int:
+    def bias_product(self) -> int:
         """Product that counts once in each plane: what is added to it is added to all."""
-        return int((self.after == 1).all(dim=0).nonzero()[0])
+        return int((self.output == 1).all(dim=0).nonzero()[0])
 
 
 @dataclass(frozen=True)
-class Piece:
-    """Some tiles of a stack: the planes that they see and give, and float32 matrices for them."""
+class TileGroup:
+    """Tiles computed at once: the planes that they see and give, float32 transforms for them."""
 
     seen: slice
     given: slice
-    before: torch.Tensor
-    after: torch.Tensor
+    data: torch.Tensor
+    output: torch.Tensor
 
 
 @lru_cache
-def fewest_products(depth: int) -> Scheme:
-    """Scheme with the fewest products for stacks of so many planes at most, 0 around them.
+def winograd_scheme(depth: int) -> WinogradScheme:
+    """Make the scheme with the fewest products for stacks of so many planes at most, 0 around them.
 
     References
     ----------
@@ -65,44 +65,44 @@ def fewest_products(depth: int) -> Scheme:
     A. Lavin, S. Gray: Fast Algorithms for Convolutional Neural Networks. CVPR (2016).
     """
     if depth > TILE:
-        after, kernel, before = _toom_cook(TILE, TAPS)
-        return Scheme(before, kernel, after, TAPS // 2)
+        output, kernel, data = _toom_cook(TILE, TAPS)
+        return WinogradScheme(data, kernel, output, TAPS // 2)
     # One tile sees the whole stack and nothing around it: the planes are the filter of the taps.
-    after, before, kernel = _toom_cook(depth, depth)
+    output, data, kernel = _toom_cook(depth, depth)
     taps = torch.zeros(2 * depth - 1, TAPS, dtype=torch.float64)
     for row in range(2 * depth - 1):
         tap = depth - 1 - row + TAPS // 2
         if 0 <= tap < TAPS:
             taps[row, tap] = 1
-    return Scheme(before.flip(1), kernel @ taps, after, 0)
+    return WinogradScheme(data.flip(1), kernel @ taps, output, 0)
 
 
 @lru_cache
-def cut(made_for: int, depth: int, at_once: int) -> list[Piece]:
-    """Cut a stack into pieces of so many tiles, for the scheme of ``made_for`` planes."""
-    scheme = fewest_products(made_for)
-    tiles = -(-depth // len(scheme.after))
+def group_tiles(made_for: int, depth: int, at_once: int) -> list[TileGroup]:
+    """Cut a stack into groups of so many tiles, for the scheme of ``made_for`` planes."""
+    scheme = winograd_scheme(made_for)
+    tiles = -(-depth // len(scheme.output))
     return [
-        _piece(scheme, depth, range(first, min(first + at_once, tiles)))
+        _group(scheme, depth, range(first, min(first + at_once, tiles)))
         for first in range(0, tiles, at_once)
     ]
 
 
-def _piece(scheme: Scheme, depth: int, tiles: range) -> Piece:
-    """Matrices of a few tiles; what lies outside of the stack is 0 and left out."""
-    (products, seen), step, count = scheme.before.shape, len(scheme.after), len(tiles)
-    before = torch.zeros(products, count, (count - 1) * step + seen)
-    after = torch.zeros(count, step, products, count)
+def _group(scheme: WinogradScheme, depth: int, tiles: range) -> TileGroup:
+    """Join the transforms of a few tiles; what lies outside of the stack is 0 and left out."""
+    (products, seen), step, count = scheme.data.shape, len(scheme.output), len(tiles)
+    data = torch.zeros(products, count, (count - 1) * step + seen)
+    output = torch.zeros(count, step, products, count)
     for k in range(count):
-        before[:, k, k * step : k * step + seen] = scheme.before
-        after[k, :, :, k] = scheme.after
+        data[:, k, k * step : k * step + seen] = scheme.data
+        output[k, :, :, k] = scheme.output
     first = tiles[0] * step
     given = slice(first, min(first + count * step, depth))
     start = first - scheme.margin
-    inside = slice(max(start, 0), min(start + before.shape[2], depth))
-    before = before[:, :, inside.start - start : inside.stop - start].flatten(0, 1)
-    after = after.flatten(0, 1).flatten(1)[: given.stop - first]
-    return Piece(inside, given, before.contiguous(), after)
+    inside = slice(max(start, 0), min(start + data.shape[2], depth))
+    data = data[:, :, inside.start - start : inside.stop - start].flatten(0, 1)
+    output = output.flatten(0, 1).flatten(1)[: given.stop - first]
+    return TileGroup(inside, given, data.contiguous(), output)
 
 
 def _toom_cook(outputs: int, taps: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -112,13 +112,13 @@ def _toom_cook(outputs: int, taps: int) -> tuple[torch.Tensor, torch.Tensor, tor
     points as it has coefficients.
     """
     points = _POINTS[: outputs + taps - 2]
-    after = [[p**k for p in points] + [Fraction(k == outputs - 1)] for k in range(outputs)]
+    output = [[p**k for p in points] + [Fraction(k == outputs - 1)] for k in range(outputs)]
     others = [[q for q in points if q != p] for p in points]
     scales = [_product([p - q for q in rest]) for p, rest in zip(points, others, strict=True)]
-    middle = [[p**k / s for k in range(taps)] for p, s in zip(points, scales, strict=True)]
-    middle.append([Fraction(k == taps - 1) for k in range(taps)])
-    before = [[*_with_roots(rest), Fraction(0)] for rest in others] + [_with_roots(points)]
-    return _matrix(after), _matrix(middle), _matrix(before)
+    kernel = [[p**k / s for k in range(taps)] for p, s in zip(points, scales, strict=True)]
+    kernel.append([Fraction(k == taps - 1) for k in range(taps)])
+    data = [[*_with_roots(rest), Fraction(0)] for rest in others] + [_with_roots(points)]
+    return _matrix(output), _matrix(kernel), _matrix(data)
 
 
 def _product(factors: list[Fraction]) -> Fraction:

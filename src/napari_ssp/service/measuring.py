@@ -1,0 +1,121 @@
+"""Measurement of objects, and files of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_ssp import measure
+from napari_ssp.progress import Progress, Steps
+from napari_ssp.service.requests import Request
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from napari_ssp.image import MicroscopyImage
+    from napari_ssp.measure import Table
+
+#: End of the name of a file with a table.
+TABLE_SUFFIX = ".csv"
+
+
+@dataclass(frozen=True, eq=False)
+class MeasureRequest(Request["Table"]):
+    """Measure objects, and their intensities in any number of images.
+
+    Attributes
+    ----------
+    labels : MicroscopyImage
+        Label image.
+    images : tuple of MicroscopyImage
+        Each with as many frames, planes, rows and columns; columns are named by their names.
+    planewise : bool
+        Measure planes of a stack one by one.
+    """
+
+    labels: MicroscopyImage
+    images: tuple[MicroscopyImage, ...] = ()
+    planewise: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class SaveObjectsRequest(Request["Path"]):
+    """Write objects to a file of the kind that its name says; the result is its path.
+
+    Attributes
+    ----------
+    path : pathlib.Path
+        Ends with ".csv", ".zip" (ImageJ ROIs), ".geojson", ".ome.tif" or ".ome.zarr".
+    labels : MicroscopyImage
+        Label image.
+    table : dict or None
+        What was measured, for ".csv" and ".geojson".
+    overwrite : bool
+        Replace what is there.
+    """
+
+    path: Path
+    labels: MicroscopyImage
+    table: Table | None = None
+    overwrite: bool = False
+
+
+def measure_steps(request: MeasureRequest) -> Steps[Table]:
+    """Measure objects.
+
+    Returns
+    -------
+    dict of str to numpy.ndarray
+        As :func:`napari_ssp.measure.measure_objects` returns it.
+    """
+    labels, planewise = request.labels, request.planewise
+    if not request.images:
+        return (yield from measure.measure_steps(labels, planewise=planewise))
+    table: Table = {}
+    for image in request.images:
+        part = yield from measure.measure_steps(labels, _named(image), planewise=planewise)
+        for name, column in part.items():
+            is_known = name in table and not np.array_equal(table[name], column, equal_nan=True)
+            table[f"{name}_{image.name}" if is_known else name] = column
+    return table
+
+
+def save_steps(request: SaveObjectsRequest) -> Steps[Path]:
+    """Write a file of objects."""
+    path, labels, table, overwrite = request.path, request.labels, request.table, request.overwrite
+    yield Progress(f"writing {path.name}")
+    name = path.name.lower()
+    if name.endswith(TABLE_SUFFIX):
+        from napari_ssp.io.objects.tables import write_table
+
+        return write_table(path, table or {}, overwrite)
+    if name.endswith(".zip"):
+        from napari_ssp.io.objects.rois import write_imagej_rois
+
+        return write_imagej_rois(path, labels.data, axes=labels.axes, overwrite=overwrite)
+    if name.endswith(".geojson"):
+        from napari_ssp.io.objects.geojson import write_geojson
+
+        return write_geojson(
+            path, labels.data, axes=labels.axes, measurements=table, overwrite=overwrite
+        )
+    from napari_ssp.io import write_labels
+
+    return write_labels(
+        path,
+        labels.data,
+        axes=labels.axes,
+        voxel_size=labels.voxel_size,
+        overwrite=overwrite,
+    )
+
+
+def _named(image: MicroscopyImage) -> MicroscopyImage:
+    """Image whose columns are told apart by its layer's name; colours have names of their own."""
+    if image.rgb or image.channel_names:
+        return image
+    count = image.num_channels
+    names = [image.name] if count == 1 else [f"{image.name}_{i}" for i in range(count)]
+    return replace(image, channel_names=tuple(names))

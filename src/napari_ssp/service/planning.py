@@ -1,0 +1,56 @@
+"""Planning of requests: what a request means for its data, before any work."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from napari_ssp.progress import Progress, Steps
+from napari_ssp.service.requests import PredictRequest, Request, SegmentRequest
+from napari_ssp.service.results import Plan
+from napari_ssp.service.segmentation.plan import plan_segmentation
+from napari_ssp.service.structures.plan import plan_prediction
+from napari_ssp.service.training.requests import TrainRequest, TrainStructuresRequest
+from napari_ssp.service.training.segmentation.plan import plan_training
+from napari_ssp.service.training.structures.plan import plan_structures_training
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_PLANNERS: dict[type[Request[Any]], Callable[[Any], Plan]] = {
+    SegmentRequest: plan_segmentation,
+    PredictRequest: plan_prediction,
+    TrainRequest: plan_training,
+    TrainStructuresRequest: plan_structures_training,
+}
+
+
+@dataclass(frozen=True, eq=False)
+class PlanRequest(Request[Plan]):
+    """Find out what a request means; pixels are not read.
+
+    Attributes
+    ----------
+    request : SegmentRequest, PredictRequest, TrainRequest or TrainStructuresRequest
+        What is to be done.
+    """
+
+    request: Request[Any]
+
+
+def plan_steps(request: PlanRequest) -> Steps[Plan]:
+    """Plan a request; files are found, and their headers read.
+
+    Raises
+    ------
+    TypeError
+        When the request is of a kind that needs no plan.
+    ValueError, TypeError, OSError
+        When the request cannot be done; the message says why.
+    """
+    kind = type(request.request)
+    if kind not in _PLANNERS:
+        names = ", ".join(known.__name__ for known in _PLANNERS)
+        raise TypeError(f"Plans are made of {names}; got {kind.__name__}.")
+    yield Progress("looking at the data")
+    return _PLANNERS[kind](request.request)
