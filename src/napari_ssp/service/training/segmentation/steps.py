@@ -94,12 +94,12 @@ def _train(
     batches = SegmentationBatches(
         images.training,
         replace(STRENGTHS[request.augmentation], crop=request.crop, zoom=zoom),
-        request.batch_size,
-        request.seed,
-        request.sampling,
-        images.replay,
-        request.replay_share,
-        (processes.rank, processes.world_size),
+        size=request.batch_size,
+        seed=request.seed,
+        sampling=request.sampling,
+        replay=images.replay,
+        replay_share=request.replay_share,
+        part=(processes.rank, processes.world_size),
     )
     epoch = len(images.training) / (request.batch_size - batches.replayed)
     run = _start(request, card, loop_settings(request, card, epoch, bool(images.validation)))
