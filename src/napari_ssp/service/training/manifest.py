@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from napari_ssp.atomic import write_text
+from napari_ssp.registry import file_sha256
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -76,5 +77,4 @@ def _digest(path: Path) -> str:
     if path.is_dir():
         parts = sorted(part for part in path.rglob("*") if part.is_file())
         return hashlib.sha256("".join(map(_digest, parts)).encode()).hexdigest()
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return file_sha256(path)
