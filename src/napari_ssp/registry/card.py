@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
+from napari_ssp.atomic import write_text
 from napari_ssp.registry.card_checks import check_content
 
 if TYPE_CHECKING:
@@ -186,7 +187,7 @@ class ModelCard:
 
     def write(self, folder: Path) -> None:
         """Write the card into a model folder."""
-        (folder / CARD_FILE).write_text(self.text(), encoding="utf-8")
+        write_text(folder / CARD_FILE, self.text())
 
     def text(self) -> str:
         """Content of the card's file."""

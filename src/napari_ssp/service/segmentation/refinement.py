@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_ssp import flows  # its parts are imported when they are used: they compile
+from napari_ssp.labels import number_from
 from napari_ssp.progress import Progress, Steps
 from napari_ssp.registry import PACKAGE
 from napari_ssp.service.requests import Request, SegmentRequest, check_limits
@@ -197,8 +198,7 @@ class Refinement:
                 )
             )
         found = self._field(plane).labels(settings)
-        shifted = np.where(found > 0, found + np.uint32(first_id - 1), found)
-        place.write((slice(None), slice(None)), shifted if first_id > 1 else found)
+        place.write((slice(None), slice(None)), number_from(found, first_id))
         return int(found.max(initial=0))
 
     def _patch(self, settings: TrackingSettings, display: Display | None) -> Patch | None:

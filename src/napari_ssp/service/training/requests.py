@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from napari_ssp.io import atomic_path
+from napari_ssp.atomic import write_text
 from napari_ssp.service.requests import Request, check_limits, check_precision, choice
 from napari_ssp.service.results import TrainedModel
 from napari_ssp.service.training.json_request import JsonRequest
@@ -375,8 +375,7 @@ def write_request(request: TrainRequest | TrainStructuresRequest) -> None:
     """Write ``request.json`` into the run's folder."""
     task = next(name for name, kind in TASKS.items() if isinstance(request, kind))
     text = json.dumps({"task": task, **request.to_dict()}, indent=2)
-    with atomic_path(request.output / REQUEST_FILE, overwrite=True) as temporary:
-        temporary.write_text(text + "\n", encoding="utf-8")
+    write_text(request.output / REQUEST_FILE, text + "\n")
 
 
 def read_values(path: Path) -> dict[str, Any]:
