@@ -27,7 +27,7 @@ from stated import (
 
 from napari_ssp import MicroscopyImage, PredictRequest, SegmentRequest, TrainRequest
 from napari_ssp.cli import main
-from napari_ssp.service import TrainStructuresRequest, as_command, as_script, request_of
+from napari_ssp.service import TrainStructuresRequest, as_command, as_script, restore_request
 
 if TYPE_CHECKING:
     from conftest import LayOut
@@ -72,7 +72,7 @@ def test_provenance_is_read_and_written_as_before(lay_out: LayOut, name: str) ->
     assert list(made.provenance()) == list(record["request"])
     is_file = isinstance(record["request"]["image"], str)
     image = None if is_file else made.image
-    request = request_of(record, image)
+    request = restore_request(record, image)
     assert type(request) is type(made)
     assert _values(request) == _values(replace(made, device=record["device"]))
     assert str(request.image) == str(made.image) if is_file else request.image is made.image
@@ -146,7 +146,7 @@ def test_the_command_line_takes_a_configuration(lay_out: LayOut) -> None:
     assert {key: request[key] for key in CONFIGURATION} == {**CONFIGURATION, "seed": 8}
 
 
-def test_the_request_of_a_run_is_a_configuration_too(lay_out: LayOut) -> None:
+def test_the_restore_request_a_run_is_a_configuration_too(lay_out: LayOut) -> None:
     folder = lay_out("requests") / "requests/train-every-field"
     values = read_recipe(str(folder / "request.json"))
     assert values.pop("task") == "segmentation"

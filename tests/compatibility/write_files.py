@@ -24,6 +24,14 @@ import numpy as np
 import tifffile
 import torch
 from click.testing import CliRunner
+from napari_ssp.registry.extra import _copy_of, _remember
+from napari_ssp.registry.partial_file import PartialFile
+from napari_ssp.service.finishing import finish_steps
+from napari_ssp.service.structure_training import train_structures_steps
+from napari_ssp.service.training_recipes import read_recipe, recipe_names
+from napari_ssp.service.training_requests import write_request
+from napari_ssp.service.training_runs import mark_ended
+from napari_ssp.service.training_set import TrainingSet
 from stated import (
     ADDRESS,
     CELLS,
@@ -56,8 +64,6 @@ from napari_ssp.registry import (
     import_checkpoint,
     save_model,
 )
-from napari_ssp.registry.extra import _copy_of, _remember
-from napari_ssp.registry.partial_file import PartialFile
 from napari_ssp.registry.weights import build_network
 from napari_ssp.service import (
     FinishTrainingRequest,
@@ -70,14 +76,8 @@ from napari_ssp.service import (
     as_script,
     find_members,
 )
-from napari_ssp.service.finishing import finish_steps
 from napari_ssp.service.provenance import describe_run
-from napari_ssp.service.structure_training import train_structures_steps
 from napari_ssp.service.training import train_steps
-from napari_ssp.service.training_recipes import read_recipe, recipe_names
-from napari_ssp.service.training_requests import write_request
-from napari_ssp.service.training_runs import mark_ended
-from napari_ssp.service.training_set import TrainingSet
 from napari_ssp.training.records import BEST_FILE, CHECKPOINT_FILE, load_state, save_state
 
 FILES = Path(__file__).resolve().parent / "files"
