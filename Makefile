@@ -1,12 +1,14 @@
 # Two commands, each complete on a bare machine: make demo, make test.
 PYTHON ?= python3
 BIN = .venv/bin
+PARALLEL = -n 2 --dist loadfile
 
-.PHONY: help bootstrap demo test lint screenshots clean
+.PHONY: help bootstrap demo test test-lowest lint screenshots clean
 
 help:
 	@echo "make demo         see cells segmented in a napari window (or demo.png without a display)"
 	@echo "make test         ruff, mypy and the whole test suite"
+	@echo "make test-lowest  the test suite with the lowest versions that pyproject.toml declares"
 	@echo "make screenshots  make the pictures of docs/images again"
 	@echo "make clean        remove .venv and build products"
 
@@ -22,10 +24,15 @@ lint: bootstrap
 	$(BIN)/mypy
 
 test: lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(PARALLEL)
+
+test-lowest: bootstrap
+	$(BIN)/python -m uv venv -q --allow-existing .venv-lowest
+	$(BIN)/python -m uv pip install -q --python .venv-lowest --resolution lowest-direct -e ".[dev]"
+	.venv-lowest/bin/python -m pytest $(PARALLEL)
 
 screenshots: bootstrap
 	$(BIN)/python scripts/screenshots.py
 
 clean:
-	rm -rf .venv dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis demo.png
+	rm -rf .venv .venv-lowest dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis demo.png

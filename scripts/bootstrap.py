@@ -79,12 +79,20 @@ def install_python_packages() -> None:
     target = ["-c", str(ROOT / "constraints.txt"), "-e", f"{ROOT}[dev]"]
     print("Installing Python packages into .venv (several GB at the first run) ...", flush=True)
     pip = [str(PYTHON), "-m", "pip", "--disable-pip-version-check"]
-    uv = [str(PYTHON), "-m", "uv", "pip", "install", "--python", str(PYTHON), *target]
+    # Compiled once here: where the environment forbids Python to write bytecode, every start would
+    # compile all that it imports. pip compiles what it installs by itself.
+    uv = [str(PYTHON), "-m", "uv", "pip", "install", "--compile-bytecode", "--python", str(PYTHON)]
     got_uv = subprocess.run([*pip, "install", "-q", "uv"], check=False).returncode == 0
-    if not (got_uv and subprocess.run(uv, check=False).returncode == 0):
+    if not (got_uv and subprocess.run([*uv, *target], check=False).returncode == 0):
         print("uv could not do it; using pip ...", flush=True)
         subprocess.run([*pip, "install", *target], check=True)
     STAMP.write_text(wanted_stamp())
+
+
+def compile_own_code() -> None:
+    """Compile the package, which is installed in place: its files change after the installation."""
+    folder = ROOT / "src" / "napari_ssp"
+    subprocess.run([str(PYTHON), "-m", "compileall", "-q", str(folder)], check=False)
 
 
 def main() -> None:
@@ -97,6 +105,7 @@ def main() -> None:
         )
     install_system_packages()
     install_python_packages()
+    compile_own_code()
 
 
 if __name__ == "__main__":

@@ -3,34 +3,41 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 
 import pytest
 
+pytest_plugins = ("skip_policy",)
+
+# Two processes on two cores: a thread each. Only where tests run beside each other; what a test
+# expects holds for any number of threads.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ.setdefault(_name, "1")
+
 SHARED = Path(__file__).resolve().parents[2] / "shared"
-
-
-def _folder(name: str) -> Path:
-    path = SHARED / name
-    if not path.is_dir():
-        pytest.skip(f"the shared folder '{name}' is not beside this checkout")
-    return path
 
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """Real images with licences; absent outside the development machines."""
-    return _folder("data")
+    if not (SHARED / "data").is_dir():
+        pytest.skip("the shared folder 'data' is not beside this checkout")
+    return SHARED / "data"
 
 
 @pytest.fixture(scope="session")
-def shared_reference() -> Path:
-    """Numbers produced by the original implementations, with their small generators importable."""
-    path = _folder("reference")
-    if str(path) not in sys.path:
-        sys.path.insert(0, str(path))
-    return path
+def reference() -> Path:
+    """Numbers produced by the original implementations."""
+    return Path(__file__).resolve().parent / "reference"
+
+
+@pytest.fixture(scope="session")
+def repmode_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Checkpoint in the words of RepMode's own program."""
+    from repmode_tiny import write_checkpoint
+
+    return write_checkpoint(tmp_path_factory.mktemp("repmode") / "repmode_tiny.p")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -83,10 +83,8 @@ def test_a_package_for_other_programs(call: Call, tiny_structures: Path, tmp_pat
         assert {"rdf.yaml", "weights.pt", "test_input.npy"} <= set(archive.namelist())
 
 
-def test_an_original_checkpoint_is_imported(
-    call: Call, cache: Path, shared_reference: Path
-) -> None:
-    result = call("models", "import", shared_reference / "repmode_tiny.p", "--json", "-")
+def test_an_original_checkpoint_is_imported(call: Call, cache: Path, repmode_file: Path) -> None:
+    result = call("models", "import", repmode_file, "--json", "-")
     card = json.loads(result.stdout)
     assert (card["name"], len(card["tasks"])) == ("repmode_tiny", 12)
     assert "Mitochondria" in call("models", "info", "repmode_tiny").stdout

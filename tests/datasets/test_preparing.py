@@ -65,8 +65,8 @@ def request(collection: Path, **changes: object) -> PrepareRequest:
     return PrepareRequest(**values | changes)
 
 
-def test_the_originals_numbers(shared_reference: Path) -> None:
-    arrays = np.load(shared_reference / "repmode_predict_shared.npz")
+def test_the_originals_numbers(reference: Path) -> None:
+    arrays = np.load(reference / "repmode_predict_shared.npz")
     image = MicroscopyImage(arrays["prep_raw"], "zyx")
     values, statistics = prepare_volume(image, 0, PUBLISHED_ZOOM)
     np.testing.assert_allclose(values, arrays["prep_zscore_resized"], atol=2e-6)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas
 import pytest
 
 from napari_ssp.datasets.splits import StackRow, split_collection, split_dataset
@@ -61,7 +62,6 @@ def test_no_file_is_in_two_splits() -> None:
 
 def test_the_order_is_that_of_pandas() -> None:
     """The original shuffles tables with DataFrame.sample."""
-    pandas = pytest.importorskip("pandas")
     rows = collection()
     table = pandas.DataFrame({"path": [row.path for row in rows["tom20"]]})
     mixed = table.sample(frac=1.0, random_state=np.random.RandomState(42)).reset_index(drop=True)
@@ -73,7 +73,6 @@ def test_the_order_is_that_of_pandas() -> None:
 
 
 def test_dna_is_drawn_as_the_original_does() -> None:
-    pandas = pytest.importorskip("pandas")
     rows = collection()
     splits = split_collection(rows)
     paths = [row.path for name in NAMES for row in splits[name]["val"]]

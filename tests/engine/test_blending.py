@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_repmodes_map(shared_reference: Path) -> None:
-    goldens = np.load(shared_reference / "repmode_predict_shared.npz")
+def test_repmodes_map(reference: Path) -> None:
+    goldens = np.load(reference / "repmode_predict_shared.npz")
     for name in ("small_map", "exact_map"):
         result = gaussian_window(goldens[name].shape)
         assert result.dtype == np.float32

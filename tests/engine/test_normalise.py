@@ -49,12 +49,12 @@ def by_numpy(plane: np.ndarray) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def goldens(shared_reference: Path) -> dict[str, np.ndarray]:
-    return dict(np.load(shared_reference / "mediar_preprocess_shared.npz"))
+def goldens(reference: Path) -> dict[str, np.ndarray]:
+    return dict(np.load(reference / "mediar_preprocess_shared.npz"))
 
 
 @pytest.mark.parametrize("name", SAME_AS_ORIGINAL)
-def test_equals_the_original(shared_reference: Path, goldens: dict, name: str) -> None:
+def test_equals_the_original(reference: Path, goldens: dict, name: str) -> None:
     if name.startswith("skimage_"):
         folder = next(iter(skimage.__path__))
         image = skimage.io.imread(f"{folder}/data/{name.removeprefix('skimage_')}")
@@ -63,8 +63,9 @@ def test_equals_the_original(shared_reference: Path, goldens: dict, name: str) -
     result = normalise(image)
     assert result.dtype == np.float32
     assert result.flags.c_contiguous
-    np.testing.assert_array_equal(result, unit(goldens[f"u8_{name}"]))
-    facts = json.loads((shared_reference / "mediar_shared.json").read_text())["preprocess"][name]
+    if f"u8_{name}" in goldens:
+        np.testing.assert_array_equal(result, unit(goldens[f"u8_{name}"]))
+    facts = json.loads((reference / "mediar_shared.json").read_text())["preprocess"][name]
     assert hashlib.sha256(result.tobytes()).hexdigest() == facts["sha256"]
 
 

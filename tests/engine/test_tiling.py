@@ -19,14 +19,14 @@ lengths = st.integers(1, 400)
 overlaps = st.floats(0, 0.99)
 
 
-def test_mediars_windows(shared_reference: Path) -> None:
-    facts = json.loads((shared_reference / "mediar_shared.json").read_text())
+def test_mediars_windows(reference: Path) -> None:
+    facts = json.loads((reference / "mediar_shared.json").read_text())
     for length, starts in facts["windows_roi512_overlap06"].items():
         assert tile_starts(int(length), 512, 0.6) == starts
 
 
-def test_repmodes_patches(shared_reference: Path) -> None:
-    facts = json.loads((shared_reference / "repmode_predict_shared.json").read_text())
+def test_repmodes_patches(reference: Path) -> None:
+    facts = json.loads((reference / "repmode_predict_shared.json").read_text())
     for case in [*facts["cases"], facts["default_patch"]]:
         axes = zip(case["shape"], case["patch"], case["starts"], strict=True)
         for length, patch, starts in axes:

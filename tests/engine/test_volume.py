@@ -123,8 +123,8 @@ def test_the_whole_equals_scipys_zoom() -> None:
     np.testing.assert_allclose(whole, expected, atol=1e-9)
 
 
-def test_z_score_and_resize_equal_repmode(shared_reference: object) -> None:
-    golden = np.load(shared_reference / "repmode_predict_shared.npz")  # type: ignore[operator]
+def test_z_score_and_resize_equal_repmode(reference: object) -> None:
+    golden = np.load(reference / "repmode_predict_shared.npz")  # type: ignore[operator]
     raw, expected = golden["prep_raw"], golden["prep_zscore_resized"]
     resampler = Resampler(raw.__getitem__, raw.shape, expected.shape)
     source = VolumeSource(resampler, _statistics(raw), (1, 1, 1))

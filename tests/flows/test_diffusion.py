@@ -20,11 +20,14 @@ KINDS = ["touching_disks", "rods", "huge", "tiny", "border", "empty", "concave",
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_equal_to_the_reference(shared_reference: Path, kind: str) -> None:
+def test_equal_to_the_reference(reference: Path, kind: str) -> None:
     from flow_inputs import make_labels
 
-    golden = np.load(shared_reference / "flows_shared.npz")[f"{kind}_flow_mediar"]
-    np.testing.assert_allclose(labels_to_flows(make_labels(kind, 0)), golden, atol=1e-4)
+    step = {"dense300": 5, "huge": 3}.get(kind, 1)
+    key = f"{kind}_flow_mediar" + (f"_every{step}" if step > 1 else "")
+    golden = np.load(reference / "flows_shared.npz")[key]
+    flows = labels_to_flows(make_labels(kind, 0))
+    np.testing.assert_allclose(flows[:, ::step, ::step], golden, atol=1e-4)
 
 
 def test_flows_of_a_disk_point_to_its_middle() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ from napari_ssp.flows.parts_on_device import fill_holes, flip_small
 from napari_ssp.metrics import average_precision
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable
 
     from numpy.typing import NDArray
 
@@ -31,16 +31,12 @@ KINDS = ["touching_disks", "rods", "huge", "tiny", "border", "concave", "dense30
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_labels_are_those_of_the_reference_and_of_the_cpu(
-    shared_reference: Path, kind: str
+    noisy_output: Callable[[str], Any], kind: str
 ) -> None:
-    from flow_inputs import make_labels, make_outputs
-
-    golden = np.load(shared_reference / "flows_shared.npz")
-    output = make_outputs(golden[f"{kind}_flow_mediar"], make_labels(kind, 0), 0, noise=0.5)
+    output, golden = noisy_output(kind)
     found = track_batch(output[:1], output[1:], DEFAULT, 200, "cpu")[0]
-    reference = golden[f"{kind}_noisy_masks_mediar"]
     assert found.dtype == np.uint32
-    assert average_precision(reference, found, (0.9,))[0] >= 0.99
+    assert average_precision(golden, found, (0.9,))[0] >= 0.99
     assert (found == flows_to_labels(*output)).mean() > 0.999
 
 

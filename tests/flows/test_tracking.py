@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from napari_ssp.flows.cleaning import fill_small_holes, remove_small_labels, tid
 from napari_ssp.metrics import average_precision
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable
 
     from numpy.typing import NDArray
 
@@ -26,19 +26,16 @@ def _disks(*centres: tuple[int, int], radius: int = 9) -> NDArray[np.int32]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_noisy_flows_give_the_labels_of_the_reference(shared_reference: Path, kind: str) -> None:
-    from flow_inputs import make_labels, make_outputs
-
-    golden = np.load(shared_reference / "flows_shared.npz")
-    flow, probability = make_outputs(
-        golden[f"{kind}_flow_mediar"], make_labels(kind, 0), 0, noise=0.5
-    )
-    labels = flows_to_labels(flow, probability)
-    assert average_precision(golden[f"{kind}_noisy_masks_mediar"], labels, (0.9,))[0] >= 0.99
+def test_noisy_flows_give_the_labels_of_the_reference(
+    noisy_output: Callable[[str], Any], kind: str
+) -> None:
+    output, golden = noisy_output(kind)
+    labels = flows_to_labels(*output)
+    assert average_precision(golden, labels, (0.9,))[0] >= 0.99
 
 
 @pytest.mark.parametrize("kind", ["touching_disks", "rods", "huge", "border", "dense300"])
-def test_perfect_flows_give_every_cell_back(shared_reference: Path, kind: str) -> None:
+def test_perfect_flows_give_every_cell_back(kind: str) -> None:
     """The reference loses cells here, because it leaves pixels with a small flow_y behind."""
     from flow_inputs import make_labels
 

@@ -28,13 +28,13 @@ small_labels = hnp.arrays(np.uint8, (7, 9), elements=st.integers(0, 5))
 
 
 @pytest.fixture(scope="module")
-def goldens(shared_reference: Path) -> dict:
-    return json.loads((shared_reference / "metrics_shared.json").read_text())
+def goldens(reference: Path) -> dict:
+    return json.loads((reference / "metrics_shared.json").read_text())
 
 
 @pytest.fixture(scope="module")
-def pairs(shared_reference: Path) -> dict[str, np.ndarray]:
-    return dict(np.load(shared_reference / "metrics_shared.npz"))
+def pairs(reference: Path) -> dict[str, np.ndarray]:
+    return dict(np.load(reference / "metrics_shared.npz"))
 
 
 def disks(shape: tuple[int, int], centres: list[tuple[int, int]], radius: int = 8) -> np.ndarray:

@@ -30,12 +30,12 @@ def _network(entries: list[Any], *arguments: Any) -> MediarFormer:
     return network.eval()
 
 
-def test_published_size_has_the_keys_and_outputs_of_the_original(shared_reference: Path) -> None:
+def test_published_size_has_the_keys_and_outputs_of_the_original(reference: Path) -> None:
     from seeded_weights import seeded_input
 
-    network = _network(_facts(shared_reference)["keys"])
+    network = _network(_facts(reference)["keys"])
     assert sum(p.numel() for p in network.parameters()) == 121_303_587
-    golden = np.load(shared_reference / "forward_mediar_shared.npz")["mit_b5_1x3x64x64"]
+    golden = np.load(reference / "forward_mediar_shared.npz")["mit_b5_1x3x64x64"]
     x = np.clip(0.5 + 0.25 * seeded_input("mediar01", (1, 3, 64, 64), 0), 0, 1)
     with torch.inference_mode():
         output = network(torch.from_numpy(x)).numpy()
@@ -43,21 +43,19 @@ def test_published_size_has_the_keys_and_outputs_of_the_original(shared_referenc
 
 
 @pytest.mark.parametrize("shape", [(2, 3, 64, 96), (1, 3, 128, 128)])
-def test_small_size_computes_as_the_original(
-    shared_reference: Path, shape: tuple[int, ...]
-) -> None:
+def test_small_size_computes_as_the_original(reference: Path, shape: tuple[int, ...]) -> None:
     from seeded_weights import seeded_input
 
-    tiny = _facts(shared_reference)["variants"]["tiny_mit_b0"]
+    tiny = _facts(reference)["variants"]["tiny_mit_b0"]
     network = _network(
         tiny["keys"], tiny["encoder_name"], tiny["decoder_channels"], tiny["decoder_pab_channels"]
     )
     name = "mit_b0_" + "x".join(map(str, shape))
-    golden = np.load(shared_reference / "forward_mediar_shared.npz")[name]
+    golden = np.load(reference / "forward_mediar_shared.npz")[f"{name}_every3"]
     x = np.clip(0.5 + 0.25 * seeded_input("mediar01", shape, 0), 0, 1)
     with torch.inference_mode():
         output = network(torch.from_numpy(x)).numpy()
-    np.testing.assert_allclose(output, golden, atol=1e-4 * golden.std())
+    np.testing.assert_allclose(output[..., ::3, ::3], golden, atol=1e-4 * golden.std())
 
 
 def test_a_convolutional_encoder_of_four_levels() -> None:

@@ -12,10 +12,12 @@ from napari_ssp.networks import RepMode
 if TYPE_CHECKING:
     from pathlib import Path
 
+THINNED = (..., *[slice(None, None, 3)] * 3)
+
 
 @pytest.fixture(scope="module")
-def goldens(shared_reference: Path) -> Any:
-    return np.load(shared_reference / "forward_repmode_shared.npz")
+def goldens(reference: Path) -> Any:
+    return np.load(reference / "forward_repmode_shared.npz")
 
 
 def _network(width: int) -> RepMode:
@@ -33,8 +35,8 @@ def _input(name: str, shape: tuple[int, ...]) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("width", [1, 4, 8])
-def test_keys_and_shapes_are_those_of_the_checkpoints(shared_reference: Path, width: int) -> None:
-    facts = json.loads((shared_reference / "checkpoints.json").read_text())["repmode"]
+def test_keys_and_shapes_are_those_of_the_checkpoints(reference: Path, width: int) -> None:
+    facts = json.loads((reference / "checkpoints.json").read_text())["repmode"]
     shapes = {key: list(v.shape) for key, v in RepMode(base_channels=width).state_dict().items()}
     assert shapes == {entry[0]: entry[1] for entry in facts["variants"][str(width)]}
 
@@ -42,13 +44,13 @@ def test_keys_and_shapes_are_those_of_the_checkpoints(shared_reference: Path, wi
 @pytest.mark.parametrize("task", [0, 5, 11])
 def test_forward_and_merged_are_the_original(goldens: Any, task: int) -> None:
     network = _network(4)
-    golden = goldens[f"m4_1x1x16x32x32_t{task}"]
+    golden = goldens[f"m4_1x1x16x32x32_t{task}_every3"]
     x = _input("repmode", (1, 1, 16, 32, 32))
     with torch.inference_mode():
         output = network(x, torch.tensor([task])).numpy()
         merged = network.merge(task)(x).numpy()
-    np.testing.assert_allclose(output, golden, atol=1e-4 * golden.std())
-    np.testing.assert_allclose(merged, golden, atol=1e-4 * golden.std())
+    np.testing.assert_allclose(output[THINNED], golden, atol=1e-4 * golden.std())
+    np.testing.assert_allclose(merged[THINNED], golden, atol=1e-4 * golden.std())
 
 
 def test_a_mixed_batch_gives_each_sample_its_own_kernel(goldens: Any) -> None:
@@ -57,19 +59,19 @@ def test_a_mixed_batch_gives_each_sample_its_own_kernel(goldens: Any) -> None:
     x = _input("repmode_train", (2, 1, 16, 32, 32))
     with torch.inference_mode():
         output = network(x, torch.tensor([3, 7])).numpy()
-    golden = goldens["eval_persample_m4"]
-    np.testing.assert_allclose(output, golden, atol=1e-4 * golden.std())
+    golden = goldens["eval_persample_m4_every3"]
+    np.testing.assert_allclose(output[THINNED], golden, atol=1e-4 * golden.std())
 
 
-def test_a_training_step_is_the_original(shared_reference: Path, goldens: Any) -> None:
-    facts = json.loads((shared_reference / "forward_shared.json").read_text())["repmode"]
+def test_a_training_step_is_the_original(reference: Path, goldens: Any) -> None:
+    facts = json.loads((reference / "forward_shared.json").read_text())["repmode"]
     wanted = next(entry for entry in facts if entry["name"] == "train_m4")
     network = _network(4).train()
     output = network(_input("repmode_train", (2, 1, 16, 32, 32)), torch.tensor([3, 7]))
     loss = (output - _input("repmode_target", (2, 1, 16, 32, 32))).square().mean()
     loss.backward()
-    golden = goldens["train_m4_output"]
-    np.testing.assert_allclose(output.detach().numpy(), golden, atol=1e-3 * golden.std())
+    golden = goldens["train_m4_output_every3"]
+    np.testing.assert_allclose(output.detach().numpy()[THINNED], golden, atol=1e-3 * golden.std())
     assert loss.item() == pytest.approx(wanted["loss"], rel=1e-4)
     parameters = dict(network.named_parameters())
     for name, norm in wanted["grad_norm"].items():

@@ -3,8 +3,6 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-import pytest
-
 from napari_ssp.training.records import Events
 
 if TYPE_CHECKING:
@@ -12,8 +10,6 @@ if TYPE_CHECKING:
 
 
 def test_rows_are_read_back_by_tensorboard(tmp_path: Path) -> None:
-    reason = "TensorBoard is an extra of its own: 'napari-ssp[tensorboard]'"
-    pytest.importorskip("tensorboard", reason=reason)
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     events = Events(tmp_path)

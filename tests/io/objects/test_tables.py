@@ -4,6 +4,7 @@ import csv
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas
 import pytest
 
 from napari_ssp.io.objects.tables import write_table
@@ -30,7 +31,6 @@ def test_a_table_comes_back_to_the_last_digit(tmp_path: Path) -> None:
 
 
 def test_pandas_reads_it(tmp_path: Path) -> None:
-    pandas = pytest.importorskip("pandas")
     named = {**TABLE, "mean_β-Tubulin": np.array([1, 2])}
     frame = pandas.read_csv(write_table(tmp_path / "a.csv", named))
     assert list(frame.columns) == list(named)

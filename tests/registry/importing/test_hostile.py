@@ -202,9 +202,7 @@ def test_what_is_no_tensor(cache: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("legacy", [False, True])
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.3, 0.9, 0.999])
-def test_truncated(
-    shared_reference: Path, cache: Path, tmp_path: Path, legacy: bool, share: float
-) -> None:
+def test_truncated(cache: Path, tmp_path: Path, legacy: bool, share: float) -> None:
     path = tmp_path / "x.p"
     state = {f"weight{k}": torch.ones(1000) for k in range(20)}
     torch.save(state, path, _use_new_zipfile_serialization=not legacy)
@@ -215,12 +213,12 @@ def test_truncated(
 
 @pytest.mark.parametrize("seed", range(12))
 def test_bytes_that_changed_on_the_way(
-    shared_reference: Path, cache: Path, tmp_path: Path, seed: int
+    repmode_file: Path, cache: Path, tmp_path: Path, seed: int
 ) -> None:
     """Whatever happens, it is a message, or weights that passed every test."""
     import random
 
-    content = bytearray((shared_reference / "repmode_tiny.p").read_bytes())
+    content = bytearray(repmode_file.read_bytes())
     chance = random.Random(seed)
     for _ in range(40):
         # The beginning holds the list of contents, the end the list of members.

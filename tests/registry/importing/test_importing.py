@@ -33,8 +33,8 @@ TASKS = tuple(sorted(ALLEN_STRUCTURES))
 
 
 @pytest.fixture(scope="module")
-def facts(shared_reference: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((shared_reference / "checkpoints.json").read_text())
+def facts(reference: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((reference / "checkpoints.json").read_text())
     return found
 
 
@@ -79,7 +79,7 @@ def _assert_same(card: ModelCard, state: dict[str, torch.Tensor]) -> None:
 
 
 def test_the_published_mediar_size(
-    facts: dict[str, Any], shared_reference: Path, cache: Path, tmp_path: Path
+    facts: dict[str, Any], reference: Path, cache: Path, tmp_path: Path
 ) -> None:
     """A `from_phase1.pth` of the published size computes what the original does."""
     from seeded_weights import seeded_state_dict
@@ -94,14 +94,14 @@ def test_the_published_mediar_size(
         "decoder_channels": [1024, 512, 256, 128, 64],
         "pab_channels": 256,
     }
-    golden = np.load(shared_reference / "forward_mediar_shared.npz")["mit_b5_1x3x64x64"]
+    golden = np.load(reference / "forward_mediar_shared.npz")["mit_b5_1x3x64x64"]
     with torch.inference_mode():
         output = load_model("from_phase1")(torch.from_numpy(_input("mediar01", (1, 3, 64, 64))))
     np.testing.assert_allclose(output.numpy(), golden, atol=1e-4 * golden.std())
 
 
 def test_the_published_repmode_size(
-    facts: dict[str, Any], shared_reference: Path, cache: Path, tmp_path: Path
+    facts: dict[str, Any], reference: Path, cache: Path, tmp_path: Path
 ) -> None:
     from seeded_weights import seeded_state_dict
 
@@ -111,7 +111,7 @@ def test_the_published_repmode_size(
     path.unlink()
     assert (card.name, card.parameters) == ("model-best", 123_877_633)
     assert card.network == {"num_tasks": 12, "base_channels": 32}
-    golden = np.load(shared_reference / "forward_repmode_shared.npz")["m32_1x1x16x32x32_t5"]
+    golden = np.load(reference / "forward_repmode_shared.npz")["m32_1x1x16x32x32_t5"]
     x = torch.from_numpy(_input("repmode", (1, 1, 16, 32, 32)))
     with torch.inference_mode():
         output = load_model(card)(x, torch.tensor([5])).numpy()
@@ -119,11 +119,11 @@ def test_the_published_repmode_size(
 
 
 def test_a_file_of_the_original_program(
-    facts: dict[str, Any], shared_reference: Path, cache: Path
+    facts: dict[str, Any], repmode_file: Path, cache: Path
 ) -> None:
     from seeded_weights import seeded_state_dict
 
-    card = import_checkpoint(shared_reference / "repmode_tiny.p", "tiny")
+    card = import_checkpoint(repmode_file, "tiny")
     assert card.folder == cache / "models" / "tiny"
     assert card == find_card("tiny")
     assert card.tasks == TASKS == tuple(facts["repmode"]["tasks"])
@@ -132,7 +132,7 @@ def test_a_file_of_the_original_program(
     assert set(card.task_descriptions) == set(TASKS)
     assert "epoch 20, iteration 160" in card.description
     assert card.licence.startswith("not stated")
-    assert file_sha256(shared_reference / "repmode_tiny.p") in card.origin
+    assert file_sha256(repmode_file) in card.origin
     assert card.sha256 == file_sha256(card.weights)
     _assert_same(card, seeded_state_dict(facts["repmode"]["variants"]["1"], 0))
     assert sorted(p.name for p in card.folder.iterdir()) == ["card.json", "weights.safetensors"]

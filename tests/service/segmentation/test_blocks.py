@@ -33,7 +33,7 @@ class Known:
 
 
 @pytest.fixture(scope="module")
-def analytic(shared_reference: Path) -> Known:
+def analytic() -> Known:
     from analytic_model import AnalyticModel
 
     return Known(AnalyticModel())

@@ -209,7 +209,7 @@ def test_the_service_computes_locally_only() -> None:
 @pytest.mark.parametrize("mode", ["base", "tta", "ensemble", "ensemble_tta"])
 @pytest.mark.parametrize("tiling", [1, 2])
 def test_whole_pipeline_finds_every_object_of_the_reference(
-    shared_reference: Path, mode: str, tiling: int
+    reference: Path, mode: str, tiling: int
 ) -> None:
     """MEDIAR loses up to six objects here whose pixels flow sideways; we keep those too."""
     from analytic_model import AnalyticModel
@@ -222,7 +222,7 @@ def test_whole_pipeline_finds_every_object_of_the_reference(
     output = run(predict_tiles(average_networks(networks), image, settings))
     labels = flows_to_labels(output[:2], 1 / (1 + np.exp(-output[2])))
     name = f"coins{'2x2' if tiling == 2 else ''}_analytic_{mode}_mask"
-    golden = np.load(shared_reference / "mediar_pipeline_shared.npz")[name]
+    golden = np.load(reference / "mediar_pipeline_shared.npz")[name]
     counts = match_counts(golden, labels, threshold=0.9)
     assert counts.recall >= 0.98
     assert counts.false_positives <= 6

@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import save_file
 
 import napari_ssp as ssp
+from napari_ssp.metrics import structure_metrics
 from napari_ssp.networks import RepMode
 from napari_ssp.progress import Progress, run
 from napari_ssp.registry import ModelCard, load_model
@@ -41,7 +42,7 @@ def _predict(stack: Any, model: Path, **options: Any) -> Any:
 
 
 @pytest.fixture(scope="module")
-def golden_model(shared_reference: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def golden_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Model with the weights of the goldens, in float32."""
     from seeded_weights import seeded_state_dict
 
@@ -61,21 +62,32 @@ def golden_model(shared_reference: Path, tmp_path_factory: pytest.TempPathFactor
     return folder
 
 
-@pytest.mark.parametrize(("name", "task"), [("small", 5), ("exact", 0)])
-def test_equals_repmode(golden_model: Path, shared_reference: Path, name: str, task: int) -> None:
-    golden = np.load(shared_reference / "repmode_predict_shared.npz")
-    found = _predict(golden[f"{name}_raw"], golden_model, tasks=(f"task{task}",), device="cpu")
-    expected = golden[f"{name}_pred"]
-    difference = np.abs(found.images[f"task{task}"] - expected).max()
-    assert difference < 1e-4 * expected.std()
+def test_equals_repmode(golden_model: Path, reference: Path) -> None:
+    golden = np.load(reference / "repmode_predict_shared.npz")
+    found = _predict(golden["exact_raw"], golden_model, tasks=("task0",), device="cpu")
+    expected = golden["exact_pred"]
+    assert np.abs(found.images["task0"] - expected).max() < 1e-4 * expected.std()
 
 
-def test_equals_repmode_with_its_own_patches(golden_model: Path, shared_reference: Path) -> None:
-    golden = np.load(shared_reference / "repmode_predict_shared.npz")
+def test_equals_repmode_where_patches_overlap(golden_model: Path, reference: Path) -> None:
+    """The scores of the original's prediction, too, are those that the original gave it."""
+    raw = tifffile.imread(reference / "repmode_predict_small_raw.tif")
+    found = _predict(raw, golden_model, tasks=("task5",), device="cpu").images["task5"]
+    expected = np.load(reference / "repmode_predict_shared.npz")["small_pred_every3"]
+    assert np.abs(found[::3, ::3, ::3] - expected).max() < 1e-4 * expected.std()
+    facts = json.loads((reference / "repmode_predict_shared.json").read_text())
+    scores = structure_metrics(((raw - raw.mean()) / raw.std()).astype(np.float32), found)
+    for name, value in facts["metrics_pred_vs_zscored_input"].items():
+        assert scores[name.lower()] == pytest.approx(value, abs=1e-6)
+
+
+def test_equals_repmode_with_its_own_patches(golden_model: Path, reference: Path) -> None:
+    golden = np.load(reference / "repmode_predict_shared.npz")
+    raw = tifffile.imread(reference / "repmode_predict_default_raw.tif")
     card = replace(ModelCard.read(golden_model), window=(32, 128, 128))
     card.write(golden_model)
     try:
-        found = _predict(golden["default_raw"], golden_model, tasks=("task11",), device="cpu")
+        found = _predict(raw, golden_model, tasks=("task11",), device="cpu")
     finally:
         replace(card, window=(16, 32, 32)).write(golden_model)
     expected = golden["default_pred_every4"]

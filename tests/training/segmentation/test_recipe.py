@@ -14,8 +14,6 @@ from napari_ssp.training.segmentation.recipe import SegmentationBatches
 from napari_ssp.training.segmentation.sampling import compute_sampling_weights
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from numpy.typing import NDArray
 
 
@@ -28,7 +26,7 @@ def _image(shape: tuple[int, ...] = (90, 120), seed: int = 0) -> LabelledImage:
     return LabelledImage.from_planes("x", plane.astype(np.uint8), labels)
 
 
-def test_loss_is_the_one_of_the_original(shared_reference: Path) -> None:
+def test_loss_is_the_one_of_the_original() -> None:
     from flow_inputs import make_labels
 
     labels = [make_labels("border", seed)[:96, :96] for seed in (0, 1)]
