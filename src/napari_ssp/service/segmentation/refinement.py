@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -35,6 +36,9 @@ _MARGIN = 64
 _MOST = 0.75
 
 
+_same = partial(same_choice, SegmentRequest, kw_only=False)
+
+
 @checked_dataclass(frozen=True)
 class Thresholds:
     """What can be changed after the network has run.
@@ -52,10 +56,10 @@ class Thresholds:
         When a number is out of its limits.
     """
 
-    cell_threshold: float = same_choice(SegmentRequest, "cell_threshold")
-    flow_threshold: float = same_choice(SegmentRequest, "flow_threshold")
-    min_size: int = same_choice(SegmentRequest, "min_size")
-    hole_size: int = same_choice(SegmentRequest, "hole_size", default=16)
+    cell_threshold: float = _same("cell_threshold")
+    flow_threshold: float = _same("flow_threshold")
+    min_size: int = _same("min_size")
+    hole_size: int = _same("hole_size", default=16)
 
 
 @dataclass(frozen=True)
