@@ -150,7 +150,9 @@ class TrainRequest(Request[TrainedModel]):
     smoothing: float = choice(
         0.999, "Smoothing", "Moving average of the weights; 0 keeps the last", min=0.0, max=0.99999
     )
-    batch_size: int = choice(8, "Batch", "Crops in a batch", min=2, max=4096)
+    batch_size: int = choice(
+        8, "Batch", "Crops in a batch; less needs less memory", min=2, max=4096
+    )
     zoom: float | None = choice(
         None,
         "Zoom",
@@ -299,7 +301,9 @@ class TrainStructuresRequest(Request[TrainedModel]):
     learning_rate: float | None = choice(
         None, "Learning rate", "Highest learning rate [default: the recipe's]", min=1e-7, max=1
     )
-    batch_size: int = choice(8, "Batch", "Crops in a batch", min=2, max=4096)
+    batch_size: int = choice(
+        8, "Batch", "Crops in a batch; less needs less memory", min=2, max=4096
+    )
     seed: int = choice(0, "Seed", "Start of the random numbers", min=0)
     workers: int = choice(
         0, "Workers", "Processes that prepare batches; 0 takes one thread", min=0, max=256

@@ -47,21 +47,20 @@ class TrainChoices:
         "Model that the new one starts from; it stays as it is",
     )
     name: str = _same("name")
+    # Shorter than a request's own time: who sits in front of it wants to see something soon.
     duration: tuple[float, str] = choice(
         (10.0, MINUTES), "Train for", "How long to train at most; Stop keeps the best so far"
     )
-    trainable: str = choice(
-        "all",
-        "What learns",
-        "Which part of the network learns. Less of it forgets less and needs fewer images",
+    trainable: str = _same(
+        "trainable",
+        label="What learns",
+        help="Which part of the network learns. Less of it forgets less and needs fewer images",
     )
-    augmentation: str = choice(
-        "standard", "Augmentation", "How strongly training images are varied"
-    )
+    augmentation: str = _same("augmentation", help="How strongly training images are varied")
     learning_rate: float | None = choice(
         None, "Learning rate", "Highest learning rate; empty takes what fits the trained part"
     )
-    batch_size: int = _same("batch_size", help="Crops in a batch; less needs less memory", max=256)
+    batch_size: int = _same("batch_size")
     crop: int = _same("crop")
     replay: Path | None = choice(
         None,
