@@ -31,7 +31,7 @@ STRUCTURES_CARD: Values = {
     "voxel_size": (0.29, 0.29, 0.29),
     "tasks": TASKS,
     "task_descriptions": {"dna": "DNA in the nucleus"},
-    "target_statistics": {"dna": [120.0, 30.0]},
+    "target_statistics": {"dna": (120.0, 30.0)},
 }
 REMOTE: Values = {
     "name": "every-field.pth",
@@ -54,7 +54,7 @@ EVERY_FIELD_CARD: Values = {
     "voxel_size": (0.5, 0.25, 0.125),
     "tasks": ("dna", "lamin_b1", "fibrillarin µ"),
     "task_descriptions": {"dna": "DNA in the nucleus", "lamin_b1": "Envelope"},
-    "target_statistics": {"dna": [120.5, 30.25], "lamin_b1": [7.0, 0.5]},
+    "target_statistics": {"dna": (120.5, 30.25), "lamin_b1": (7.0, 0.5)},
     "description": "All entries, with “signs” of other alphabets: µm, ×, é.",
     "licence": "CC-BY-4.0",
     "citation": "Somebody: Something (2026)",

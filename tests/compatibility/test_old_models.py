@@ -71,7 +71,7 @@ CARDS: dict[str, ModelCard] = {
             "name": "my-structures",
             "network": {"num_tasks": 4, "base_channels": 1, "own_experts": [3]},
             "tasks": (*STRUCTURES_CARD["tasks"], "tubulin"),
-            "target_statistics": {"dna": [120.0, 30.0], "tubulin": [225.0, 55.90169943749474]},
+            "target_statistics": {"dna": (120.0, 30.0), "tubulin": (225.0, 55.90169943749474)},
             "description": "'tiny-structures', with 'tubulin' added. RepMode trained on 2 stacks.",
         },
         sha256="",

@@ -27,6 +27,7 @@ from stated import (
 
 from napari_ssp import MicroscopyImage, PredictRequest, SegmentRequest, TrainRequest
 from napari_ssp.cli import main
+from napari_ssp.schema import flatten, restore
 from napari_ssp.service import TrainStructuresRequest, as_command, as_script, restore_request
 
 if TYPE_CHECKING:
@@ -130,9 +131,9 @@ def test_shipped_configurations_say_what_they_said(lay_out: LayOut) -> None:
     assert {name: read_recipe(name) for name in recipe_names()} == kept
     for values in kept.values():
         chosen = {name: value for name, value in values.items() if name != "task"}
-        request = TrainRequest.from_dict({**chosen, "data": ["data"], "output": "run"})
-        assert {**request.to_dict(), "task": "segmentation"} == {
-            **TrainRequest((Path("data"),), Path("run")).to_dict(),
+        request = restore(TrainRequest, {**chosen, "data": ["data"], "output": "run"})
+        assert {**flatten(request), "task": "segmentation"} == {
+            **flatten(TrainRequest((Path("data"),), Path("run"))),
             **values,
         }
 
@@ -150,4 +151,4 @@ def test_the_restore_request_a_run_is_a_configuration_too(lay_out: LayOut) -> No
     folder = lay_out("requests") / "requests/train-every-field"
     values = read_recipe(str(folder / "request.json"))
     assert values.pop("task") == "segmentation"
-    assert TrainRequest.from_dict(values) == TRAININGS["train-every-field"]
+    assert restore(TrainRequest, values) == TRAININGS["train-every-field"]

@@ -7,10 +7,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from napari_ssp.registry import OBJECTS
+from napari_ssp.schema import describe_fields
 from napari_ssp.service import DiameterRequest, find_members, plan_segmentation
 from napari_ssp.widgets.docks.layer_dock import LayerDock, Words, channel_choices
 from napari_ssp.widgets.docks.messages import error_line
-from napari_ssp.widgets.forms.fields import map_fields
 from napari_ssp.widgets.layers.drawn_size import drawn_diameter
 from napari_ssp.widgets.layers.images import current_plane, layer_image, visible_region
 from napari_ssp.widgets.segment.choices import SegmentChoices
@@ -132,6 +132,6 @@ class SegmentDock(LayerDock):
 
     def _start_from(self, chosen: Thresholds) -> None:
         """Begin the next run with thresholds that the user found to be good."""
-        known = map_fields(SegmentChoices)
+        known = describe_fields(SegmentChoices)
         same = {name: value for name, value in asdict(chosen).items() if name in known}
         self.form.set_value(replace(self.form.value(), **same))
