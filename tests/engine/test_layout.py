@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from napari_ssp.engine import EIGHT_VIEWS, View, floored_gaussian_window, gaussian_window
 from napari_ssp.engine.layout import BlendWeights, Layout, iterate_windows

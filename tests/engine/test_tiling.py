@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from napari_ssp.engine import count_tiles, tile_starts
 from napari_ssp.engine.tiling import pieces, smaller_window

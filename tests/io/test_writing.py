@@ -13,8 +13,7 @@ import dask.array as da
 import numpy as np
 import pytest
 import tifffile
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from hypothesis.extra import numpy as hnp
 
 from napari_ssp.image import MicroscopyImage

@@ -6,8 +6,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from skimage.metrics import structural_similarity
 
 from napari_ssp.metrics import STRUCTURE_METRICS, structure_metrics, structures

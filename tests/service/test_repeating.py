@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 import tifffile
 from click.testing import CliRunner
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 import napari_ssp as ssp
 from napari_ssp.cli import main

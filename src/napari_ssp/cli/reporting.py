@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as ProgressBar
+from rich.progress import BarColumn, Progress as ProgressBar, TextColumn, TimeRemainingColumn
 
 from napari_ssp.io import atomic_path
 

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from napari_ssp.service import TrainingState, TrainRequest, TrainStructuresRequest
 from napari_ssp.service.annotation.annotations import Annotation

@@ -1,0 +1,32 @@
+from .blending import (
+    floored_gaussian_window as floored_gaussian_window,
+    gaussian_window as gaussian_window,
+)
+from .device import (
+    DeviceInfo as DeviceInfo,
+    available_devices as available_devices,
+    compute_dtype as compute_dtype,
+    prepare_torch as prepare_torch,
+    release_memory as release_memory,
+    resolve_device as resolve_device,
+)
+from .normalise import normalise as normalise
+from .predict import (
+    TileSettings as TileSettings,
+    predict_stream as predict_stream,
+    predict_tensor as predict_tensor,
+    predict_tiles as predict_tiles,
+)
+from .scaling import (
+    compute_zoomed_shape as compute_zoomed_shape,
+    median_diameter as median_diameter,
+    resample as resample,
+    resample_tensor as resample_tensor,
+)
+from .tiling import count_tiles as count_tiles, tile_starts as tile_starts
+from .tta import (
+    EIGHT_VIEWS as EIGHT_VIEWS,
+    MEDIAR_VIEWS as MEDIAR_VIEWS,
+    View as View,
+    average_networks as average_networks,
+)

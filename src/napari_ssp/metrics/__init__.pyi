@@ -1,0 +1,18 @@
+from .agreement import (
+    Category as Category,
+    ObjectComparison as ObjectComparison,
+    PanopticQuality as PanopticQuality,
+    compare_objects as compare_objects,
+    panoptic_quality as panoptic_quality,
+)
+from .objects import (
+    MatchCounts as MatchCounts,
+    average_precision as average_precision,
+    challenge_counts as challenge_counts,
+    f1_score as f1_score,
+    match_counts as match_counts,
+)
+from .structures import (
+    STRUCTURE_METRICS as STRUCTURE_METRICS,
+    structure_metrics as structure_metrics,
+)
