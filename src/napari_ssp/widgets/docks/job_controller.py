@@ -50,14 +50,6 @@ class Proposal:
     waiting: str = ""
 
 
-def _prepare_nothing() -> None:
-    """Show results as they are."""
-
-
-def _give_up(error: BaseException | None) -> None:
-    """Leave it at that."""
-
-
 @dataclass(frozen=True, eq=False)
 class JobSpec:
     """What one dock runs.
@@ -80,8 +72,8 @@ class JobSpec:
     noun: str
     propose: Callable[[], Proposal]
     show: Callable[[Any], None]
-    prepare: Callable[[], Callable[[Any], Any] | None] = _prepare_nothing
-    recover: Callable[[BaseException | None], None] = _give_up
+    prepare: Callable[[], Callable[[Any], Any] | None] = lambda: None
+    recover: Callable[[BaseException | None], None] = lambda error: None
 
 
 class JobController(QObject):
@@ -103,9 +95,7 @@ class JobController(QObject):
     planned : Signal(str, tuple of str)
         Summary and warnings of the plan.
     refused : Signal(str)
-        Why nothing can be run.
-    awaited : Signal(str)
-        What to say until the plan is there.
+        Why nothing can be run, or not yet.
     started, stopped : Signal
         A run has begun, was cancelled.
     progressed : Signal(Progress, str)
@@ -116,7 +106,6 @@ class JobController(QObject):
 
     planned = Signal(str, object)
     refused = Signal(str)
-    awaited = Signal(str)
     started = Signal()
     stopped = Signal()
     progressed = Signal(object, str)
@@ -247,7 +236,7 @@ class JobController(QObject):
             if self._answer is None:
                 if not proposal.waiting:
                     return proposal.request
-                self.awaited.emit(proposal.waiting)
+                self.refused.emit(proposal.waiting)
                 return None
             if self._answer.state is not JobState.DONE:
                 self.refused.emit(obstacle_lines(self._answer.error))
