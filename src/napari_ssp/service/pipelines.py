@@ -142,7 +142,8 @@ def prepare_steps(
     given = {"models": models, "plan": plan}
 
     def start() -> Steps[R]:
-        prepare_torch()  # before anything imports triton
+        if pipeline.lane is not Lane.PLANS:
+            prepare_torch()  # before anything imports triton
         place = _BY_FAMILY.get((type(request), _family(request)), pipeline.steps)
         module, name = place.split(":")
         make = getattr(import_module(f"napari_ssp.service.{module}"), name)
