@@ -46,6 +46,8 @@ class StructureData:
         Task to mean and standard deviation of its raw training targets, averaged over images.
     voxel_size : tuple of float or None
         (z, y, x) in µm where all files that state one agree.
+    store : StackStore
+        Keeps the arrays.
     """
 
     training: list[StructurePair]
@@ -54,6 +56,11 @@ class StructureData:
     descriptions: dict[str, str] = field(default_factory=dict)
     target_statistics: dict[str, tuple[float, float]] = field(default_factory=dict)
     voxel_size: VoxelSize | None = None
+    store: StackStore = field(kw_only=True)
+
+    def close(self) -> None:
+        """Remove files in which stacks were kept."""
+        self.store.close()
 
 
 class _Loaded(NamedTuple):
