@@ -9,7 +9,6 @@ import torch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from torch import nn
 
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from napari_ssp.registry import ModelCard
     from napari_ssp.service.training.conclusion import Judged
     from napari_ssp.service.training.manifest import Entry
-    from napari_ssp.training.batches import Batches
+    from napari_ssp.training.batches import BatchOf
     from napari_ssp.training.loop import TrainingRun
     from napari_ssp.training.weight_interpolation import Interpolated
 
@@ -44,7 +43,7 @@ class PreparedTraining:
         Where it begins, or goes on.
     card : ModelCard
         Of the model to be.
-    batches : Batches
+    batches : BatchOf
         What it learns from.
     score : callable
         Steps of scoring a network.
@@ -58,7 +57,7 @@ class PreparedTraining:
 
     run: TrainingRun
     card: ModelCard
-    batches: Batches
+    batches: BatchOf
     score: Callable[[nn.Module], Steps[dict[str, float]]]
     judged: Judged
     dtype: torch.dtype = torch.float16

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from napari_ssp.engine import median_diameter, resolve_device
+from napari_ssp.progress import Progress
 from napari_ssp.registry import ModelCard, load_model
 from napari_ssp.registry.weights import build_network
 from napari_ssp.service.training.conclusion import Judged
@@ -38,6 +39,7 @@ _SCORINGS = 10
 def _prepare(
     request: TrainRequest, base: ModelCard | None, images: TrainingImages
 ) -> Steps[PreparedTraining]:
+    yield Progress("preparing the network")
     processes = read_process_group()
     if request.batch_size % processes.world_size:
         raise ValueError(
@@ -67,7 +69,6 @@ def _prepare(
         Judged("F1", request.install, base is not None),
         mix=partial(_mix, run, request, zoom, images) if mixed else None,
     )
-    yield  # nothing here takes long
 
 
 def _score(
@@ -180,9 +181,9 @@ def _start(request: TrainRequest, card: ModelCard, settings: LoopSettings) -> Tr
 
 
 SEGMENTATION = TrainingKind(
-    base_card,
-    lambda request, base: find_files(request),
-    entries,
-    read_training_images,
-    _prepare,
+    base_card=base_card,
+    find_files=lambda request, base: find_files(request),
+    entries=entries,
+    read=read_training_images,
+    prepare=_prepare,
 )

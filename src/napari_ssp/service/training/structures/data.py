@@ -109,16 +109,17 @@ def load_structures(
         raise ValueError(f"{len(problems)} of {total} pairs cannot be used:\n  {lines}")
     learned = loaded[: len(training)]
     return StructureData(
-        [one.pair for one in learned],
-        [one.pair for one in loaded[len(training) :]],
-        order,
-        {
+        training=[one.pair for one in learned],
+        validation=[one.pair for one in loaded[len(training) :]],
+        tasks=order,
+        descriptions={
             one.task: one.description
             for one in training
             if isinstance(one, PairFiles) and one.description
         },
-        _mean_statistics(learned, order),
-        common_size(one.voxel_size for one in loaded),
+        target_statistics=_mean_statistics(learned, order),
+        voxel_size=common_size(one.voxel_size for one in loaded),
+        store=store,
     )
 
 
