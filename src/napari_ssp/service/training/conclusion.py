@@ -86,7 +86,15 @@ def conclude(
     if wanted:
         _install(written)
     sentence = words + _end(name, run.folder, better, wanted, judged)
-    return TrainedModel(name, run.folder, metrics, before, better, wanted, sentence)
+    return TrainedModel(
+        name,
+        run.folder,
+        metrics,
+        base_metrics=before,
+        is_better=better,
+        installed=wanted,
+        sentence=sentence,
+    )
 
 
 def _scores(row: dict[str, float]) -> dict[str, float]:

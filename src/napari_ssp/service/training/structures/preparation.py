@@ -1,4 +1,4 @@
-"""Training on structures, step by step: check the data, learn, judge, write the model."""
+"""Preparation of a training on structures: stacks, card, batches, network, settings."""
 
 from __future__ import annotations
 
@@ -9,19 +9,16 @@ from typing import TYPE_CHECKING
 import torch
 
 from napari_ssp.engine import TileSettings, resolve_device
-from napari_ssp.progress import Progress, Steps
 from napari_ssp.registry import load_model
 from napari_ssp.registry.weights import build_network, find_stored_type
-from napari_ssp.service.training.conclusion import Judged, conclude
-from napari_ssp.service.training.manifest import write_manifest
-from napari_ssp.service.training.requests import write_request
+from napari_ssp.service.training.conclusion import Judged
+from napari_ssp.service.training.kind import PreparedTraining, TrainingKind
 from napari_ssp.service.training.structures.card import base_card, new_card
 from napari_ssp.service.training.structures.data import load_structures
 from napari_ssp.service.training.structures.pairs import entries
 from napari_ssp.service.training.structures.plan import find_structure_files
-from napari_ssp.training.loop import LoopSettings, TrainingRun, fit
+from napari_ssp.training.loop import LoopSettings, TrainingRun
 from napari_ssp.training.losses import structure_loss
-from napari_ssp.training.records import CHECKPOINT_FILE
 from napari_ssp.training.structures.new_structure import learn_last_task, most_similar
 from napari_ssp.training.structures.parts import set_aside
 from napari_ssp.training.structures.recipe import (
@@ -37,10 +34,12 @@ if TYPE_CHECKING:
     from torch import nn
 
     from napari_ssp.networks import RepMode
+    from napari_ssp.progress import Steps
     from napari_ssp.registry import ModelCard
-    from napari_ssp.service.results import TrainedModel
+    from napari_ssp.service.training.manifest import Entry
     from napari_ssp.service.training.requests import TrainStructuresRequest
     from napari_ssp.service.training.structures.data import StructureData
+    from napari_ssp.service.training.structures.plan import StructureFiles
     from napari_ssp.training.structures.recipe import StructureRecipe
 
 #: How often a run is scored, at most.
@@ -51,63 +50,34 @@ _NEW_STRUCTURE_RATE = 1e-3
 _COMPARED = 2
 
 
-def train_structures_steps(
-    request: TrainStructuresRequest, record: bool = True
-) -> Steps[TrainedModel]:
-    """Train a RepMode; an interrupted run in the same folder is continued.
+def _entries(files: StructureFiles) -> list[Entry]:
+    return entries(files.training, "train") + entries(files.validation, "validation")
 
-    Parameters
-    ----------
-    request : TrainStructuresRequest
-        What to learn.
-    record : bool
-        Write the request into the run's folder.
 
-    Yields
-    ------
-    Progress
-        After every pair read, optimiser step and scored patch. While learning, the preview is a
-        `TrainingState`.
-
-    Returns
-    -------
-    TrainedModel
-        Where the model is, its scores and whether it was installed.
-
-    Raises
-    ------
-    FileNotFoundError, ValueError
-        When pairs cannot be used, all of them listed; when the base does not fit; or when the
-        folder's run is of another kind.
-    """
-    base = base_card(request)
-    yield Progress("reading training images")
-    files = find_structure_files(request, base)  # refused before anything is read
-    request.output.mkdir(parents=True, exist_ok=True)
-    listed = entries(files.training, "train") + entries(files.validation, "validation")
-    write_manifest(listed, request.output, (request.output / CHECKPOINT_FILE).exists())
-    if record:
-        write_request(request)
+def _read(
+    files: StructureFiles, request: TrainStructuresRequest, _place: int
+) -> Steps[StructureData]:
     store = StackStore(request.output / ".stacks")
     try:
         data = yield from load_structures(files.training, files.validation, files.order, store)
         if not files.validation:
             learned, scored = set_aside(data.training)
             data = replace(data, training=learned, validation=scored)
-        return (yield from _train(request, base, data))
-    finally:
+    except BaseException:
         store.close()
+        raise
+    return data
 
 
-def _train(
+def _prepare(
     request: TrainStructuresRequest, base: ModelCard | None, data: StructureData
-) -> Steps[TrainedModel]:
+) -> Steps[PreparedTraining]:
     crop = choose_crop(request.crop, data.training)
-    recipe = RECIPES[request.recipe]
     card = new_card(request, base, data, crop)
-    augmentation = replace(recipe.augmentation, crop=crop)
+    augmentation = replace(RECIPES[request.recipe].augmentation, crop=crop)
     batches = StructureBatches(data.training, augmentation, request.batch_size, request.seed)
     run = yield from _start(request, base, card, batches)
+    run.settings = replace(run.settings, metric=METRIC if data.validation else "")
     window = TileSettings(crop, overlap=0.25, device=run.device)
 
     def score(network: nn.Module) -> Steps[dict[str, float]]:
@@ -119,10 +89,9 @@ def _train(
             request.projection,
         )
 
-    run.settings = replace(run.settings, metric=METRIC if data.validation else "")
-    yield from fit(run, batches, score)
     judged = Judged("Correlation", request.install, base is not None)
-    return conclude(run, card, judged, find_stored_type(base) if base else torch.float16)
+    dtype = find_stored_type(base) if base else torch.float16
+    return PreparedTraining(run, card, batches, score, judged, dtype)
 
 
 def _start(
@@ -188,3 +157,6 @@ def _settings(
         workers=request.workers,
         score_minutes=request.minutes / _SCORINGS,
     )
+
+
+STRUCTURES = TrainingKind(base_card, find_structure_files, _entries, _read, _prepare)

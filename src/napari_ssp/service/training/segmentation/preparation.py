@@ -1,31 +1,26 @@
-"""Training on labels, step by step: check the data, learn, judge, write the model."""
+"""Preparation of a training on labels: card, batches, network, settings."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
 
 from napari_ssp.engine import median_diameter, resolve_device
+from napari_ssp.progress import Progress
 from napari_ssp.registry import ModelCard, load_model
 from napari_ssp.registry.weights import build_network
-from napari_ssp.service.results import TrainedModel
-from napari_ssp.service.training.conclusion import Judged, conclude
-from napari_ssp.service.training.manifest import write_manifest
-from napari_ssp.service.training.requests import write_request
+from napari_ssp.service.training.conclusion import Judged
+from napari_ssp.service.training.kind import PreparedTraining, TrainingKind
 from napari_ssp.service.training.segmentation.images import entries, read_training_images
 from napari_ssp.service.training.segmentation.plan import base_card, find_files
 from napari_ssp.training.adapting import choose_rate, choose_trainable
-from napari_ssp.training.loop import LoopSettings, TrainingRun, fit, scored
+from napari_ssp.training.loop import LoopSettings, TrainingRun, scored
 from napari_ssp.training.losses import segmentation_loss
-from napari_ssp.training.processes import (
-    connect_processes,
-    read_process_group,
-    synchronise_batch_norm,
-)
-from napari_ssp.training.records import CHECKPOINT_FILE
+from napari_ssp.training.processes import read_process_group, synchronise_batch_norm
 from napari_ssp.training.segmentation.augmentation import STRENGTHS
 from napari_ssp.training.segmentation.recipe import METRIC, SegmentationBatches, score_segmentation
 from napari_ssp.training.weight_interpolation import interpolate_until
@@ -34,55 +29,17 @@ if TYPE_CHECKING:
     from napari_ssp.progress import Steps
     from napari_ssp.service.training.requests import TrainRequest
     from napari_ssp.service.training.segmentation.images import TrainingImages
+    from napari_ssp.training.segmentation.image_store import ImageStore
+    from napari_ssp.training.weight_interpolation import Interpolated
 
 #: How often a run is scored, at most.
 _SCORINGS = 10
 
 
-def train_steps(request: TrainRequest, record: bool = True) -> Steps[TrainedModel]:
-    """Train a segmentation model; an interrupted run in the same folder is continued.
-
-    Parameters
-    ----------
-    request : TrainRequest
-        What to learn.
-    record : bool
-        Write the request into the run's folder.
-
-    Yields
-    ------
-    Progress
-        After every image read, optimiser step and scored image. While learning, the preview is a
-        `TrainingState`.
-
-    Returns
-    -------
-    TrainedModel
-        Where the model is, its scores and whether it was installed.
-
-    Raises
-    ------
-    FileNotFoundError, ValueError
-        When data or base cannot be used, or the folder's run is of another kind.
-    """
-    base, files, processes = base_card(request), find_files(request), read_process_group()
-    request.output.mkdir(parents=True, exist_ok=True)
-    if processes.is_main:
-        started = (request.output / CHECKPOINT_FILE).exists()
-        write_manifest(entries(files), request.output, started)
-    if processes.is_main and record:
-        write_request(request)
-    images = yield from read_training_images(files, request, processes.rank)
-    try:
-        with connect_processes(processes):
-            return (yield from _train(request, base, images))
-    finally:
-        images.close()
-
-
-def _train(
+def _prepare(
     request: TrainRequest, base: ModelCard | None, images: TrainingImages
-) -> Steps[TrainedModel]:
+) -> Steps[PreparedTraining]:
+    yield Progress("preparing the network")
     processes = read_process_group()
     if request.batch_size % processes.world_size:
         raise ValueError(
@@ -94,38 +51,47 @@ def _train(
     batches = SegmentationBatches(
         images.training,
         replace(STRENGTHS[request.augmentation], crop=request.crop, zoom=zoom),
-        request.batch_size,
-        request.seed,
-        request.sampling,
-        images.replay,
-        request.replay_share,
-        (processes.rank, processes.world_size),
+        size=request.batch_size,
+        seed=request.seed,
+        sampling=request.sampling,
+        replay=images.replay,
+        replay_share=request.replay_share,
+        part=(processes.rank, processes.world_size),
     )
     epoch = len(images.training) / (request.batch_size - batches.replayed)
     run = _start(request, card, loop_settings(request, card, epoch, bool(images.validation)))
+    mixed = bool(images.known) or request.most_learned != 1.0
+    return PreparedTraining(
+        run,
+        card,
+        batches,
+        partial(_score, request, zoom, images.validation),
+        Judged("F1", request.install, base is not None),
+        mix=partial(_mix, run, request, zoom, images) if mixed else None,
+    )
 
-    def score(network: torch.nn.Module) -> Steps[dict[str, float]]:
-        return score_segmentation(network, images.validation, zoom, request.precision)
 
-    yield from fit(run, batches, score)
-    if not processes.is_main:
-        return TrainedModel(request.name, request.output)
-    if not images.known and request.most_learned == 1.0:
-        return conclude(run, card, Judged("F1", request.install, base is not None))
+def _score(
+    request: TrainRequest, zoom: float, images: ImageStore, network: torch.nn.Module
+) -> Steps[dict[str, float]]:
+    return score_segmentation(network, images, zoom, request.precision)
 
-    def score_known(network: torch.nn.Module) -> Steps[dict[str, float]]:
-        return score_segmentation(network, images.known, zoom, request.precision)
 
+def _mix(
+    run: TrainingRun, request: TrainRequest, zoom: float, images: TrainingImages
+) -> Steps[Interpolated]:
+    """Mix winner and base until little enough is forgotten, and score the mixture."""
     mixture = yield from interpolate_until(
         load_model(str(request.base)).to(run.device),
         run.winner(),
-        lambda network: scored(run, network, score_known),
+        lambda network: scored(run, network, partial(_score, request, zoom, images.known)),
         request.most_forgotten,
         request.most_learned,
     )
     if mixture.share < 1.0 and images.validation:
+        score = partial(_score, request, zoom, images.validation)
         run.best = run.best | (yield from scored(run, mixture.network, score))
-    return conclude(run, card, Judged("F1", request.install, True), mixture=mixture)
+    return mixture
 
 
 def loop_settings(
@@ -212,3 +178,12 @@ def _start(request: TrainRequest, card: ModelCard, settings: LoopSettings) -> Tr
     run = TrainingRun(network, segmentation_loss, settings, request.output, purpose, processes)
     run.resume()
     return run
+
+
+SEGMENTATION = TrainingKind(
+    base_card=base_card,
+    find_files=lambda request, base: find_files(request),
+    entries=entries,
+    read=read_training_images,
+    prepare=_prepare,
+)
