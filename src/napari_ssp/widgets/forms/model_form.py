@@ -69,7 +69,9 @@ class ChoiceForm(EditorForm):
         box.setToolTip(reason or self._fields["visible_only"].metadata["help"])
 
     def _model_choices(self) -> list[tuple[str, Any]]:
-        return [(self._model.itemText(i), self._model.itemText(i)) for i in range(len(self._model))]
+        return [
+            (self._model.itemText(i), self._model.itemText(i)) for i in range(self._model.count())
+        ]
 
     def _show_model_description(self) -> None:
         text = self._model.itemData(self._model.currentIndex(), Qt.ItemDataRole.ToolTipRole)
