@@ -63,6 +63,12 @@ def atomic_path(path: str | os.PathLike[str], overwrite: bool = False) -> Iterat
         temporary.unlink(missing_ok=True)
 
 
+def write_text(path: Path, text: str) -> None:
+    """Write a whole text file anew, as UTF-8 and with the ends of lines that the text has."""
+    with atomic_path(path, overwrite=True) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="")
+
+
 @contextmanager
 def atomic_folder(path: str | os.PathLike[str], overwrite: bool = False) -> Iterator[Path]:
     """Give a temporary folder beside ``path`` and rename it when the block ends well.
@@ -77,8 +83,7 @@ def atomic_folder(path: str | os.PathLike[str], overwrite: bool = False) -> Iter
     Yields
     ------
     pathlib.Path
-        An empty folder to write to. If the block raises, or is closed early, it is removed and
-        ``path`` stays as it was.
+        As `replaced_folder`.
 
     Raises
     ------
@@ -93,12 +98,36 @@ def atomic_folder(path: str | os.PathLike[str], overwrite: bool = False) -> Iter
     """
     final = Path(path)
     check_folder_target(final, overwrite)
+    with replaced_folder(final) as temporary:
+        yield temporary
+        check_folder_target(final, overwrite)
+
+
+@contextmanager
+def replaced_folder(final: Path) -> Iterator[Path]:
+    """Give a temporary folder that takes the place of another, if any, when the block ends well.
+
+    Parameters
+    ----------
+    final : pathlib.Path
+        The final name of the folder. The folder above it must exist.
+
+    Yields
+    ------
+    pathlib.Path
+        An empty folder to write to. If the block raises, or is closed early, it is removed and
+        ``final`` stays as it was.
+
+    Raises
+    ------
+    OSError
+        If the folder above may not be written to, or the disk is full.
+    """
     temporary, old = _beside(final), _beside(final)
     try:
         with _explained(final):
             temporary.mkdir()
             yield temporary
-            check_folder_target(final, overwrite)
             if final.exists():
                 os.replace(final, old)
             os.replace(temporary, final)

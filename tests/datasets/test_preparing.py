@@ -139,7 +139,7 @@ def test_an_interrupted_run_goes_on(collection: Path) -> None:
     steps.close()
     with pytest.raises(FileNotFoundError, match="not to the end"):
         PreparedVolumes(collection / "out")
-    assert not list((collection / "out").rglob("*.part"))
+    assert not list((collection / "out").rglob(".*"))
     done = run(prepare_steps(request(collection)))
     assert done.kept == 5
     assert len(PreparedVolumes(done.folder).pairs) == 16 + len(split_dna(done.folder))

@@ -46,8 +46,14 @@ def test_cuda_without_a_gpu_is_an_error() -> None:
         resolve_device("cuda")
 
 
-def test_release_memory_does_nothing_on_the_cpu() -> None:
+def test_release_memory_touches_no_card_on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    emptied: list[str] = []
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: emptied.append("cuda"))
+    monkeypatch.setattr(torch.mps, "empty_cache", lambda: emptied.append("mps"))
     release_memory("cpu")
+    assert emptied == []
+    release_memory("cuda")
+    assert emptied == ["cuda"]
 
 
 def test_prepare_torch_changes_no_flags_and_can_be_repeated() -> None:

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import errno
-import os
 import subprocess
 import sys
 import tempfile
@@ -17,7 +15,7 @@ from hypothesis import given, settings, strategies as st
 from hypothesis.extra import numpy as hnp
 
 from napari_ssp.image import MicroscopyImage
-from napari_ssp.io import atomic_path, read_image, write_image, write_labels
+from napari_ssp.io import read_image, write_image, write_labels
 
 AXES = ["yx", "zyx", "cyx", "tyx", "czyx", "tzyx", "tczyx", "zcyx", "yxc", "xy", "xzyct"]
 DTYPES = ["?", "u1", "i1", "u2", "i2", "u4", "i4", "f4", "f8", "f2", ">u2", ">f4"]
@@ -185,57 +183,7 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_that_may_not_be_written_to_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    final = tmp_path / "a.json"
-    # What the system answers on a disk that turned read-only; it names the temporary file.
-    with pytest.raises(OSError, match=r"a\.json' could not be written: Read-only") as caught:
-        with atomic_path(final) as temporary:
-            raise OSError(errno.EROFS, "Read-only file system", str(temporary))
-    assert "Choose another folder" in str(caught.value)
-    monkeypatch.setattr(os, "access", lambda *_: False)  # root may write anywhere
-    with pytest.raises(PermissionError, match="may not be written to"), atomic_path(final):
-        pass
-
-
-def test_atomic_path_renames_at_the_end(tmp_path: Path) -> None:
-    final = tmp_path / "report.ome.tif"
-    with atomic_path(final) as temporary:
-        assert (temporary.parent, temporary.suffixes) == (tmp_path, [".ome", ".tif"])
-        temporary.write_text("done")
-        assert not final.exists()
-    assert final.read_text() == "done"
-    assert list(tmp_path.iterdir()) == [final]
-
-
-@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, GeneratorExit])
-def test_atomic_path_removes_what_was_not_finished(
-    tmp_path: Path, error: type[BaseException]
-) -> None:
-    with pytest.raises(error), atomic_path(tmp_path / "a.json") as temporary:
-        temporary.write_text("half")
-        raise error
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_atomic_path_does_not_replace_a_file_that_came_meanwhile(tmp_path: Path) -> None:
-    final = tmp_path / "a.json"
-    with pytest.raises(FileExistsError), atomic_path(final) as temporary:
-        temporary.write_text("ours")
-        final.write_text("theirs")
-    assert final.read_text() == "theirs"
-    assert list(tmp_path.iterdir()) == [final]
-
-
-def test_atomic_path_says_what_is_wrong_with_the_place(tmp_path: Path) -> None:
-    with pytest.raises(IsADirectoryError, match="is a folder"), atomic_path(tmp_path):
-        pass
-    with (
-        pytest.raises(FileNotFoundError, match="does not exist"),
-        atomic_path(tmp_path / "b" / "c"),
-    ):
-        pass
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="does not exist"):
         write_labels(tmp_path / "b" / "c.tif", np.ones((3, 4), int))
 

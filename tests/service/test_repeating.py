@@ -20,6 +20,7 @@ from napari_ssp.cli.predict import predict
 from napari_ssp.cli.segment import segment
 from napari_ssp.progress import run
 from napari_ssp.registry import ModelCard, find_card, load_model, save_model
+from napari_ssp.schema import describe_fields
 from napari_ssp.service import (
     PredictRequest,
     SegmentRequest,
@@ -190,13 +191,12 @@ def test_what_cannot_be_repeated(file: Path, starter: Path) -> None:
 
 def _of(kind: type, name: str, values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     """Values within the limits of a request's field, its default among them."""
-    item = next(item for item in fields(kind) if item.name == name)
-    return st.just(item.default) | values
+    return st.just(describe_fields(kind)[name].default) | values
 
 
 def _numbers(kind: type, name: str) -> st.SearchStrategy[float]:
-    item = next(item for item in fields(kind) if item.name == name)
-    return st.floats(item.metadata["min"], item.metadata["max"])
+    item = describe_fields(kind)[name]
+    return st.floats(item.min, item.max)
 
 
 _IMAGE_FIELDS = {

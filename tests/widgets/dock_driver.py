@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
+from napari_ssp.service import PlanRequest
+
 if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
 
@@ -28,14 +30,14 @@ def run(dock: JobDock, qtbot: QtBot) -> Outcome:
 
 def settle(dock: JobDock, qtbot: QtBot) -> str:
     """Wait until the plan is up to date, and read it."""
-    if dock._timer.isActive():
+    if not dock.controller.is_settled:
         with qtbot.waitSignal(dock.planned, timeout=5000):
             pass
     return dock.panel.plan.text().replace("\N{NO-BREAK SPACE}", " ")
 
 
 class SlowService:
-    """The real service, whose jobs wait at a gate once they run."""
+    """The real service, whose jobs wait at a gate once they run; plans do not."""
 
     def __init__(self, service: ModelService) -> None:
         self.gate = threading.Event()
@@ -44,6 +46,8 @@ class SlowService:
 
     def submit(self, request: Any, plan: Any = None) -> Job[Any]:
         job = self._service.submit(request, plan)
+        if isinstance(request, PlanRequest):
+            return job
         job.events.progressed.connect(self._wait)
         self.jobs.append(job)
         return job

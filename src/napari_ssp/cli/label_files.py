@@ -9,6 +9,7 @@ import click
 
 from napari_ssp.image import MicroscopyImage
 from napari_ssp.io import read_scenes
+from napari_ssp.labels import check_label_type
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,11 +38,7 @@ def read_labels(path: Path, axes: str | None, voxel_size: VoxelSize | None) -> M
     """
     scenes = read_scenes(path)
     image = next((scene.image for scene in scenes if scene.is_labels), scenes[0].image)
-    if image.dtype.kind not in "iu":
-        raise TypeError(
-            f"{path} holds {image.dtype} values, but labels are integers, one number per object. "
-            "Give the label image that belongs to it."
-        )
+    check_label_type(image.dtype, f"file {path}")
     image = with_axes(image, axes)
     # Colours would be measured and outlined as objects.
     if image.rgb:

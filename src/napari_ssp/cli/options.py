@@ -3,45 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import Field, fields
 from typing import Any, TypeVar
 
 import click
+
+from napari_ssp.schema import FieldDescription, describe_fields
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def request_options(request: type[Any], *names: str) -> Callable[[Function], Function]:
     """Decorate a command with options for the named fields of a request class."""
-    by_name = {item.name: item for item in fields(request)}
+    known = describe_fields(request)
 
     def decorate(function: Function) -> Function:
         for name in reversed(names):
-            function = _option(by_name[name])(function)
+            function = _option(known[name])(function)
         return function
 
     return decorate
 
 
-def _option(item: Field[Any]) -> Callable[[Function], Function]:
-    flag, default, words = "--" + item.name.replace("_", "-"), item.default, item.metadata["help"]
-    if isinstance(default, bool):
-        flag = f"{flag}/--no-{item.name.replace('_', '-')}"
-        return click.option(flag, default=default, show_default=True, help=words)
-    parts = item.metadata.get("parts", "")
-    if parts:
-        number = float if "float" in str(item.type) else int
-        return click.option(flag, nargs=len(parts.split()), type=number, metavar=parts, help=words)
-    kind = _kind(item)
-    return click.option(flag, default=default, type=kind, show_default=True, help=words)
+def _option(item: FieldDescription) -> Callable[[Function], Function]:
+    flag, words = "--" + item.name.replace("_", "-"), item.help
+    if item.kind is bool:
+        flag = f"{flag}/--no-{flag[2:]}"
+        return click.option(flag, default=item.default, show_default=True, help=words)
+    if item.parts:
+        count = len(item.parts.split())
+        return click.option(flag, nargs=count, type=item.kind, metavar=item.parts, help=words)
+    return click.option(flag, default=item.default, type=_kind(item), show_default=True, help=words)
 
 
-def _kind(item: Field[Any]) -> Any:
-    low, high = item.metadata.get("min"), item.metadata.get("max")
-    if "int" in str(item.type) and low is None and high is None:
-        return click.INT
-    if "float" in str(item.type):
-        return click.FloatRange(low, high)
-    if "int" in str(item.type):
-        return click.IntRange(low, high)
+def _kind(item: FieldDescription) -> Any:
+    if item.kind is float:
+        return click.FloatRange(item.min, item.max)
+    if item.kind is int:
+        limited = item.min is not None or item.max is not None
+        return click.IntRange(item.min, item.max) if limited else click.INT
     return click.STRING

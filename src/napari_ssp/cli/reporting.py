@@ -13,7 +13,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress as ProgressBar, TextColumn, TimeRemainingColumn
 
-from napari_ssp.io import atomic_path
+from napari_ssp.atomic import write_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -117,8 +117,8 @@ def write_report(report: dict[str, Any], path: Path | None) -> None:
     if str(path) == "-":
         click.echo(text)
         return
-    with as_usage_error(), atomic_path(path, overwrite=True) as temporary:
-        temporary.write_text(text + "\n", encoding="utf-8")
+    with as_usage_error():
+        write_text(path, text + "\n")
 
 
 def _finite(value: Any) -> Any:

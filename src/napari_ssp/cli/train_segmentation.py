@@ -11,6 +11,7 @@ from click.core import ParameterSource
 from napari_ssp.cli.options import request_options
 from napari_ssp.cli.reporting import as_usage_error, json_option
 from napari_ssp.cli.training import output_option, run_in_processes, run_training, source_type
+from napari_ssp.schema import restore
 from napari_ssp.service import TrainRequest, plan_training
 from napari_ssp.service.training.recipes import read_recipe, recipe_names
 from napari_ssp.service.training.requests import REQUEST_FILE, read_values
@@ -135,4 +136,4 @@ def _request(given: dict[str, Any], written: dict[str, Any]) -> TrainRequest:
     values = {**written, **given}
     if not values.get("data"):
         raise ValueError("Training needs --data: a folder of 'images' and 'labels', or a CSV file.")
-    return TrainRequest.from_dict(values)
+    return restore(TrainRequest, values)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from napari_ssp.atomic import atomic_path
 from napari_ssp.datasets.splits import StackRow
 
 if TYPE_CHECKING:
@@ -150,7 +151,10 @@ def locate(row_path: str, roots: Sequence[Path]) -> Path | None:
 def write_table(path: Path, rows: Iterable[StackRow]) -> None:
     """Write rows as a table of the same columns."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="", encoding="utf-8") as file:
+    with (
+        atomic_path(path, overwrite=True) as temporary,
+        temporary.open("w", newline="", encoding="utf-8") as file,
+    ):
         writer = csv.writer(file)
         writer.writerow(COLUMNS)
         writer.writerows((row.path, row.signal, row.target) for row in rows)

@@ -7,6 +7,7 @@ import tarfile
 import zlib
 from typing import IO, TYPE_CHECKING
 
+from napari_ssp.atomic import atomic_path
 from napari_ssp.progress import Progress, Steps
 
 if TYPE_CHECKING:
@@ -57,10 +58,5 @@ def _unpack_one(source: IO[bytes] | None, target: Path, size: int) -> None:
     if source is None or (target.is_file() and target.stat().st_size == size):
         return
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.part")
-    try:
-        with temporary.open("wb") as file:
-            shutil.copyfileobj(source, file, _CHUNK)
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with atomic_path(target, overwrite=True) as temporary, temporary.open("wb") as file:
+        shutil.copyfileobj(source, file, _CHUNK)

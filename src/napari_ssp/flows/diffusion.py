@@ -8,8 +8,8 @@ import numpy as np
 
 from napari_ssp.flows.directions import directions_in_plane, directions_in_volume
 from napari_ssp.flows.heat import measure_sizes, runs_by_object, spread_heat
-from napari_ssp.flows.numbering import mark_present, renumber
 from napari_ssp.flows.threads import spread
+from napari_ssp.labels import check_labels, number_labels
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -91,21 +91,6 @@ def consecutive(labels: ArrayLike) -> NDArray[np.int32]:
             f"Labels must be a plane (Y, X) or a volume (Z, Y, X), got shape {array.shape}. "
             "Take out one channel or time point first."
         )
-    if array.dtype.kind not in "biu":
-        raise TypeError(
-            f"Labels must be integers, got {array.dtype}. Round them or label the mask first."
-        )
-    if array.size == 0:
-        return array.astype(np.int32)
-    if array.dtype.kind == "i" and int(array.min()) < 0:
-        raise ValueError(f"Labels must not be negative, the smallest is {int(array.min())}.")
-    highest = int(array.max())
-    if highest < min(4 * array.size + 256, 2**31 - 1):  # a table is faster than sorting
-        ids = np.ascontiguousarray(array, np.int32)
-        table = np.zeros(highest + 1, np.int32)
-        mark_present(ids, table)
-        table[0] = 0
-        return renumber(ids, np.cumsum(table, dtype=np.int32) * table)
-    values, inverse = np.unique(array, return_inverse=True)
-    offset = 0 if int(values[0]) == 0 else 1
-    return (inverse.reshape(array.shape) + offset).astype(np.int32)
+    if array.dtype.kind != "b":  # a mask is one object
+        check_labels(array)
+    return number_labels(array)[1]

@@ -1,4 +1,4 @@
-"""Compiled tables of ids: which occur, how large they are, and what they become."""
+"""Compiled tables of ids: how large they are, and what they become."""
 
 from __future__ import annotations
 
@@ -10,13 +10,6 @@ from napari_ssp.flows.jit import jit
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-
-@jit
-def mark_present(labels: NDArray[np.int32], table: NDArray[np.int32]) -> None:
-    """Set the table to 1 at every id that occurs."""
-    for label in labels.reshape(-1):
-        table[label] = 1
 
 
 @jit

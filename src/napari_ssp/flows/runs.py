@@ -93,9 +93,13 @@ def fill_holes(
         else:
             owner[part] = _agreed(owner[part], flat[start - 1])
             owner[part] = _agreed(owner[part], flat[stop])
-        owner[part] = _beside(flat, start, stop, width, y, height, owner[part])
+        owner[part] = _beside(
+            flat, start, stop, stride=width, place=y, length=height, owner=owner[part]
+        )
         if depth > 1:
-            owner[part] = _beside(flat, start, stop, width * height, z, depth, owner[part])
+            owner[part] = _beside(
+                flat, start, stop, stride=width * height, place=z, length=depth, owner=owner[part]
+            )
     for k in range(len(runs)):
         start, stop, part = runs[k]
         if owner[part] > 0 and flat[start] == 0:

@@ -11,11 +11,12 @@ import numpy as np
 
 from napari_ssp.flows.checking import FlowCheck
 from napari_ssp.flows.cleaning import fill_small_holes, without
-from napari_ssp.flows.diffusion import consecutive, heat_steps
+from napari_ssp.flows.diffusion import heat_steps
 from napari_ssp.flows.field import FLOW_SCALE, FlowField, TrackingSettings
 from napari_ssp.flows.jit import jit
 from napari_ssp.flows.numbering import pixel_counts
 from napari_ssp.flows.threads import spread
+from napari_ssp.labels import number_labels
 from napari_ssp.progress import Progress, Steps
 
 if TYPE_CHECKING:
@@ -160,9 +161,9 @@ class _Passes:
         if not self._settings.flow_threshold or not born:
             return
         labels = self._store.read(place.seen)
-        local, ids = consecutive(labels)[None], np.unique(labels[labels > 0])
+        ids, local = number_labels(labels)
         unit = self._read(place.seen)[:2, None] / np.float32(FLOW_SCALE)
-        errors = FlowCheck(unit).errors(local, len(ids), self._n_steps)[1:]
+        errors = FlowCheck(unit).errors(local[None], len(ids), self._n_steps)[1:]
         mine = (ids >= born.start) & (ids < born.stop)
         self._bad[ids[mine]] = errors[mine] > self._settings.flow_threshold
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from napari_ssp.atomic import atomic_path
 from napari_ssp.io.reading import IMAGE_SUFFIXES, read_image, read_images, read_scenes
 from napari_ssp.io.scene import Scene, image_stem, is_cellpose_name
 from napari_ssp.io.writing import write_image, write_labels
@@ -10,7 +9,6 @@ from napari_ssp.io.writing import write_image, write_labels
 __all__ = [
     "IMAGE_SUFFIXES",
     "Scene",
-    "atomic_path",
     "image_stem",
     "is_cellpose_name",
     "read_image",

@@ -13,6 +13,7 @@ from napari_ssp.image import MicroscopyImage
 from napari_ssp.io.scene import LABELS_DESCRIPTION, is_labels_name, is_zarr_name
 from napari_ssp.io.slabs import slab_depth, slabs
 from napari_ssp.io.tiff.writing import write_tiff
+from napari_ssp.labels import check_label_type
 
 if TYPE_CHECKING:
     import os
@@ -102,11 +103,8 @@ def write_image(
 
 
 def _label_dtype(image: MicroscopyImage) -> np.dtype[Any]:
-    if image.dtype.kind not in "bui":
-        raise TypeError(
-            f"The labels have dtype {image.dtype}, but labels are integers, one number per object. "
-            "Convert them, or save the array as an image."
-        )
+    if image.dtype.kind != "b":  # one object
+        check_label_type(image.dtype)
     low, high = _extremes(image)
     if low < 0 or high > np.iinfo(np.uint32).max:
         raise ValueError(

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_ssp.image import MicroscopyImage
+from napari_ssp.labels import check_label_type, check_labels, number_labels
 from napari_ssp.measure.intensities import channel_labels, intensities
 from napari_ssp.measure.shapes import shapes
 from napari_ssp.progress import Progress, Steps, run
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 Table = dict[str, npt.NDArray[Any]]
 
 _AXES_OF_ARRAYS = {2: "yx", 3: "zyx", 4: "tzyx"}
-# Up to so many times the pixels, a table of all numbers is quicker than sorting.
-_DENSE = 4
 _OBJECTS_AT_ONCE = 4096
 
 
@@ -133,11 +132,7 @@ def _checked_labels(
 ) -> MicroscopyImage:
     """Give the labels with the voxel size that holds."""
     found = labels if isinstance(labels, MicroscopyImage) else _wrapped(np.asarray(labels))
-    if found.dtype.kind not in "iu":
-        raise TypeError(
-            f"The labels have dtype {found.dtype}, but labels are integers, one number per object. "
-            "Convert them, or number the objects of a mask first (scipy.ndimage.label)."
-        )
+    check_label_type(found.dtype)
     if "c" in found.axes and found.sizes["c"] > 1:
         raise ValueError(
             f"The labels have {found.sizes['c']} channels (axes '{found.axes}', shape "
@@ -178,13 +173,7 @@ def _places(labels: MicroscopyImage, planewise: bool) -> list[dict[str, int]]:
 def _numbered(
     labels: MicroscopyImage, place: dict[str, int]
 ) -> tuple[npt.NDArray[Any], npt.NDArray[np.int32]]:
-    region = _read(labels, place)
-    if int(region.min()) < 0:
-        raise ValueError(
-            f"The labels hold the negative number {int(region.min())}. Use 0 for the background "
-            "and positive numbers for objects."
-        )
-    ids, numbers = _renumbered(region)
+    ids, numbers = number_labels(check_labels(_read(labels, place)))
     return ids.astype(np.uint64 if ids.dtype == np.uint64 else np.int64), numbers
 
 
@@ -214,16 +203,3 @@ def _read(image: MicroscopyImage, place: dict[str, int], channel: int = 0) -> np
     if "z" in place or image.sizes.get("z", 1) == 1:
         return image.plane(t, z, channel)
     return np.stack([image.plane(t, each, channel) for each in range(image.sizes["z"])])
-
-
-def _renumbered(labels: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[np.int32]]:
-    """Give the ids, and the labels as 1, 2, ... in their order: gaps would cost memory."""
-    if int(labels.max(initial=0)) > _DENSE * labels.size:
-        found, inverse = np.unique(labels, return_inverse=True)
-        numbers = inverse.reshape(labels.shape).astype(np.int32) + (found[0] > 0)
-        return found[found > 0], numbers.astype(np.int32)
-    present = np.bincount(labels.ravel(), minlength=1) > 0
-    present[0] = False
-    return np.flatnonzero(present), np.where(present, np.cumsum(present), 0).astype(np.int32)[
-        labels
-    ]

@@ -166,14 +166,14 @@ def compare_objects(
     true = _categories(partners > 0, merged[0], split[0], Category.MISSED)
     predicted = _categories(back > 0, merged[1], split[1], Category.EXTRA)
     return ObjectComparison(
-        overlap.true_ids[1:],
-        true[1:],
-        overlap.predicted_ids[partners[1:]],
-        overlap.predicted_ids[1:],
-        predicted[1:],
-        overlap.true_ids[back[1:]],
-        _painted(true[overlap.true_numbers], predicted[overlap.predicted_numbers]),
-        MatchCounts.of(overlap, threshold),
+        truth_labels=overlap.true_ids[1:],
+        truth_categories=true[1:],
+        truth_partners=overlap.predicted_ids[partners[1:]],
+        prediction_labels=overlap.predicted_ids[1:],
+        prediction_categories=predicted[1:],
+        prediction_partners=overlap.true_ids[back[1:]],
+        image=_painted(true[overlap.true_numbers], predicted[overlap.predicted_numbers]),
+        counts=MatchCounts.of(overlap, threshold),
     )
 
 

@@ -9,6 +9,8 @@ import numpy.typing as npt
 from scipy import sparse
 from scipy.sparse.csgraph import maximum_bipartite_matching
 
+from napari_ssp.labels import check_labels, number_labels
+
 Labels = npt.NDArray[np.integer[Any]]
 Numbers = npt.NDArray[np.intp]
 
@@ -38,8 +40,11 @@ class Overlap:
     """
 
     def __init__(self, truth: Labels, prediction: Labels, border: int = 0) -> None:
-        self.true_ids, rows = _compact(truth)
-        self.predicted_ids, columns = _compact(prediction)
+        true_ids, rows = number_labels(truth)
+        predicted_ids, columns = number_labels(prediction)
+        # Number 0 is the background.
+        self.true_ids = np.insert(true_ids, 0, 0)
+        self.predicted_ids = np.insert(predicted_ids, 0, 0)
         self.true_numbers, self.predicted_numbers = (
             _without_border(numbers, border) for numbers in (rows, columns)
         )
@@ -95,7 +100,12 @@ def check_pair(truth: npt.ArrayLike, prediction: npt.ArrayLike) -> tuple[Labels,
     ValueError
         If the shapes differ, an array has fewer than two axes, or a label is negative.
     """
-    pair = _checked_labels(truth, "truth"), _checked_labels(prediction, "prediction")
+    pair = check_labels(truth, "truth"), check_labels(prediction, "prediction")
+    for array, role in zip(pair, ("truth", "prediction"), strict=True):
+        if array.ndim < 2:
+            raise ValueError(
+                f"The {role} has shape {array.shape}, but a label image has two or more axes."
+            )
     if pair[0].shape != pair[1].shape:
         raise ValueError(
             f"The truth has shape {pair[0].shape} and the prediction {pair[1].shape}. "
@@ -111,40 +121,7 @@ def check_threshold(threshold: float) -> float:
     return float(threshold)
 
 
-def _checked_labels(labels: npt.ArrayLike, role: str) -> Labels:
-    array = np.asarray(labels)
-    if array.dtype.kind not in "iu":
-        raise TypeError(
-            f"The {role} has dtype {array.dtype}, but labels are integers, one number per object. "
-            "Convert it, or number the objects of a mask first (scipy.ndimage.label)."
-        )
-    if array.ndim < 2:
-        raise ValueError(
-            f"The {role} has shape {array.shape}, but a label image has two or more axes."
-        )
-    if array.size and int(array.min()) < 0:
-        raise ValueError(
-            f"The {role} holds the negative label {int(array.min())}. "
-            "Use 0 for the background and positive numbers for objects."
-        )
-    return array
-
-
-def _compact(labels: Labels) -> tuple[Labels, Numbers]:
-    """Give the ids, 0 first, and the image with the places of its labels among them."""
-    if int(labels.max(initial=0)) <= 4 * labels.size:
-        places = labels.astype(np.intp)
-        present = np.bincount(places.ravel(), minlength=1) > 0
-        present[0] = True
-        return np.flatnonzero(present), (np.cumsum(present) - 1)[places]
-    ids, inverse = np.unique(labels, return_inverse=True)
-    numbers = inverse.reshape(labels.shape).astype(np.intp)
-    if ids[0] == 0:
-        return ids, numbers
-    return np.concatenate([np.zeros(1, ids.dtype), ids]), numbers + 1
-
-
-def _without_border(numbers: Numbers, width: int) -> Numbers:
+def _without_border(numbers: npt.NDArray[np.int32], width: int) -> npt.NDArray[np.int32]:
     if width == 0:
         return numbers
     inner = np.zeros(numbers.shape[-2:], dtype=bool)

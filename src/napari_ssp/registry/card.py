@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field, fields
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path  # noqa: TC003 - pydantic reads the types
+from typing import Any, ClassVar
 
-from napari_ssp.registry.card_checks import check_content
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from napari_ssp.atomic import write_text
+from napari_ssp.registry.card_checks import (
+    Addresses,
+    Count,
+    Entries,
+    Family,
+    Figures,
+    FileName,
+    Names,
+    PackageNetwork,
+    Size,
+    Statistics,
+    Text,
+    Texts,
+    VoxelSize,
+    Window,
+    read_entries,
+)
 
 CARD_FILE = "card.json"
 WEIGHTS_FILE = "weights.safetensors"
@@ -42,12 +57,14 @@ class Remote:
         Length in bytes, or None when unknown.
     """
 
-    name: str
-    urls: tuple[str, ...]
-    page: str = ""
-    sha256: str = ""
-    md5: str = ""
-    size: int | None = None
+    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
+
+    name: FileName
+    urls: Addresses
+    page: Text = ""
+    sha256: Text = ""
+    md5: Text = ""
+    size: Count | None = None
 
 
 @dataclass(frozen=True)
@@ -98,26 +115,26 @@ class ModelCard:
         Where the card was read; not part of the file.
     """
 
-    name: str
-    family: str
-    network: dict[str, Any]
-    sha256: str
-    axes: str = "yx"
-    window: tuple[int, ...] = (512, 512)
-    zoom: float = 1.0
-    object_diameter: float | None = None
-    voxel_size: tuple[float, float, float] | None = None
-    tasks: tuple[str, ...] = ("cells",)
-    task_descriptions: dict[str, str] = field(default_factory=dict)
-    target_statistics: dict[str, tuple[float, float]] = field(default_factory=dict)
-    description: str = ""
-    licence: str = ""
-    citation: str = ""
-    training_data: str = ""
-    figures: dict[str, float] = field(default_factory=dict)
-    origin: str = ""
-    parameters: int = 0
-    members: tuple[str, ...] = ()
+    name: Text
+    family: Family
+    network: Entries
+    sha256: Text
+    axes: Text = "yx"
+    window: Window = (512, 512)
+    zoom: Size = 1.0
+    object_diameter: Size | None = None
+    voxel_size: VoxelSize = None
+    tasks: Names = ("cells",)
+    task_descriptions: Texts = field(default_factory=dict)
+    target_statistics: Statistics = field(default_factory=dict)
+    description: Text = ""
+    licence: Text = ""
+    citation: Text = ""
+    training_data: Text = ""
+    figures: Figures = field(default_factory=dict)
+    origin: Text = ""
+    parameters: Count = 0
+    members: Names = ()
     remote: Remote | None = None
     folder: Path | None = field(default=None, compare=False)
 
@@ -173,20 +190,18 @@ class ModelCard:
         ValueError, TypeError
             When an entry is missing or of another kind.
         """
-        check_content(content)
-        known = {item.name for item in fields(cls)} - {"folder"}
-        values = {name: value for name, value in content.items() if name in known}
-        for name in ("window", "tasks", "voxel_size", "members"):
-            if values.get(name) is not None:
-                values[name] = tuple(values[name])
-        if values.get("remote") is not None:
-            remote = values["remote"]
-            values["remote"] = Remote(**(remote | {"urls": tuple(remote["urls"])}))
-        return cls(**values, folder=folder)
+        if isinstance(content, dict):
+            content = {name: value for name, value in content.items() if name != "folder"}
+        card = read_entries(cls, content)
+        if card.family == PACKAGE:
+            read_entries(PackageNetwork, card.network)
+        if card.remote is not None and not (card.remote.sha256 or card.remote.md5):
+            raise ValueError("its entry 'remote sha256' must be a digest")
+        return replace(card, folder=folder)
 
     def write(self, folder: Path) -> None:
         """Write the card into a model folder."""
-        (folder / CARD_FILE).write_text(self.text(), encoding="utf-8")
+        write_text(folder / CARD_FILE, self.text())
 
     def text(self) -> str:
         """Content of the card's file."""

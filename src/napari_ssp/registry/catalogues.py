@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
+from napari_ssp.atomic import write_text
 from napari_ssp.registry.card import ModelCard, Remote
 from napari_ssp.registry.card_checks import check_name
 from napari_ssp.registry.folders import cache_folder
@@ -140,9 +141,7 @@ def _copy_of(place: str) -> Path:
 def _remember(places: list[str]) -> None:
     folder = cache_folder()
     folder.mkdir(parents=True, exist_ok=True)
-    temporary = folder / f".{_PLACES}.part"
-    temporary.write_text(json.dumps(places, indent=2) + "\n", encoding="utf-8")
-    temporary.replace(folder / _PLACES)
+    write_text(folder / _PLACES, json.dumps(places, indent=2) + "\n")
 
 
 def _cards_of_folder(folder: Path) -> list[ModelCard]:

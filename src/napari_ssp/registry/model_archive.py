@@ -5,11 +5,11 @@ from __future__ import annotations
 import errno
 import json
 import shutil
-import uuid
 import zipfile
 import zlib
 from typing import TYPE_CHECKING
 
+from napari_ssp.atomic import atomic_path
 from napari_ssp.progress import Progress, Steps
 from napari_ssp.registry.archive_members import members
 from napari_ssp.registry.card import CARD_FILE, CELLPOSE, PACKAGE, WEIGHTS_FILE, ModelCard
@@ -63,12 +63,8 @@ def export_steps(model: str | Path, path: Path, overwrite: bool = False) -> Step
     found = yield from hash_file(card.weights, f"verifying {card.name}")
     if found.sha256 != card.sha256:
         raise ValueError(f"The weights of '{card.name}' are damaged; nothing was written.")
-    temporary = path.with_name(f".{uuid.uuid4().hex}.zip")
-    try:
+    with atomic_path(path, overwrite) as temporary:
         yield from _write(card, temporary)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
     return path
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from napari_ssp.atomic import atomic_path
 from napari_ssp.progress import Progress, Steps
 from napari_ssp.registry.card import CELLPOSE
 from napari_ssp.registry.catalogue import find_in_catalogue, is_installed
 from napari_ssp.registry.cellpose_models import cellpose_weights
+from napari_ssp.registry.digests import Digests, verify_file
 from napari_ssp.registry.folders import cache_folder
 from napari_ssp.registry.importing.steps import import_steps
 from napari_ssp.registry.importing.torch_files import read_torch_file
@@ -142,23 +143,12 @@ def _get(remote: Remote, url: str, retry_policy: RetryPolicy, path: Path) -> Ste
         raise FileNotFoundError(f"There is no file '{url}'.")
     yield Progress(f"copying {source.name}")
     path.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(source, path)
-    # As if it had been there: verified, and refused with the same words.
-    yield from _verified(replace(remote, urls=(url,)), path)
+    known = Digests(remote.sha256, remote.md5)
+    with atomic_path(path, overwrite=True) as temporary:
+        shutil.copyfile(source, temporary)
+        # As if it had been there: verified, and refused with the same words.
+        yield from verify_file(temporary, known, f"verifying {path.name}", url)
     return path
-
-
-def _verified(remote: Remote, path: Path) -> Steps[None]:
-    from napari_ssp.registry.digests import hash_file
-
-    found = yield from hash_file(path, f"verifying {path.name}")
-    for wanted, digest in ((remote.sha256, found.sha256), (remote.md5, found.md5)):
-        if wanted and wanted.lower() != digest:
-            path.unlink()
-            raise ValueError(
-                f"{remote.urls[0]} has the digest {digest}, but {wanted} was expected: it is "
-                "damaged or another file. It was not kept."
-            )
 
 
 def _digest(remote: Remote) -> str:

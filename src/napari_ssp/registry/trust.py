@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from napari_ssp.atomic import write_text
 from napari_ssp.registry.folders import cache_folder
 
 if TYPE_CHECKING:
@@ -26,9 +27,7 @@ def trust(sha256: str) -> None:
     """Note that the user agreed to run exactly this file."""
     path = _path()
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{_FILE}.part")
-    temporary.write_text(json.dumps(sorted({*_trusted(), sha256}), indent=2), encoding="utf-8")
-    temporary.replace(path)
+    write_text(path, json.dumps(sorted({*_trusted(), sha256}), indent=2))
 
 
 def _path() -> Path:

@@ -9,6 +9,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
+from napari_ssp.atomic import atomic_path
 from napari_ssp.networks import MediarFormer, RepMode
 from napari_ssp.registry.bioimage.network import load_package
 from napari_ssp.registry.card import CELLPOSE, PACKAGE, WEIGHTS_FILE, ModelCard
@@ -126,10 +127,9 @@ def save_model(
     """
     folder.mkdir(parents=True, exist_ok=True)
     state = {key: _stored(value, dtype) for key, value in network.state_dict().items()}
-    temporary = folder / f"{WEIGHTS_FILE}.part"
-    save_file(state, temporary, metadata={"format": "pt"})
-    written = replace(card, sha256=file_sha256(temporary), folder=folder)
-    temporary.replace(folder / WEIGHTS_FILE)
+    with atomic_path(folder / WEIGHTS_FILE, overwrite=True) as temporary:
+        save_file(state, temporary, metadata={"format": "pt"})
+        written = replace(card, sha256=file_sha256(temporary), folder=folder)
     written.write(folder)
     return written
 

@@ -84,8 +84,8 @@ _PIPELINES: dict[type[Request[Any]], Pipeline] = {
     DiameterRequest: Pipeline("segmentation.diameter:diameter_steps", takes=("models",)),
     PredictRequest: Pipeline("structures.steps:predict_steps", takes=("models", "plan")),
     GatesRequest: Pipeline("structures.gates:gates_steps", Lane.LOOKUPS, ("models",)),
-    TrainRequest: Pipeline("training.segmentation.steps:train_steps"),
-    TrainStructuresRequest: Pipeline("training.structures.steps:train_structures_steps"),
+    TrainRequest: Pipeline("training.steps:train_steps"),
+    TrainStructuresRequest: Pipeline("training.steps:train_steps"),
     FinishTrainingRequest: Pipeline("training.finishing:finish_steps"),
     PlanRequest: Pipeline("planning:plan_steps", Lane.PLANS),
     MeasureRequest: Pipeline("measuring:measure_steps", Lane.TABLES),
@@ -142,7 +142,8 @@ def prepare_steps(
     given = {"models": models, "plan": plan}
 
     def start() -> Steps[R]:
-        prepare_torch()  # before anything imports triton
+        if pipeline.lane is not Lane.PLANS:
+            prepare_torch()  # before anything imports triton
         place = _BY_FAMILY.get((type(request), _family(request)), pipeline.steps)
         module, name = place.split(":")
         make = getattr(import_module(f"napari_ssp.service.{module}"), name)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import MISSING, fields
 from typing import TYPE_CHECKING, Any
 
 from napari_ssp.registry import ModelCard, find_card, list_cards, with_cellpose_digest
+from napari_ssp.schema import describe_fields
 from napari_ssp.service.requests import PredictRequest, SegmentRequest
 from napari_ssp.service.segmentation.plan import find_members
 
@@ -109,7 +109,7 @@ def _read(provenance: dict[str, Any]) -> tuple[type[Request], dict[str, Any]]:
             "The layer does not say how it was made; only results of napari-ssp can be repeated."
         )
     kind: type[Request] = PredictRequest if "tasks" in values else SegmentRequest
-    unknown = set(values) - {item.name for item in fields(kind)}
+    unknown = set(values) - set(describe_fields(kind))
     if unknown:
         raise ValueError(
             f"The result was made by another version of napari-ssp, with settings that this one "
@@ -148,11 +148,10 @@ def _digest(name: str) -> str | None:
 def _chosen(request: Request) -> dict[str, Any]:
     """Fields that are not as they are by default, and the model and the device in any case."""
     values = {}
-    for item in fields(request):
-        value = getattr(request, item.name)
-        default = None if item.default is MISSING else item.default
-        if item.name in ("model", "device") or (item.name != "image" and value != default):
-            values[item.name] = value
+    for name, item in describe_fields(type(request)).items():
+        value = getattr(request, name)
+        if name in ("model", "device") or (name != "image" and value != item.default):
+            values[name] = value
     return values
 
 

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import KW_ONLY, dataclass, field, fields
+from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
+from pydantic import BeforeValidator, PlainSerializer
 
 from napari_ssp.image import MicroscopyImage, check_voxel_size
-from napari_ssp.service.plain_values import settle
+from napari_ssp.schema import OneOf, Unchecked, checked_dataclass, choice, flatten
 from napari_ssp.service.results import Segmentation, StructurePrediction
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from numpy.typing import NDArray
-
 
 R = TypeVar("R")
 
@@ -25,18 +21,35 @@ class Request(Generic[R]):
     """What the service can be asked for; a frozen value. ``R`` is what its job returns."""
 
 
-def choice(default: Any, label: str, help: str, **limits: Any) -> Any:
-    """Field that forms and the command line can show: a label, a help text, limits."""
-    return field(default=default, metadata={"label": label, "help": help, **limits})
-
-
 #: Number formats of a prediction; automatic is the fastest that is safe on the device.
 PRECISIONS = ("auto", "float32", "bfloat16")
 #: What becomes of a stack or time series: planes alone, linked by overlap, or 3D objects.
 STACKS = ("planes", "linked", "volume")
 
+#: A word of `PRECISIONS`.
+Precision = Annotated[str, OneOf(PRECISIONS)]
+#: A model by its name or its folder.
+ModelName = Annotated[str, BeforeValidator(lambda v: str(v) if isinstance(v, Path) else v)]
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+
+def _describe(image: Any) -> dict[str, Any] | str:
+    if isinstance(image, str | Path):
+        return str(image)
+    shape, dtype = list(image.shape), str(image.dtype)
+    if isinstance(image, MicroscopyImage):
+        return {"name": image.name, "axes": image.axes, "shape": shape, "dtype": dtype}
+    return {"name": "array", "shape": shape, "dtype": dtype}
+
+
+def _join(letters: Any) -> Any:
+    return "".join(letters) if isinstance(letters, tuple | list) else letters
+
+
+def _alone(names: Any) -> Any:
+    return (names,) if isinstance(names, str) else names
+
+
+@checked_dataclass(frozen=True, eq=False, kw_only=True)
 class ImageRequest:
     """What all requests about the pixels of an image have in common.
 
@@ -69,8 +82,12 @@ class ImageRequest:
         When a value is out of its limits.
     """
 
-    image: MicroscopyImage | np.ndarray[Any, Any] | str | Path = field(kw_only=False)
-    axes: str | None = choice(None, "Axes", "Names of the image's axes out of tczyx")
+    image: Annotated[
+        MicroscopyImage | NDArray[Any] | str | Path, Unchecked(), PlainSerializer(_describe)
+    ] = field(kw_only=False)
+    axes: Annotated[str | None, BeforeValidator(_join)] = choice(
+        None, "Axes", "Names of the image's axes out of tczyx"
+    )
     voxel_size: tuple[float, float, float] | None = choice(
         None, "Voxel size", "Voxel size in µm: z y x", parts="Z Y X"
     )
@@ -82,7 +99,7 @@ class ImageRequest:
         parts="Y0 Y1 X0 X1",
     )
     device: str = choice("auto", "Device", "Where the network runs: auto, cpu, cuda, mps")
-    precision: str = choice(
+    precision: Precision = choice(
         "auto", "Precision", "Numbers that the network computes in: auto, float32, bfloat16"
     )
     overlap: float = choice(
@@ -93,24 +110,17 @@ class ImageRequest:
     )
 
     def __post_init__(self) -> None:
-        """Refuse values out of their limits, and take plain numbers for those of numpy."""
+        """Refuse a voxel that is no voxel, and take lists of numbers for an image."""
         if isinstance(self.image, list | tuple):
             object.__setattr__(self, "image", np.asarray(self.image))
-        settle(self)
-        check_limits(self)
-        check_precision(self.precision)
         check_voxel_size(self.voxel_size)
 
     def provenance(self) -> dict[str, Any]:
         """JSON-ready values; the image is given by name, shape, axes and data type."""
-        values = {item.name: getattr(self, item.name) for item in fields(self)}
-        values["image"] = _describe(self.image)
-        return {
-            key: list(value) if isinstance(value, tuple) else value for key, value in values.items()
-        }
+        return flatten(self)
 
 
-@dataclass(frozen=True, eq=False)
+@checked_dataclass(frozen=True, eq=False)
 class SegmentRequest(ImageRequest, Request[Segmentation]):
     """Segment cells or nuclei in an image.
 
@@ -152,7 +162,9 @@ class SegmentRequest(ImageRequest, Request[Segmentation]):
         for planes of more than 16 megapixels.
     """
 
-    model: str = choice("mediar-starter", "Model", "Name of a model, or a model's folder")
+    model: ModelName = choice(
+        "mediar-starter", "Model", "Name of a model, or a model's folder", kw_only=False
+    )
     _: KW_ONLY
     channel: int | None = choice(
         None, "Channel", "Channel to segment, from 0 [default: colours, or the first]", min=0
@@ -189,7 +201,7 @@ class SegmentRequest(ImageRequest, Request[Segmentation]):
         min=0,
         max=1_000_000,
     )
-    stacks: str = choice(
+    stacks: Annotated[str, OneOf(STACKS)] = choice(
         "planes",
         "Stacks",
         "Stack or time series: planes (one by one), linked (overlap), volume (3D, experimental)",
@@ -200,12 +212,6 @@ class SegmentRequest(ImageRequest, Request[Segmentation]):
     tile: int | None = choice(
         None, "Tile", "Side of the blocks of a large plane [default: 2048 above 16 Mpx]", min=64
     )
-
-    def __post_init__(self) -> None:
-        """Refuse values out of their limits."""
-        super().__post_init__()
-        if self.stacks not in STACKS:
-            raise ValueError(f"Stacks must be one of {', '.join(STACKS)}, got '{self.stacks}'.")
 
 
 @dataclass(frozen=True)
@@ -221,7 +227,7 @@ class DiameterRequest(Request[float]):
     segment: SegmentRequest
 
 
-@dataclass(frozen=True, eq=False)
+@checked_dataclass(frozen=True, eq=False)
 class PredictRequest(ImageRequest, Request[StructurePrediction]):
     """Predict fluorescent structures from a transmitted-light stack.
 
@@ -246,8 +252,10 @@ class PredictRequest(ImageRequest, Request[StructurePrediction]):
         instead of its mean 0 and standard deviation 1.
     """
 
-    tasks: tuple[str, ...] = ()
-    model: str = choice("repmode-starter", "Model", "Name of a model, or a model's folder")
+    tasks: Annotated[tuple[str, ...], BeforeValidator(_alone)] = ()
+    model: ModelName = choice(
+        "repmode-starter", "Model", "Name of a model, or a model's folder", kw_only=False
+    )
     _: KW_ONLY
     channel: int | None = choice(
         None, "Channel", "Channel with the transmitted light, from 0 [default: the first]", min=0
@@ -262,15 +270,9 @@ class PredictRequest(ImageRequest, Request[StructurePrediction]):
         "Values as the training fluorescence was measured, where the model's card knows them",
     )
 
-    def __post_init__(self) -> None:
-        """Refuse values out of their limits."""
-        super().__post_init__()
-        names = (self.tasks,) if isinstance(self.tasks, str) else tuple(self.tasks)
-        object.__setattr__(self, "tasks", tuple(str(name) for name in names))
 
-
-@dataclass(frozen=True)
-class GatesRequest(Request[dict[str, "NDArray[np.float32]"]]):
+@checked_dataclass(frozen=True)
+class GatesRequest(Request[dict[str, NDArray[np.float32]]]):
     """Look up how much each expert of a RepMode model counts for a structure.
 
     Attributes
@@ -281,38 +283,5 @@ class GatesRequest(Request[dict[str, "NDArray[np.float32]"]]):
         Name of the structure.
     """
 
-    model: str
+    model: ModelName
     task: str
-
-
-def check_limits(request: Any) -> None:
-    """Compare a request's numbers with the limits of their fields.
-
-    Raises
-    ------
-    ValueError
-        With the field's label, the value and the limits.
-    """
-    for item in fields(request):
-        value, limits = getattr(request, item.name), item.metadata
-        if not isinstance(value, int | float) or isinstance(value, bool):
-            continue
-        low, high = limits.get("min", -np.inf), limits.get("max", np.inf)
-        if not low <= value <= high:
-            wanted = f"at least {low}" if high == np.inf else f"between {low} and {high}"
-            raise ValueError(f"{limits['label']} must be {wanted}, got {value}.")
-
-
-def check_precision(precision: str) -> None:
-    """Refuse with a ValueError what is no name of a precision."""
-    if precision not in PRECISIONS:
-        raise ValueError(f"Precision must be one of {', '.join(PRECISIONS)}, got '{precision}'.")
-
-
-def _describe(image: Any) -> Mapping[str, Any] | str:
-    if isinstance(image, str | Path):
-        return str(image)
-    shape, dtype = list(image.shape), str(image.dtype)
-    if isinstance(image, MicroscopyImage):
-        return {"name": image.name, "axes": image.axes, "shape": shape, "dtype": dtype}
-    return {"name": "array", "shape": shape, "dtype": dtype}

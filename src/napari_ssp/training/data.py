@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 #: Value of a pixel that nobody annotated.
 UNKNOWN = -1
+#: Bytes of images, labels and stacks that are kept in memory.
+MEMORY_BUDGET = 2**31
 
 
 def numbered(labels: NDArray[Any], ignore: int | None = None) -> NDArray[np.int32]:

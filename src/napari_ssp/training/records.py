@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from napari_ssp.atomic import atomic_path, write_text
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
@@ -28,16 +30,13 @@ def write_rows(folder: Path, rows: Sequence[Row]) -> None:
     writer = csv.DictWriter(text, names)
     writer.writeheader()
     writer.writerows(rows)
-    temporary = folder / f"{METRICS_FILE}.part"
-    temporary.write_text(text.getvalue(), encoding="utf-8", newline="")
-    temporary.replace(folder / METRICS_FILE)
+    write_text(folder / METRICS_FILE, text.getvalue())
 
 
 def save_state(path: Path, state: dict[str, Any]) -> None:
-    """Write tensors and plain values under a temporary name, then rename it."""
-    temporary = path.with_name(f"{path.name}.part")
-    torch.save(state, temporary)
-    temporary.replace(path)
+    """Write tensors and plain values, as a whole or not at all."""
+    with atomic_path(path, overwrite=True) as temporary:
+        torch.save(state, temporary)
 
 
 def load_state(path: Path, device: torch.device | str = "cpu") -> dict[str, Any] | None:

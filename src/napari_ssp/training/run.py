@@ -116,16 +116,16 @@ class TrainingRun:
         """How the run stands."""
         left = self.seconds / self.share * (1.0 - self.share) if self.share else math.nan
         return TrainingState(
-            self.step,
-            self.seconds / 60.0,
-            left / 60.0,
-            self.step / self.settings.epoch_steps,
-            self.last_loss,
-            tuple(self.rows),
-            dict(self.base),
-            dict(self.best),
-            self.preview,
-            str(self.device),
+            step=self.step,
+            minutes=self.seconds / 60.0,
+            minutes_left=left / 60.0,
+            epoch=self.step / self.settings.epoch_steps,
+            loss=self.last_loss,
+            rows=tuple(self.rows),
+            base=dict(self.base),
+            best=dict(self.best),
+            preview=self.preview,
+            device=str(self.device),
         )
 
     def learn(self, batch: Batch) -> float:

@@ -14,7 +14,7 @@ from napari_ssp.registry import ModelCard, list_cards, load_model
 from napari_ssp.service import FinishTrainingRequest, TrainRequest
 from napari_ssp.service.training.conclusion import Judged, conclude
 from napari_ssp.service.training.finishing import finish_steps
-from napari_ssp.service.training.segmentation.steps import train_steps
+from napari_ssp.service.training.steps import train_steps
 from napari_ssp.training.loop import LoopSettings, TrainingRun
 
 if TYPE_CHECKING:

@@ -243,8 +243,10 @@ def test_features_and_tables_go_round(nuclei: NDArray[np.uint8]) -> None:
         np.testing.assert_array_equal(again[name], column)
 
 
-def test_the_table_opens(measure_dock: MeasureDock, squares: Labels, qtbot: QtBot) -> None:
+def test_the_table_opens(
+    viewer: napari.Viewer, measure_dock: MeasureDock, squares: Labels, qtbot: QtBot
+) -> None:
     run(measure_dock, qtbot)
     measure_dock.table_button.click()
-    docks = measure_dock._viewer.window._wrapped_dock_widgets
+    docks = viewer.window._wrapped_dock_widgets
     assert any("Features table" in name for name in docks)

@@ -178,7 +178,7 @@ def test_a_labs_catalogue_is_added(
     assert models_dock.use_button.isEnabled()
     assert not models_dock.remove_button.isEnabled()  # the lab's, not the person's
     action.trigger()
-    assert not models_dock._runner.is_running
+    assert not models_dock.controller.is_running
 
 
 def test_files_and_folders_are_dropped(

@@ -90,7 +90,7 @@ def test_a_dock_from_the_menu_changes_its_layer_too(
 def test_no_network_runs(
     refined_dock: SegmentDock, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(refined_dock._runner, "start", None)
+    monkeypatch.setattr(refined_dock.controller, "start", None)
     _slide(refined_dock, qtbot, Thresholds(0.7))
 
 

@@ -19,6 +19,7 @@ from napari_ssp.service.model_service import Lane
 from napari_ssp.service.training.runs import last_interrupted, runs_folder
 from napari_ssp.widgets.train.choices import EPOCHS, MINUTES, STRUCTURES
 from napari_ssp.widgets.train.dock import TrainDock
+from napari_ssp.widgets.train.phases import Learning
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pytestqt.qtbot import QtBot
 
-    from napari_ssp.service import TrainedModel
+    from napari_ssp.service import TrainedModel, TrainingState
     from napari_ssp.widgets.docks.relay import Outcome
 
 
@@ -91,7 +92,12 @@ def _click(dock: TrainDock, qtbot: QtBot, button: Any) -> TrainedModel:
 
 
 def _step(dock: TrainDock) -> int:
-    return dock._state.step if dock._state else 0
+    state = _state(dock)
+    return state.step if state else 0
+
+
+def _state(dock: TrainDock) -> TrainingState | None:
+    return dock.phase.state if isinstance(dock.phase, Learning) else None
 
 
 def _wait_for_step(dock: TrainDock, step: int, qtbot: QtBot) -> None:
@@ -152,9 +158,9 @@ def test_stop_keeps_the_best_and_resume_goes_on(
     _choose(train_dock, base=None, name="scratch", duration=(400.0, EPOCHS))
     _ready(train_dock, qtbot)
     train_dock.panel.run_button.click()
-    qtbot.waitUntil(lambda: bool(train_dock._state and train_dock._state.best), timeout=LONG)
+    qtbot.waitUntil(lambda: bool(getattr(_state(train_dock), "best", None)), timeout=LONG)
     stopped_at = _step(train_dock)
-    best = train_dock._state.best  # type: ignore[union-attr]
+    best = _state(train_dock).best  # type: ignore[union-attr]
     model = _click(train_dock, qtbot, train_dock.panel.cancel_button)
     assert model.metrics["f1_0.50"] >= best["f1_0.50"]
     assert model.installed, "there is no base that it must beat"

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_ssp.image import MicroscopyImage
+from napari_ssp.labels import check_labels
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -122,19 +123,9 @@ def label_planes(labels: Any, axes: str) -> Iterator[tuple[dict[str, int], npt.N
 
 
 def _checked(plane: npt.NDArray[Any]) -> _Labels:
-    if plane.dtype.kind not in "iu":
-        raise TypeError(
-            f"The labels have dtype {plane.dtype}, but labels are integers, one number per object. "
-            "Convert them, or number the objects of a mask first (scipy.ndimage.label)."
-        )
     if plane.ndim != 2:
         raise ValueError(f"Outlines are of one plane (Y, X), but the shape is {plane.shape}.")
-    if plane.size and int(plane.min()) < 0:
-        raise ValueError(
-            f"The labels hold the negative number {int(plane.min())}. Use 0 for the background and "
-            "positive numbers for objects."
-        )
-    return plane.astype(np.int64, copy=False)
+    return check_labels(plane).astype(np.int64, copy=False)
 
 
 def _parts(labels: _Labels) -> tuple[_Labels, npt.NDArray[np.int64]]:

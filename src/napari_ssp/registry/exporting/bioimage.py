@@ -5,15 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import uuid
 import warnings
 import zipfile
 from datetime import UTC, datetime
 from io import BytesIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from napari_ssp.atomic import atomic_path
 from napari_ssp.progress import Progress, Steps
 from napari_ssp.registry.catalogue import find_card
 from napari_ssp.registry.describing import card_lines
@@ -29,8 +31,6 @@ from napari_ssp.registry.exporting.plain_network import (
 from napari_ssp.registry.model_archive import check_target
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from numpy.typing import NDArray
     from torch import nn
 
@@ -83,9 +83,11 @@ def export_bioimage_steps(
     chosen = choose_task(card, task)
     if with_onnx:
         check_onnx()
-    temporary = path.with_name(f".{uuid.uuid4().hex}.zip")
-    script = path.with_name(f".{uuid.uuid4().hex}.pt")
-    try:
+    with (
+        atomic_path(path, overwrite) as temporary,
+        TemporaryDirectory(prefix=".", dir=path.parent) as scratch,
+    ):
+        script = Path(scratch) / "weights.pt"
         yield Progress(f"loading {card.name}")
         network, stride = build_plain_network(card, chosen)
         example = make_example(card, stride)
@@ -111,10 +113,6 @@ def export_bioimage_steps(
             archive.write(script, "weights.pt")
             if graph:
                 archive.writestr("weights.onnx", graph)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-        script.unlink(missing_ok=True)
     return path
 
 

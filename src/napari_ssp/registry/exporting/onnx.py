@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 import warnings
 from importlib.util import find_spec
 from io import BytesIO
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_ssp.atomic import atomic_path
 from napari_ssp.progress import Progress, Steps
 from napari_ssp.registry.catalogue import find_card
 from napari_ssp.registry.exporting.plain_network import (
@@ -78,12 +78,8 @@ def export_onnx_steps(
     values = torch.from_numpy(apply_preprocessing(card, make_example(card, stride)))
     yield Progress(f"writing {path.name}")
     content = onnx_graph(network, values)
-    temporary = path.with_name(f".{uuid.uuid4().hex}.onnx")
-    try:
+    with atomic_path(path, overwrite) as temporary:
         temporary.write_bytes(content)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
     return path
 
 

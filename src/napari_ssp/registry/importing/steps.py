@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import shutil
-import uuid
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from napari_ssp.atomic import replaced_folder
 from napari_ssp.progress import Progress, Steps, run
 from napari_ssp.registry.bioimage.files import is_bioimage
 from napari_ssp.registry.card import CARD_FILE, PACKAGE, WEIGHTS_FILE, ModelCard
@@ -24,7 +26,7 @@ from napari_ssp.registry.importing.torch_files import is_torch_file, read_torch_
 from napari_ssp.registry.model_archive import is_package, unpack_package
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 
 def import_checkpoint(
@@ -105,13 +107,17 @@ def import_steps(
 
 
 def _import_package(path: Path, name: str | None, overwrite: bool) -> Steps[ModelCard]:
-    folder = models_folder() / f".{uuid.uuid4().hex}"
-    folder.mkdir(parents=True)
-    try:
+    with _scratch_folder() as folder:
         card = yield from unpack_package(path, folder)
         return (yield from _import_folder(folder, path, card, name, overwrite))
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _scratch_folder() -> Iterator[Path]:
+    """Give a folder to unpack to, on the disk of the models, that is removed at the end."""
+    models_folder().mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=".", dir=models_folder(), ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
 
 
 def _import_bioimage(
@@ -121,9 +127,7 @@ def _import_bioimage(
 
     chosen = check_name(name or plain_name(description_name(path)))
     check_free(chosen, overwrite)
-    folder = models_folder() / f".{uuid.uuid4().hex}"
-    folder.mkdir(parents=True)
-    try:
+    with _scratch_folder() as folder:
         found = yield from unpack_bioimage(path, chosen, folder, trusted)
         if found.card is None:
             card = yield from _import_weights(found.weights, chosen, overwrite, None)
@@ -133,8 +137,6 @@ def _import_bioimage(
             return card
         write = partial(shutil.copyfile, found.weights)
         return (yield from _install(found.card, write, overwrite))
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _import_folder(
@@ -248,32 +250,14 @@ def _save(state: dict[str, Any], path: Path) -> None:
 
 
 def _install(card: ModelCard, write: Callable[[Path], Any], overwrite: bool) -> Steps[ModelCard]:
-    """Write the folder of a model under a temporary name, then rename it."""
+    """Write the folder of a model, as a whole or not at all."""
     final = models_folder() / card.name
-    temporary = models_folder() / f".{uuid.uuid4().hex}"
-    temporary.mkdir(parents=True)
-    try:
+    final.parent.mkdir(parents=True, exist_ok=True)
+    with replaced_folder(final) as temporary:
         yield Progress(f"writing {card.name}")
         write(temporary / card.weights_file)
         digests = yield from hash_file(temporary / card.weights_file, f"verifying {card.name}")
         written = replace(card, sha256=digests.sha256, folder=final)
         written.write(temporary)
         check_free(card.name, overwrite)
-        _put(temporary, final)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
     return written
-
-
-def _put(temporary: Path, final: Path) -> None:
-    """Rename; a model that is replaced goes only when the new one is in its place."""
-    old = final.with_name(f".{uuid.uuid4().hex}")
-    if final.exists():
-        final.replace(old)
-    try:
-        temporary.replace(final)
-    except OSError:
-        if old.exists():
-            old.replace(final)
-        raise
-    shutil.rmtree(old, ignore_errors=True)

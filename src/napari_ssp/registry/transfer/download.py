@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import time
 from dataclasses import replace
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from napari_ssp.progress import Progress, Steps
+from napari_ssp.registry.digests import Digests, verify_file
 from napari_ssp.registry.transfer.http_answers import (
     ElsewhereError,
     TransientError,
@@ -21,7 +21,7 @@ from napari_ssp.registry.transfer.item import Download, RetryPolicy
 from napari_ssp.registry.transfer.partial_file import PartialFile
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Generator
     from pathlib import Path
 
     from requests import Response, Session
@@ -230,24 +230,8 @@ def _verify(item: Download, file: Path) -> Generator[Progress, None, None]:
             f"{item.path.name} from {item.url} is {size} bytes long, but {item.size} were "
             "expected. It was not kept."
         )
-    for kind, expected in (("sha256", item.sha256), ("md5", item.md5)):
-        if not expected:
-            continue
-        digest = hashlib.new(kind, usedforsecurity=False)
-        for done, chunk in _chunks(file):
-            digest.update(chunk)
-            yield Progress(f"verifying {item.path.name}", done, size)
-        if digest.hexdigest() != expected.lower():
-            raise ValueError(
-                f"{item.path.name} from {item.url} has the {kind} {digest.hexdigest()}, but "
-                f"{expected.lower()} was expected: it is damaged or another file. It was not kept."
-            )
-
-
-def _chunks(file: Path) -> Iterator[tuple[int, bytes]]:
-    with file.open("rb") as handle:
-        while chunk := handle.read(8 * _CHUNK):
-            yield handle.tell(), chunk
+    known, name = Digests(item.sha256, item.md5), f"{item.path.name} from {item.url}"
+    yield from verify_file(file, known, f"verifying {item.path.name}", name)
 
 
 def _reason(error: Exception) -> str:

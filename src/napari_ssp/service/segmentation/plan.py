@@ -160,7 +160,7 @@ def plan_segmentation(request: SegmentRequest) -> SegmentPlan:
     planes = _planes(image, request.plane)
     region = clip_region(image, request.region)
     zoom = _zoom(request, card, image)
-    plan = SegmentPlan(image, card, members, channel, planes, region, zoom, 0)
+    plan = SegmentPlan(image, card, members, channel, planes, region, zoom=zoom, num_windows=0)
     check_family(request, card)
     if len(card.axes) == 3:
         volume = _package_volume(request, plan)

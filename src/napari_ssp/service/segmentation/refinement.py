@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_ssp import flows  # its parts are imported when they are used: they compile
+from napari_ssp.labels import number_from
 from napari_ssp.progress import Progress, Steps
 from napari_ssp.registry import PACKAGE
-from napari_ssp.service.requests import Request, SegmentRequest, check_limits
+from napari_ssp.schema import checked_dataclass, same_choice
+from napari_ssp.service.requests import Request, SegmentRequest
 from napari_ssp.service.results import Segmentation
 from napari_ssp.service.segmentation.plan import choose_tile
 from napari_ssp.service.segmentation.refined_numbers import keep_numbers
@@ -34,12 +37,10 @@ _MARGIN = 64
 _MOST = 0.75
 
 
-def _as_requested(name: str, default: Any = None) -> Any:
-    item = SegmentRequest.__dataclass_fields__[name]
-    return field(default=default or item.default, metadata=item.metadata)
+_same = partial(same_choice, SegmentRequest, kw_only=False)
 
 
-@dataclass(frozen=True)
+@checked_dataclass(frozen=True)
 class Thresholds:
     """What can be changed after the network has run.
 
@@ -56,14 +57,10 @@ class Thresholds:
         When a number is out of its limits.
     """
 
-    cell_threshold: float = _as_requested("cell_threshold")
-    flow_threshold: float = _as_requested("flow_threshold")
-    min_size: int = _as_requested("min_size")
-    hole_size: int = _as_requested("hole_size", 16)
-
-    def __post_init__(self) -> None:
-        """Refuse values out of their limits."""
-        check_limits(self)
+    cell_threshold: float = _same("cell_threshold")
+    flow_threshold: float = _same("flow_threshold")
+    min_size: int = _same("min_size")
+    hole_size: int = _same("hole_size", default=16)
 
 
 @dataclass(frozen=True)
@@ -197,8 +194,7 @@ class Refinement:
                 )
             )
         found = self._field(plane).labels(settings)
-        shifted = np.where(found > 0, found + np.uint32(first_id - 1), found)
-        place.write((slice(None), slice(None)), shifted if first_id > 1 else found)
+        place.write((slice(None), slice(None)), number_from(found, first_id))
         return int(found.max(initial=0))
 
     def _patch(self, settings: TrackingSettings, display: Display | None) -> Patch | None:

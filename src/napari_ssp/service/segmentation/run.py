@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from napari_ssp.engine.store import ArrayStore
 from napari_ssp.flows import TrackingSettings
+from napari_ssp.labels import number_from
 from napari_ssp.service.results import Segmentation
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy as np
     import torch
     from numpy.typing import NDArray
 
@@ -76,7 +76,7 @@ def choose_views(request: SegmentRequest) -> Sequence[View]:
 
 def add_objects(labels: ArrayStore, place: Tile, found: NDArray[np.uint32], count: int) -> int:
     """Write the objects of some planes, numbered after those so far; how many there are now."""
-    labels.write(place, np.where(found > 0, found + np.uint32(count), found))
+    labels.write(place, number_from(found, count + 1))
     return count + int(found.max(initial=0))
 
 

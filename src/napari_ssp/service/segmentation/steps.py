@@ -22,6 +22,7 @@ from napari_ssp.engine import (
 )
 from napari_ssp.engine.memory import move_values
 from napari_ssp.engine.store import ArrayStore
+from napari_ssp.labels import number_from
 from napari_ssp.progress import Progress, Steps
 from napari_ssp.service.provenance import describe_run
 from napari_ssp.service.segmentation.blocks import segment_blocks
@@ -135,7 +136,7 @@ def _segment_whole(
     yield Progress("tracking flows")
     found = track_labels(run, output)
     outputs.write((slice(None), *whole), output.cpu().numpy())
-    labels.write(whole, np.where(found > 0, found + np.uint32(first_id - 1), found))
+    labels.write(whole, number_from(found, first_id))
     return int(found.max(initial=0))
 
 

@@ -16,6 +16,7 @@ from napari_ssp.engine.store import ArrayStore
 from napari_ssp.engine.volume import Resampler
 from napari_ssp.flows import combine_orthogonal_flows
 from napari_ssp.flows.diffusion import consecutive
+from napari_ssp.labels import number_from
 from napari_ssp.progress import Progress, Steps
 from napari_ssp.service.segmentation.tracking import track_labels
 
@@ -70,7 +71,7 @@ def segment_volume(
     # An object thinner than the distance of two planes may lie between them.
     ids = consecutive(_regrid(found, shape, 0).astype(np.int64))
     place = slice(plane, plane + depth)
-    labels.write((place,), np.where(ids > 0, ids + (first_id - 1), 0).astype(np.uint32))
+    labels.write((place,), number_from(ids, first_id))
     for channel, values in enumerate(output):
         part = slice(channel, channel + 1)
         outputs.write((part, place), _regrid(values, shape, 1).astype(np.float32)[None])

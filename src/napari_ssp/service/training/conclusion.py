@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import shutil
-import uuid
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import torch
 
+from napari_ssp.atomic import replaced_folder
 from napari_ssp.registry import ModelCard, list_cards, save_model
 from napari_ssp.registry.folders import models_folder
 from napari_ssp.service.results import TrainedModel
@@ -86,7 +86,15 @@ def conclude(
     if wanted:
         _install(written)
     sentence = words + _end(name, run.folder, better, wanted, judged)
-    return TrainedModel(name, run.folder, metrics, before, better, wanted, sentence)
+    return TrainedModel(
+        name,
+        run.folder,
+        metrics,
+        base_metrics=before,
+        is_better=better,
+        installed=wanted,
+        sentence=sentence,
+    )
 
 
 def _scores(row: dict[str, float]) -> dict[str, float]:
@@ -149,16 +157,9 @@ def _same(card: ModelCard, other: ModelCard) -> bool:
 
 
 def _install(card: ModelCard) -> None:
-    """Copy a model among the installed ones under a temporary name, then rename it."""
+    """Copy a model among the installed ones, as a whole or not at all."""
     final = models_folder() / card.name
-    temporary, old = (models_folder() / f".{uuid.uuid4().hex}" for _ in range(2))
-    temporary.mkdir(parents=True)
-    try:
+    final.parent.mkdir(parents=True, exist_ok=True)
+    with replaced_folder(final) as temporary:
         shutil.copy2(card.weights, temporary)
         card.write(temporary)
-        if final.exists():
-            final.replace(old)
-        temporary.replace(final)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-        shutil.rmtree(old, ignore_errors=True)

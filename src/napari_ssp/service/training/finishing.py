@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from napari_ssp.service.training.requests import TrainRequest, read_request
-from napari_ssp.service.training.segmentation.steps import train_steps
-from napari_ssp.service.training.structures.steps import train_structures_steps
+from napari_ssp.service.training.requests import read_request
+from napari_ssp.service.training.steps import train_steps
 from napari_ssp.training.records import CHECKPOINT_FILE, load_state
 
 if TYPE_CHECKING:
@@ -43,6 +42,4 @@ def finish_steps(request: FinishTrainingRequest) -> Steps[TrainedModel]:
     ended = replace(original, steps=int(state["step"]))
     if request.install is not None:
         ended = replace(ended, install=request.install)
-    if isinstance(ended, TrainRequest):
-        return (yield from train_steps(ended, record=False))
-    return (yield from train_structures_steps(ended, record=False))
+    return (yield from train_steps(ended, record=False))

@@ -8,7 +8,8 @@ import io
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from napari_ssp.io import atomic_path
+from napari_ssp.atomic import write_text
+from napari_ssp.registry import file_sha256
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -53,8 +54,7 @@ def write_manifest(entries: Iterable[Entry], folder: Path, started: bool) -> Non
             f"{' and more' if len(names) > 5 else ''}. Its scores would not compare. Train in "
             "another folder, or put the files back."
         )
-    with atomic_path(path, overwrite=True) as temporary:
-        temporary.write_text(text, encoding="utf-8", newline="")
+    write_text(path, text)
 
 
 def _changed(before: str, now: str) -> list[str]:
@@ -77,5 +77,4 @@ def _digest(path: Path) -> str:
     if path.is_dir():
         parts = sorted(part for part in path.rglob("*") if part.is_file())
         return hashlib.sha256("".join(map(_digest, parts)).encode()).hexdigest()
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return file_sha256(path)

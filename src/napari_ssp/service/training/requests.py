@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import field
+from pathlib import Path
+from typing import Annotated, Any
 
-from napari_ssp.io import atomic_path
-from napari_ssp.service.requests import Request, check_limits, check_precision, choice
+from napari_ssp.atomic import write_text
+from napari_ssp.schema import OneOf, checked_dataclass, choice, flatten, restore
+from napari_ssp.service.requests import Precision, Request
 from napari_ssp.service.results import TrainedModel
-from napari_ssp.service.training.json_request import JsonRequest
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 REQUEST_FILE = "request.json"
 #: What learns: all, or less for small data. See :class:`TrainRequest`.
@@ -23,10 +21,14 @@ AUGMENTATIONS = ("none", "turns", "light", "standard", "mediar")
 SAMPLINGS = ("even", "amplified", "mediar")
 #: When the new model is put among the installed ones.
 INSTALLS = ("better", "always", "never")
+#: How structures are trained, and how a 2D target was made from its stack.
+RECIPES, PROJECTIONS = ("repmode", "few-images"), ("max", "mean")
+
+Install = Annotated[str, OneOf(INSTALLS)]
 
 
-@dataclass(frozen=True)
-class TrainRequest(JsonRequest, Request[TrainedModel]):
+@checked_dataclass(frozen=True)
+class TrainRequest(Request[TrainedModel]):
     """Train a segmentation model on images and labels.
 
     Labels below 0, and those equal to `ignore_label`, mark pixels that nobody annotated: they carry
@@ -148,7 +150,9 @@ class TrainRequest(JsonRequest, Request[TrainedModel]):
     smoothing: float = choice(
         0.999, "Smoothing", "Moving average of the weights; 0 keeps the last", min=0.0, max=0.99999
     )
-    batch_size: int = choice(8, "Batch", "Crops in a batch", min=2, max=4096)
+    batch_size: int = choice(
+        8, "Batch", "Crops in a batch; less needs less memory", min=2, max=4096
+    )
     zoom: float | None = choice(
         None,
         "Zoom",
@@ -157,10 +161,10 @@ class TrainRequest(JsonRequest, Request[TrainedModel]):
         max=10.0,
     )
     crop: int = choice(256, "Crop", "Side of a crop in pixels, a multiple of 32", min=32, max=2048)
-    augmentation: str = choice(
+    augmentation: Annotated[str, OneOf(AUGMENTATIONS)] = choice(
         "standard", "Augmentation", "How images are varied: none, turns, light, standard, mediar"
     )
-    sampling: str = choice(
+    sampling: Annotated[str, OneOf(SAMPLINGS)] = choice(
         "amplified", "Sampling", "Which images are drawn: even, amplified (rare ones more), mediar"
     )
     boundary_exclusion: bool = choice(
@@ -169,7 +173,7 @@ class TrainRequest(JsonRequest, Request[TrainedModel]):
     ignore_label: int | None = choice(
         None, "Ignore label", "Value of labels that means not annotated, besides all below 0"
     )
-    trainable: str = choice(
+    trainable: Annotated[str, OneOf(TRAINABLE)] = choice(
         "all", "Trained part", "What learns: all, decoder, heads, lora (few images)"
     )
     keep_statistics: bool = choice(
@@ -186,7 +190,7 @@ class TrainRequest(JsonRequest, Request[TrainedModel]):
     most_learned: float = choice(
         1.0, "Learned at most", "Share of the change of the base that is taken", min=0.05, max=1.0
     )
-    install: str = choice(
+    install: Install = choice(
         "better", "Install", "Put the model among the installed: better (than base), always, never"
     )
     seed: int = choice(0, "Seed", "Start of the random numbers", min=0)
@@ -194,21 +198,12 @@ class TrainRequest(JsonRequest, Request[TrainedModel]):
         0, "Workers", "Processes that prepare batches; 0 takes one thread", min=0, max=256
     )
     device: str = choice("auto", "Device", "Where the network runs: auto, cpu, cuda, mps")
-    precision: str = choice(
+    precision: Precision = choice(
         "auto", "Precision", "Numbers that the network computes in: auto, float32, bfloat16"
     )
 
     def __post_init__(self) -> None:
-        """Refuse values out of their limits."""
-        check_limits(self)
-        check_precision(self.precision)
-        for name, known in (
-            ("trainable", TRAINABLE),
-            ("augmentation", AUGMENTATIONS),
-            ("sampling", SAMPLINGS),
-            ("install", INSTALLS),
-        ):
-            check_choice(self, name, known)
+        """Refuse values that do not go together."""
         if self.crop % 32:
             raise ValueError(f"The crop must be a multiple of 32 pixels, got {self.crop}.")
         if not self.data:
@@ -229,8 +224,8 @@ class TrainRequest(JsonRequest, Request[TrainedModel]):
             )
 
 
-@dataclass(frozen=True)
-class TrainStructuresRequest(JsonRequest, Request[TrainedModel]):
+@checked_dataclass(frozen=True)
+class TrainStructuresRequest(Request[TrainedModel]):
     """Train a RepMode on stacks of transmitted light, each with one measured structure.
 
     Attributes
@@ -283,13 +278,13 @@ class TrainStructuresRequest(JsonRequest, Request[TrainedModel]):
     own_expert: bool = choice(
         True, "Own expert", "Give a new structure an expert of its own, not only gates"
     )
-    install: str = choice(
+    install: Install = choice(
         "better", "Install", "Put the model among the installed: better (than base), always, never"
     )
-    recipe: str = choice(
+    recipe: Annotated[str, OneOf(RECIPES)] = choice(
         "repmode", "Recipe", "repmode: as published; few-images: stronger augmentation, cosine"
     )
-    projection: str = choice(
+    projection: Annotated[str, OneOf(PROJECTIONS)] = choice(
         "max", "Projection", "How a 2D target was made from its stack: max, mean"
     )
     voxel_size: tuple[float, float, float] | None = choice(
@@ -306,7 +301,9 @@ class TrainStructuresRequest(JsonRequest, Request[TrainedModel]):
     learning_rate: float | None = choice(
         None, "Learning rate", "Highest learning rate [default: the recipe's]", min=1e-7, max=1
     )
-    batch_size: int = choice(8, "Batch", "Crops in a batch", min=2, max=4096)
+    batch_size: int = choice(
+        8, "Batch", "Crops in a batch; less needs less memory", min=2, max=4096
+    )
     seed: int = choice(0, "Seed", "Start of the random numbers", min=0)
     workers: int = choice(
         0, "Workers", "Processes that prepare batches; 0 takes one thread", min=0, max=256
@@ -314,11 +311,9 @@ class TrainStructuresRequest(JsonRequest, Request[TrainedModel]):
     device: str = choice("auto", "Device", "Where the network runs: auto, cpu, cuda, mps")
 
     def __post_init__(self) -> None:
-        """Refuse values out of their limits."""
-        check_limits(self)
+        """Refuse values that do not go together."""
         if any(side < 16 or side % 16 for side in self.crop):
             raise ValueError(f"The crop must be multiples of 16 voxels, got {self.crop}.")
-        check_choice(self, "install", INSTALLS)
         if not self.data:
             raise ValueError("Training needs at least one folder or table of pairs.")
         if self.like is not None and self.base is None:
@@ -326,17 +321,11 @@ class TrainStructuresRequest(JsonRequest, Request[TrainedModel]):
                 f"A new structure can begin as '{self.like}' only in a base model that knows it; "
                 "no base was given."
             )
-        for label, value, known in (
-            ("recipe", self.recipe, ("repmode", "few-images")),
-            ("projection", self.projection, ("max", "mean")),
-        ):
-            if value not in known:
-                raise ValueError(f"The {label} must be one of {', '.join(known)}, got '{value}'.")
         if len(set(self.tasks)) < len(self.tasks):
             raise ValueError(f"Each task can be named once, got {', '.join(self.tasks)}.")
 
 
-@dataclass(frozen=True)
+@checked_dataclass(frozen=True)
 class FinishTrainingRequest(Request[TrainedModel]):
     """Make a model of the best that a stopped run has reached, without more training.
 
@@ -349,34 +338,14 @@ class FinishTrainingRequest(Request[TrainedModel]):
     """
 
     folder: Path
-    install: str | None = None
-
-    def __post_init__(self) -> None:
-        """Refuse unknown values."""
-        if self.install is not None:
-            check_choice(self, "install", INSTALLS)
-
-
-def check_choice(request: Any, name: str, known: tuple[str, ...]) -> None:
-    """Compare a field with its known values.
-
-    Raises
-    ------
-    ValueError
-        With the value and what is known.
-    """
-    value = getattr(request, name)
-    if value not in known:
-        words = name.replace("_", " ")
-        raise ValueError(f"The {words} must be one of {', '.join(known)}, got '{value}'.")
+    install: Install | None = None
 
 
 def write_request(request: TrainRequest | TrainStructuresRequest) -> None:
     """Write ``request.json`` into the run's folder."""
     task = next(name for name, kind in TASKS.items() if isinstance(request, kind))
-    text = json.dumps({"task": task, **request.to_dict()}, indent=2)
-    with atomic_path(request.output / REQUEST_FILE, overwrite=True) as temporary:
-        temporary.write_text(text + "\n", encoding="utf-8")
+    text = json.dumps({"task": task, **flatten(request)}, indent=2)
+    write_text(request.output / REQUEST_FILE, text + "\n")
 
 
 def read_values(path: Path) -> dict[str, Any]:
@@ -414,7 +383,7 @@ def read_request(folder: Path) -> TrainRequest | TrainStructuresRequest:
     """
     values = read_values(folder / REQUEST_FILE)
     kind = TASKS[values.pop("task", "segmentation")]
-    return kind.from_dict({**values, "output": folder})
+    return restore(kind, {**values, "output": folder})
 
 
 #: Requests by the word for their task.

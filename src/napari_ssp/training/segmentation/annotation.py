@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_ssp.flows import labels_to_flows
-from napari_ssp.flows.diffusion import consecutive
-from napari_ssp.training.data import UNKNOWN
+from napari_ssp.training.data import UNKNOWN, numbered
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -142,7 +141,5 @@ def _whole(labels: NDArray[np.int32], part: Any, other: Any) -> int:
 def _part(image: LabelledImage, part: Any, cut: NDArray[Any]) -> LabelledImage:
     labels = image.labels[part]
     unknown = (labels < 0) | ((labels > 0) & np.isin(labels, cut))
-    known = consecutive(np.where(unknown, 0, labels))
-    known[unknown] = UNKNOWN
     pixels = np.ascontiguousarray(image.pixels[(slice(None), *part)])
-    return replace(image, pixels=pixels, labels=known)
+    return replace(image, pixels=pixels, labels=numbered(np.where(unknown, UNKNOWN, labels)))

@@ -10,16 +10,13 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
-from napari_ssp.training.data import LabelledImage
+from napari_ssp.training.data import MEMORY_BUDGET, LabelledImage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
     from numpy.typing import NDArray
-
-#: Bytes of images and labels that are kept in memory.
-MEMORY_BUDGET = 2**31
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_ssp.training.segmentation.image_store import MEMORY_BUDGET
+from napari_ssp.training.data import MEMORY_BUDGET
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,12 +7,13 @@ Zarr array per channel of a stack in ``volumes``. Two tasks that share a channel
 from __future__ import annotations
 
 import json
-import shutil
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from napari_ssp.atomic import atomic_folder, write_text
 
 if TYPE_CHECKING:
     import os
@@ -137,7 +138,7 @@ def volume_path(folder: Path, key: str) -> Path:
 def write_volume(
     folder: Path, key: str, values: NDArray[np.float32], dtype: str, attributes: dict[str, Any]
 ) -> Path:
-    """Write one prepared stack under a temporary name, then rename it.
+    """Write one prepared stack, as a whole or not at all.
 
     Parameters
     ----------
@@ -160,20 +161,15 @@ def write_volume(
     import zarr
 
     final = volume_path(folder, key)
-    temporary = final.with_name(f".{key}.part")
     final.parent.mkdir(parents=True, exist_ok=True)
-    shutil.rmtree(temporary, ignore_errors=True)
     chunks = tuple(min(n, c) for n, c in zip(values.shape, CHUNK, strict=True))
     shards = tuple(-(-n // c) * c for n, c in zip(values.shape, chunks, strict=True))
-    try:
+    with atomic_folder(final, overwrite=True) as temporary:
         array = zarr.create_array(
             temporary, shape=values.shape, dtype=dtype, chunks=chunks, shards=shards
         )
         array[...] = values.astype(dtype)
         array.attrs.update(attributes)
-        temporary.replace(final)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
     return final
 
 
@@ -189,9 +185,7 @@ def write_index(folder: Path, settings: dict[str, Any], pairs: Iterable[Prepared
     """Write the index, which makes the folder readable; the arrays must be there."""
     rows = [{k: v for k, v in asdict(pair).items() if k != "folder"} for pair in pairs]
     content = {"version": INDEX_VERSION, "settings": settings, "pairs": rows}
-    temporary = folder / f".{INDEX_FILE}.part"
-    temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    temporary.replace(folder / INDEX_FILE)
+    write_text(folder / INDEX_FILE, json.dumps(content, indent=1) + "\n")
 
 
 def read_index(folder: Path) -> tuple[dict[str, Any], tuple[PreparedPair, ...]]:

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from napari.layers import Labels
+
 from napari_ssp.metrics import Category
+
+if TYPE_CHECKING:
+    import napari
 
 #: In the metadata of layers that show a comparison: they hold no objects.
 COMPARISON_KEY = "napari_ssp_comparison"
@@ -15,3 +22,9 @@ COLOURS = {
     Category.SPLIT: "#f0e442",
     Category.MERGED: "#cc79a7",
 }
+
+
+def list_object_labels(viewer: napari.Viewer) -> list[Labels]:
+    """Labels layers of a viewer, without those that show a comparison."""
+    labels = [layer for layer in viewer.layers if isinstance(layer, Labels)]
+    return [layer for layer in labels if COMPARISON_KEY not in layer.metadata]

@@ -5,22 +5,22 @@ from __future__ import annotations
 import weakref
 from typing import TYPE_CHECKING, Any
 
-from napari.layers import Labels
 from napari.utils.colormaps import DirectLabelColormap
 from qtpy.QtWidgets import QFormLayout, QWidget
 
 from napari_ssp.service import CompareRequest
-from napari_ssp.widgets.compare.comparing import COLOURS, COMPARISON_KEY
+from napari_ssp.widgets.compare.comparing import COLOURS, COMPARISON_KEY, list_object_labels
 from napari_ssp.widgets.compare.view import ComparisonView
+from napari_ssp.widgets.docks.job_controller import JobController, JobSpec, Proposal
 from napari_ssp.widgets.docks.job_dock import JobDock
 from napari_ssp.widgets.docks.run_panel import RunPanel
+from napari_ssp.widgets.docks.viewer_watch import own_viewer
 from napari_ssp.widgets.forms.fields import ChoiceBox
 from napari_ssp.widgets.layers.alignment import check_same_place, full_level, labels_image
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import napari
+    from napari.layers import Labels
 
     from napari_ssp.service import Comparison
 
@@ -39,11 +39,9 @@ class CompareDock(JobDock):
         Where layers come from; gets a layer of the objects' fates.
     """
 
-    noun = "comparison"
-
     def __init__(self, napari_viewer: napari.Viewer) -> None:
-        panel = RunPanel("Compare the two layers, object by object", "Compare")
-        super().__init__(napari_viewer, panel)
+        super().__init__(RunPanel("Compare the two layers, object by object", "Compare"))
+        self._viewer = own_viewer(napari_viewer)
         self._prediction: weakref.ref[Labels] | None = None
         self._shown: weakref.WeakKeyDictionary[Labels, weakref.ref[Labels]] = (
             weakref.WeakKeyDictionary()
@@ -57,13 +55,14 @@ class CompareDock(JobDock):
         rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         rows.addRow("Prediction", self.prediction_box)
         rows.addRow("Truth", self.truth_box)
-        for part in (form, self.panel, self.view):
-            self.column.add(part)
+        self.add(form, self.panel, self.view)
+        spec = JobSpec("comparison", self._propose, self._show_comparison, self._preparation)
+        self.drive(JobController(spec, parent=self))
         for box in (self.prediction_box, self.truth_box):
             box.currentIndexChanged.connect(self._forget)
-        self._start()
+        self.watch(self._viewer, self._update_layers, self._follow_selection)
 
-    def _check(self) -> tuple[Any, str, Sequence[str]]:
+    def _propose(self) -> Proposal:
         prediction, truth = self.prediction_box.value(), self.truth_box.value()
         if self.truth_box.count() < 2:
             raise ValueError(_TOO_FEW)
@@ -75,12 +74,12 @@ class CompareDock(JobDock):
         shape = tuple(full_level(prediction).shape)
         size = " × ".join(str(n) for n in shape[::-1])
         request = CompareRequest(labels_image(truth), labels_image(prediction))
-        return request, f"{size} px", ()
+        return Proposal(request, f"{size} px")
 
-    def _note_start(self) -> None:
+    def _preparation(self) -> None:
         self._prediction = weakref.ref(self.prediction_box.value())
 
-    def _show_result(self, value: Comparison) -> None:
+    def _show_comparison(self, value: Comparison) -> None:
         prediction = self._prediction() if self._prediction else None
         if prediction is None or prediction not in self._viewer.layers:
             self.panel.set_message("The labels layer was removed meanwhile.", "warning")
@@ -117,18 +116,14 @@ class CompareDock(JobDock):
         """Take the numbers of other layers away."""
         self.view.set_comparison(None)
         self.panel.set_message("")
-        self._schedule()
+        self.controller.schedule()
 
     def _update_layers(self) -> None:
-        labels = [
-            (layer.name, layer)
-            for layer in self._viewer.layers
-            if isinstance(layer, Labels) and COMPARISON_KEY not in layer.metadata
-        ]
+        labels = [(layer.name, layer) for layer in list_object_labels(self._viewer)]
         self.truth_box.set_choices(labels)
         self.prediction_box.set_choices(labels)
         self._tell_apart()
-        self._schedule()
+        self.controller.schedule()
 
     def _follow_selection(self) -> None:
         active = self._viewer.layers.selection.active

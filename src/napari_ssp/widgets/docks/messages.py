@@ -22,7 +22,7 @@ def error_line(error: BaseException | None) -> str:
     return f"Unexpected error ({type(error).__name__}): {text}"
 
 
-def obstacle_lines(error: BaseException) -> str:
+def obstacle_lines(error: BaseException | None) -> str:
     """Say why nothing can be started, with the list of what is wrong where there is one."""
     lines = str(error).strip().splitlines()[1:]
     more = [f"  … and {len(lines) - _MOST_LINES} more"] if len(lines) > _MOST_LINES else []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -68,6 +69,15 @@ class JobRelay(QObject):
         job.events.ended.connect(self._pass_end)
         if job.state in _ENDED:
             self._pass_end()
+
+    def wait(self, seconds: float) -> Outcome | None:
+        """Wait for the end, and tell it here; None where it takes longer."""
+        job = self._job
+        if job is None:
+            return None
+        with suppress(Exception):  # the outcome tells it
+            job.result(seconds)
+        return self._outcome(job) if job.state in _ENDED else None
 
     def cancel(self) -> None:
         """Stop the job and pass on nothing more."""

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from napari_ssp.service import ModelService, Request
+    from napari_ssp.widgets.docks.relay import Outcome
 
 
 class _Current:
@@ -80,6 +81,14 @@ class Runner(QObject):
     def cancel(self) -> None:
         """Stop the run; its result will not be shown even if it is ready."""
         self._current.cancel()
+
+    def take_end(self, seconds: float) -> Outcome | None:
+        """Take the end at once if it comes within a time; ``ended`` is silent about it then."""
+        relay = self._current.relay
+        outcome = relay.wait(seconds) if relay is not None else None
+        if outcome is not None:
+            self._current.relay = None
+        return outcome
 
     def _on_progress(self, number: int, progress: Any) -> None:
         if number == self._number and self.is_running:

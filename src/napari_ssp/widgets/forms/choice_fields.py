@@ -2,19 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import field, fields
+from dataclasses import fields
 from typing import Any
-
-
-def request_field(request_type: Any, name: str) -> Any:
-    """Field with the default, label, help and limits that the request has."""
-    item = request_type.__dataclass_fields__[name]
-    return field(default=item.default, metadata=item.metadata)
-
-
-def own_field(default: Any, label: str, help: str) -> Any:
-    """Field that the request does not have, or that people see under another name."""
-    return field(default=default, metadata={"label": label, "help": help})
 
 
 def request_values(choices: Any, request_type: Any) -> dict[str, Any]:

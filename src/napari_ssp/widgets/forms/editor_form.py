@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QCheckBox, QFormLayout, QLabel, QToolButton, QWidget
 
+from napari_ssp.schema import describe_fields
 from napari_ssp.widgets.forms.fields import (
     ChoiceBox,
     Editor,
     check_editor,
-    map_fields,
     number_editor,
 )
 
@@ -31,7 +31,7 @@ class EditorForm(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._fields = map_fields(self.value_type)
+        self._fields = describe_fields(self.value_type)
         self._editors: dict[str, Editor] = {}
 
     def value(self) -> Any:
@@ -48,7 +48,7 @@ class EditorForm(QWidget):
         self._toggle.setChecked(opened)
 
     def _add_choice(self, name: str) -> ChoiceBox:
-        box = ChoiceBox(self._fields[name].metadata["help"])
+        box = ChoiceBox(self._fields[name].help)
         box.currentIndexChanged.connect(self.changed)
         self._editors[name] = Editor(box, box.value, box.set_value)
         return box
@@ -84,7 +84,7 @@ class EditorForm(QWidget):
         if isinstance(widget, QCheckBox):  # has its own label
             self._form.addRow(widget)
             return
-        label = QLabel(self._fields[name].metadata["label"])
+        label = QLabel(self._fields[name].label)
         label.setToolTip(widget.toolTip())
         self._form.addRow(label, widget)
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QSpinBox, QWidget
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-    from dataclasses import Field
+    from collections.abc import Callable, Iterable
+
+    from napari_ssp.schema import FieldDescription
 
 
 @dataclass(frozen=True)
@@ -30,38 +31,33 @@ class Editor:
     set: Callable[[Any], None]
 
 
-def map_fields(value_type: Any) -> Mapping[str, Field[Any]]:
-    """Fields of a dataclass by name."""
-    return {item.name: item for item in fields(value_type)}
-
-
-def number_editor(item: Field[Any], changed: Any) -> Editor:
+def number_editor(item: FieldDescription, changed: Any) -> Editor:
     """Spin box with the limits of a number's field.
 
     Parameters
     ----------
-    item : dataclasses.Field
+    item : FieldDescription
         Its default decides between whole numbers and decimals.
     changed : Signal
         Emitted after every change. A signal, as a lambda would keep its owner alive.
     """
-    box: Any = QDoubleSpinBox() if isinstance(item.default, float) else QSpinBox()
-    if isinstance(item.default, float):
+    box: Any = QDoubleSpinBox() if item.kind is float else QSpinBox()
+    if item.kind is float:
         box.setDecimals(2)
         box.setSingleStep(0.05)
-    box.setRange(item.metadata["min"], item.metadata["max"])
+    box.setRange(item.min, item.max)
     box.setValue(item.default)
     box.setKeyboardTracking(False)  # "0.5" typed is one change, not three
-    box.setToolTip(item.metadata["help"])
+    box.setToolTip(item.help)
     box.valueChanged.connect(changed)
     return Editor(box, box.value, box.setValue)
 
 
-def check_editor(item: Field[Any], changed: Any) -> Editor:
+def check_editor(item: FieldDescription, changed: Any) -> Editor:
     """Check box, with the field's label, for a yes or no."""
-    box = QCheckBox(item.metadata["label"])
+    box = QCheckBox(item.label)
     box.setChecked(bool(item.default))
-    box.setToolTip(item.metadata["help"])
+    box.setToolTip(item.help)
     box.toggled.connect(changed)
     return Editor(box, box.isChecked, box.setChecked)
 
@@ -111,12 +107,12 @@ class ChoiceBox(QComboBox):
         return value in self._values
 
 
-def optional_number_editor(item: Field[Any], changed: Any, without: str) -> Editor:
+def optional_number_editor(item: FieldDescription, changed: Any, without: str) -> Editor:
     """Spin box whose lowest position stands for None.
 
     Parameters
     ----------
-    item : dataclasses.Field
+    item : FieldDescription
         With label, help and limits, of which the lower one is not below 0.
     changed : Signal
         Emitted after every change.
@@ -124,12 +120,12 @@ def optional_number_editor(item: Field[Any], changed: Any, without: str) -> Edit
         What the box says for None.
     """
     box: Any = QSpinBox()
-    lowest = item.metadata["min"] - 1
-    box.setRange(lowest, item.metadata["max"])
+    lowest = item.min - 1
+    box.setRange(lowest, item.max)
     box.setSpecialValueText(without)
     box.setValue(lowest)
     box.setKeyboardTracking(False)
-    box.setToolTip(item.metadata["help"])
+    box.setToolTip(item.help)
     box.valueChanged.connect(changed)
 
     def get() -> int | None:

@@ -66,7 +66,7 @@ class ChoiceForm(EditorForm):
         """Allow "visible region only", or say why it is not possible."""
         box = self._editors["visible_only"].widget
         box.setEnabled(reason is None)
-        box.setToolTip(reason or self._fields["visible_only"].metadata["help"])
+        box.setToolTip(reason or self._fields["visible_only"].help)
 
     def _model_choices(self) -> list[tuple[str, Any]]:
         return [
@@ -75,7 +75,7 @@ class ChoiceForm(EditorForm):
 
     def _show_model_description(self) -> None:
         text = self._model.itemData(self._model.currentIndex(), Qt.ItemDataRole.ToolTipRole)
-        self._model.setToolTip(text or self._fields["model"].metadata["help"])
+        self._model.setToolTip(text or self._fields["model"].help)
 
     def _lay_out(self, plain: Sequence[str], advanced: Sequence[str]) -> None:
         self._model.currentIndexChanged.connect(self._show_model_description)

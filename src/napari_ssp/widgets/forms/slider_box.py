@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QHBoxLayout, QSlider, QWidget
 from napari_ssp.widgets.forms.fields import number_editor
 
 if TYPE_CHECKING:
-    from dataclasses import Field
+    from napari_ssp.schema import FieldDescription
 
 _STEPS = 200
 
@@ -55,7 +55,7 @@ class SliderBox(QWidget):
 
     Parameters
     ----------
-    item : dataclasses.Field
+    item : FieldDescription
         Field with limits, default and help.
     scale : Scale
         Of the slider.
@@ -65,14 +65,14 @@ class SliderBox(QWidget):
 
     changed = Signal()
 
-    def __init__(self, item: Field[Any], scale: Scale, suffix: str = "") -> None:
+    def __init__(self, item: FieldDescription, scale: Scale, suffix: str = "") -> None:
         super().__init__()
         self._scale = scale
         self._sliding = False
-        self._round = type(item.default)
+        self._round = item.kind
         self.slider = QSlider(Qt.Orientation.Horizontal)
         self.slider.setRange(0, _STEPS)
-        self.slider.setToolTip(item.metadata["help"])
+        self.slider.setToolTip(item.help)
         editor: Any = number_editor(item, self.changed)
         self._editor, self.number = editor, editor.widget
         self.number.setSuffix(suffix)

@@ -83,6 +83,16 @@ def stack_image(layer: Image) -> MicroscopyImage:
     return replace(image, voxel_size=None)
 
 
+def channel_choices(image: MicroscopyImage) -> list[tuple[str, int | None]]:
+    """Channels of an image by name; none where there is nothing to choose from."""
+    if image.rgb:
+        return [("All colours", None)]
+    if image.num_channels == 1:
+        return []
+    names = image.channel_names or [f"Channel {i + 1}" for i in range(image.num_channels)]
+    return [(name, index) for index, name in enumerate(names)]
+
+
 def is_stack(layer: Image) -> bool:
     """Whether a layer is a z-stack of intensities, as far as its axes can be told."""
     try:

@@ -6,7 +6,7 @@ import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari.layers import Image, Labels
+from napari.layers import Image
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QCheckBox,
@@ -19,9 +19,11 @@ from qtpy.QtWidgets import (
 )
 
 from napari_ssp.service import MeasureRequest, SaveObjectsRequest
-from napari_ssp.widgets.compare.comparing import COMPARISON_KEY
+from napari_ssp.widgets.compare.comparing import list_object_labels
+from napari_ssp.widgets.docks.job_controller import JobController, JobSpec, Proposal
 from napari_ssp.widgets.docks.job_dock import JobDock
 from napari_ssp.widgets.docks.run_panel import RunPanel
+from napari_ssp.widgets.docks.viewer_watch import own_viewer
 from napari_ssp.widgets.forms.fields import ChoiceBox
 from napari_ssp.widgets.forms.task_list import TaskList
 from napari_ssp.widgets.layers.alignment import image_under, labels_image
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     import napari
+    from napari.layers import Labels
 
     from napari_ssp.image import MicroscopyImage
 
@@ -57,11 +60,10 @@ class MeasureDock(JobDock):
         Where layers come from.
     """
 
-    noun = "measurement"
-
     def __init__(self, napari_viewer: napari.Viewer) -> None:
-        panel = RunPanel("Measure every object: the table becomes the layer's features", "Measure")
-        super().__init__(napari_viewer, panel)
+        help_text = "Measure every object: the table becomes the layer's features"
+        super().__init__(RunPanel(help_text, "Measure"))
+        self._viewer = own_viewer(napari_viewer)
         self._labels: weakref.ref[Labels] | None = None
         self.labels_box = ChoiceBox("Labels layer to measure; follows the selected layer")
         self.image_list = TaskList("Image layer whose intensities are measured")
@@ -71,14 +73,16 @@ class MeasureDock(JobDock):
         self.table_button = QPushButton("Show table")
         self.save_button = QPushButton("Save CSV…")
         self.export_button = QPushButton("Export…")
+        spec = JobSpec("measurement", self._propose, self._show_features, self._preparation)
+        self.drive(JobController(spec, parent=self))
         self._lay_out()
         self._connect()
-        self._start()
+        self.watch(self._viewer, self._update_layers, self._follow_selection)
 
     def save(self, kind: FileKind) -> None:
         """Ask for a name and write a file, on the worker."""
         layer = self.labels_box.value()
-        if layer is None or self._runner.is_running:
+        if layer is None or self.controller.is_running:
             return
         suggested = str(Path.home() / f"{layer.name}{kind.suffix}")
         pattern = f"{kind.name} (*{kind.suffix})"
@@ -90,7 +94,8 @@ class MeasureDock(JobDock):
         # The dialog has asked about the name that was typed, not about one that is made longer.
         path = path if is_whole else path.with_name(path.name + kind.suffix)
         table = from_features(layer.features) if len(layer.features) else None
-        self._launch(SaveObjectsRequest(path, labels_image(layer), table, is_whole))
+        request = SaveObjectsRequest(path, labels_image(layer), table, is_whole)
+        self.controller.start(request, self._show_saved)
 
     def show_table(self) -> None:
         """Open napari's table of the layer's features, below the canvas: it is wide."""
@@ -101,7 +106,7 @@ class MeasureDock(JobDock):
         main.addDockWidget(Qt.DockWidgetArea.BottomDockWidgetArea, frame)
         frame.show()
 
-    def _check(self) -> tuple[Any, str, Sequence[str]]:
+    def _propose(self) -> Proposal:
         layer = self.labels_box.value()
         self._show_what_can_be_saved(layer)
         if layer is None:
@@ -112,37 +117,31 @@ class MeasureDock(JobDock):
         planewise = self.planewise.isChecked() and not self.planewise.isHidden()
         request = MeasureRequest(labels, tuple(images), planewise)
         known = [image.voxel_size for image in (labels, *images) if image.voxel_size]
-        return request, _summary(labels, images), () if known else (_NO_SIZE,)
-
-    def _note_start(self) -> None:
-        self._labels = weakref.ref(self.labels_box.value())
+        return Proposal(request, _summary(labels, images), () if known else (_NO_SIZE,))
 
     def _preparation(self) -> Callable[[Any], Any]:
+        self._labels = weakref.ref(self.labels_box.value())
         return as_features
 
-    def _show_result(self, value: Any) -> None:
-        if isinstance(value, Path):
-            self.panel.set_message(f"Saved {value}.")
-            return
+    def _show_saved(self, path: Path) -> None:
+        self.panel.set_message(f"Saved {path}.")
+
+    def _show_features(self, features: dict[str, Any]) -> None:
         layer = self._labels() if self._labels else None
         if layer is None or layer not in self._viewer.layers:
             self.panel.set_message("The labels layer was removed meanwhile.", "warning")
             return
-        layer.features = value
+        layer.features = features
         self._show_what_can_be_saved(self.labels_box.value())
-        self.panel.set_message(_result_line(value))
+        self.panel.set_message(_result_line(features))
 
     def _update_layers(self) -> None:
         layers = self._viewer.layers
-        labels = [
-            layer
-            for layer in layers
-            if isinstance(layer, Labels) and COMPARISON_KEY not in layer.metadata
-        ]
+        labels = list_object_labels(self._viewer)
         self.labels_box.set_choices([(layer.name, layer) for layer in labels])
         images = [layer for layer in layers if isinstance(layer, Image)]
         self.image_list.set_tasks([(layer.name, "") for layer in images])
-        self._schedule()
+        self.controller.schedule()
 
     def _follow_selection(self) -> None:
         active = self._viewer.layers.selection.active
@@ -157,7 +156,7 @@ class MeasureDock(JobDock):
         images = [layer for layer in self._viewer.layers if isinstance(layer, Image)]
         fitting = [layer.name for layer in images if _fits(layer, labels)]
         self.image_list.set_value(fitting)
-        self._schedule()
+        self.controller.schedule()
 
     def _show_what_can_be_saved(self, layer: Labels | None) -> None:
         measured = layer is not None and len(layer.features) > 0
@@ -173,8 +172,8 @@ class MeasureDock(JobDock):
 
     def _connect(self) -> None:
         self.labels_box.currentIndexChanged.connect(self._suggest_images)
-        self.image_list.changed.connect(self._schedule)
-        self.planewise.toggled.connect(self._schedule)
+        self.image_list.changed.connect(self.controller.schedule)
+        self.planewise.toggled.connect(self.controller.schedule)
         self.table_button.clicked.connect(self.show_table)
         self.save_button.clicked.connect(self._save_table)
 
@@ -203,8 +202,7 @@ class MeasureDock(JobDock):
         row.setContentsMargins(0, 0, 0, 0)
         for button in (self.table_button, self.save_button, self.export_button):
             row.addWidget(button)
-        for part in (form, self.panel, buttons):
-            self.column.add(part)
+        self.add(form, self.panel, buttons)
 
 
 def _fits(layer: Image, labels: Labels) -> bool:

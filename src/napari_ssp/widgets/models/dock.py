@@ -27,11 +27,13 @@ from napari_ssp.registry import (
     size_words,
 )
 from napari_ssp.service import AddCatalogueRequest, DownloadModelRequest, ImportModelRequest
+from napari_ssp.widgets.docks.job_controller import JobController, JobSpec, Proposal
 from napari_ssp.widgets.docks.job_dock import JobDock
 from napari_ssp.widgets.docks.messages import error_line
 from napari_ssp.widgets.docks.model_news import model_news
 from napari_ssp.widgets.docks.open_dock import dock_for, use_model
 from napari_ssp.widgets.docks.run_panel import RunPanel
+from napari_ssp.widgets.docks.viewer_watch import own_viewer
 from napari_ssp.widgets.models.card_page import CardView
 from napari_ssp.widgets.models.imports import Imports, read_dropped_paths
 from napari_ssp.widgets.models.model_list import ModelList
@@ -40,8 +42,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import napari
-
-    from napari_ssp.widgets.docks.relay import Outcome
 
 _PATTERNS = (
     "Models (*.pth *.pt *.p *.safetensors *.zip);;All files (*)"  # as `models import` takes them
@@ -57,11 +57,9 @@ class ModelsDock(JobDock):
         Where the docks are that use models.
     """
 
-    noun = "model"
-
     def __init__(self, napari_viewer: napari.Viewer) -> None:
-        panel = RunPanel("Download this model; it is verified before use", "Download")
-        super().__init__(napari_viewer, panel)
+        super().__init__(RunPanel("Download this model; it is verified before use", "Download"))
+        self._viewer = own_viewer(napari_viewer)
         self._imports = Imports()
         self.list = ModelList()
         self.view = CardView()
@@ -69,10 +67,11 @@ class ModelsDock(JobDock):
         self.import_button = QPushButton("Import…")
         self.remove_button = QPushButton("Remove…")
         self.setAcceptDrops(True)
+        spec = JobSpec("model", self._propose, self._show_model, recover=self._ask)
+        self.drive(JobController(spec, parent=self))
         self._lay_out()
         self._connect()
         self.refresh()
-        self._start()
 
     def cancel(self) -> None:
         """Stop the download or import, and forget what waits; what was loaded is kept."""
@@ -92,8 +91,8 @@ class ModelsDock(JobDock):
 
     def add_catalogue(self, place: str) -> None:
         """List what a lab offers: a folder, or an address."""
-        if place.strip() and not self._runner.is_running:
-            self._launch(AddCatalogueRequest(place.strip()))
+        if place.strip() and not self.controller.is_running:
+            self.controller.start(AddCatalogueRequest(place.strip()), self._show_catalogue)
             self._show_actions(self.list.card())
 
     def use(self) -> None:
@@ -126,66 +125,61 @@ class ModelsDock(JobDock):
         event.acceptProposedAction()
         self.import_paths(paths)
 
-    def update_plan(self) -> Any:
+    def _propose(self) -> Proposal:
+        card = self.list.card()
+        if card is None or is_installed(card):
+            return Proposal(None)
+        if card.remote is None and not card.members:
+            raise ValueError("The card does not say where to download this model. Import its file.")
+        return Proposal(DownloadModelRequest(card.name), _download_line(card))
+
+    def _show_catalogue(self, cards: Sequence[ModelCard]) -> None:
+        model_news().changed.emit()
+        names = ", ".join(card.name for card in cards)
+        self.panel.set_message(f"The catalogue offers: {names or 'nothing'}.")
+
+    def _show_model(self, card: ModelCard) -> None:
+        model_news().changed.emit()
+        self.list.set_value(card.name)
+        self.panel.set_message(f"'{card.name}' is installed. {card.description}")
+
+    def _show_card(self) -> None:
         """Show the chosen model, and what can be done with it."""
-        request = super().update_plan()
         card = self.list.card()
         self.view.set_card(card)
         self._show_actions(card)
-        return request
 
-    def _check(self) -> tuple[Any, str, Sequence[str]]:
-        card = self.list.card()
-        if card is None or is_installed(card):
-            return None, "", ()
-        if card.remote is None and not card.members:
-            raise ValueError("The card does not say where to download this model. Import its file.")
-        return DownloadModelRequest(card.name), _download_line(card), ()
-
-    def _show_result(self, value: Any) -> None:
-        model_news().changed.emit()
-        if isinstance(value, list):  # of a catalogue
-            names = ", ".join(card.name for card in value)
-            self.panel.set_message(f"The catalogue offers: {names or 'nothing'}.")
-            return
-        self.list.set_value(value.name)
-        self.panel.set_message(f"'{value.name}' is installed. {value.description}")
-
-    def _on_end(self, outcome: Outcome) -> None:
-        if not self._is_retried(outcome.error):
-            super()._on_end(outcome)
+    def _go_on(self) -> None:
         self._import_next()
         self.update_plan()
 
-    def _is_retried(self, error: BaseException | None) -> bool:
-        """Ask for what an import lacks, and whether it goes on with that."""
+    def _ask(self, error: BaseException | None) -> None:
+        """Ask for what an import lacks that failed; with that it is tried again."""
         if self._imports.lacks_consent(error):
             words = f"{error_line(error)}\n\nRun the program of this package?"
-            agreed = self._is_agreed("Import a program", words)
-            if agreed:
+            if self._is_agreed("Import a program", words):
                 self._imports.retry(trusted=True)
-            return agreed
-        if not self._imports.lacks_name(error):
-            return False
-        words, before = f"{error_line(error)}\n\nName:", self._imports.another_name
-        echo = QLineEdit.EchoMode.Normal
-        name, agreed = QInputDialog.getText(self, "Import a model", words, echo, before)
-        if agreed and name:
-            self._imports.retry(name=name)
-        return bool(agreed and name)
+                self._import_next()
+        elif self._imports.lacks_name(error):
+            words, before = f"{error_line(error)}\n\nName:", self._imports.another_name
+            echo = QLineEdit.EchoMode.Normal
+            name, agreed = QInputDialog.getText(self, "Import a model", words, echo, before)
+            if agreed and name:
+                self._imports.retry(name=name)
+                self._import_next()
 
     def _is_agreed(self, title: str, words: str) -> bool:
         found = QMessageBox.question(self, title, words)
         return bool(found == QMessageBox.StandardButton.Yes)
 
     def _import_next(self) -> None:
-        request = None if self._runner.is_running else self._imports.next()
+        request = None if self.controller.is_running else self._imports.next()
         if request is not None:
-            self._launch(request)
+            self.controller.start(request, self._show_model)
             self._show_actions(self.list.card())
 
     def _show_actions(self, card: ModelCard | None) -> None:
-        running = self._runner.is_running
+        running = self.controller.is_running
         installed = card is not None and is_installed(card)
         self.panel.run_button.setVisible(not installed or running)
         self.panel.cancel_button.setVisible(not installed or running)
@@ -199,9 +193,6 @@ class ModelsDock(JobDock):
             else "Only models that you downloaded, imported or trained can be removed"
         )
         self.import_button.setEnabled(not running)
-
-    def _update_layers(self) -> None:
-        """Have nothing to do with layers."""
 
     def _choose_file(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self, "Import a model", "", _PATTERNS)
@@ -218,6 +209,8 @@ class ModelsDock(JobDock):
             self.add_catalogue(place)
 
     def _connect(self) -> None:
+        self.planned.connect(self._show_card)
+        self.done.connect(self._go_on)
         self.list.changed.connect(self.update_plan)
         self.use_button.clicked.connect(self.use)
         self.remove_button.clicked.connect(self.remove)
@@ -241,8 +234,7 @@ class ModelsDock(JobDock):
         row.addWidget(self.use_button, 2)
         row.addWidget(self.import_button, 1)
         row.addWidget(self.remove_button, 1)
-        for part in (self.list, self.view, self.panel, buttons):
-            self.column.add(part)
+        self.add(self.list, self.view, self.panel, buttons)
 
 
 def _download_line(card: ModelCard) -> str:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from napari_ssp.service.requests import PredictRequest, check_limits
-from napari_ssp.widgets.forms.choice_fields import own_field, request_field, request_values
+from napari_ssp.schema import checked_dataclass, choice, same_choice
+from napari_ssp.service.requests import PredictRequest
+from napari_ssp.widgets.forms.choice_fields import request_values
 
 if TYPE_CHECKING:
     from napari_ssp.image import MicroscopyImage
 
-_same = partial(request_field, PredictRequest)
+_same = partial(same_choice, PredictRequest)
 
 
-@dataclass(frozen=True)
+@checked_dataclass(frozen=True)
 class PredictChoices:
     """The choices of a PredictRequest without the image.
 
@@ -35,15 +35,15 @@ class PredictChoices:
     """
 
     model: str = _same("model")
-    tasks: tuple[str, ...] = own_field((), "Structures", "What to predict; each becomes a layer")
+    tasks: tuple[str, ...] = choice((), "Structures", "What to predict; each becomes a layer")
     channel: int | None = _same("channel")
-    voxel_size: tuple[float, float, float] | None = own_field(
+    voxel_size: tuple[float, float, float] | None = choice(
         None, "Voxel size", "Size of the stack's voxels in µm along z, y and x"
     )
-    z_range: tuple[int, int] | None = own_field(
+    z_range: tuple[int, int] | None = choice(
         None, "Planes", "Planes to predict, counted from 0 as on the slider"
     )
-    visible_only: bool = own_field(
+    visible_only: bool = choice(
         False, "Visible region only", "Predict only what the canvas shows, in the chosen planes"
     )
     measured_units: bool = _same("measured_units")
@@ -51,10 +51,6 @@ class PredictChoices:
     precision: str = _same("precision")
     overlap: float = _same("overlap")
     batch_size: int = _same("batch_size")
-
-    def __post_init__(self) -> None:
-        """Refuse values out of their limits."""
-        check_limits(self)
 
     def request(
         self,

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from napari_ssp.registry import IMAGES, find_card
-from napari_ssp.service import GatesRequest, JobState, plan_prediction
-from napari_ssp.widgets.docks.layer_dock import LayerDock, Words, channel_choices
+from napari_ssp.service import GatesRequest, JobState
+from napari_ssp.widgets.docks.job_dock import JobDock
+from napari_ssp.widgets.docks.layer_job import LayerJob, LayerTask
 from napari_ssp.widgets.docks.messages import error_line
+from napari_ssp.widgets.docks.run_panel import RunPanel
 from napari_ssp.widgets.docks.runner import Runner
+from napari_ssp.widgets.docks.viewer_watch import own_viewer
 from napari_ssp.widgets.layers.images import (
+    channel_choices,
     check_planes,
     current_plane,
     current_time,
@@ -30,17 +34,12 @@ if TYPE_CHECKING:
     import napari
     from napari.layers import Image
 
-    from napari_ssp.service import (
-        ModelService,
-        PredictionPlan,
-        PredictRequest,
-        StructurePrediction,
-    )
+    from napari_ssp.service import ModelService, PredictRequest, StructurePrediction
     from napari_ssp.widgets.docks.relay import Outcome
     from napari_ssp.widgets.predict.results import PreparedStructures
 
 
-class PredictDock(LayerDock):
+class PredictDock(JobDock):
     """Predicts fluorescent structures from a viewer's transmitted-light stacks.
 
     Parameters
@@ -51,31 +50,45 @@ class PredictDock(LayerDock):
         Who does the work; docks share one otherwise.
     """
 
-    words = Words(
-        makes=IMAGES,
-        noun="prediction",
-        image_help="Image layer with the transmitted-light stack; follows the selected layer",
-        run_help="Predict the chosen structures",
-        no_image="Open a transmitted-light stack first: drop a file on the viewer, or File > Open "
-        "Sample > napari-ssp.",
-        no_model="No model for structures is installed. Run 'napari-ssp models list' to see where "
-        "they are looked for.",
-    )
-    form: PredictForm
-
     def __init__(self, napari_viewer: napari.Viewer, service: ModelService | None = None) -> None:
-        super().__init__(napari_viewer, PredictForm(), service)
+        super().__init__(RunPanel("Predict the chosen structures"))
+        self._viewer = own_viewer(napari_viewer)
+        self.form = PredictForm()
+        task = LayerTask(
+            makes=IMAGES,
+            noun="prediction",
+            image="a transmitted-light stack",
+            things="structures",
+            image_help="Image layer with the transmitted-light stack; follows the selected layer",
+            fit_to_model=self._fit_to_model,
+            request=self._request,
+            prepare=self._preparation,
+            conclude=self._conclude,
+            # A measured plane beside the stack, clicked on to compare, is not what to predict from.
+            suits=is_stack,
+        )
+        self.layers = LayerJob(self._viewer, self.form, task, self, service)
+        self.image_box = self.layers.image_box
         self.gates = GatePanel()
         self._gate_runner = Runner(service, self)
-        self.column.add(self.gates)
+        self.add(self.gates)
         self.planned.connect(self._follow_plan)
+        self.left.connect(self._gate_runner.cancel)
         self.gates.wanted.connect(self._load_gates)
         self._gate_runner.ended.connect(self._show_gates)
-        self._follow_plan()
+        self.watch(self._viewer, self.layers.update_layers, self.layers.follow_selection)
 
-    def _suits(self, layer: Image) -> bool:
-        # A measured plane beside the stack, clicked on to compare, is not what to predict from.
-        return is_stack(layer)
+    def refresh_models(self) -> None:
+        """Look again which models are installed."""
+        self.layers.refresh_models()
+
+    def choose_model(self, name: str) -> None:
+        """Choose a model, also one that was installed a moment ago."""
+        self.layers.choose_model(name)
+
+    def repeat(self, request: PredictRequest, source: Image) -> None:
+        """Run a request of an earlier result, made of a layer; the form shows its settings."""
+        self.layers.repeat(request, source)
 
     def _fit_to_model(self, model: str) -> None:
         card = find_card(model)
@@ -99,24 +112,17 @@ class PredictDock(LayerDock):
         )
         return request
 
-    def _plan(self, request: PredictRequest) -> PredictionPlan:
-        return plan_prediction(request)
-
     def _preparation(self) -> Callable[[StructurePrediction], PreparedStructures]:
         colours = structure_colours(self.form.tasks())
         channel = self.form.value().channel or 0
         return partial(prepare_structures, channel=channel, colours=colours)
 
-    def _result_line(self, value: Any, layer: Image) -> str:
+    def _conclude(self, value: PreparedStructures, layer: Image) -> str:
         try:
             _, plane = current_plane(layer, self._viewer)
         except ValueError:  # 3D display: there is no plane to look at
             return prediction_line(value)
         return prediction_line(value, plane)
-
-    def _leave(self) -> None:
-        super()._leave()
-        self._gate_runner.cancel()
 
     def _follow_plan(self) -> None:
         choices = self.form.value()

@@ -83,7 +83,7 @@ class PredictForm(ChoiceForm):
             box.setChecked(False)
 
     def _add_own(self, name: str, make: Any) -> Any:
-        widget = make(self._fields[name].metadata["help"])
+        widget = make(self._fields[name].help)
         widget.changed.connect(self.changed)
         self._editors[name] = Editor(widget, widget.value, widget.set_value)
         return widget
@@ -91,7 +91,7 @@ class PredictForm(ChoiceForm):
     def _add_row(self, name: str) -> None:
         widget = self._editors[name].widget
         if isinstance(widget, TaskList):  # needs the whole width
-            self._form.addRow(QLabel(self._fields[name].metadata["label"]))
+            self._form.addRow(QLabel(self._fields[name].label))
             self._form.addRow(widget)
         else:
             super()._add_row(name)

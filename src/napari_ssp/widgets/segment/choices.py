@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from napari_ssp.service.requests import SegmentRequest, check_limits
-from napari_ssp.widgets.forms.choice_fields import own_field, request_field, request_values
+from napari_ssp.schema import checked_dataclass, choice, same_choice
+from napari_ssp.service.requests import SegmentRequest
+from napari_ssp.widgets.forms.choice_fields import request_values
 
 if TYPE_CHECKING:
     from napari_ssp.image import MicroscopyImage
 
-_same = partial(request_field, SegmentRequest)
+_same = partial(same_choice, SegmentRequest)
 
 
-@dataclass(frozen=True)
+@checked_dataclass(frozen=True)
 class SegmentChoices:
     """The choices of a SegmentRequest without the image, and what to do with the result.
 
@@ -43,11 +43,11 @@ class SegmentChoices:
     """
 
     model: str = _same("model")
-    average_with: str | None = own_field(
+    average_with: str | None = choice(
         None, "Average with", "Another model that magnifies alike: better, twice as slow"
     )
     channel: int | None = _same("channel")
-    diameter: float | None = own_field(
+    diameter: float | None = choice(
         None, "Object size", "Typical diameter of the objects: the image is magnified to fit"
     )
     device: str = _same("device")
@@ -60,25 +60,19 @@ class SegmentChoices:
     batch_size: int = _same("batch_size")
     tta: bool = _same("tta")
     eightfold: bool = _same("eightfold")
-    stacks: str = own_field("planes", "Objects", "What becomes of an object in several planes")
-    all_planes: bool = own_field(False, "Planes", "Planes of a stack or time series to segment")
-    visible_only: bool = own_field(
-        False, "Visible region only", "Segment only what the canvas shows"
-    )
-    keep_flows: bool = own_field(
+    stacks: str = choice("planes", "Objects", "What becomes of an object in several planes")
+    all_planes: bool = choice(False, "Planes", "Planes of a stack or time series to segment")
+    visible_only: bool = choice(False, "Visible region only", "Segment only what the canvas shows")
+    keep_flows: bool = choice(
         False,
         "Keep flow layer",
         "Add the predicted flows: the colour is the way to the cell's centre",
     )
-    keep_probability: bool = own_field(
+    keep_probability: bool = choice(
         False,
         "Keep cell-probability layer",
         "Add how sure the network is that a pixel is in a cell",
     )
-
-    def __post_init__(self) -> None:
-        """Refuse values out of their limits."""
-        check_limits(self)
 
     def request(
         self,

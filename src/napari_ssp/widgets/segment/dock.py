@@ -7,12 +7,20 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from napari_ssp.registry import OBJECTS
-from napari_ssp.service import DiameterRequest, find_members, plan_segmentation
-from napari_ssp.widgets.docks.layer_dock import LayerDock, Words, channel_choices
+from napari_ssp.schema import describe_fields
+from napari_ssp.service import DiameterRequest, find_members
+from napari_ssp.widgets.docks.job_dock import JobDock
+from napari_ssp.widgets.docks.layer_job import LayerJob, LayerTask
 from napari_ssp.widgets.docks.messages import error_line
-from napari_ssp.widgets.forms.fields import map_fields
+from napari_ssp.widgets.docks.run_panel import RunPanel
+from napari_ssp.widgets.docks.viewer_watch import own_viewer
 from napari_ssp.widgets.layers.drawn_size import drawn_diameter
-from napari_ssp.widgets.layers.images import current_plane, layer_image, visible_region
+from napari_ssp.widgets.layers.images import (
+    channel_choices,
+    current_plane,
+    layer_image,
+    visible_region,
+)
 from napari_ssp.widgets.segment.choices import SegmentChoices
 from napari_ssp.widgets.segment.form import SegmentForm
 from napari_ssp.widgets.segment.refining import Refining
@@ -28,14 +36,13 @@ if TYPE_CHECKING:
     from napari_ssp.service import (
         ModelService,
         Segmentation,
-        SegmentPlan,
         SegmentRequest,
         Thresholds,
     )
     from napari_ssp.widgets.segment.results import Prepared
 
 
-class SegmentDock(LayerDock):
+class SegmentDock(JobDock):
     """Segments cells in a viewer's image layers.
 
     Parameters
@@ -46,34 +53,48 @@ class SegmentDock(LayerDock):
         Who does the work; docks share one otherwise.
     """
 
-    words = Words(
-        makes=OBJECTS,
-        noun="segmentation",
-        image_help="Image layer to segment; follows the selected layer",
-        run_help="Segment the image",
-        no_image="Open an image first: drop a file on the viewer, or File > Open Sample > "
-        "napari-ssp.",
-        no_model="No model for cells is installed. Run 'napari-ssp models list' to see where they "
-        "are looked for.",
-    )
-    form: SegmentForm
-
     def __init__(self, napari_viewer: napari.Viewer, service: ModelService | None = None) -> None:
-        super().__init__(napari_viewer, SegmentForm(), service)
-
-    def _fill(self) -> None:
-        self.refining = Refining(self._viewer, self._results, self)
+        super().__init__(RunPanel("Segment the image"))
+        self._viewer = own_viewer(napari_viewer)
+        self.form = SegmentForm()
+        task = LayerTask(
+            makes=OBJECTS,
+            noun="segmentation",
+            image="an image",
+            things="cells",
+            image_help="Image layer to segment; follows the selected layer",
+            fit_to_model=self._fit_to_model,
+            request=self._request,
+            prepare=self._preparation,
+            conclude=self._conclude,
+        )
+        self.layers = LayerJob(self._viewer, self.form, task, self, service)
+        self.image_box = self.layers.image_box
+        self.refining = Refining(self._viewer, self.layers.results, self)
         self.refining.committed.connect(self._start_from)
-        self.column.add(self.refining.panel)
+        self.left.connect(self.refining.clear)
+        self.add(self.refining.panel)
         self.form.size_box.estimate_clicked.connect(self.estimate_size)
         self.form.size_box.shape_clicked.connect(self.measure_shape)
+        self.watch(self._viewer, self._update_layers, self.layers.follow_selection)
+
+    def refresh_models(self) -> None:
+        """Look again which models are installed."""
+        self.layers.refresh_models()
+
+    def choose_model(self, name: str) -> None:
+        """Choose a model, also one that was installed a moment ago."""
+        self.layers.choose_model(name)
+
+    def repeat(self, request: SegmentRequest, source: Image) -> None:
+        """Run a request of an earlier result, made of a layer; the form shows its settings."""
+        self.layers.repeat(request, source)
 
     def estimate_size(self) -> None:
         """Propose a diameter, as the Estimate button does; Cancel stops it."""
-        request = None if self._runner.is_running else self.update_plan()
+        request: Any = None if self.controller.is_running else self.update_plan()
         if request is not None:
-            self._note_start()
-            self._launch(DiameterRequest(request), float)
+            self.layers.look(DiameterRequest(request), self._show_size)
 
     def measure_shape(self) -> None:
         """Take the diameter of what is drawn, as the From shape button does."""
@@ -103,35 +124,23 @@ class SegmentDock(LayerDock):
         )
         return request
 
-    def _plan(self, request: SegmentRequest) -> SegmentPlan:
-        return plan_segmentation(request)
-
     def _preparation(self) -> Callable[[Segmentation], Prepared]:
         return partial(prepare, choices=self.form.value())
 
-    def _show_result(self, value: Any) -> None:
-        if not isinstance(value, float):
-            super()._show_result(value)
-            return
-        self.form.size_box.set_value(value)
-        self.panel.set_message(size_line(value))
+    def _show_size(self, diameter: float) -> None:
+        self.form.size_box.set_value(diameter)
+        self.panel.set_message(size_line(diameter))
 
-    def _result_line(self, value: Any, layer: Image) -> str:
+    def _conclude(self, value: Prepared, layer: Image) -> str:
+        self.refining.set_result(value, layer)
         return result_line(value)
 
-    def _after_result(self, value: Any, layer: Image) -> None:
-        self.refining.set_result(value, layer)
-
     def _update_layers(self) -> None:
-        super()._update_layers()
+        self.layers.update_layers()
         self.refining.follow_layers()
 
-    def _leave(self) -> None:
-        super()._leave()
-        self.refining.clear()
-
     def _start_from(self, chosen: Thresholds) -> None:
-        """Begin the next run with thresholds that the user found to be good."""
-        known = map_fields(SegmentChoices)
+        """Begin the next run with thresholds that a person found to be good."""
+        known = describe_fields(SegmentChoices)
         same = {name: value for name, value in asdict(chosen).items() if name in known}
         self.form.set_value(replace(self.form.value(), **same))

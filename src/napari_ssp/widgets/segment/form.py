@@ -64,7 +64,7 @@ class SegmentForm(ChoiceForm):
         self._other = self._add_choice("average_with")
         self._other.set_choices([_NO_OTHER])
         self._add_choice("precision").set_choices(PRECISIONS)
-        self.size_box = DiameterBox(self._fields["diameter"].metadata["help"])
+        self.size_box = DiameterBox(self._fields["diameter"].help)
         self.size_box.changed.connect(self.changed)
         self._editors["diameter"] = Editor(
             self.size_box, self.size_box.value, self.size_box.set_value

@@ -7,9 +7,9 @@ from typing import Any
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
+from napari_ssp.schema import describe_fields
 from napari_ssp.service import Thresholds
 from napari_ssp.widgets.forms.editor_form import FoldButton
-from napari_ssp.widgets.forms.fields import map_fields
 from napari_ssp.widgets.forms.slider_box import Scale, SliderBox
 
 _SCALES = {
@@ -34,12 +34,12 @@ class RefinePanel(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._run_with = Thresholds()
-        known = map_fields(Thresholds)
+        known = describe_fields(Thresholds)
         self.boxes = {
             name: SliderBox(known[name], scale, " px" if name.endswith("size") else "")
             for name, scale in _SCALES.items()
         }
-        self._labels = {name: known[name].metadata["label"] for name in self.boxes}
+        self._labels = {name: known[name].label for name in self.boxes}
         self.fold = FoldButton("Refine")
         self.fold.setChecked(True)
         self.message = _line()

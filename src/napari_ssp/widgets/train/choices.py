@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
+from napari_ssp.schema import checked_dataclass, choice, describe_fields, same_choice
 from napari_ssp.service import TrainRequest, TrainStructuresRequest
-from napari_ssp.service.requests import check_limits
-from napari_ssp.widgets.forms.choice_fields import own_field, request_field, request_values
+from napari_ssp.widgets.forms.choice_fields import request_values
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-_same = partial(request_field, TrainRequest)
+_same = partial(same_choice, TrainRequest)
 CELLS, STRUCTURES = "cells", "structures"
 MINUTES, EPOCHS = "minutes", "epochs"
 
 
-def _limited(default: Any, label: str, help: str, low: float, high: float) -> Any:
-    limits = {"min": low, "max": high}
-    return field(default=default, metadata={"label": label, "help": help, **limits})
-
-
-@dataclass(frozen=True)
+@checked_dataclass(frozen=True)
 class TrainChoices:
     """The choices of a TrainRequest or TrainStructuresRequest without the data.
 
@@ -48,45 +40,40 @@ class TrainChoices:
         When a number is out of its limits.
     """
 
-    learn: str = own_field(CELLS, "Learn", "Cells from labels, or structures from fluorescence")
-    base: str | None = own_field(
+    learn: str = choice(CELLS, "Learn", "Cells from labels, or structures from fluorescence")
+    base: str | None = choice(
         "mediar-starter",
         "Base model",
         "Model that the new one starts from; it stays as it is",
     )
     name: str = _same("name")
-    duration: tuple[float, str] = own_field(
+    # Shorter than a request's own time: who sits in front of it wants to see something soon.
+    duration: tuple[float, str] = choice(
         (10.0, MINUTES), "Train for", "How long to train at most; Stop keeps the best so far"
     )
-    trainable: str = own_field(
-        "all",
-        "What learns",
-        "Which part of the network learns. Less of it forgets less and needs fewer images",
+    trainable: str = _same(
+        "trainable",
+        label="What learns",
+        help="Which part of the network learns. Less of it forgets less and needs fewer images",
     )
-    augmentation: str = own_field(
-        "standard", "Augmentation", "How strongly training images are varied"
-    )
-    learning_rate: float | None = own_field(
+    augmentation: str = _same("augmentation", help="How strongly training images are varied")
+    learning_rate: float | None = choice(
         None, "Learning rate", "Highest learning rate; empty takes what fits the trained part"
     )
-    batch_size: int = _limited(8, "Batch", "Crops in a batch; less needs less memory", 2, 256)
-    crop: int = _limited(256, "Crop", "Side of a crop in pixels, a multiple of 32", 32, 2048)
-    replay: Path | None = own_field(  # noqa: RUF009
+    batch_size: int = _same("batch_size")
+    crop: int = _same("crop")
+    replay: Path | None = choice(
         None,
         "Replay",
         "Folder with images and labels that the base model does well; mixed in, so that it forgets "
         "nothing",
     )
-    validation: Path | None = own_field(  # noqa: RUF009
+    validation: Path | None = choice(
         None,
         "Validation",
         "Folder that is scored and never learned from; without one a part of the data is set aside",
     )
     device: str = _same("device")
-
-    def __post_init__(self) -> None:
-        """Refuse values out of their limits."""
-        check_limits(self)
 
     def request(
         self, data: tuple[Path, ...], output: Path
@@ -119,7 +106,7 @@ class TrainChoices:
         most, unit = self.duration
         if unit == MINUTES:
             values["minutes"] = most
-        elif "epochs" in kind.__dataclass_fields__:
+        elif "epochs" in describe_fields(kind):
             values |= {"minutes": None, "epochs": most}
         else:
             raise ValueError("Structures are trained for minutes. Choose minutes.")

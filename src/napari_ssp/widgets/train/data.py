@@ -20,10 +20,9 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_ssp.widgets.docks.layer_dock import channel_choices
 from napari_ssp.widgets.docks.messages import error_line
 from napari_ssp.widgets.forms.fields import ChoiceBox
-from napari_ssp.widgets.layers.images import layer_image
+from napari_ssp.widgets.layers.images import channel_choices, layer_image
 from napari_ssp.widgets.train.pairs import LayerPair, find_image, pair_annotation, pair_stacks
 
 if TYPE_CHECKING:

@@ -108,11 +108,11 @@ class TrainForm(EditorForm):
 
     def _add_name(self) -> None:
         edit = QLineEdit()
-        edit.setToolTip(self._fields["name"].metadata["help"])
+        edit.setToolTip(self._fields["name"].help)
         edit.textChanged.connect(self.changed)
         self._editors["name"] = Editor(edit, edit.text, edit.setText)
 
     def _add_own(self, name: str, make: Any) -> None:
-        widget = make(self._fields[name].metadata["help"])
+        widget = make(self._fields[name].help)
         widget.changed.connect(self.changed)
         self._editors[name] = Editor(widget, widget.value, widget.set_value)

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QHBoxLayout, QPushButton, QWidget
 
+from napari_ssp.service import TrainingState
 from napari_ssp.widgets.docks.run_panel import RunPanel
 
 if TYPE_CHECKING:
+    from napari_ssp.progress import Progress
     from napari_ssp.service import TrainedModel
 
 _NOTHING_TO_RESUME = "There is no training that was interrupted"
@@ -53,6 +55,12 @@ class TrainPanel(RunPanel):
         """Offer what can be done with the new model."""
         self.use_button.setVisible(model is not None and model.installed)
         self.install_button.setVisible(model is not None and not model.installed)
+
+    def set_progress(self, progress: Progress, text: str) -> None:
+        """Show a step of the run; of a training the rest is said below, in more detail."""
+        if isinstance(progress.preview, TrainingState):
+            text = f"{progress.stage.split(',')[0]} …"
+        super().set_progress(progress, text)
 
     def _update_run_button(self) -> None:
         super()._update_run_button()

@@ -3,38 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-from qtpy.QtCore import QObject, Signal
+from typing import TYPE_CHECKING
 
 from napari_ssp.registry import find_card
 from napari_ssp.registry.card_checks import check_name
-from napari_ssp.service import (
-    JobState,
-    LabelPair,
-    PlanRequest,
-    SavePairsRequest,
-    StackPair,
-    TrainRequest,
-    TrainStructuresRequest,
-)
+from napari_ssp.service import LabelPair, SavePairsRequest, StackPair
 from napari_ssp.service.annotation.annotations import AnnotationWriter
 from napari_ssp.service.annotation.stacks import differs
 from napari_ssp.service.annotation.training_set import TrainingSet
-from napari_ssp.widgets.docks.runner import Runner
+from napari_ssp.widgets.docks.job_controller import Proposal
 from napari_ssp.widgets.train.choices import CELLS
 from napari_ssp.widgets.train.pairs import LayerPair, pair_annotation, pair_stacks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from napari_ssp.service import TrainingPlan
-    from napari_ssp.widgets.docks.relay import Outcome
     from napari_ssp.widgets.train.choices import TrainChoices
     from napari_ssp.widgets.train.data import Source
 
-Training = TrainRequest | TrainStructuresRequest
 _LAYERS = "layers"
+_LOOKING = "Looking through the folders …"
 _NO_DATA = {
     True: "Choose an image and its labels, then 'Add pair'; or add a folder that holds 'images' "
     "and 'labels', or a table.",
@@ -43,75 +31,29 @@ _NO_DATA = {
 }
 
 
-class Planning(QObject):
-    """Plans trainings; folders are looked through on a thread of their own.
+def propose(choices: TrainChoices, sources: Sequence[Source]) -> Proposal:
+    """Make the request, without its final folders; folders are still to be looked through.
 
-    Signal: ``found``, when the plan of folders that ``check`` had asked for is there.
-
-    Parameters
-    ----------
-    parent : QObject
-        When it is deleted, the work is cancelled.
+    Raises
+    ------
+    ValueError, TypeError, OSError
+        When it cannot be done.
     """
-
-    found = Signal()
-
-    def __init__(self, parent: QObject) -> None:
-        super().__init__(parent)
-        self._wanted: Training | None = None
-        self._planned: tuple[Training, TrainingPlan | Exception] | None = None
-        self._runner = Runner(parent=self)
-        self._runner.ended.connect(self._on_end)
-
-    def check(
-        self, choices: TrainChoices, sources: Sequence[Source]
-    ) -> tuple[Any, str, Sequence[str]]:
-        """Make the request, without its final folders, and say what it means.
-
-        Raises
-        ------
-        ValueError, TypeError, OSError
-            When it cannot be done, or the folders are still being looked through.
-        """
-        check_name(choices.name)
-        is_cells = choices.learn == CELLS
-        if not sources:
-            raise ValueError(_NO_DATA[is_cells])
-        pairs = [source for source in sources if isinstance(source, LayerPair)]
-        paths = tuple(source for source in sources if isinstance(source, Path))
-        notes = [] if is_cells else _size_notes(choices.base, pairs)
-        if is_cells:
-            for pair in pairs:
-                pair_annotation(pair)
-        request = choices.request(paths or (Path(_LAYERS),), Path(choices.name))
-        if paths:
-            plan = self._plan(request)
-            extra = [f"{_pairs(len(pairs))} of layers"] if pairs else []
-            return request, ", ".join([*extra, plan.summary]), [*notes, *plan.warnings]
-        return request, _summary(choices, len(pairs)), notes
-
-    def close(self) -> None:
-        """Stop looking."""
-        self._runner.cancel()
-
-    def _plan(self, request: Training) -> TrainingPlan:
-        if self._planned is None or self._planned[0] != request:
-            if self._wanted != request:
-                self._wanted = request
-                self._runner.start(PlanRequest(request))
-            raise ValueError("Looking through the folders …")
-        answer = self._planned[1]
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
-
-    def _on_end(self, outcome: Outcome) -> None:
-        wanted, self._wanted = self._wanted, None
-        if wanted is not None:
-            failed = outcome.state is not JobState.DONE
-            answer = outcome.error if failed else outcome.value
-            self._planned = (wanted, answer)  # type: ignore[assignment]
-            self.found.emit()
+    check_name(choices.name)
+    is_cells = choices.learn == CELLS
+    if not sources:
+        raise ValueError(_NO_DATA[is_cells])
+    pairs = [source for source in sources if isinstance(source, LayerPair)]
+    paths = tuple(source for source in sources if isinstance(source, Path))
+    notes = () if is_cells else _size_notes(choices.base, pairs)
+    if is_cells:
+        for pair in pairs:
+            pair_annotation(pair)
+    request = choices.request(paths or (Path(_LAYERS),), Path(choices.name))
+    if not paths:
+        return Proposal(request, _summary(choices, len(pairs)), notes)
+    summary = f"{_pairs(len(pairs))} of layers" if pairs else ""
+    return Proposal(request, summary, notes, needs_plan=True, waiting=_LOOKING)
 
 
 def data_folders(sources: Sequence[Source], output: Path) -> tuple[Path, ...]:
@@ -147,15 +89,15 @@ def _folder(pair: LayerPair, output: Path) -> Path:
     return output / _LAYERS / pair.structure if pair.structure else output / _LAYERS
 
 
-def _size_notes(base: str | None, pairs: Sequence[LayerPair]) -> list[str]:
+def _size_notes(base: str | None, pairs: Sequence[LayerPair]) -> tuple[str, ...]:
     """Say which stacks will be resampled; refuses those that nothing can be learned from."""
     signals = [pair_stacks(pair)[0] for pair in pairs]
     size = None if base is None else find_card(base).voxel_size
     other = [signal.name for signal in signals if differs(signal.voxel_size, size)]
     if size is None or not other:
-        return []
+        return ()
     wanted = " × ".join(f"{length:g}" for length in size)
-    return [f"{', '.join(other)}: resampled to the base model's voxels, {wanted} µm."]
+    return (f"{', '.join(other)}: resampled to the base model's voxels, {wanted} µm.",)
 
 
 def _summary(choices: TrainChoices, pairs: int) -> str:

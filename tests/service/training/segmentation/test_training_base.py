@@ -11,7 +11,7 @@ from skimage import data
 from napari_ssp.progress import run
 from napari_ssp.registry import ModelCard, load_model
 from napari_ssp.service.training.requests import TrainRequest
-from napari_ssp.service.training.segmentation.steps import train_steps
+from napari_ssp.service.training.steps import train_steps
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,6 +9,7 @@ import pytest
 import tifffile
 from label_folders import write_discs
 
+from napari_ssp.schema import restore
 from napari_ssp.service import TrainRequest, plan_training
 from napari_ssp.service.training.recipes import read_recipe, recipe_names
 from napari_ssp.service.training.requests import read_request, write_request
@@ -91,11 +92,11 @@ def test_a_request_survives_its_file(tmp_path: Path) -> None:
 def test_published_configurations_are_requests(name: str, tmp_path: Path) -> None:
     values = read_recipe(name)
     assert values.pop("task") == "segmentation"
-    request = TrainRequest.from_dict({"data": [tmp_path], "output": tmp_path, **values})
+    request = restore(TrainRequest, {"data": [tmp_path], "output": tmp_path, **values})
     assert request.crop == 512
     assert request.minutes is None
     with pytest.raises(ValueError, match="no colour"):
-        TrainRequest.from_dict({"data": [tmp_path], "output": tmp_path, "colour": 3})
+        restore(TrainRequest, {"data": [tmp_path], "output": tmp_path, "colour": 3})
 
 
 @pytest.mark.parametrize(

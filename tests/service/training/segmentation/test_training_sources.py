@@ -15,7 +15,7 @@ from napari_ssp.progress import run
 from napari_ssp.service import TrainRequest, plan_training
 from napari_ssp.service.training.segmentation.images import read_training_images
 from napari_ssp.service.training.segmentation.plan import find_files
-from napari_ssp.service.training.segmentation.steps import train_steps
+from napari_ssp.service.training.steps import train_steps
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -186,8 +186,8 @@ def test_voxel_sizes_are_taken_from_the_files_and_must_agree(tmp_path: Path) -> 
     ("choices", "message"),
     [
         ({"crop": (16, 50, 128)}, "multiples of 16"),
-        ({"recipe": "magic"}, "recipe must be one of repmode, few-images"),
-        ({"projection": "sum"}, "projection must be one of max, mean"),
+        ({"recipe": "magic"}, "Recipe must be one of repmode, few-images"),
+        ({"projection": "sum"}, "Projection must be one of max, mean"),
         ({"tasks": ("dna", "dna")}, "named once"),
         ({"base_channels": 0}, "Channels must be between 1 and 128"),
     ],

@@ -12,7 +12,7 @@ from napari_ssp.networks import RepMode
 from napari_ssp.progress import run as drive
 from napari_ssp.registry import find_card, load_model
 from napari_ssp.service import FinishTrainingRequest, ModelService, TrainStructuresRequest
-from napari_ssp.service.training.structures.steps import train_structures_steps
+from napari_ssp.service.training.steps import train_steps
 from napari_ssp.training.state import TrainingState
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def test_a_new_structure_joins_the_others_and_leaves_them_as_they_are(
 ) -> None:
     data = _write(tmp_path, "actin")
     seen = []
-    steps = train_structures_steps(_request(data, tiny_structures, own_expert=own, install="never"))
+    steps = train_steps(_request(data, tiny_structures, own_expert=own, install="never"))
     while True:
         try:
             seen.append(next(steps))
@@ -80,9 +80,9 @@ def test_a_new_structure_joins_the_others_and_leaves_them_as_they_are(
 
 def test_structures_are_learned_one_after_the_other(tmp_path: Path, tiny_structures: Path) -> None:
     first = _request(_write(tmp_path / "a", "actin"), tiny_structures, install="never")
-    model = drive(train_structures_steps(first))
+    model = drive(train_steps(first))
     second = _request(_write(tmp_path / "b", "tubulin"), model.folder, install="never")
-    last = drive(train_structures_steps(second))
+    last = drive(train_steps(second))
     assert find_card(last.folder).network["own_experts"] == [3, 4]
     for old, now in zip(
         _outputs(model.folder, range(4)), _outputs(last.folder, range(4)), strict=True
@@ -105,7 +105,7 @@ def test_known_structures_are_trained_further(tmp_path: Path, tiny_structures: P
 
 def test_a_stopped_run_becomes_a_model(tmp_path: Path, tiny_structures: Path) -> None:
     request = _request(_write(tmp_path, "actin"), tiny_structures, steps=1000, like="dna")
-    steps = train_structures_steps(request)
+    steps = train_steps(request)
     for progress in steps:
         if isinstance(progress.preview, TrainingState) and progress.preview.step == 2:
             break
@@ -136,11 +136,11 @@ def test_what_cannot_be_added_is_refused(
     request = _request(folders[0], tiny_structures, **choices)
     several = TrainStructuresRequest(**{**vars(request), "data": tuple(folders)})
     with pytest.raises(ValueError, match=message):
-        drive(train_structures_steps(several))
+        drive(train_steps(several))
     assert not (request.output / "weights.safetensors").exists()
 
 
 def test_a_model_of_cells_is_no_base(tmp_path: Path) -> None:
     request = _request(_write(tmp_path, "actin", stacks=1), Path("mediar-starter"))
     with pytest.raises(ValueError, match="'mediar-starter' is no RepMode of its own"):
-        drive(train_structures_steps(request))
+        drive(train_steps(request))

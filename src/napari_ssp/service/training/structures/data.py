@@ -46,6 +46,8 @@ class StructureData:
         Task to mean and standard deviation of its raw training targets, averaged over images.
     voxel_size : tuple of float or None
         (z, y, x) in µm where all files that state one agree.
+    store : StackStore
+        Keeps the arrays.
     """
 
     training: list[StructurePair]
@@ -54,6 +56,11 @@ class StructureData:
     descriptions: dict[str, str] = field(default_factory=dict)
     target_statistics: dict[str, tuple[float, float]] = field(default_factory=dict)
     voxel_size: VoxelSize | None = None
+    store: StackStore = field(kw_only=True)
+
+    def close(self) -> None:
+        """Remove files in which stacks were kept."""
+        self.store.close()
 
 
 class _Loaded(NamedTuple):
@@ -102,16 +109,17 @@ def load_structures(
         raise ValueError(f"{len(problems)} of {total} pairs cannot be used:\n  {lines}")
     learned = loaded[: len(training)]
     return StructureData(
-        [one.pair for one in learned],
-        [one.pair for one in loaded[len(training) :]],
-        order,
-        {
+        training=[one.pair for one in learned],
+        validation=[one.pair for one in loaded[len(training) :]],
+        tasks=order,
+        descriptions={
             one.task: one.description
             for one in training
             if isinstance(one, PairFiles) and one.description
         },
-        _mean_statistics(learned, order),
-        common_size(one.voxel_size for one in loaded),
+        target_statistics=_mean_statistics(learned, order),
+        voxel_size=common_size(one.voxel_size for one in loaded),
+        store=store,
     )
 
 

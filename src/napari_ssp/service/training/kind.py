@@ -1,0 +1,89 @@
+"""Kind of a training: what differs between cells, structures and whatever comes next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+
+import torch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import nn
+
+    from napari_ssp.progress import Steps
+    from napari_ssp.registry import ModelCard
+    from napari_ssp.service.training.conclusion import Judged
+    from napari_ssp.service.training.manifest import Entry
+    from napari_ssp.training.batches import BatchOf
+    from napari_ssp.training.loop import TrainingRun
+    from napari_ssp.training.weight_interpolation import Interpolated
+
+
+class TrainingData(Protocol):
+    """Data that were read, some of them perhaps into files of the run."""
+
+    def close(self) -> None:
+        """Remove the files."""
+
+
+Q = TypeVar("Q")
+F = TypeVar("F")
+D = TypeVar("D", bound=TrainingData)
+
+
+@dataclass(frozen=True)
+class PreparedTraining:
+    """A training whose data, network and settings are there, so that it can begin.
+
+    Attributes
+    ----------
+    run : TrainingRun
+        Where it begins, or goes on.
+    card : ModelCard
+        Of the model to be.
+    batches : BatchOf
+        What it learns from.
+    score : callable
+        Steps of scoring a network.
+    judged : Judged
+        What decides whether the model is installed.
+    dtype : torch.dtype
+        Type in which weights are written.
+    mix : callable or None
+        Steps of mixing the learned network with its base, where that is asked for.
+    """
+
+    run: TrainingRun
+    card: ModelCard
+    batches: BatchOf
+    score: Callable[[nn.Module], Steps[dict[str, float]]]
+    judged: Judged
+    dtype: torch.dtype = torch.float16
+    mix: Callable[[], Steps[Interpolated]] | None = None
+
+
+@dataclass(frozen=True)
+class TrainingKind(Generic[Q, F, D]):
+    """What one kind of training does in its own way.
+
+    Attributes
+    ----------
+    base_card : callable
+        Card of the model that a request starts from, or None; refuses one that does not fit.
+    find_files : callable
+        Files of a request and its base; refuses what names and headers show to be wrong.
+    entries : callable
+        Those files as the lines of the manifest.
+    read : callable
+        Steps of reading them, for one of several processes; a failure leaves no files behind.
+    prepare : callable
+        Steps from a request, its base and its data to a `PreparedTraining`.
+    """
+
+    base_card: Callable[[Q], ModelCard | None]
+    find_files: Callable[[Q, ModelCard | None], F]
+    entries: Callable[[F], list[Entry]]
+    read: Callable[[F, Q, int], Steps[D]]
+    prepare: Callable[[Q, ModelCard | None, D], Steps[PreparedTraining]]

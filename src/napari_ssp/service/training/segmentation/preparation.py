@@ -1,0 +1,189 @@
+"""Preparation of a training on labels: card, batches, network, settings."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+import torch
+
+from napari_ssp.engine import median_diameter, resolve_device
+from napari_ssp.progress import Progress
+from napari_ssp.registry import ModelCard, load_model
+from napari_ssp.registry.weights import build_network
+from napari_ssp.service.training.conclusion import Judged
+from napari_ssp.service.training.kind import PreparedTraining, TrainingKind
+from napari_ssp.service.training.segmentation.images import entries, read_training_images
+from napari_ssp.service.training.segmentation.plan import base_card, find_files
+from napari_ssp.training.adapting import choose_rate, choose_trainable
+from napari_ssp.training.loop import LoopSettings, TrainingRun, scored
+from napari_ssp.training.losses import segmentation_loss
+from napari_ssp.training.processes import read_process_group, synchronise_batch_norm
+from napari_ssp.training.segmentation.augmentation import STRENGTHS
+from napari_ssp.training.segmentation.recipe import METRIC, SegmentationBatches, score_segmentation
+from napari_ssp.training.weight_interpolation import interpolate_until
+
+if TYPE_CHECKING:
+    from napari_ssp.progress import Steps
+    from napari_ssp.service.training.requests import TrainRequest
+    from napari_ssp.service.training.segmentation.images import TrainingImages
+    from napari_ssp.training.segmentation.image_store import ImageStore
+    from napari_ssp.training.weight_interpolation import Interpolated
+
+#: How often a run is scored, at most.
+_SCORINGS = 10
+
+
+def _prepare(
+    request: TrainRequest, base: ModelCard | None, images: TrainingImages
+) -> Steps[PreparedTraining]:
+    yield Progress("preparing the network")
+    processes = read_process_group()
+    if request.batch_size % processes.world_size:
+        raise ValueError(
+            f"A batch of {request.batch_size} crops cannot be divided among "
+            f"{processes.world_size} processes. Choose a multiple of {processes.world_size}."
+        )
+    zoom = request.zoom or (base.zoom if base else 1.0)
+    card = _card(request, base, images, zoom)
+    batches = SegmentationBatches(
+        images.training,
+        replace(STRENGTHS[request.augmentation], crop=request.crop, zoom=zoom),
+        size=request.batch_size,
+        seed=request.seed,
+        sampling=request.sampling,
+        replay=images.replay,
+        replay_share=request.replay_share,
+        part=(processes.rank, processes.world_size),
+    )
+    epoch = len(images.training) / (request.batch_size - batches.replayed)
+    run = _start(request, card, loop_settings(request, card, epoch, bool(images.validation)))
+    mixed = bool(images.known) or request.most_learned != 1.0
+    return PreparedTraining(
+        run,
+        card,
+        batches,
+        partial(_score, request, zoom, images.validation),
+        Judged("F1", request.install, base is not None),
+        mix=partial(_mix, run, request, zoom, images) if mixed else None,
+    )
+
+
+def _score(
+    request: TrainRequest, zoom: float, images: ImageStore, network: torch.nn.Module
+) -> Steps[dict[str, float]]:
+    return score_segmentation(network, images, zoom, request.precision)
+
+
+def _mix(
+    run: TrainingRun, request: TrainRequest, zoom: float, images: TrainingImages
+) -> Steps[Interpolated]:
+    """Mix winner and base until little enough is forgotten, and score the mixture."""
+    mixture = yield from interpolate_until(
+        load_model(str(request.base)).to(run.device),
+        run.winner(),
+        lambda network: scored(run, network, partial(_score, request, zoom, images.known)),
+        request.most_forgotten,
+        request.most_learned,
+    )
+    if mixture.share < 1.0 and images.validation:
+        score = partial(_score, request, zoom, images.validation)
+        run.best = run.best | (yield from scored(run, mixture.network, score))
+    return mixture
+
+
+def loop_settings(
+    request: TrainRequest, card: ModelCard, epoch: float, validated: bool
+) -> LoopSettings:
+    """How long and how fast to learn, with what the request leaves open filled in.
+
+    Parameters
+    ----------
+    request : TrainRequest
+        What was asked for.
+    card : ModelCard
+        Of the model to be.
+    epoch : float
+        Steps of a pass through the training images.
+    validated : bool
+        Whether there are validation images.
+    """
+    minutes = math.inf if request.minutes is None else request.minutes
+    limits = [] if request.steps is None else [request.steps]
+    if request.epochs is not None:
+        limits.append(max(1, math.ceil(request.epochs * epoch)))
+    steps = min(limits, default=LoopSettings.steps)
+    encoder, has_base = str(card.network["encoder"]), request.base is not None
+    return LoopSettings(
+        steps=steps,
+        minutes=minutes,
+        learning_rate=request.learning_rate or choose_rate(request.trainable, encoder, has_base),
+        weight_decay=request.weight_decay,
+        smoothing=request.smoothing,
+        keep_statistics=has_base and request.keep_statistics,
+        score_minutes=minutes / _SCORINGS,
+        # By steps where time sets no limit, so that such a run ends the same when interrupted.
+        score_steps=max(1, round(steps / _SCORINGS)) if math.isinf(minutes) else 0,
+        score_base=request.base is not None and validated,
+        metric=METRIC if validated else "",
+        epoch_steps=epoch,
+        precision=request.precision,
+        workers=request.workers,
+    )
+
+
+def _card(
+    request: TrainRequest, base: ModelCard | None, images: TrainingImages, zoom: float
+) -> ModelCard:
+    across = median_diameter(image.labels for image in images.training)
+    count, data = len(images.training), ", ".join(folder.name for folder in request.data)
+    card = ModelCard(
+        name=request.name,
+        family="mediar",
+        network={
+            "encoder": request.encoder,
+            "decoder_channels": list(request.decoder_channels),
+            "pab_channels": request.pab_channels,
+        },
+        sha256="",
+        zoom=zoom,
+        object_diameter=across and across * zoom,
+        description=f"MEDIAR-Former trained on {count} image{'s' * (count != 1)}.",
+        training_data=data,
+    )
+    if base is None:
+        return card
+    return replace(
+        card,
+        network=base.network,
+        window=base.window,
+        licence=base.licence,
+        citation=base.citation,
+        description=f"'{base.name}', trained further ({request.trainable}) on {count} "
+        f"image{'s' * (count != 1)}.",
+        training_data=f"{data}; before: {base.training_data or base.name}",
+    )
+
+
+def _start(request: TrainRequest, card: ModelCard, settings: LoopSettings) -> TrainingRun:
+    torch.manual_seed(request.seed)
+    network = build_network(card) if request.base is None else load_model(request.base)
+    choose_trainable(network, request.trainable, request.lora_rank)
+    processes = read_process_group()
+    network = synchronise_batch_norm(network, processes)
+    network = network.to(resolve_device(processes.device(request.device)))
+    purpose = f"segmentation ({request.trainable})"
+    run = TrainingRun(network, segmentation_loss, settings, request.output, purpose, processes)
+    run.resume()
+    return run
+
+
+SEGMENTATION = TrainingKind(
+    base_card=base_card,
+    find_files=lambda request, base: find_files(request),
+    entries=entries,
+    read=read_training_images,
+    prepare=_prepare,
+)

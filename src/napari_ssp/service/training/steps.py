@@ -1,0 +1,86 @@
+"""Training of any kind, step by step: check the data, learn, judge, write the model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from napari_ssp.progress import Progress
+from napari_ssp.service.results import TrainedModel
+from napari_ssp.service.training.conclusion import conclude
+from napari_ssp.service.training.manifest import write_manifest
+from napari_ssp.service.training.requests import (
+    TrainRequest,
+    TrainStructuresRequest,
+    write_request,
+)
+from napari_ssp.service.training.segmentation.preparation import SEGMENTATION
+from napari_ssp.service.training.structures.preparation import STRUCTURES
+from napari_ssp.training.loop import fit
+from napari_ssp.training.processes import connect_processes, read_process_group
+from napari_ssp.training.records import CHECKPOINT_FILE
+
+if TYPE_CHECKING:
+    from napari_ssp.progress import Steps
+    from napari_ssp.service.training.kind import PreparedTraining, TrainingKind
+
+_KINDS: dict[type[Any], TrainingKind[Any, Any, Any]] = {
+    TrainRequest: SEGMENTATION,
+    TrainStructuresRequest: STRUCTURES,
+}
+
+
+def train_steps(
+    request: TrainRequest | TrainStructuresRequest, record: bool = True
+) -> Steps[TrainedModel]:
+    """Train a model; an interrupted run in the same folder is continued.
+
+    Parameters
+    ----------
+    request : TrainRequest or TrainStructuresRequest
+        What to learn.
+    record : bool
+        Write the request into the run's folder.
+
+    Yields
+    ------
+    Progress
+        After every image read, optimiser step and scored image. While learning, the preview is a
+        `TrainingState`.
+
+    Returns
+    -------
+    TrainedModel
+        Where the model is, its scores and whether it was installed.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        When data or base cannot be used, or the folder's run is of another kind.
+    """
+    kind, processes = _KINDS[type(request)], read_process_group()
+    base = kind.base_card(request)
+    yield Progress("reading training images")
+    files = kind.find_files(request, base)  # refused before anything is read
+    request.output.mkdir(parents=True, exist_ok=True)
+    if processes.is_main:
+        started = (request.output / CHECKPOINT_FILE).exists()
+        write_manifest(kind.entries(files), request.output, started)
+    if processes.is_main and record:
+        write_request(request)
+    data = yield from kind.read(files, request, processes.rank)
+    try:
+        with connect_processes(processes):
+            prepared = yield from kind.prepare(request, base, data)
+            yield from fit(prepared.run, prepared.batches, prepared.score)
+            if not processes.is_main:
+                return TrainedModel(request.name, request.output)
+            return (yield from _conclude(prepared))
+    finally:
+        data.close()
+
+
+def _conclude(prepared: PreparedTraining) -> Steps[TrainedModel]:
+    mixture = None
+    if prepared.mix is not None:
+        mixture = yield from prepared.mix()
+    return conclude(prepared.run, prepared.card, prepared.judged, prepared.dtype, mixture)

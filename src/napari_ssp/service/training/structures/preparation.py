@@ -1,0 +1,162 @@
+"""Preparation of a training on structures: stacks, card, batches, network, settings."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+import torch
+
+from napari_ssp.engine import TileSettings, resolve_device
+from napari_ssp.registry import load_model
+from napari_ssp.registry.weights import build_network, find_stored_type
+from napari_ssp.service.training.conclusion import Judged
+from napari_ssp.service.training.kind import PreparedTraining, TrainingKind
+from napari_ssp.service.training.structures.card import base_card, new_card
+from napari_ssp.service.training.structures.data import load_structures
+from napari_ssp.service.training.structures.pairs import entries
+from napari_ssp.service.training.structures.plan import find_structure_files
+from napari_ssp.training.loop import LoopSettings, TrainingRun
+from napari_ssp.training.losses import structure_loss
+from napari_ssp.training.structures.new_structure import learn_last_task, most_similar
+from napari_ssp.training.structures.parts import set_aside
+from napari_ssp.training.structures.recipe import (
+    METRIC,
+    RECIPES,
+    StructureBatches,
+    choose_crop,
+    score_structures,
+)
+from napari_ssp.training.structures.stack_store import StackStore
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from napari_ssp.networks import RepMode
+    from napari_ssp.progress import Steps
+    from napari_ssp.registry import ModelCard
+    from napari_ssp.service.training.manifest import Entry
+    from napari_ssp.service.training.requests import TrainStructuresRequest
+    from napari_ssp.service.training.structures.data import StructureData
+    from napari_ssp.service.training.structures.plan import StructureFiles
+    from napari_ssp.training.structures.recipe import StructureRecipe
+
+#: How often a run is scored, at most.
+_SCORINGS = 8
+#: What a new structure learns with, where nothing was chosen: little of the network moves.
+_NEW_STRUCTURE_RATE = 1e-3
+#: Crops that are compared with what the network predicts already.
+_COMPARED = 2
+
+
+def _entries(files: StructureFiles) -> list[Entry]:
+    return entries(files.training, "train") + entries(files.validation, "validation")
+
+
+def _read(
+    files: StructureFiles, request: TrainStructuresRequest, _place: int
+) -> Steps[StructureData]:
+    store = StackStore(request.output / ".stacks")
+    try:
+        data = yield from load_structures(files.training, files.validation, files.order, store)
+        if not files.validation:
+            learned, scored = set_aside(data.training)
+            data = replace(data, training=learned, validation=scored)
+    except BaseException:
+        store.close()
+        raise
+    return data
+
+
+def _prepare(
+    request: TrainStructuresRequest, base: ModelCard | None, data: StructureData
+) -> Steps[PreparedTraining]:
+    crop = choose_crop(request.crop, data.training)
+    card = new_card(request, base, data, crop)
+    augmentation = replace(RECIPES[request.recipe].augmentation, crop=crop)
+    batches = StructureBatches(data.training, augmentation, request.batch_size, request.seed)
+    run = yield from _start(request, base, card, batches)
+    run.settings = replace(run.settings, metric=METRIC if data.validation else "")
+    window = TileSettings(crop, overlap=0.25, device=run.device)
+
+    def score(network: nn.Module) -> Steps[dict[str, float]]:
+        return score_structures(
+            network,  # type: ignore[arg-type]
+            data.validation,
+            data.tasks,
+            window,
+            request.projection,
+        )
+
+    judged = Judged("Correlation", request.install, base is not None)
+    dtype = find_stored_type(base) if base else torch.float16
+    return PreparedTraining(run, card, batches, score, judged, dtype)
+
+
+def _start(
+    request: TrainStructuresRequest,
+    base: ModelCard | None,
+    card: ModelCard,
+    batches: StructureBatches,
+) -> Steps[TrainingRun]:
+    torch.manual_seed(request.seed)
+    device = resolve_device(request.device)
+    is_new = base is not None and len(card.tasks) > len(base.tasks)
+    if base is None:
+        network = build_network(card)
+    else:
+        network = load_model(base, device)
+        if is_new:
+            network = yield from _with_new_task(network, request, base, batches)
+    run = TrainingRun(
+        network.to(device),
+        partial(structure_loss, projection=request.projection),
+        _settings(request, RECIPES[request.recipe], base, is_new),
+        request.output,
+        purpose=f"structures: {', '.join(card.tasks)}",
+    )
+    run.resume()
+    return run
+
+
+def _with_new_task(
+    network: nn.Module,
+    request: TrainStructuresRequest,
+    base: ModelCard,
+    batches: StructureBatches,
+) -> Steps[RepMode]:
+    """Network that knows one structure more, of which nothing else learns."""
+    known: RepMode = network  # type: ignore[assignment]
+    if request.like is not None:
+        like = base.tasks.index(request.like)
+    else:
+        crops = replace(batches, size=_COMPARED)
+        like = yield from most_similar(known, crops(0), request.projection)
+    longer = known.extended(like, request.own_expert)
+    learn_last_task(longer)
+    return longer
+
+
+def _settings(
+    request: TrainStructuresRequest,
+    recipe: StructureRecipe,
+    base: ModelCard | None,
+    is_new: bool,
+) -> LoopSettings:
+    rate = _NEW_STRUCTURE_RATE if is_new else recipe.learning_rate
+    return LoopSettings(
+        steps=request.steps,
+        minutes=request.minutes,
+        optimiser=recipe.optimiser,
+        schedule=recipe.schedule,
+        learning_rate=request.learning_rate or rate,
+        weight_decay=recipe.weight_decay,
+        smoothing=recipe.smoothing,
+        score_base=base is not None,
+        workers=request.workers,
+        score_minutes=request.minutes / _SCORINGS,
+    )
+
+
+STRUCTURES = TrainingKind(base_card, find_structure_files, _entries, _read, _prepare)

@@ -1,0 +1,209 @@
+"""Job of the docks that make result layers of an image layer."""
+
+from __future__ import annotations
+
+import weakref
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any
+
+from napari.layers import Image
+from qtpy.QtCore import QObject
+
+from napari_ssp.registry import list_cards
+from napari_ssp.widgets.docks.job_controller import JobController, JobSpec, Proposal
+from napari_ssp.widgets.docks.messages import error_line
+from napari_ssp.widgets.docks.model_news import model_news
+from napari_ssp.widgets.forms.fields import ChoiceBox
+from napari_ssp.widgets.layers.images import region_obstacle
+from napari_ssp.widgets.layers.result_layers import METADATA_KEY, ResultLayers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import napari
+
+    from napari_ssp.service import ModelService, Request
+    from napari_ssp.widgets.docks.job_dock import JobDock
+    from napari_ssp.widgets.forms.model_form import ChoiceForm
+
+
+_NO_IMAGE = "Open {image} first: drop a file on the viewer, or File > Open Sample > napari-ssp."
+_NO_MODEL = (
+    "No model for {things} is installed. Run 'napari-ssp models list' to see where they are looked "
+    "for."
+)
+
+
+@dataclass(frozen=True, eq=False)
+class LayerTask:
+    """What one dock does to an image layer.
+
+    Attributes
+    ----------
+    makes : str
+        What the models that are offered make: objects or images.
+    noun : str
+        What is done to an image: "segmentation".
+    image, things : str
+        What it is done to, "an image", and what the models are for, "cells".
+    image_help : str
+        Tooltip of the list of layers.
+    fit_to_model : callable
+        Fits the form to the chosen model.
+    request : callable
+        Fits the form to a layer and makes the request.
+    prepare : callable
+        Returns what makes, on the worker, a ``Placed`` of a result.
+    conclude : callable
+        Sentence about what was found in a layer and is on display now.
+    suits : callable
+        Whether a layer may be chosen just because it was selected.
+    """
+
+    makes: str
+    noun: str
+    image: str
+    things: str
+    image_help: str
+    fit_to_model: Callable[[str], None]
+    request: Callable[[Image], Request[Any]]
+    prepare: Callable[[], Callable[[Any], Any]]
+    conclude: Callable[[Any, Image], str]
+    suits: Callable[[Image], bool] = lambda layer: True
+
+
+class LayerJob(QObject):
+    """Runs what a form says on a viewer's image layers, and shows results as layers.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        Where images come from and results go.
+    form : ChoiceForm
+        What a person chooses; gets a first row with the image.
+    task : LayerTask
+        What is done to the image.
+    dock : JobDock
+        Driven by the job's controller; gets the form and the run panel.
+    service : ModelService or None
+        Who does the work; None takes the service that docks share.
+    """
+
+    def __init__(
+        self,
+        viewer: napari.Viewer,
+        form: ChoiceForm,
+        task: LayerTask,
+        dock: JobDock,
+        service: ModelService | None,
+    ) -> None:
+        super().__init__(dock)
+        self._viewer, self._form, self._task, self._panel = viewer, form, task, dock.panel
+        self._source: weakref.ref[Image] | None = None
+        self.results = ResultLayers(viewer)
+        self.image_box = ChoiceBox(task.image_help)
+        form.insert_first_row("Image", self.image_box)
+        spec = JobSpec(task.noun, self._propose, self._show, self._prepare)
+        self._controller = JobController(spec, service, self)
+        self.image_box.currentIndexChanged.connect(self._controller.schedule)
+        form.changed.connect(self._controller.schedule)
+        model_news().changed.connect(self.refresh_models)
+        self.refresh_models()
+        dock.drive(self._controller)
+        dock.add(form, dock.panel)
+
+    def refresh_models(self) -> None:
+        """Look again which models are installed."""
+        cards = [card for card in list_cards() if card.makes == self._task.makes]
+        self._form.set_models([(card.name, card.description) for card in cards])
+
+    def choose_model(self, name: str) -> None:
+        """Choose a model, also one that was installed a moment ago."""
+        self.refresh_models()
+        self._form.set_value(replace(self._form.value(), model=name))
+
+    def repeat(self, request: Any, source: Image) -> None:
+        """Run a request of an earlier result; the form shows its settings.
+
+        Raises
+        ------
+        RuntimeError
+            When the dock is at work.
+        """
+        if self._controller.is_running:
+            raise RuntimeError("The dock is at work. Wait for its end, or press Cancel.")
+        self.image_box.set_value(source)
+        self._form.set_value(replace(self._form.value(), **_settings(request, self._form)))
+        self._controller.start(request, self._show, self._prepare())
+
+    def look(self, request: Request[Any], show: Callable[[Any], None]) -> None:
+        """Run another request about the chosen layer, whose result is no layer."""
+        self._source = weakref.ref(self.image_box.value())
+        self._controller.start(request, show)
+
+    def update_layers(self) -> None:
+        """Offer the viewer's layers; a run whose layer has gone is stopped."""
+        layers = [layer for layer in self._viewer.layers if _is_source(layer)]
+        self.image_box.set_choices([(layer.name, layer) for layer in layers])
+        if self._find_source() is None and self._controller.cancel():
+            self._say_gone()
+        self._controller.schedule()
+
+    def follow_selection(self) -> None:
+        """Choose the layer that was selected."""
+        active, chosen = self._viewer.layers.selection.active, self.image_box.value()
+        if active is None or active not in self.image_box:
+            return
+        if self._task.suits(active) or not self._task.suits(chosen):
+            self.image_box.set_value(active)
+
+    def _propose(self) -> Proposal:
+        layer = self.image_box.value()
+        self._form.set_region_available(_obstacle(layer, self._viewer))
+        model = self._form.value().model
+        if not model:
+            raise ValueError(_NO_MODEL.format(things=self._task.things))
+        self._task.fit_to_model(model)
+        if layer is None:
+            raise ValueError(_NO_IMAGE.format(image=self._task.image))
+        return Proposal(self._task.request(layer), needs_plan=True)
+
+    def _prepare(self) -> Callable[[Any], Any]:
+        self._source = weakref.ref(self.image_box.value())
+        return self._task.prepare()
+
+    def _show(self, value: Any) -> None:
+        layer = self._find_source()
+        if layer is None:
+            self._say_gone()
+            return
+        self.results.show(value, layer)
+        self._panel.set_message(self._task.conclude(value, layer))
+
+    def _find_source(self) -> Image | None:
+        """Layer of the last run, where it is still there."""
+        layer = self._source() if self._source else None
+        return layer if layer in self._viewer.layers else None
+
+    def _say_gone(self) -> None:
+        text = f"The image layer was removed, so its {self._task.noun} was stopped."
+        self._panel.set_message(text, "warning")
+
+
+def _settings(request: Any, form: ChoiceForm) -> dict[str, Any]:
+    """Values of a request that a form can show."""
+    known = {item.name for item in fields(form.value_type)}
+    return {
+        item.name: getattr(request, item.name) for item in fields(request) if item.name in known
+    }
+
+
+def _is_source(layer: Any) -> bool:
+    return isinstance(layer, Image) and METADATA_KEY not in layer.metadata
+
+
+def _obstacle(layer: Image | None, viewer: napari.Viewer) -> str | None:
+    try:
+        return region_obstacle(layer, viewer)
+    except ValueError as error:  # axes without names
+        return error_line(error)
