@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,6 +12,8 @@ from napari_ssp.progress import run as drive
 from napari_ssp.training.loop import LoopSettings, TrainingRun, fit
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from napari_ssp.training.loop import Batch
 
 
