@@ -28,6 +28,20 @@ def download_headers(path: Path, url: str) -> tuple[dict[str, str], int | None]:
     return part.headers(), part.total
 
 
+def flatten(request: TrainRequest) -> dict[str, Any]:
+    """JSON-ready values of a request."""
+    from napari_ssp.schema import flatten
+
+    return flatten(request)
+
+
+def restore(kind: type[TrainRequest], values: dict[str, Any]) -> TrainRequest:
+    """Request of what `flatten` gave."""
+    from napari_ssp.schema import restore
+
+    return restore(kind, values)
+
+
 def read_request(folder: Path) -> TrainRequest | TrainStructuresRequest:
     """Request of a run's folder."""
     from napari_ssp.service.training.requests import read_request

@@ -101,6 +101,13 @@ SEGMENT: Values = {
     "link_overlap": 0.5,
     "tile": 128,
 }
+#: Thresholds that a slider set after a run.
+REFINED: Values = {
+    "cell_threshold": 0.3,
+    "flow_threshold": 0.7,
+    "min_size": 5,
+    "hole_size": 9,
+}
 PREDICT: Values = {
     **_IMAGE_VALUES,
     "tasks": ("nucleoli", "dna"),

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from readers import read_recipe, read_request, recipe_names, write_request
+from readers import flatten, read_recipe, read_request, recipe_names, restore, write_request
 from stated import (
     CONFIGURATION,
     IMAGE,
     PREDICT,
+    REFINED,
     SEGMENT,
     STACK,
     TASKS,
@@ -27,7 +28,6 @@ from stated import (
 
 from napari_ssp import MicroscopyImage, PredictRequest, SegmentRequest, TrainRequest
 from napari_ssp.cli import main
-from napari_ssp.schema import flatten, restore
 from napari_ssp.service import TrainStructuresRequest, as_command, as_script, restore_request
 
 if TYPE_CHECKING:
@@ -80,6 +80,21 @@ def test_provenance_is_read_and_written_as_before(lay_out: LayOut, name: str) ->
     file = None if is_file else IMAGE
     assert as_command(record, file, "out") == kept["command"]
     assert as_script(record, file) == kept["script"]
+
+
+def test_a_result_of_other_thresholds_is_made_again_with_them(lay_out: LayOut) -> None:
+    kept = json.loads(
+        (lay_out("requests", "cache/models") / "requests/segment-refined.json").read_text()
+    )
+    record = kept["provenance"]
+    run_with = {"cell_threshold": 0.5, "flow_threshold": 0.4, "min_size": 16, "hole_size": 16}
+    assert record["refined"].pop("finished")
+    assert record["refined"] == {**REFINED, "run_with": run_with}
+    request = restore_request(record)
+    part = SegmentRequest(IMAGE, "tiny-cells", region=(0, 24, 8, 40), device="cpu")
+    assert _values(request) == _values(replace(part, **REFINED))
+    assert as_command(record, None, "out") == kept["command"]
+    assert as_script(record) == kept["script"]
 
 
 def test_the_models_of_defaults_are_the_shipped_ones() -> None:
@@ -147,7 +162,7 @@ def test_the_command_line_takes_a_configuration(lay_out: LayOut) -> None:
     assert {key: request[key] for key in CONFIGURATION} == {**CONFIGURATION, "seed": 8}
 
 
-def test_the_restore_request_a_run_is_a_configuration_too(lay_out: LayOut) -> None:
+def test_the_request_of_a_run_is_a_configuration_too(lay_out: LayOut) -> None:
     folder = lay_out("requests") / "requests/train-every-field"
     values = read_recipe(str(folder / "request.json"))
     assert values.pop("task") == "segmentation"

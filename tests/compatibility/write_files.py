@@ -41,6 +41,7 @@ from stated import (
     EVERY_FIELD_CARD,
     IMAGE,
     PREDICT,
+    REFINED,
     REMOTE,
     SEGMENT,
     STACK,
@@ -67,8 +68,11 @@ from napari_ssp.registry import (
 from napari_ssp.registry.weights import build_network
 from napari_ssp.service import (
     FinishTrainingRequest,
+    ModelService,
     PredictRequest,
+    Refinement,
     SegmentRequest,
+    Thresholds,
     TrainingState,
     TrainRequest,
     TrainStructuresRequest,
@@ -317,6 +321,21 @@ def requests() -> None:
         write_json(Path("requests") / f"{name}.json", content)
 
 
+def refined() -> None:
+    """Provenance of a result whose thresholds were changed after the run."""
+    request = SegmentRequest(IMAGE, "tiny-cells", region=(0, 24, 8, 40), device="cpu")
+    with ModelService() as service:
+        segmentation = service.submit(request).result()
+    chosen = Thresholds(**REFINED)
+    record = drive(Refinement(segmentation).steps(chosen)).provenance
+    content = {
+        "provenance": record,
+        "command": as_command(record, None, "out"),
+        "script": as_script(record),
+    }
+    write_json(Path("requests/segment-refined.json"), content)
+
+
 def training_requests() -> None:
     """Requests of trainings as they stand in the folders of runs."""
     made = {
@@ -436,6 +455,7 @@ def write_all() -> None:
             prepared,
             images_and_results,
             requests,
+            refined,
             training_requests,
             configurations,
             runs,

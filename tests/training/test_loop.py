@@ -1,7 +1,7 @@
 from __future__ import annotations
 
+import os
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,6 +12,8 @@ from napari_ssp.progress import run as drive
 from napari_ssp.training.loop import LoopSettings, TrainingRun, fit
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from napari_ssp.training.loop import Batch
 
 
@@ -104,7 +106,7 @@ class _Moments:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, fatal: int = 0) -> None:
         self.seen, self.fatal = 0, fatal
-        save, rename = torch.save, Path.replace
+        save, rename = torch.save, os.replace
 
         def half_written(state: Any, path: Path) -> None:
             save(state, path)
@@ -113,14 +115,13 @@ class _Moments:
             self.pass_one()
             path.write_bytes(whole)
 
-        def renamed(path: Path, target: Path) -> Path:
+        def renamed(path: Path, target: Path) -> None:
             self.pass_one()
-            found = rename(path, target)
+            rename(path, target)
             self.pass_one()
-            return found
 
         monkeypatch.setattr(torch, "save", half_written)
-        monkeypatch.setattr(Path, "replace", renamed)
+        monkeypatch.setattr(os, "replace", renamed)
 
     def pass_one(self) -> None:
         self.seen += 1
