@@ -85,7 +85,7 @@ def test_choices_become_a_request() -> None:
     other = TrainChoices(learn=STRUCTURES, base=None, duration=(5.0, MINUTES))
     stacks = other.request((Path("/d"),), Path("/o"))
     assert isinstance(stacks, TrainStructuresRequest)
-    assert stacks.minutes == 5.0
+    assert stacks.schedule.minutes == 5.0
     assert stacks.crop == (32, 128, 128)
 
 

@@ -50,7 +50,7 @@ class NetworkChoice:
 
 @checked_dataclass(frozen=True)
 class Schedule:
-    """Duration, speed and precision of a training.
+    """Duration and speed of a training.
 
     Attributes
     ----------
@@ -69,8 +69,6 @@ class Schedule:
         Decay of the moving average of the weights that becomes the model; 0 keeps the last weights.
     batch_size : int
         Crops in a batch, replayed ones among them.
-    precision : str
-        ``"auto"``, ``"float32"`` or ``"bfloat16"``.
     """
 
     minutes: float | None = choice(30.0, "Minutes", "Training time at most", min=0.01)
@@ -91,9 +89,6 @@ class Schedule:
     )
     batch_size: int = choice(
         8, "Batch", "Crops in a batch; less needs less memory", min=2, max=4096
-    )
-    precision: Precision = choice(
-        "auto", "Precision", "Numbers that the network computes in: auto, float32, bfloat16"
     )
 
     def __post_init__(self) -> None:
@@ -222,6 +217,23 @@ class Machine:
 
 
 @checked_dataclass(frozen=True)
+class CellsMachine(Machine):
+    """Where and how a training of cells computes.
+
+    Attributes
+    ----------
+    seed, workers, device
+        As in :class:`Machine`.
+    precision : str
+        ``"auto"``, ``"float32"`` or ``"bfloat16"``.
+    """
+
+    precision: Precision = choice(
+        "auto", "Precision", "Numbers that the network computes in: auto, float32, bfloat16"
+    )
+
+
+@checked_dataclass(frozen=True)
 class TrainRequest(Request[TrainedModel]):
     """Train a segmentation model on images and labels.
 
@@ -252,7 +264,7 @@ class TrainRequest(Request[TrainedModel]):
     schedule : Schedule
     crops : Crops
     forgetting : Forgetting
-    machine : Machine
+    machine : CellsMachine
         Their fields may be given by name in their place: ``TrainRequest(data, output, steps=9)``.
     """
 
@@ -264,14 +276,14 @@ class TrainRequest(Request[TrainedModel]):
     base: str | None = choice(
         None, "Base model", "Model whose weights are the start [default: none, from scratch]"
     )
-    install: Install = choice(
-        "better", "Install", "Put the model among the installed: better (than base), always, never"
-    )
     network: NetworkChoice = field(default_factory=NetworkChoice)
     schedule: Schedule = field(default_factory=Schedule)
     crops: Crops = field(default_factory=Crops)
     forgetting: Forgetting = field(default_factory=Forgetting)
-    machine: Machine = field(default_factory=Machine)
+    install: Install = choice(
+        "better", "Install", "Put the model among the installed: better (than base), always, never"
+    )
+    machine: CellsMachine = field(default_factory=CellsMachine)
 
     def __post_init__(self) -> None:
         """Refuse values that do not go together."""
@@ -315,15 +327,8 @@ class NewStructure:
 
 @checked_dataclass(frozen=True)
 class Stacks:
-    """What a network is shown of the stacks, and its size.
+    """What is known of the stacks, and how a network learns them."""
 
-    Attributes
-    ----------
-    crop : tuple of int
-        Lengths of a crop along z, y and x, multiples of 16.
-    """
-
-    crop: tuple[int, int, int] = (32, 128, 128)
     recipe: Annotated[str, OneOf(RECIPES)] = choice(
         "repmode", "Recipe", "repmode: as published; few-images: stronger augmentation, cosine"
     )
@@ -339,11 +344,6 @@ class Stacks:
     base_channels: int = choice(
         8, "Channels", "Channels of the first level; 32 is the published network", min=1, max=128
     )
-
-    def __post_init__(self) -> None:
-        """Refuse values that do not go together."""
-        if any(side < 16 or side % 16 for side in self.crop):
-            raise ValueError(f"The crop must be multiples of 16 voxels, got {self.crop}.")
 
 
 @checked_dataclass(frozen=True)
@@ -381,6 +381,8 @@ class TrainStructuresRequest(Request[TrainedModel]):
         Order of the structures on the model's card; empty takes that of their first appearance.
     descriptions : dict
         Structure to one line about it, before those of a table.
+    crop : tuple of int
+        Lengths of a crop along z, y and x, multiples of 16.
     base : str or None
         Model to start from, which then decides the network and the order of the structures. Pairs
         of structures that it knows train it further as a whole. Pairs of one structure that it does
@@ -401,20 +403,23 @@ class TrainStructuresRequest(Request[TrainedModel]):
     exclude: tuple[str, ...] = ()
     tasks: tuple[str, ...] = ()
     descriptions: dict[str, str] = field(default_factory=dict)
+    crop: tuple[int, int, int] = (32, 128, 128)
     name: str = choice("my-structures", "Name", "Name of the new model")
     base: str | None = choice(
         None, "Base model", "Model whose weights are the start [default: none, from scratch]"
     )
+    new_structure: NewStructure = field(default_factory=NewStructure)
     install: Install = choice(
         "better", "Install", "Put the model among the installed: better (than base), always, never"
     )
-    new_structure: NewStructure = field(default_factory=NewStructure)
     stacks: Stacks = field(default_factory=Stacks)
     schedule: StructureSchedule = field(default_factory=StructureSchedule)
     machine: Machine = field(default_factory=Machine)
 
     def __post_init__(self) -> None:
         """Refuse values that do not go together."""
+        if any(side < 16 or side % 16 for side in self.crop):
+            raise ValueError(f"The crop must be multiples of 16 voxels, got {self.crop}.")
         if not self.data:
             raise ValueError("Training needs at least one folder or table of pairs.")
         like = self.new_structure.like

@@ -74,7 +74,7 @@ def _prepare(
 def _score(
     request: TrainRequest, zoom: float, images: ImageStore, network: torch.nn.Module
 ) -> Steps[dict[str, float]]:
-    return score_segmentation(network, images, zoom, request.schedule.precision)
+    return score_segmentation(network, images, zoom, request.machine.precision)
 
 
 def _mix(
@@ -130,7 +130,7 @@ def loop_settings(
         score_base=request.base is not None and validated,
         metric=METRIC if validated else "",
         epoch_steps=epoch,
-        precision=request.schedule.precision,
+        precision=request.machine.precision,
         workers=request.machine.workers,
     )
 

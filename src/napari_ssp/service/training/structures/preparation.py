@@ -72,7 +72,7 @@ def _read(
 def _prepare(
     request: TrainStructuresRequest, base: ModelCard | None, data: StructureData
 ) -> Steps[PreparedTraining]:
-    crop = choose_crop(request.stacks.crop, data.training)
+    crop = choose_crop(request.crop, data.training)
     card = new_card(request, base, data, crop)
     augmentation = replace(RECIPES[request.stacks.recipe].augmentation, crop=crop)
     batches = StructureBatches(
