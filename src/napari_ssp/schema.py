@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial, wraps
 from types import NoneType
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
@@ -154,7 +154,7 @@ def restore(kind: type[T], values: Mapping[str, Any]) -> T:
         raise ValueError(
             f"{kind.__name__} has no {', '.join(unknown)}. It takes {', '.join(known)}."
         )
-    return _assemble(kind, values)
+    return kind(**values)
 
 
 def _fields(kind: Any) -> dict[str, FieldInfo]:
@@ -197,15 +197,19 @@ def _merge(kind: type[Any], content: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _assemble(kind: type[T], values: Mapping[str, Any]) -> T:
-    given = {}
+def _gather(kind: Any, values: dict[str, Any]) -> dict[str, Any]:
+    """Put values that were given by name in their group's place into the group."""
     for name, info in _fields(kind).items():
         group = _group(info)
-        if group:
-            given[name] = _assemble(group, values)
-        elif name in values:
-            given[name] = values[name]
-    return kind(**given)
+        own = (
+            {key: values.pop(key) for key in describe_fields(group) if key in values}
+            if group
+            else {}
+        )
+        if own:
+            known = values.get(name, info.get_default(call_default_factory=True))
+            values[name] = replace(known, **own)
+    return values
 
 
 def _refuse_text(cls: Any, value: Any, handler: Any) -> Any:
@@ -265,6 +269,7 @@ if not TYPE_CHECKING:
         """Make a dataclass whose values are checked; the options are those of `dataclass`.
 
         Numbers of numpy become Python's, lists tuples and texts paths where the fields say so.
+        A field may be a checked dataclass itself, a group: its values may be given in its place.
         Errors are a TypeError for a value of another kind, else a ValueError.
         """
         if cls is None:
@@ -279,7 +284,7 @@ def _with_sentences(init: Callable[..., None]) -> Callable[..., None]:
     @wraps(init)
     def __init__(self: Any, /, *args: Any, **values: Any) -> None:
         try:
-            init(self, *args, **values)
+            init(self, *args, **_gather(type(self), values))
         except pydantic.ValidationError as error:
             raise _explain(type(self), error) from None
 

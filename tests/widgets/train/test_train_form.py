@@ -79,13 +79,13 @@ def test_choices_become_a_request() -> None:
     value = TrainChoices(duration=(5.0, EPOCHS), replay=Path("/r"), validation=Path("/v"))
     request = value.request((Path("/d"),), Path("/o"))
     assert isinstance(request, TrainRequest)
-    assert (request.minutes, request.epochs) == (None, 5.0)
-    assert (request.replay, request.validation) == ((Path("/r"),), (Path("/v"),))
+    assert (request.schedule.minutes, request.schedule.epochs) == (None, 5.0)
+    assert (request.forgetting.replay, request.validation) == ((Path("/r"),), (Path("/v"),))
     assert request.base == "mediar-starter"
     other = TrainChoices(learn=STRUCTURES, base=None, duration=(5.0, MINUTES))
     stacks = other.request((Path("/d"),), Path("/o"))
     assert isinstance(stacks, TrainStructuresRequest)
-    assert stacks.minutes == 5.0
+    assert stacks.schedule.minutes == 5.0
     assert stacks.crop == (32, 128, 128)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from napari_ssp.schema import flatten, restore
 from napari_ssp.service.training.requests import read_request
 from napari_ssp.service.training.steps import train_steps
 from napari_ssp.training.records import CHECKPOINT_FILE, load_state
@@ -39,7 +40,7 @@ def finish_steps(request: FinishTrainingRequest) -> Steps[TrainedModel]:
             f"The run in {request.folder} has not learned anything yet, so there is no model to "
             "make of it. Start it again; it goes on where it stopped."
         )
-    ended = replace(original, steps=int(state["step"]))
+    ended = restore(type(original), flatten(original) | {"steps": int(state["step"])})
     if request.install is not None:
         ended = replace(ended, install=request.install)
     return (yield from train_steps(ended, record=False))

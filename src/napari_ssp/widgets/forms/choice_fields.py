@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any
 
+from napari_ssp.schema import describe_fields
+
 
 def request_values(choices: Any, request_type: Any) -> dict[str, Any]:
     """Values of the choices that are fields of the request too, by name."""
-    known = {item.name for item in fields(request_type)}
+    known = describe_fields(request_type)
     return {
         item.name: getattr(choices, item.name) for item in fields(choices) if item.name in known
     }

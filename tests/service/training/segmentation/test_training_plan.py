@@ -93,8 +93,8 @@ def test_published_configurations_are_requests(name: str, tmp_path: Path) -> Non
     values = read_recipe(name)
     assert values.pop("task") == "segmentation"
     request = restore(TrainRequest, {"data": [tmp_path], "output": tmp_path, **values})
-    assert request.crop == 512
-    assert request.minutes is None
+    assert request.crops.crop == 512
+    assert request.schedule.minutes is None
     with pytest.raises(ValueError, match="no colour"):
         restore(TrainRequest, {"data": [tmp_path], "output": tmp_path, "colour": 3})
 

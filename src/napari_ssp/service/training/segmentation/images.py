@@ -97,7 +97,7 @@ def _read_all(
     for pairs, add in sources:
         for pair in pairs:
             try:
-                add(_read(pair, request.ignore_label))
+                add(_read(pair, request.crops.ignore_label))
             except (OSError, ValueError, TypeError) as error:
                 problems.append(f"{pair.image.name}: {error}")
             done += 1
@@ -120,7 +120,7 @@ def _learn_from(
     if parts:
         image = parts[0]
         found.validation.add(parts[1])
-    if request.boundary_exclusion:
+    if request.crops.boundary_exclusion:
         image = replace(image, labels=without_outlines(image.labels))
     found.training.add(image)
 

@@ -103,7 +103,7 @@ def find_files(request: TrainRequest) -> TrainingFiles:
     scans = {
         "training": [scan_pairs(source, request.exclude) for source in request.data],
         "validation": [scan_pairs(s, splits=VALIDATION_SPLITS) for s in request.validation],
-        "replay": [scan_pairs(source) for source in request.replay],
+        "replay": [scan_pairs(source) for source in request.forgetting.replay],
     }
     if not request.validation:
         scans["validation"] = _kept_apart(request)
@@ -169,12 +169,19 @@ def _summary(request: TrainRequest, files: TrainingFiles) -> str:
     else:
         check = f"{len(files.validation)} for validation"
         check += ", set aside by itself" if files.chosen_by_us else ""
-    words = f"{_images(len(files.training))} to learn {start} ({request.trainable}), {check}"
+    words = (
+        f"{_images(len(files.training))} to learn {start} ({request.forgetting.trainable}), {check}"
+    )
     if files.replay:
-        words += f", {request.replay_share:.0%} of each batch from {_images(len(files.replay))}"
+        share = request.forgetting.replay_share
+        words += f", {share:.0%} of each batch from {_images(len(files.replay))}"
     if files.known:
         words += f", {_images(len(files.known))} to see what is forgotten"
-    limits = describe_limits(minutes=request.minutes, epochs=request.epochs, steps=request.steps)
+    limits = describe_limits(
+        minutes=request.schedule.minutes,
+        epochs=request.schedule.epochs,
+        steps=request.schedule.steps,
+    )
     return f"{words}; {limits}."
 
 
@@ -193,7 +200,7 @@ def _warnings(request: TrainRequest, files: TrainingFiles, card: ModelCard | Non
     both = [pair.name for pair in files.training if pair.image.resolve() in scored]
     if both:
         warnings.append(warn_scored_as_well(both))
-    if card is not None and not files.replay and request.trainable == "all":
+    if card is not None and not files.replay and request.forgetting.trainable == "all":
         warnings.append(
             "Without replayed images the model may forget what its base knows. Name images that "
             "the base does well, or train less of it ('lora')."

@@ -41,26 +41,26 @@ def _prepare(
 ) -> Steps[PreparedTraining]:
     yield Progress("preparing the network")
     processes = read_process_group()
-    if request.batch_size % processes.world_size:
+    if request.schedule.batch_size % processes.world_size:
         raise ValueError(
-            f"A batch of {request.batch_size} crops cannot be divided among "
+            f"A batch of {request.schedule.batch_size} crops cannot be divided among "
             f"{processes.world_size} processes. Choose a multiple of {processes.world_size}."
         )
-    zoom = request.zoom or (base.zoom if base else 1.0)
+    zoom = request.crops.zoom or (base.zoom if base else 1.0)
     card = _card(request, base, images, zoom)
     batches = SegmentationBatches(
         images.training,
-        replace(STRENGTHS[request.augmentation], crop=request.crop, zoom=zoom),
-        size=request.batch_size,
-        seed=request.seed,
-        sampling=request.sampling,
+        replace(STRENGTHS[request.crops.augmentation], crop=request.crops.crop, zoom=zoom),
+        size=request.schedule.batch_size,
+        seed=request.machine.seed,
+        sampling=request.crops.sampling,
         replay=images.replay,
-        replay_share=request.replay_share,
+        replay_share=request.forgetting.replay_share,
         part=(processes.rank, processes.world_size),
     )
-    epoch = len(images.training) / (request.batch_size - batches.replayed)
+    epoch = len(images.training) / (request.schedule.batch_size - batches.replayed)
     run = _start(request, card, loop_settings(request, card, epoch, bool(images.validation)))
-    mixed = bool(images.known) or request.most_learned != 1.0
+    mixed = bool(images.known) or request.forgetting.most_learned != 1.0
     return PreparedTraining(
         run,
         card,
@@ -74,7 +74,7 @@ def _prepare(
 def _score(
     request: TrainRequest, zoom: float, images: ImageStore, network: torch.nn.Module
 ) -> Steps[dict[str, float]]:
-    return score_segmentation(network, images, zoom, request.precision)
+    return score_segmentation(network, images, zoom, request.machine.precision)
 
 
 def _mix(
@@ -85,8 +85,8 @@ def _mix(
         load_model(str(request.base)).to(run.device),
         run.winner(),
         lambda network: scored(run, network, partial(_score, request, zoom, images.known)),
-        request.most_forgotten,
-        request.most_learned,
+        request.forgetting.most_forgotten,
+        request.forgetting.most_learned,
     )
     if mixture.share < 1.0 and images.validation:
         score = partial(_score, request, zoom, images.validation)
@@ -110,27 +110,28 @@ def loop_settings(
     validated : bool
         Whether there are validation images.
     """
-    minutes = math.inf if request.minutes is None else request.minutes
-    limits = [] if request.steps is None else [request.steps]
-    if request.epochs is not None:
-        limits.append(max(1, math.ceil(request.epochs * epoch)))
+    minutes = math.inf if request.schedule.minutes is None else request.schedule.minutes
+    limits = [] if request.schedule.steps is None else [request.schedule.steps]
+    if request.schedule.epochs is not None:
+        limits.append(max(1, math.ceil(request.schedule.epochs * epoch)))
     steps = min(limits, default=LoopSettings.steps)
     encoder, has_base = str(card.network["encoder"]), request.base is not None
     return LoopSettings(
         steps=steps,
         minutes=minutes,
-        learning_rate=request.learning_rate or choose_rate(request.trainable, encoder, has_base),
-        weight_decay=request.weight_decay,
-        smoothing=request.smoothing,
-        keep_statistics=has_base and request.keep_statistics,
+        learning_rate=request.schedule.learning_rate
+        or choose_rate(request.forgetting.trainable, encoder, has_base),
+        weight_decay=request.schedule.weight_decay,
+        smoothing=request.schedule.smoothing,
+        keep_statistics=has_base and request.forgetting.keep_statistics,
         score_minutes=minutes / _SCORINGS,
         # By steps where time sets no limit, so that such a run ends the same when interrupted.
         score_steps=max(1, round(steps / _SCORINGS)) if math.isinf(minutes) else 0,
         score_base=request.base is not None and validated,
         metric=METRIC if validated else "",
         epoch_steps=epoch,
-        precision=request.precision,
-        workers=request.workers,
+        precision=request.machine.precision,
+        workers=request.machine.workers,
     )
 
 
@@ -143,9 +144,9 @@ def _card(
         name=request.name,
         family="mediar",
         network={
-            "encoder": request.encoder,
-            "decoder_channels": list(request.decoder_channels),
-            "pab_channels": request.pab_channels,
+            "encoder": request.network.encoder,
+            "decoder_channels": list(request.network.decoder_channels),
+            "pab_channels": request.network.pab_channels,
         },
         sha256="",
         zoom=zoom,
@@ -161,20 +162,20 @@ def _card(
         window=base.window,
         licence=base.licence,
         citation=base.citation,
-        description=f"'{base.name}', trained further ({request.trainable}) on {count} "
+        description=f"'{base.name}', trained further ({request.forgetting.trainable}) on {count} "
         f"image{'s' * (count != 1)}.",
         training_data=f"{data}; before: {base.training_data or base.name}",
     )
 
 
 def _start(request: TrainRequest, card: ModelCard, settings: LoopSettings) -> TrainingRun:
-    torch.manual_seed(request.seed)
+    torch.manual_seed(request.machine.seed)
     network = build_network(card) if request.base is None else load_model(request.base)
-    choose_trainable(network, request.trainable, request.lora_rank)
+    choose_trainable(network, request.forgetting.trainable, request.forgetting.lora_rank)
     processes = read_process_group()
     network = synchronise_batch_norm(network, processes)
-    network = network.to(resolve_device(processes.device(request.device)))
-    purpose = f"segmentation ({request.trainable})"
+    network = network.to(resolve_device(processes.device(request.machine.device)))
+    purpose = f"segmentation ({request.forgetting.trainable})"
     run = TrainingRun(network, segmentation_loss, settings, request.output, purpose, processes)
     run.resume()
     return run

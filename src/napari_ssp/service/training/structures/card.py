@@ -34,8 +34,8 @@ def base_card(request: TrainStructuresRequest) -> ModelCard | None:
             f"'{card.name}' is no RepMode of its own, so no structures can be learned from it. "
             "Choose a base model of the family 'repmode'."
         )
-    if request.like is not None:
-        task_index(card, request.like)
+    if request.new_structure.like is not None:
+        task_index(card, request.new_structure.like)
     return card
 
 
@@ -83,11 +83,11 @@ def new_card(
     card = ModelCard(
         name=request.name,
         family="repmode",
-        network={"num_tasks": len(data.tasks), "base_channels": request.base_channels},
+        network={"num_tasks": len(data.tasks), "base_channels": request.stacks.base_channels},
         sha256="",
         axes="zyx",
         window=crop,
-        voxel_size=request.voxel_size or data.voxel_size,
+        voxel_size=request.stacks.voxel_size or data.voxel_size,
         tasks=data.tasks,
         task_descriptions={**data.descriptions, **request.descriptions},
         target_statistics=data.target_statistics,
@@ -102,8 +102,8 @@ def _description(request: TrainStructuresRequest, data: StructureData) -> str:
     words = f"RepMode trained on {len(data.training)} stacks."
     if flat:
         words += (
-            f" For {', '.join(flat)} only the {request.projection} projection along z was measured:"
-            " where along z the prediction lies is not learned from data."
+            f" For {', '.join(flat)} only the {request.stacks.projection} projection along z was"
+            " measured: where along z the prediction lies is not learned from data."
         )
     return words
 
@@ -114,7 +114,7 @@ def _of_base(card: ModelCard, base: ModelCard, request: TrainStructuresRequest) 
     added = card.tasks[len(base.tasks) :]
     if added:
         network["num_tasks"] = len(card.tasks)
-        if request.own_expert:
+        if request.new_structure.own_expert:
             network["own_experts"] = [*network.get("own_experts", []), len(base.tasks)]
     what = f"with '{added[0]}' added" if added else "trained further"
     return replace(

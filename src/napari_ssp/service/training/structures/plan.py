@@ -18,6 +18,7 @@ from napari_ssp.service.training.plan_words import (
     warn_skipped,
     warn_too_small,
 )
+from napari_ssp.service.training.requests import StructureSchedule
 from napari_ssp.service.training.structures.card import base_card, check_voxel_size, new_structure
 from napari_ssp.service.training.structures.pairs import PairFiles, scan_structures, task_order
 from napari_ssp.service.training.structures.stack_headers import (
@@ -131,7 +132,7 @@ def find_structure_files(request: TrainStructuresRequest, base: ModelCard | None
     order = task_order(training, validation, request.tasks, base.tasks if base else ())
     size = common_size(one[1] for one in headers)
     if base is not None:
-        check_voxel_size(request.voxel_size or size, base)
+        check_voxel_size(request.stacks.voxel_size or size, base)
     shapes = tuple(shape for shape, _ in headers[: len(training)])
     strays = tuple(dict.fromkeys(path for scan in every for path in scan.strays))
     return StructureFiles(training, validation, order, shapes, size, strays)
@@ -162,12 +163,12 @@ def _summary(
         start = f"as one more structure of '{base.name}', whose others stay as they are"
     counts = _counts([pair.task for pair in files.training])
     words = f"{counts} to learn {start}, {_scored(files, *aside)}"
-    return f"{words}; {describe_limits(minutes=request.minutes, steps=_steps(request))}."
+    return f"{words}; {describe_limits(minutes=request.schedule.minutes, steps=_steps(request))}."
 
 
 def _steps(request: TrainStructuresRequest) -> int | None:
-    default = type(request).steps
-    return None if request.steps == default else request.steps
+    default = StructureSchedule().steps
+    return None if request.schedule.steps == default else request.schedule.steps
 
 
 def _scored(files: StructureFiles, whole: int, strips: int) -> str:
@@ -201,7 +202,7 @@ def _warnings(
         yield warn_scored_as_well(both)
     if small:
         yield warn_too_small(small)
-    unknown = files.voxel_size is None and request.voxel_size is None
+    unknown = files.voxel_size is None and request.stacks.voxel_size is None
     unknown &= any(isinstance(pair, PairFiles) for pair in files.training)
     if base is not None and base.voxel_size is not None and unknown:
         size = " × ".join(f"{n:g}" for n in base.voxel_size)

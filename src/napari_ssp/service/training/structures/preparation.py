@@ -74,8 +74,10 @@ def _prepare(
 ) -> Steps[PreparedTraining]:
     crop = choose_crop(request.crop, data.training)
     card = new_card(request, base, data, crop)
-    augmentation = replace(RECIPES[request.recipe].augmentation, crop=crop)
-    batches = StructureBatches(data.training, augmentation, request.batch_size, request.seed)
+    augmentation = replace(RECIPES[request.stacks.recipe].augmentation, crop=crop)
+    batches = StructureBatches(
+        data.training, augmentation, request.schedule.batch_size, request.machine.seed
+    )
     run = yield from _start(request, base, card, batches)
     run.settings = replace(run.settings, metric=METRIC if data.validation else "")
     window = TileSettings(crop, overlap=0.25, device=run.device)
@@ -86,7 +88,7 @@ def _prepare(
             data.validation,
             data.tasks,
             window,
-            request.projection,
+            request.stacks.projection,
         )
 
     judged = Judged("Correlation", request.install, base is not None)
@@ -100,8 +102,8 @@ def _start(
     card: ModelCard,
     batches: StructureBatches,
 ) -> Steps[TrainingRun]:
-    torch.manual_seed(request.seed)
-    device = resolve_device(request.device)
+    torch.manual_seed(request.machine.seed)
+    device = resolve_device(request.machine.device)
     is_new = base is not None and len(card.tasks) > len(base.tasks)
     if base is None:
         network = build_network(card)
@@ -111,8 +113,8 @@ def _start(
             network = yield from _with_new_task(network, request, base, batches)
     run = TrainingRun(
         network.to(device),
-        partial(structure_loss, projection=request.projection),
-        _settings(request, RECIPES[request.recipe], base, is_new),
+        partial(structure_loss, projection=request.stacks.projection),
+        _settings(request, RECIPES[request.stacks.recipe], base, is_new),
         request.output,
         purpose=f"structures: {', '.join(card.tasks)}",
     )
@@ -128,12 +130,12 @@ def _with_new_task(
 ) -> Steps[RepMode]:
     """Network that knows one structure more, of which nothing else learns."""
     known: RepMode = network  # type: ignore[assignment]
-    if request.like is not None:
-        like = base.tasks.index(request.like)
+    if request.new_structure.like is not None:
+        like = base.tasks.index(request.new_structure.like)
     else:
         crops = replace(batches, size=_COMPARED)
-        like = yield from most_similar(known, crops(0), request.projection)
-    longer = known.extended(like, request.own_expert)
+        like = yield from most_similar(known, crops(0), request.stacks.projection)
+    longer = known.extended(like, request.new_structure.own_expert)
     learn_last_task(longer)
     return longer
 
@@ -146,16 +148,16 @@ def _settings(
 ) -> LoopSettings:
     rate = _NEW_STRUCTURE_RATE if is_new else recipe.learning_rate
     return LoopSettings(
-        steps=request.steps,
-        minutes=request.minutes,
+        steps=request.schedule.steps,
+        minutes=request.schedule.minutes,
         optimiser=recipe.optimiser,
         schedule=recipe.schedule,
-        learning_rate=request.learning_rate or rate,
+        learning_rate=request.schedule.learning_rate or rate,
         weight_decay=recipe.weight_decay,
         smoothing=recipe.smoothing,
         score_base=base is not None,
-        workers=request.workers,
-        score_minutes=request.minutes / _SCORINGS,
+        workers=request.machine.workers,
+        score_minutes=request.schedule.minutes / _SCORINGS,
     )
 
 
