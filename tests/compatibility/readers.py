@@ -44,14 +44,14 @@ def restore(kind: type[TrainRequest], values: dict[str, Any]) -> TrainRequest:
 
 def read_request(folder: Path) -> TrainRequest | TrainStructuresRequest:
     """Request of a run's folder."""
-    from napari_ssp.service.training.requests import read_request
+    from napari_ssp.service.training.request_files import read_request
 
     return read_request(folder)
 
 
 def write_request(request: TrainRequest | TrainStructuresRequest) -> Path:
     """Write ``request.json`` into the run's folder."""
-    from napari_ssp.service.training.requests import write_request
+    from napari_ssp.service.training.request_files import write_request
 
     write_request(request)
     return request.output / "request.json"

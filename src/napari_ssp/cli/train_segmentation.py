@@ -14,7 +14,7 @@ from napari_ssp.cli.training import output_option, run_in_processes, run_trainin
 from napari_ssp.schema import restore
 from napari_ssp.service import TrainRequest, plan_training
 from napari_ssp.service.training.recipes import read_recipe, recipe_names
-from napari_ssp.service.training.requests import REQUEST_FILE, read_values
+from napari_ssp.service.training.request_files import REQUEST_FILE, read_values
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from napari_ssp.schema import flatten, restore
-from napari_ssp.service.training.requests import read_request
+from napari_ssp.service.training.request_files import read_request
 from napari_ssp.service.training.steps import train_steps
 from napari_ssp.training.records import CHECKPOINT_FILE, load_state
 

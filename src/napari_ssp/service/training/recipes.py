@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from napari_ssp.service.training.requests import read_values
+from napari_ssp.service.training.request_files import read_values
 
 _FOLDER = Path(__file__).resolve().parent / "published"
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-from napari_ssp.atomic import write_text
-from napari_ssp.schema import OneOf, checked_dataclass, choice, flatten, restore
+from napari_ssp.schema import OneOf, checked_dataclass, choice
 from napari_ssp.service.requests import Precision, Request
 from napari_ssp.service.results import TrainedModel
 
-REQUEST_FILE = "request.json"
 #: What learns: all, or less for small data. See :class:`TrainRequest`.
 TRAINABLE = ("all", "decoder", "heads", "lora")
 #: How strongly training images are varied; mediar is the published set.
@@ -446,55 +443,3 @@ class FinishTrainingRequest(Request[TrainedModel]):
 
     folder: Path
     install: Install | None = None
-
-
-def write_request(request: TrainRequest | TrainStructuresRequest) -> None:
-    """Write ``request.json`` into the run's folder."""
-    task = next(name for name, kind in TASKS.items() if isinstance(request, kind))
-    text = json.dumps({"task": task, **flatten(request)}, indent=2)
-    write_text(request.output / REQUEST_FILE, text + "\n")
-
-
-def read_values(path: Path) -> dict[str, Any]:
-    """Values of a request's file, or of a configuration that names only some; ``task`` among them.
-
-    Raises
-    ------
-    FileNotFoundError, ValueError
-        When there is no such file, or it holds no such values.
-    """
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"There is no {path.name} in {path.parent}, so there is no run to go on with. Give the "
-            "folder of a training that was started."
-        )
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path} is not valid JSON: {error}.") from error
-    if not isinstance(values, dict) or values.get("task", "segmentation") not in TASKS:
-        raise ValueError(
-            f"{path} is no training request: it must hold named values, 'task' among them "
-            f"({' or '.join(TASKS)})."
-        )
-    return values
-
-
-def read_request(folder: Path) -> TrainRequest | TrainStructuresRequest:
-    """Request that a run was started with.
-
-    Raises
-    ------
-    FileNotFoundError, ValueError
-        As `read_values`.
-    """
-    values = read_values(folder / REQUEST_FILE)
-    kind = TASKS[values.pop("task", "segmentation")]
-    return restore(kind, {**values, "output": folder})
-
-
-#: Requests by the word for their task.
-TASKS: dict[str, type[TrainRequest] | type[TrainStructuresRequest]] = {
-    "segmentation": TrainRequest,
-    "structures": TrainStructuresRequest,
-}

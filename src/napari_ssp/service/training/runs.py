@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from napari_ssp.registry import cache_folder
-from napari_ssp.service.training.requests import read_request
+from napari_ssp.service.training.request_files import read_request
 
 if TYPE_CHECKING:
     from pathlib import Path

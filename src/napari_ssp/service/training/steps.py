@@ -8,11 +8,8 @@ from napari_ssp.progress import Progress
 from napari_ssp.service.results import TrainedModel
 from napari_ssp.service.training.conclusion import conclude
 from napari_ssp.service.training.manifest import write_manifest
-from napari_ssp.service.training.requests import (
-    TrainRequest,
-    TrainStructuresRequest,
-    write_request,
-)
+from napari_ssp.service.training.request_files import write_request
+from napari_ssp.service.training.requests import TrainRequest, TrainStructuresRequest
 from napari_ssp.service.training.segmentation.preparation import SEGMENTATION
 from napari_ssp.service.training.structures.preparation import STRUCTURES
 from napari_ssp.training.loop import fit

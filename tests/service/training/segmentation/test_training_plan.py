@@ -12,7 +12,7 @@ from label_folders import write_discs
 from napari_ssp.schema import restore
 from napari_ssp.service import TrainRequest, plan_training
 from napari_ssp.service.training.recipes import read_recipe, recipe_names
-from napari_ssp.service.training.requests import read_request, write_request
+from napari_ssp.service.training.request_files import read_request, write_request
 from napari_ssp.service.training.segmentation.plan import find_files
 
 
