@@ -108,7 +108,8 @@ def test_the_diameter_is_estimated(nuclei: tuple[Any, Any], times: int) -> None:
     image, truth = nuclei
     expected = median_diameter([enlarged(truth, times, 0)])
     assert expected is not None
-    assert estimate_diameter(enlarged(image, times, 1)) == pytest.approx(expected, rel=0.2)
+    found = estimate_diameter(enlarged(image, times, 1), overlap=0.25)  # fewer windows
+    assert found == pytest.approx(expected, rel=0.2)
 
 
 def test_an_estimate_says_when_there_is_nothing() -> None:
