@@ -15,7 +15,7 @@ from readers import prepared_volumes, read_tables, training_set
 from napari_ssp import MicroscopyImage, TrainRequest
 from napari_ssp.cli import main
 from napari_ssp.io import read_scenes
-from napari_ssp.service import TrainStructuresRequest, plan_structures_training, plan_training
+from napari_ssp.service import TrainStructuresRequest, plan_training
 
 if TYPE_CHECKING:
     from conftest import LayOut
@@ -73,7 +73,7 @@ def test_a_training_set_of_structures_goes_on_growing(lay_out: LayOut) -> None:
     assert _read(far.image).image.voxel_size == pytest.approx((0.29,) * 3)
     collected.write_target("far", MicroscopyImage(pixels, "zyx"))
     np.testing.assert_array_equal(_read(far.target).image.data, pixels)
-    plan = plan_structures_training(TrainStructuresRequest((folder,), RUN))
+    plan = plan_training(TrainStructuresRequest((folder,), RUN))
     assert plan.training == ("far", "near")
     assert "2 stacks of tubulin" in plan.summary
 
@@ -83,7 +83,7 @@ def test_tables_of_pairs_are_read(lay_out: LayOut) -> None:
     plan = plan_training(TrainRequest((root / "tables/cells.csv",), RUN))
     assert (plan.training, plan.validation) == (("first",), ("second",))
     request = TrainStructuresRequest((root / "tables/structures.csv",), RUN)
-    planned = plan_structures_training(request)
+    planned = plan_training(request)
     assert (planned.training, planned.validation) == (("near",), ("far",))
 
 
@@ -109,7 +109,7 @@ def test_prepared_stacks_are_read(lay_out: LayOut) -> None:
         assert 0.8 < crop.std() < 1.2
     rows = read_tables(folder / "splits/lamin_b1")
     assert {name: len(part) for name, part in rows.items()} == {"train": 4, "val": 1, "test": 2}
-    planned = plan_structures_training(TrainStructuresRequest((folder,), RUN))
+    planned = plan_training(TrainStructuresRequest((folder,), RUN))
     assert (len(planned.training), len(planned.validation)) == (8, 2)
 
 

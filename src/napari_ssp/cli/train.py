@@ -10,7 +10,7 @@ from napari_ssp.cli.options import request_options
 from napari_ssp.cli.reporting import as_usage_error, json_option
 from napari_ssp.cli.train_segmentation import segmentation
 from napari_ssp.cli.training import finish, output_option, run_training, source_type
-from napari_ssp.service import TrainStructuresRequest, plan_structures_training
+from napari_ssp.service import TrainStructuresRequest
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -83,7 +83,7 @@ def structures(describe: tuple[str, ...], json_path: Path | None, **choices: Any
     """
     with as_usage_error():
         request = TrainStructuresRequest(descriptions=_descriptions(describe), **choices)
-    run_training(request, json_path, lambda: plan_structures_training(request))
+    run_training(request, json_path)
 
 
 def _descriptions(words: tuple[str, ...]) -> dict[str, str]:

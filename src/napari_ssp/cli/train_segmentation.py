@@ -12,7 +12,7 @@ from napari_ssp.cli.options import request_options
 from napari_ssp.cli.reporting import as_usage_error, json_option
 from napari_ssp.cli.training import output_option, run_in_processes, run_training, source_type
 from napari_ssp.schema import restore
-from napari_ssp.service import TrainRequest, plan_training
+from napari_ssp.service import TrainRequest
 from napari_ssp.service.training.recipes import read_recipe, recipe_names
 from napari_ssp.service.training.request_files import REQUEST_FILE, read_values
 
@@ -110,7 +110,7 @@ def segmentation(
         request = _request(given, _written(config, resume, choices["output"]))
     if processes > 1 and "RANK" not in os.environ:
         run_in_processes(processes)
-    run_training(request, json_path, lambda: plan_training(request))
+    run_training(request, json_path)
 
 
 def _written(config: str | None, resume: bool, output: Path) -> dict[str, Any]:

@@ -18,12 +18,10 @@ from napari_ssp.cli.reporting import (
     wait_for,
     write_report,
 )
-from napari_ssp.service import FinishTrainingRequest, ModelService
+from napari_ssp.service import FinishTrainingRequest, ModelService, PlanRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from napari_ssp.service import TrainingPlan, TrainRequest, TrainStructuresRequest
+    from napari_ssp.service import TrainRequest, TrainStructuresRequest
 
 folder_type = click.Path(exists=True, file_okay=False, path_type=Path)
 #: Folders and tables that training data come from.
@@ -40,7 +38,6 @@ output_option = click.option(
 def run_training(
     request: TrainRequest | TrainStructuresRequest | FinishTrainingRequest,
     json_path: Path | None,
-    plan: Callable[[], TrainingPlan] | None = None,
 ) -> None:
     """Say what will be done, do it, and say what came of it; one of several processes says it."""
     if os.environ.get("RANK", "0") != "0":
@@ -48,12 +45,13 @@ def run_training(
             service.submit(request).result()
         return
     try:
-        if plan is not None:
-            planned = plan()
-            for line in (*planned.warnings, planned.summary):
-                click.echo(line, err=True)
         with ModelService() as service:
-            model = wait_for(service.submit(request), getattr(request, "name", "finishing"))
+            plan = None
+            if not isinstance(request, FinishTrainingRequest):
+                plan = service.submit(PlanRequest(request)).result()
+                for line in (*plan.warnings, plan.summary):
+                    click.echo(line, err=True)
+            model = wait_for(service.submit(request, plan), getattr(request, "name", "finishing"))
     except USER_ERRORS as error:
         fail([one_line(error)])
         return

@@ -52,13 +52,12 @@ from napari_ssp.service.structures.plan import (
     plan_prediction,
     task_index,
 )
+from napari_ssp.service.training.plan import plan_training
 from napari_ssp.service.training.requests import (
     FinishTrainingRequest,
     TrainRequest,
     TrainStructuresRequest,
 )
-from napari_ssp.service.training.segmentation.plan import plan_training
-from napari_ssp.service.training.structures.plan import plan_structures_training
 from napari_ssp.training.state import TrainingState
 
 __all__ = [
@@ -110,7 +109,6 @@ __all__ = [
     "find_members",
     "plan_prediction",
     "plan_segmentation",
-    "plan_structures_training",
     "plan_training",
     "predict_structures",
     "restore_request",

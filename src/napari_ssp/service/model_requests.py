@@ -125,6 +125,6 @@ def verify_models(request: VerifyModelsRequest) -> Steps[list[Verdict]]:
     return verify_steps(request.models)
 
 
-def add_a_catalogue(request: AddCatalogueRequest) -> Steps[list[ModelCard]]:
+def add_lab_catalogue(request: AddCatalogueRequest) -> Steps[list[ModelCard]]:
     """Start to read a lab's catalogue."""
     return add_catalogue(request.place)

@@ -84,8 +84,8 @@ _PIPELINES: dict[type[Request[Any]], Pipeline] = {
     DiameterRequest: Pipeline("segmentation.diameter:diameter_steps", takes=("models",)),
     PredictRequest: Pipeline("structures.steps:predict_steps", takes=("models", "plan")),
     GatesRequest: Pipeline("structures.gates:gates_steps", Lane.LOOKUPS, ("models",)),
-    TrainRequest: Pipeline("training.steps:train_steps"),
-    TrainStructuresRequest: Pipeline("training.steps:train_steps"),
+    TrainRequest: Pipeline("training.steps:train_steps", takes=("plan",)),
+    TrainStructuresRequest: Pipeline("training.steps:train_steps", takes=("plan",)),
     FinishTrainingRequest: Pipeline("training.finishing:finish_steps"),
     PlanRequest: Pipeline("planning:plan_steps", Lane.PLANS),
     MeasureRequest: Pipeline("measuring:measure_steps", Lane.TABLES),
@@ -98,7 +98,7 @@ _PIPELINES: dict[type[Request[Any]], Pipeline] = {
     ExportModelRequest: Pipeline("model_requests:export_model", Lane.FILES),
     VerifyModelsRequest: Pipeline("model_requests:verify_models", Lane.FILES),
     DownloadModelRequest: Pipeline("model_requests:download_model", Lane.DOWNLOADS),
-    AddCatalogueRequest: Pipeline("model_requests:add_a_catalogue", Lane.DOWNLOADS),
+    AddCatalogueRequest: Pipeline("model_requests:add_lab_catalogue", Lane.DOWNLOADS),
 }
 #: Steps of the same requests where a model of another family is asked for.
 _BY_FAMILY = {
@@ -130,7 +130,7 @@ def prepare_steps(
         What to do.
     models : ModelCache
         Networks that are loaded.
-    plan : SegmentPlan, PredictionPlan or None
+    plan : Plan or None
         What the request means, where that was found out already.
 
     Raises

@@ -10,9 +10,8 @@ from napari_ssp.service.requests import PredictRequest, Request, SegmentRequest
 from napari_ssp.service.results import Plan
 from napari_ssp.service.segmentation.plan import plan_segmentation
 from napari_ssp.service.structures.plan import plan_prediction
+from napari_ssp.service.training.plan import plan_training
 from napari_ssp.service.training.requests import TrainRequest, TrainStructuresRequest
-from napari_ssp.service.training.segmentation.plan import plan_training
-from napari_ssp.service.training.structures.plan import plan_structures_training
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +20,7 @@ _PLANNERS: dict[type[Request[Any]], Callable[[Any], Plan]] = {
     SegmentRequest: plan_segmentation,
     PredictRequest: plan_prediction,
     TrainRequest: plan_training,
-    TrainStructuresRequest: plan_structures_training,
+    TrainStructuresRequest: plan_training,
 }
 
 

@@ -113,6 +113,8 @@ class TrainingPlan:
         Names of the images that are learned from, scored, and mixed in.
     strip : bool
         Whether the validation part is a strip of each training image.
+    base, files : Any
+        Card of the base model, and the files that were found, for the training itself.
     """
 
     summary: str
@@ -121,6 +123,8 @@ class TrainingPlan:
     validation: tuple[str, ...] = ()
     replay: tuple[str, ...] = ()
     strip: bool = False
+    base: Any = field(default=None, compare=False, repr=False)
+    files: Any = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -141,6 +145,8 @@ class TrainedModel:
         Whether it beats its base; None where there was nothing to compare.
     installed : bool
         Whether it is now among the installed models, under its name.
+    warnings : tuple of str
+        What the plan warned of.
     sentence : str
         What happened, with both numbers, for the user.
     """
@@ -152,3 +158,4 @@ class TrainedModel:
     is_better: bool | None = None
     installed: bool = False
     sentence: str = ""
+    warnings: tuple[str, ...] = ()

@@ -11,7 +11,7 @@ from label_folders import write_discs
 
 from napari_ssp.progress import run
 from napari_ssp.registry import ModelCard, list_cards, load_model
-from napari_ssp.service import FinishTrainingRequest, TrainRequest
+from napari_ssp.service import FinishTrainingRequest, TrainRequest, plan_training
 from napari_ssp.service.training.conclusion import Judged, conclude
 from napari_ssp.service.training.finishing import finish_steps
 from napari_ssp.service.training.steps import train_steps
@@ -224,3 +224,13 @@ def test_the_rule_decides_what_is_installed(
     assert model.installed is installed
     assert words in model.sentence
     assert model.is_better is (base < 0.8)
+
+
+def test_a_plan_that_was_made_is_what_is_trained(request_: TrainRequest) -> None:
+    plan = plan_training(request_)
+    fewer = replace(plan.files, training=plan.files.training[:2])
+    model = run(train_steps(request_, replace(plan, files=fewer, warnings=("mind this",))))
+    assert model.warnings == ("mind this",)
+    with (request_.output / "data.csv").open(newline="") as file:
+        roles = [(row["role"], row["kind"]) for row in csv.DictReader(file)]
+    assert roles.count(("train", "image")) == 2

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
-import torch
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import torch
     from torch import nn
 
     from napari_ssp.progress import Steps
     from napari_ssp.registry import ModelCard
+    from napari_ssp.service.results import TrainingPlan
     from napari_ssp.service.training.conclusion import Judged
     from napari_ssp.service.training.manifest import Entry
     from napari_ssp.training.batches import BatchOf
@@ -60,13 +60,13 @@ class PreparedTraining:
     batches: BatchOf
     score: Callable[[nn.Module], Steps[dict[str, float]]]
     judged: Judged
-    dtype: torch.dtype = torch.float16
+    dtype: torch.dtype
     mix: Callable[[], Steps[Interpolated]] | None = None
 
 
 @dataclass(frozen=True)
-class TrainingKind(Generic[Q, F, D]):
-    """What one kind of training does in its own way.
+class TrainingPlanner(Generic[Q, F]):
+    """How one kind of training is planned; loads nothing that learns.
 
     Attributes
     ----------
@@ -74,16 +74,29 @@ class TrainingKind(Generic[Q, F, D]):
         Card of the model that a request starts from, or None; refuses one that does not fit.
     find_files : callable
         Files of a request and its base; refuses what names and headers show to be wrong.
+    describe : callable
+        What a training on those files would do.
+    """
+
+    base_card: Callable[[Q], ModelCard | None]
+    find_files: Callable[[Q, ModelCard | None], F]
+    describe: Callable[[Q, ModelCard | None, F], TrainingPlan]
+
+
+@dataclass(frozen=True)
+class TrainingKind(Generic[Q, F, D]):
+    """How one kind of training reads and learns what its plan found.
+
+    Attributes
+    ----------
     entries : callable
-        Those files as the lines of the manifest.
+        The files of a plan as the lines of the manifest.
     read : callable
         Steps of reading them, for one of several processes; a failure leaves no files behind.
     prepare : callable
         Steps from a request, its base and its data to a `PreparedTraining`.
     """
 
-    base_card: Callable[[Q], ModelCard | None]
-    find_files: Callable[[Q, ModelCard | None], F]
     entries: Callable[[F], list[Entry]]
     read: Callable[[F, Q, int], Steps[D]]
     prepare: Callable[[Q, ModelCard | None, D], Steps[PreparedTraining]]

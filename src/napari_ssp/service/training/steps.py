@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from napari_ssp.progress import Progress
 from napari_ssp.service.results import TrainedModel
 from napari_ssp.service.training.conclusion import conclude
 from napari_ssp.service.training.manifest import write_manifest
+from napari_ssp.service.training.plan import plan_training
 from napari_ssp.service.training.request_files import write_request
 from napari_ssp.service.training.requests import TrainRequest, TrainStructuresRequest
 from napari_ssp.service.training.segmentation.preparation import SEGMENTATION
@@ -18,6 +20,7 @@ from napari_ssp.training.records import CHECKPOINT_FILE
 
 if TYPE_CHECKING:
     from napari_ssp.progress import Steps
+    from napari_ssp.service.results import TrainingPlan
     from napari_ssp.service.training.kind import PreparedTraining, TrainingKind
 
 _KINDS: dict[type[Any], TrainingKind[Any, Any, Any]] = {
@@ -27,7 +30,9 @@ _KINDS: dict[type[Any], TrainingKind[Any, Any, Any]] = {
 
 
 def train_steps(
-    request: TrainRequest | TrainStructuresRequest, record: bool = True
+    request: TrainRequest | TrainStructuresRequest,
+    plan: TrainingPlan | None = None,
+    record: bool = True,
 ) -> Steps[TrainedModel]:
     """Train a model; an interrupted run in the same folder is continued.
 
@@ -35,6 +40,8 @@ def train_steps(
     ----------
     request : TrainRequest or TrainStructuresRequest
         What to learn.
+    plan : TrainingPlan or None
+        What the request means, where that was found out already.
     record : bool
         Write the request into the run's folder.
 
@@ -55,23 +62,23 @@ def train_steps(
         When data or base cannot be used, or the folder's run is of another kind.
     """
     kind, processes = _KINDS[type(request)], read_process_group()
-    base = kind.base_card(request)
     yield Progress("reading training images")
-    files = kind.find_files(request, base)  # refused before anything is read
+    plan = plan or plan_training(request)  # refused before anything is read
     request.output.mkdir(parents=True, exist_ok=True)
     if processes.is_main:
         started = (request.output / CHECKPOINT_FILE).exists()
-        write_manifest(kind.entries(files), request.output, started)
+        write_manifest(kind.entries(plan.files), request.output, started)
     if processes.is_main and record:
         write_request(request)
-    data = yield from kind.read(files, request, processes.rank)
+    data = yield from kind.read(plan.files, request, processes.rank)
     try:
         with connect_processes(processes):
-            prepared = yield from kind.prepare(request, base, data)
+            prepared = yield from kind.prepare(request, plan.base, data)
             yield from fit(prepared.run, prepared.batches, prepared.score)
             if not processes.is_main:
                 return TrainedModel(request.name, request.output)
-            return (yield from _conclude(prepared))
+            model = yield from _conclude(prepared)
+            return replace(model, warnings=plan.warnings)
     finally:
         data.close()
 

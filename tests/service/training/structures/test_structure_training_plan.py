@@ -9,7 +9,7 @@ import pytest
 import tifffile
 
 from napari_ssp.progress import run as drive
-from napari_ssp.service import TrainStructuresRequest, plan_structures_training
+from napari_ssp.service import TrainStructuresRequest, plan_training
 from napari_ssp.service.training.structures.data import load_structures
 from napari_ssp.service.training.structures.plan import find_structure_files
 from napari_ssp.training.structures.parts import set_aside
@@ -40,7 +40,7 @@ def test_what_is_found_and_set_aside_is_said_before(tmp_path: Path) -> None:
     short = _write(tmp_path, "axons", 1, (4, 60, 24))
     (many / "signal" / "Thumbs.db").touch()
     request = _request(tmp_path, many, few, short)
-    plan = plan_structures_training(request)
+    plan = plan_training(request)
     assert plan.summary == (
         "5 stacks of dna, 2 stacks of actin, 1 stack of axons to learn from scratch, 1 stack of "
         "them for validation and a strip of 2 stacks for validation, set aside by itself; at most "
@@ -60,7 +60,7 @@ def test_what_is_found_and_set_aside_is_said_before(tmp_path: Path) -> None:
 
 def test_a_new_structure_is_said(tmp_path: Path, tiny_structures: Path) -> None:
     request = _request(tmp_path, _write(tmp_path, "actin", 1), base=str(tiny_structures))
-    plan = plan_structures_training(request)
+    plan = plan_training(request)
     assert "as one more structure of 'tiny-structures', whose others stay" in plan.summary
     assert any("taken to have the base's, 0.29 × 0.29 × 0.29" in w for w in plan.warnings)
 
@@ -73,9 +73,9 @@ def test_tables_say_what_is_scored(tmp_path: Path) -> None:
     ]
     table = tmp_path / "pairs.csv"
     table.write_text("\n".join(["signal,target,task,split", *rows]))
-    plan = plan_structures_training(_request(tmp_path, table))
+    plan = plan_training(_request(tmp_path, table))
     assert (plan.training, plan.validation) == (("dna0", "dna1"), ("dna2",))
-    plan = plan_structures_training(_request(tmp_path, table, validation=(table,)))
+    plan = plan_training(_request(tmp_path, table, validation=(table,)))
     assert plan.validation == ("dna1", "dna2")
     assert any("scored as well: dna1" in warning for warning in plan.warnings)
 
@@ -92,7 +92,7 @@ def test_all_problems_are_said_together(tmp_path: Path) -> None:
         tifffile.imwrite(path, np.ones(shape, np.uint8), photometric=kind)
     request = _request(tmp_path, data, other, tmp_path / "empty")
     with pytest.raises(ValueError, match="6 of 7 pairs or sources cannot be used") as caught:
-        plan_structures_training(request)
+        plan_training(request)
     for words in (
         "dna0: ",
         "no target for dna1.tif",
@@ -110,7 +110,7 @@ def test_planning_loads_no_torch(tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from napari_ssp.service import *\n"
         f"request = TrainStructuresRequest((Path({str(folder)!r}),), Path('run'))\n"
-        "plan_structures_training(request)\n"
+        "plan_training(request)\n"
         "assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

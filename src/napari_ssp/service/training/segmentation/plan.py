@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from napari_ssp.registry import find_card
 from napari_ssp.service.results import TrainingPlan
+from napari_ssp.service.training.kind import TrainingPlanner
 from napari_ssp.service.training.pair_tables import SCORED_SPLITS, VALIDATION_SPLITS
 from napari_ssp.service.training.plan_words import (
     describe_limits,
@@ -50,19 +51,10 @@ class TrainingFiles:
     chosen_by_us: bool = False
 
 
-def plan_training(request: TrainRequest) -> TrainingPlan:
-    """Check a training and say what it would do; reads names and headers only.
-
-    Raises
-    ------
-    FileNotFoundError, ValueError
-        When data or the base model cannot be used. All problems are listed together.
-    """
-    card = base_card(request)
-    files = find_files(request)
+def _describe(request: TrainRequest, base: ModelCard | None, files: TrainingFiles) -> TrainingPlan:
     return TrainingPlan(
         _summary(request, files),
-        tuple(_warnings(request, files, card)),
+        tuple(_warnings(request, files, base)),
         tuple(pair.name for pair in files.training),
         tuple(pair.name for pair in files.validation),
         tuple(pair.name for pair in files.replay),
@@ -98,7 +90,7 @@ def find_files(request: TrainRequest) -> TrainingFiles:
     Raises
     ------
     FileNotFoundError, ValueError
-        As `plan_training`.
+        When data cannot be used; all problems are listed together.
     """
     scans = {
         "training": [scan_pairs(source, request.exclude) for source in request.data],
@@ -212,3 +204,10 @@ def _warnings(request: TrainRequest, files: TrainingFiles, card: ModelCard | Non
 _NARROWEST = 32
 #: Replayed images that are scored, at most.
 _MOST_KNOWN = 32
+
+
+SEGMENTATION_PLANNER = TrainingPlanner(
+    base_card=base_card,
+    find_files=lambda request, base: find_files(request),
+    describe=_describe,
+)

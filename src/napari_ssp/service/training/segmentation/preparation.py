@@ -16,7 +16,6 @@ from napari_ssp.registry.weights import build_network
 from napari_ssp.service.training.conclusion import Judged
 from napari_ssp.service.training.kind import PreparedTraining, TrainingKind
 from napari_ssp.service.training.segmentation.images import entries, read_training_images
-from napari_ssp.service.training.segmentation.plan import base_card, find_files
 from napari_ssp.training.adapting import choose_rate, choose_trainable
 from napari_ssp.training.loop import LoopSettings, TrainingRun, scored
 from napari_ssp.training.losses import segmentation_loss
@@ -67,6 +66,7 @@ def _prepare(
         batches,
         partial(_score, request, zoom, images.validation),
         Judged("F1", request.install, base is not None),
+        torch.float16,
         mix=partial(_mix, run, request, zoom, images) if mixed else None,
     )
 
@@ -181,10 +181,4 @@ def _start(request: TrainRequest, card: ModelCard, settings: LoopSettings) -> Tr
     return run
 
 
-SEGMENTATION = TrainingKind(
-    base_card=base_card,
-    find_files=lambda request, base: find_files(request),
-    entries=entries,
-    read=read_training_images,
-    prepare=_prepare,
-)
+SEGMENTATION = TrainingKind(entries=entries, read=read_training_images, prepare=_prepare)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from napari_ssp.service.results import TrainingPlan
+from napari_ssp.service.training.kind import TrainingPlanner
 from napari_ssp.service.training.pair_tables import (
     SCORED_SPLITS,
     TRAINING_SPLITS,
@@ -82,16 +83,9 @@ class StructureFiles:
         return whole, strips, small
 
 
-def plan_structures_training(request: TrainStructuresRequest) -> TrainingPlan:
-    """Check a training and say what it would do; reads names and headers only.
-
-    Raises
-    ------
-    FileNotFoundError, ValueError
-        When stacks or the base model cannot be used. All problems are listed together.
-    """
-    base = base_card(request)
-    files = find_structure_files(request, base)
+def _describe(
+    request: TrainStructuresRequest, base: ModelCard | None, files: StructureFiles
+) -> TrainingPlan:
     whole, strips, small = files.set_aside()
     names = [pair.name for pair in files.training]
     scored = tuple(pair.name for pair in files.validation)
@@ -207,3 +201,8 @@ def _warnings(
     if base is not None and base.voxel_size is not None and unknown:
         size = " × ".join(f"{n:g}" for n in base.voxel_size)
         yield f"The stacks state no voxel size; they are taken to have the base's, {size} µm."
+
+
+STRUCTURES_PLANNER = TrainingPlanner(
+    base_card=base_card, find_files=find_structure_files, describe=_describe
+)

@@ -13,10 +13,9 @@ from napari_ssp.registry import load_model
 from napari_ssp.registry.weights import build_network, find_stored_type
 from napari_ssp.service.training.conclusion import Judged
 from napari_ssp.service.training.kind import PreparedTraining, TrainingKind
-from napari_ssp.service.training.structures.card import base_card, new_card
+from napari_ssp.service.training.structures.card import new_card
 from napari_ssp.service.training.structures.data import load_structures
 from napari_ssp.service.training.structures.pairs import entries
-from napari_ssp.service.training.structures.plan import find_structure_files
 from napari_ssp.training.loop import LoopSettings, TrainingRun
 from napari_ssp.training.losses import structure_loss
 from napari_ssp.training.structures.new_structure import learn_last_task, most_similar
@@ -161,4 +160,4 @@ def _settings(
     )
 
 
-STRUCTURES = TrainingKind(base_card, find_structure_files, _entries, _read, _prepare)
+STRUCTURES = TrainingKind(entries=_entries, read=_read, prepare=_prepare)
