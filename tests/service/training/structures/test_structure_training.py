@@ -144,3 +144,12 @@ def test_a_model_of_cells_is_no_base(tmp_path: Path) -> None:
     request = _request(_write(tmp_path, "actin", stacks=1), Path("mediar-starter"))
     with pytest.raises(ValueError, match="'mediar-starter' is no RepMode of its own"):
         drive(train_steps(request))
+
+
+def test_several_processes_are_refused(
+    tmp_path: Path, tiny_structures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", "1")
+    with pytest.raises(ValueError, match="one process, but this is one of 2"):
+        drive(train_steps(_request(_write(tmp_path, "actin"), tiny_structures)))

@@ -18,6 +18,7 @@ from napari_ssp.service.training.structures.data import load_structures
 from napari_ssp.service.training.structures.pairs import entries
 from napari_ssp.training.loop import LoopSettings, TrainingRun
 from napari_ssp.training.losses import structure_loss
+from napari_ssp.training.processes import read_process_group
 from napari_ssp.training.structures.new_structure import learn_last_task, most_similar
 from napari_ssp.training.structures.parts import set_aside
 from napari_ssp.training.structures.recipe import (
@@ -56,6 +57,11 @@ def _entries(files: StructureFiles) -> list[Entry]:
 def _read(
     files: StructureFiles, request: TrainStructuresRequest, _place: int
 ) -> Steps[StructureData]:
+    if read_process_group().world_size > 1:
+        raise ValueError(
+            "Structures are trained in one process, but this is one of "
+            f"{read_process_group().world_size}. Start the command without torchrun."
+        )
     store = StackStore(request.output / ".stacks")
     try:
         data = yield from load_structures(files.training, files.validation, files.order, store)
