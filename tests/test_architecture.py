@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections import Counter
 from functools import cache
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 
 import pytest
@@ -234,3 +236,14 @@ def test_no_call_has_more_than_six_unnamed_arguments() -> None:
                 if len(node.args) > MOST_UNNAMED and not all(words):
                     crowded.append(f"{_module(path)}:{node.lineno}")
     assert not crowded, crowded
+
+
+def test_names_in_docstrings_are_there() -> None:
+    wrong = []
+    for path in SOURCES:
+        for name in re.findall(r"`~?(napari_ssp(?:\.\w+)+)`", path.read_text(encoding="utf-8")):
+            try:
+                resolve_name(name)
+            except (ImportError, AttributeError):
+                wrong.append((path.name, name))
+    assert wrong == []

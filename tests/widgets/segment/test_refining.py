@@ -12,7 +12,7 @@ from napari.layers import Labels
 
 import napari_ssp as ssp
 from napari_ssp.engine import store
-from napari_ssp.service import JobState, Thresholds
+from napari_ssp.service import JobState, ModelService, RefineRequest, Thresholds
 from napari_ssp.service.segmentation import refinement
 from napari_ssp.widgets.segment.choices import SegmentChoices
 
@@ -88,10 +88,20 @@ def test_a_dock_from_the_menu_changes_its_layer_too(
 
 
 def test_no_network_runs(
-    refined_dock: SegmentDock, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+    viewer: napari.Viewer, refined_dock: SegmentDock, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(refined_dock.controller, "start", None)
+    submitted: list[Any] = []
+    submit = ModelService.submit
+
+    def heard(service: ModelService, request: Any, plan: Any = None) -> Any:
+        submitted.append(type(request))
+        return submit(service, request, plan)
+
+    monkeypatch.setattr(ModelService, "submit", heard)
+    before = viewer.layers["n labels"].data.copy()
     _slide(refined_dock, qtbot, Thresholds(0.7))
+    assert set(submitted) == {RefineRequest}
+    assert not np.array_equal(viewer.layers["n labels"].data, before)
 
 
 def test_the_newest_value_wins_and_nothing_queues_up(

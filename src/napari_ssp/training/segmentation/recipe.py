@@ -55,7 +55,7 @@ class SegmentationBatches:
     seed : int
         Start of the random numbers.
     sampling : str
-        See :func:`~napari_ssp.training.sampling.compute_sampling_weights`.
+        See :func:`~napari_ssp.training.segmentation.sampling.compute_sampling_weights`.
     replay : sequence of LabelledImage
         Images that the base model knows, mixed in so that it does not forget them.
     replay_share : float

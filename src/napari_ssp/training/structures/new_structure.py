@@ -78,8 +78,8 @@ def most_similar(network: RepMode, batch: Batch, projection: str = "max") -> Ste
     network : RepMode
         Trained network, on its device.
     batch : tuple
-        Crops of the new structure, as :class:`~napari_ssp.training.structures.StructureBatches`
-        makes them.
+        Crops of the new structure, as
+        :class:`~napari_ssp.training.structures.recipe.StructureBatches` makes them.
     projection : str
         How a 2D target was made from its stack.
 

@@ -30,7 +30,7 @@ class PreparedStructures(Placed):
     colours : dict of str to str
         Colormap of each.
     axes, origin, channel, provenance
-        As in :class:`napari_ssp.widgets.placement.Placed`.
+        As in :class:`napari_ssp.widgets.layers.placement.Placed`.
     """
 
     images: dict[str, NDArray[np.float32]]

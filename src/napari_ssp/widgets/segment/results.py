@@ -42,7 +42,7 @@ class Prepared(Placed):
     segmentation : Segmentation
         All that was found, for other thresholds.
     axes, origin, channel, provenance
-        As in :class:`napari_ssp.widgets.placement.Placed`.
+        As in :class:`napari_ssp.widgets.layers.placement.Placed`.
     """
 
     labels: NDArray[np.uint32]

@@ -82,7 +82,8 @@ def load_structures(
     training, validation : sequence of PairFiles or PreparedPair
         What to read.
     order : tuple of str
-        The structures, as :func:`~napari_ssp.service.structure_pairs.task_order` gives them.
+        The structures, as
+        :func:`~napari_ssp.service.training.structures.pairs.task_order` gives them.
     store : StackStore
         Keeps the arrays, in their own type.
 
