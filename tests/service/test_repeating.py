@@ -305,7 +305,7 @@ def test_a_file_whose_name_looks_like_an_option(
         {"stacks": "linked", "link_overlap": 0.4},
         {"stacks": "planes", "tile": 64, "min_size": 5},
         {"model": "mediar-starter+mediar-starter", "region": (0, 60, 0, 80)},
-        {"diameter": 20.0, "eightfold": True, "plane": (0, 1)},
+        {"diameter": 20.0, "eightfold": True, "plane": (0, 1), "overlap": 0.25},
     ],
     ids=["linked", "tiled", "two models", "turned"],
 )
