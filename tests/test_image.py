@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import dask.array as da
@@ -168,3 +169,31 @@ def test_lists_are_taken_and_images_compare_by_identity() -> None:
     image = MicroscopyImage.from_array([[1, 2], [3, 4]])
     assert image.plane().tolist() == [[1, 2], [3, 4]]
     assert image == image and image != MicroscopyImage.from_array([[1, 2], [3, 4]])
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"origin": (0, 1, 2)}, "four places"),
+        ({"origin": (0, 0, -1, 0)}, "four places"),
+        ({"origin": (0, 0, 0.5, 0)}, "four places"),
+        ({"position": (0.0, 1.0)}, "three numbers"),
+        ({"position": (0.0, math.nan, 1.0)}, "three numbers"),
+    ],
+)
+def test_a_place_is_whole_pixels_and_a_finite_position(wrong: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        MicroscopyImage(np.zeros((4, 4)), "yx", **wrong)
+
+
+def test_place_and_warnings_are_normalised() -> None:
+    image = MicroscopyImage(
+        np.zeros((4, 4)),
+        "yx",
+        origin=[np.int64(1), 2, 3, 4],  # type: ignore[arg-type]
+        position=[0, 1, 2],  # type: ignore[arg-type]
+        warnings=["odd"],  # type: ignore[arg-type]
+    )
+    assert image.origin == (1, 2, 3, 4)
+    assert image.position == (0.0, 1.0, 2.0)
+    assert image.warnings == ("odd",)

@@ -44,13 +44,21 @@ class MicroscopyImage:
         The "c" axis is last and holds 3 or 4 colour samples instead of channels.
     levels : tuple of array-like
         Further, smaller pyramid levels of ``data`` with the same axes.
+    origin : tuple of four int
+        (t, z, y, x) of its first pixel in the full image, where it is a part of one.
+    position : tuple of three floats
+        Where the full image's first voxel lies along z, y and x, as a stage or a translation says:
+        in µm, or in voxels where the voxel size is unknown.
+    warnings : tuple of str
+        What reading it gave reason to doubt; plans, docks and reports say it on.
 
     Raises
     ------
     TypeError
         If the array holds complex numbers, text or objects.
     ValueError
-        If axes, shape, voxel size, channel names, colour samples or levels do not go together.
+        If axes, shape, voxel size, channel names, colour samples, levels or place do not go
+        together.
     """
 
     data: Any
@@ -60,6 +68,9 @@ class MicroscopyImage:
     name: str = "image"
     rgb: bool = False
     levels: tuple[Any, ...] = ()
+    origin: tuple[int, int, int, int] = (0, 0, 0, 0)
+    position: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    warnings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         _check_array(self.data)
@@ -67,6 +78,9 @@ class MicroscopyImage:
         object.__setattr__(self, "voxel_size", check_voxel_size(self.voxel_size))
         object.__setattr__(self, "channel_names", tuple(str(n) for n in self.channel_names))
         object.__setattr__(self, "levels", tuple(self.levels))
+        object.__setattr__(self, "origin", _check_origin(self.origin))
+        object.__setattr__(self, "position", _check_position(self.position))
+        object.__setattr__(self, "warnings", tuple(self.warnings))
         if self.rgb:
             _check_colour(self.axes, self.shape)
         self._check_channel_names()
@@ -322,6 +336,27 @@ def check_voxel_size(size: Sequence[float] | None) -> VoxelSize | None:
             "y and x. For a 2D image use 1.0 for z; leave it out when it is unknown."
         )
     z, y, x = (float(n) for n in numbers)
+    return z, y, x
+
+
+def _check_origin(origin: Sequence[int]) -> tuple[int, int, int, int]:
+    whole = [int(n) for n in origin if isinstance(n, int | np.integer) and n >= 0]
+    if len(origin) != 4 or len(whole) != 4:
+        raise ValueError(
+            f"The origin is {tuple(origin)}, but it must be the four places (t, z, y, x), from 0, "
+            "of the first pixel in the full image."
+        )
+    t, z, y, x = whole
+    return t, z, y, x
+
+
+def _check_position(position: Sequence[float]) -> tuple[float, float, float]:
+    if len(position) != 3 or not all(isinstance(n, Real) and math.isfinite(n) for n in position):
+        raise ValueError(
+            f"The position is {tuple(position)}, but it must be three numbers: where the image "
+            "begins along z, y and x."
+        )
+    z, y, x = (float(n) for n in position)
     return z, y, x
 
 

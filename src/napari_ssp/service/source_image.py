@@ -21,9 +21,10 @@ def open_image(request: SegmentRequest | PredictRequest) -> MicroscopyImage:
     if not isinstance(source, MicroscopyImage):
         return MicroscopyImage.from_array(source, request.axes, request.voxel_size)
     if request.axes is not None and request.axes.lower() != source.axes:
-        source = MicroscopyImage.from_array(
+        named = MicroscopyImage.from_array(
             source.data, request.axes, source.voxel_size, source.name
         )
+        source = replace(named, position=source.position, warnings=source.warnings)
     if request.voxel_size is not None:
         source = replace(source, voxel_size=request.voxel_size)
     return source

@@ -112,7 +112,7 @@ class SegmentPlan:
     def warnings(self) -> tuple[str, ...]:
         """What the user should know before trusting the result."""
         own = self.card.zoom
-        found: list[str] = []
+        found = [*self.image.warnings]
         if self.card.voxel_size is None and not own / UNUSUAL < self.zoom < own * UNUSUAL:
             found.append(
                 f"The image is magnified {self.zoom:.2g} times instead of the {own:g} times at "

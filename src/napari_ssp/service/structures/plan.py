@@ -130,7 +130,12 @@ def plan_prediction(request: PredictRequest) -> PredictionPlan:
         network_shape=network_shape,
         window=window,
         num_patches=count_tiles(padded, window, request.overlap),
-        warnings=(*_axis_warnings(image), *warnings, *_unit_warnings(request, card)),
+        warnings=(
+            *image.warnings,
+            *_axis_warnings(image),
+            *warnings,
+            *_unit_warnings(request, card),
+        ),
     )
 
 
