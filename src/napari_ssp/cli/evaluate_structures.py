@@ -18,9 +18,10 @@ from rich.table import Table
 
 from napari_ssp.cli.channels import Channel, list_channels, match_channels
 from napari_ssp.cli.files import expand
-from napari_ssp.cli.pairing import check_all_predicted, is_folder, without_endings
+from napari_ssp.cli.pairing import check_all_predicted, is_folder
 from napari_ssp.cli.reporting import as_usage_error, json_option, write_report
 from napari_ssp.io import image_stem, read_image
+from napari_ssp.io.label_names import without_endings
 from napari_ssp.metrics import STRUCTURE_METRICS, structure_metrics
 
 if TYPE_CHECKING:
