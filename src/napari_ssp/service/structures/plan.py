@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from napari_ssp.engine import count_tiles
-from napari_ssp.engine.tiling import choose_window
+from napari_ssp.engine.tiling import add_margin, choose_window
 from napari_ssp.registry import IMAGES, PACKAGE, ModelCard, find_card
 from napari_ssp.service.source_image import clip_region, open_image
 from napari_ssp.service.stack_grid import network_grid
@@ -115,10 +115,11 @@ def plan_prediction(request: PredictRequest) -> PredictionPlan:
     voxel_size, warnings = _voxel_size(image, card)
     shape = tuple(stop - start for start, stop in box)
     network_shape = network_grid(shape, voxel_size, card)
-    window = (1, *card.window) if is_flat else card.window
+    window, seen = (1, *card.window) if is_flat else card.window, network_shape
     if card.family != PACKAGE:  # of which only the windows that it names are known to fit
-        window = choose_window(network_shape, card.window, MULTIPLE)
-    padded = tuple(max(n, w) for n, w in zip(network_shape, window, strict=True))
+        seen = add_margin(network_shape, card.margin)
+        window = choose_window(seen, card.window, MULTIPLE)
+    padded = tuple(max(n, w) for n, w in zip(seen, window, strict=True))
     return PredictionPlan(
         image=image,
         card=card,
