@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import tifffile
 
 from napari_ssp.image import MicroscopyImage
-from napari_ssp.io.calibration import imagej_voxel_size, resolution_voxel_size
+from napari_ssp.io.calibration import Lengths, calibrate, imagej_lengths, resolution_lengths
 from napari_ssp.io.errors import damage_error
 from napari_ssp.io.lazy import as_dask
 from napari_ssp.io.scene import Scene, image_stem, is_labels, scene_name
@@ -18,8 +18,6 @@ from napari_ssp.io.tiff.ome import OmeImage, parse_ome
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from napari_ssp.image import VoxelSize
 
 #: Larger images, in bytes once decoded, are left in the file until they are looked at.
 EAGER_BYTES = 64 * 2**20
@@ -89,14 +87,16 @@ def _scene(tif: Any, path: Path, number: int, ome: OmeImage, source: TiffSource 
         arranged, axes = arrange(array, letters, rgb)
         levels.append(arranged)
     names = _channel_names(tif, ome, axes, rgb, levels[0].shape)
+    calibration = calibrate(_lengths(tif, series, ome), "z" in axes)
     image = MicroscopyImage(
         data=levels[0],
         axes=axes,
-        voxel_size=_voxel_size(tif, series, ome),
+        voxel_size=calibration.voxel_size,
         channel_names=names,
         name=scene_name(image_stem(path), number, len(tif.series), ome.name),
         rgb=rgb,
         levels=tuple(levels[1:]),
+        warnings=calibration.warnings,
     )
     return Scene(image, is_labels(image, image_stem(path), ome.description))
 
@@ -117,13 +117,13 @@ def _decoded(series: Any, path: Path) -> Any:
         raise damage_error(path, error) from error
 
 
-def _voxel_size(tif: Any, series: Any, ome: OmeImage) -> VoxelSize | None:
+def _lengths(tif: Any, series: Any, ome: OmeImage) -> Lengths:
     page = series.keyframe
     if tif.is_ome:
-        return ome.voxel_size
+        return ome.lengths
     if tif.is_imagej and tif.imagej_metadata:
-        return imagej_voxel_size(tif.imagej_metadata, page.resolution)
-    return resolution_voxel_size(page.resolution, int(page.resolutionunit))
+        return imagej_lengths(tif.imagej_metadata, page.resolution)
+    return resolution_lengths(page.resolution, int(page.resolutionunit))
 
 
 def _channel_names(
