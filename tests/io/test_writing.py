@@ -19,7 +19,7 @@ from napari_ssp.io import read_image, write_image, write_labels
 
 AXES = ["yx", "zyx", "cyx", "tyx", "czyx", "tzyx", "tczyx", "zcyx", "yxc", "xy", "xzyct"]
 DTYPES = ["?", "u1", "i1", "u2", "i2", "u4", "i4", "f4", "f8", "f2", ">u2", ">f4"]
-SIZES = st.none() | st.tuples(*[st.floats(1e-3, 1e3)] * 3)
+SIZES = st.none() | st.tuples(*[st.floats(0.3, 3.0)] * 3)
 
 
 def in_standard_order(image: MicroscopyImage) -> np.ndarray:

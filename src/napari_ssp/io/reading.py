@@ -16,7 +16,11 @@ if TYPE_CHECKING:
     from napari_ssp.image import MicroscopyImage
     from napari_ssp.io.scene import Scene
 
-TIFF_SUFFIXES = (".tif", ".tiff", ".btf", ".tf8")
+#: Kinds of TIFF, from microscopes and slide scanners too; they are told apart by what they hold.
+TIFF_SUFFIXES = (
+    *(".tif", ".tiff", ".btf", ".tf8"),
+    *(".lsm", ".stk", ".svs", ".ndpi", ".scn", ".qptiff", ".bif"),
+)
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg")
 CZI_SUFFIX, ZARR_SUFFIX = ".czi", ".zarr"
 #: Endings of the files that are read, in lower case; those with ".zarr" are folders.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from napari_ssp.image import MicroscopyImage
+from napari_ssp.io.calibration import calibrate
 from napari_ssp.io.czi.checks import check_complete
 from napari_ssp.io.czi.lazy import EXTRA, LIBRARY, CziArray, CziScene
 from napari_ssp.io.czi.metadata import CziMetadata, parse_czi
@@ -125,14 +126,16 @@ def _image(path: Path, scene: CziScene, metadata: CziMetadata, count: int) -> Sc
     names = metadata.channel_names[scene.c.start : scene.c.stop]
     complete = len(names) == len(scene.c) and any(names)
     number = 0 if scene.number is None else scene.number
+    calibration = calibrate(metadata.lengths, len(scene.z) > 1)
     image = MicroscopyImage(
         data=levels[0][key],
         axes="".join(a for a, keep in zip(scene.axes, kept, strict=True) if keep),
-        voxel_size=metadata.voxel_size,
+        voxel_size=calibration.voxel_size,
         channel_names=tuple(n or f"channel {i}" for i, n in enumerate(names)) if complete else (),
         name=scene_name(image_stem(path), number, count, metadata.scene_names.get(number, "")),
         rgb=scene.rgb,
         levels=tuple(level[key] for level in levels[1:]),
+        warnings=calibration.warnings,
     )
     return Scene(image, is_labels(image, image_stem(path), ""))
 

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from napari_ssp.image import AXES
-from napari_ssp.io.calibration import micrometres, voxel_size
-
-if TYPE_CHECKING:
-    from napari_ssp.image import VoxelSize
+from napari_ssp.io.calibration import Length, Lengths
 
 #: Our own entry beside OME's, for what OME-Zarr cannot say.
 OWN_KEY = "napari_ssp"
@@ -31,8 +28,8 @@ class NgffImage:
         One of "tczyx" per axis, or "?" for an axis that is none of them.
     paths : tuple of str
         The arrays of its levels, the largest first.
-    voxel_size : tuple of three floats, or None
-        µm along z, y and x.
+    lengths : dict of str to Length
+        Size of a voxel along z, y and x, as far as it is there.
     channel_names : tuple of str
         As in the file, or empty.
     is_labels : bool
@@ -44,7 +41,7 @@ class NgffImage:
     name: str
     axes: str
     paths: tuple[str, ...]
-    voxel_size: VoxelSize | None
+    lengths: Lengths
     channel_names: tuple[str, ...] = ()
     is_labels: bool = False
     rgb: bool = False
@@ -82,7 +79,7 @@ def parse_image(attributes: Mapping[str, Any]) -> NgffImage:
         name=str(multiscale.get("name") or ""),
         axes=axes,
         paths=tuple(str(dataset["path"]) for dataset in datasets),
-        voxel_size=_voxel_size(multiscale, axes),
+        lengths=_lengths(multiscale, axes),
         channel_names=_channel_names(ome),
         is_labels="image-label" in ome,
         rgb=bool(own.get("rgb")),
@@ -98,17 +95,16 @@ def _axes(axes: Sequence[Any]) -> str:
     return letters
 
 
-def _voxel_size(multiscale: Mapping[str, Any], axes: str) -> VoxelSize | None:
-    """Scale in µm; without a unit it is µm where it differs from 1, else it is not known."""
+def _lengths(multiscale: Mapping[str, Any], axes: str) -> Lengths:
+    """Scale; without a unit it is µm where it differs from 1, else it is not known."""
     scale = _scale(multiscale["datasets"][0], len(axes))
     shared = _scale(multiscale, len(axes))
     units = [a.get("unit") if isinstance(a, Mapping) else None for a in multiscale.get("axes", ())]
     found = zip(axes, scale, shared, units, strict=False)
-    lengths = {a: (n * m, unit) for a, n, m, unit in found if a in "zyx"}
-    if not any(unit for _, unit in lengths.values()) and all(n == 1 for n, _ in lengths.values()):
-        return None
-    z, y, x = (micrometres(*lengths[a]) if a in lengths else None for a in "zyx")
-    return voxel_size(z, y, x)
+    lengths = {a: Length(n * m, unit) for a, n, m, unit in found if a in "zyx"}
+    if all(length.value == 1 and not length.unit for length in lengths.values()):
+        return {}
+    return lengths
 
 
 def _scale(holder: Mapping[str, Any], ndim: int) -> list[float]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_ssp.atomic import ZARR_MARKERS
 from napari_ssp.image import MicroscopyImage
+from napari_ssp.io.calibration import calibrate
 from napari_ssp.io.errors import damage_error
 from napari_ssp.io.lazy import as_dask
 from napari_ssp.io.ngff.lazy import ZarrArray
@@ -173,14 +174,16 @@ def _scene(group: Any, meta: NgffImage, path: Path, name: str) -> Scene:
     if labels and levels[0].dtype.kind == "b":
         levels = [level.astype("u1") for level in levels]
     channels = 1 if meta.rgb or "c" not in axes else levels[0].shape[axes.index("c")]
+    calibration = calibrate(meta.lengths, "z" in axes)
     image = MicroscopyImage(
         data=levels[0],
         axes=axes,
-        voxel_size=meta.voxel_size,
+        voxel_size=calibration.voxel_size,
         channel_names=meta.channel_names if len(meta.channel_names) == channels else (),
         name=name,
         rgb=meta.rgb,
         levels=tuple(levels[1:]),
+        warnings=calibration.warnings,
     )
     return Scene(image, labels or is_labels(image, _stem(path), ""))
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
-from napari_ssp.io.calibration import micrometres, voxel_size
+from napari_ssp.io.calibration import Length, Lengths
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from napari_ssp.image import VoxelSize
 
 
 @dataclass(frozen=True)
@@ -22,15 +20,15 @@ class OmeImage:
     ----------
     name, description : str
         As in the file, or empty.
-    voxel_size : tuple of three floats, or None
-        µm along z, y and x.
+    lengths : dict of str to Length
+        PhysicalSizeX, Y and Z, as far as they are there.
     channel_names : tuple of str
         One per Channel element, or empty when none has a name.
     """
 
     name: str = ""
     description: str = ""
-    voxel_size: VoxelSize | None = None
+    lengths: Lengths = field(default_factory=dict)
     channel_names: tuple[str, ...] = ()
 
 
@@ -62,14 +60,18 @@ def _image(element: ElementTree.Element) -> OmeImage:
     pixels = next(_children(element, "Pixels"), None)
     if pixels is None:
         return OmeImage(name, description)
-    z, y, x = (_length(pixels, f"PhysicalSize{axis}") for axis in "ZYX")
     channels = [channel.get("Name") for channel in _children(pixels, "Channel")]
     names = tuple(n or f"channel {i}" for i, n in enumerate(channels)) if any(channels) else ()
-    return OmeImage(name, description, voxel_size(z, y, x), names)
+    return OmeImage(name, description, _lengths(pixels), names)
 
 
-def _length(pixels: ElementTree.Element, attribute: str) -> float | None:
-    return micrometres(pixels.get(attribute), pixels.get(f"{attribute}Unit"))
+def _lengths(pixels: ElementTree.Element) -> Lengths:
+    names = {axis: f"PhysicalSize{axis.upper()}" for axis in "zyx"}
+    return {
+        axis: Length(pixels.get(name), pixels.get(f"{name}Unit"))
+        for axis, name in names.items()
+        if name in pixels.attrib
+    }
 
 
 def _children(element: ElementTree.Element, name: str) -> Iterator[ElementTree.Element]:
