@@ -101,7 +101,7 @@ def test_64_bit_integers_become_32_bits_when_they_fit(tmp_path: Path, dtype: str
 @pytest.mark.parametrize(
     ("labels", "error", "message"),
     [
-        (np.zeros((3, 4)), TypeError, "float64, but labels are integers"),
+        (np.full((3, 4), 0.5), TypeError, "float64, but labels are integers"),
         (np.full((3, 4), -1), ValueError, "from -1 to -1"),
         (np.full((3, 4), 2**32), ValueError, "4294967296"),
         (np.zeros((3, 4, 5), int), ValueError, "name 2 axes, but the array has 3"),
