@@ -85,9 +85,12 @@ def atomic_path(path: str | os.PathLike[str], overwrite: bool = False) -> Iterat
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a whole text file anew, as UTF-8 and with the ends of lines that the text has."""
+    """Write a whole text file anew, as UTF-8 and with the ends of lines that the text has.
+
+    Names of files that are not in UTF-8 keep their bytes.
+    """
     with atomic_path(path, overwrite=True) as temporary:
-        temporary.write_text(text, encoding="utf-8", newline="")
+        temporary.write_text(text, encoding="utf-8", errors="surrogateescape", newline="")
 
 
 @contextmanager

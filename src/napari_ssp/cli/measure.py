@@ -10,7 +10,7 @@ import click
 from napari_ssp.atomic import check_target
 from napari_ssp.cli.files import refuse_existing
 from napari_ssp.cli.label_files import axes_option, read_labels, voxel_size_option, with_axes
-from napari_ssp.cli.reporting import as_usage_error, json_option, run_with_bar, write_report
+from napari_ssp.cli.reporting import as_usage_error, json_option, run_with_bar, say, write_report
 from napari_ssp.io import read_image
 from napari_ssp.io.objects.tables import write_table
 from napari_ssp.measure import measure_steps
@@ -62,6 +62,6 @@ def measure(
         table = run_with_bar(steps, labels.name)
         write_table(output, table, overwrite)
     rows = len(table["label"])
-    click.echo(f"{labels}: {rows} objects -> {output}", err=True)
+    say(f"{labels}: {rows} objects -> {output}")
     report = {"labels": str(labels), "table": str(output), "rows": rows, "columns": list(table)}
     write_report(report, json_path)
