@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 import numpy as np
 from rich.box import SIMPLE
-from rich.console import Console
 from rich.table import Table
 
 from napari_ssp.cli.files import expand
 from napari_ssp.cli.label_files import number_parts_option
 from napari_ssp.cli.pairing import check_all_predicted, is_folder, without_endings
-from napari_ssp.cli.reporting import as_usage_error, json_option, write_report
+from napari_ssp.cli.reporting import (
+    as_usage_error,
+    json_option,
+    output_console,
+    say,
+    write_report,
+)
 from napari_ssp.io import (
     LABEL_ENDINGS,
     image_stem,
@@ -23,8 +27,10 @@ from napari_ssp.io import (
     read_label_image,
 )
 from napari_ssp.io.label_images import check_label_header, look_at_labels, number_mask
+from napari_ssp.io.objects.tables import read_rows
 from napari_ssp.labels import warn_of_masks
 from napari_ssp.metrics import average_precision, challenge_counts, panoptic_quality
+from napari_ssp.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -62,7 +68,7 @@ def segmentation(
         found = [_row(*pair, number_parts) for pair in pairs]
     rows, warnings = [row for row, _ in found], _warnings([facts for _, facts in found])
     for line in warnings:
-        click.echo(line, err=True)
+        say(line)
     report = {"images": rows, "mean": _means(rows), "warnings": warnings}
     if group_of:
         names = sorted({group_of[row["name"]] for row in rows if row["name"] in group_of})
@@ -146,8 +152,7 @@ def _count(labels: np.ndarray[Any, Any]) -> int:
 
 
 def _read_groups(path: Path, column: str) -> dict[str, str]:
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+    rows = [row for _, row in read_rows(path)]
     if not rows or not {"id", column} <= set(rows[0]):
         raise ValueError(f"{path} needs the columns 'id' and '{column}'.")
     return {row["id"]: row[column] for row in rows}
@@ -169,11 +174,12 @@ def _print(report: dict[str, Any]) -> None:
         table.add_column(header, justify="right", no_wrap=True, min_width=5)
     for row in report["images"]:
         counts = str(row["true"]), str(row["predicted"])
-        table.add_row(row["name"], *counts, *(f"{row[score]:.3f}" for score in SCORES))
+        table.add_row(printable(row["name"]), *counts, *(f"{row[score]:.3f}" for score in SCORES))
     table.add_section()
     for name, means in [*report.get("groups", {}).items(), ("all", report["mean"])]:
         figures = [f"{means[score]:.3f}" for score in SCORES]
-        table.add_row(f"mean of {name}", f"n={means['images']}", "", *figures, style="bold")
+        table.add_row(
+            f"mean of {printable(name)}", f"n={means['images']}", "", *figures, style="bold"
+        )
     # A pipe has no width of its own; cut figures would be no use to a script.
-    wide = None if Console().is_terminal else 110
-    Console(width=wide).print(table)
+    output_console(110).print(table)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from napari_ssp.cli.reporting import say
 from napari_ssp.image import MicroscopyImage
 from napari_ssp.io import as_labels, number_mask, read_label_image
 
@@ -48,7 +49,7 @@ def read_labels(
     name = f"file {path}"
     found = as_labels(number_mask(image, name) if number_parts else image, name)
     for line in found.warnings:
-        click.echo(line, err=True)
+        say(line)
     return found if voxel_size is None else replace(found, voxel_size=voxel_size)
 
 
