@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from napari_ssp.engine import count_tiles
 from napari_ssp.engine.tiling import add_margin, choose_window
 from napari_ssp.registry import IMAGES, PACKAGE, ModelCard, find_card
+from napari_ssp.service.precision import describe_precision, warn_emulated
 from napari_ssp.service.source_image import clip_region, open_image
 from napari_ssp.service.stack_grid import network_grid
 
@@ -52,6 +53,8 @@ class PredictionPlan:
         Patches that cover the part.
     warnings : tuple of str
         What the user should know before trusting the result.
+    precision : str
+        Numbers that the network computes in, as they were asked for.
     """
 
     image: MicroscopyImage
@@ -65,6 +68,7 @@ class PredictionPlan:
     window: Shape
     num_patches: int
     warnings: tuple[str, ...]
+    precision: str = "auto"
 
     @property
     def shape(self) -> Shape:
@@ -87,6 +91,8 @@ class PredictionPlan:
             parts.append(f"seen as {_lengths(self.network_shape)}")
         parts.append(_count(self.num_patches, "patch", "patches"))
         parts.append(_count(len(self.tasks), "structure", "structures"))
+        if words := describe_precision(self.precision):
+            parts.append(words)
         return ", ".join(parts)
 
 
@@ -136,7 +142,9 @@ def plan_prediction(request: PredictRequest) -> PredictionPlan:
             *_axis_warnings(image),
             *warnings,
             *_unit_warnings(request, card),
+            *warn_emulated(request.precision, request.device),
         ),
+        precision=request.precision,
     )
 
 
