@@ -100,6 +100,29 @@ def read_images(path: str | os.PathLike[str]) -> list[MicroscopyImage]:
     return [scene.image for scene in images or scenes]
 
 
+def read_label_image(path: str | os.PathLike[str]) -> MicroscopyImage:
+    """Read a file where labels are asked for: the first of its images that holds labels.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+
+    Returns
+    -------
+    MicroscopyImage
+        As it is in the file, whole floats as integers; the first image where none is named as
+        labels. `as_labels` and `with_numbered_parts` check it.
+
+    Raises
+    ------
+    FileNotFoundError, IsADirectoryError, ModuleNotFoundError, OSError, TypeError, ValueError
+        As `read_image`.
+    """
+    scenes = read_scenes(path)
+    return next((scene.image for scene in scenes if scene.is_labels), scenes[0].image)
+
+
 def read_scenes(path: str | os.PathLike[str]) -> list[Scene]:
     """Read all images of a file, and whether they hold labels.
 

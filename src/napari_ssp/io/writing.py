@@ -10,6 +10,7 @@ import numpy as np
 
 from napari_ssp.atomic import check_folder_target, check_target
 from napari_ssp.image import MicroscopyImage
+from napari_ssp.io.label_images import with_whole_numbers
 from napari_ssp.io.scene import LABELS_DESCRIPTION, is_labels_name, is_zarr_name
 from napari_ssp.io.slabs import slab_depth, slabs
 from napari_ssp.io.tiff.writing import write_tiff
@@ -39,7 +40,8 @@ def write_labels(
         OME-Zarr of its own; "image.ome.zarr/labels/cells" adds the labels "cells" to an OME-Zarr
         image of version 0.5.
     labels : array of bool or int
-        0 is background. Saved as uint16 when the numbers fit, else as uint32.
+        0 is background; floats that are whole count as integers. Saved as uint16 when the numbers
+        fit, else as uint32.
     axes : str
         One letter of "tczyx" per axis.
     voxel_size : three floats, optional
@@ -57,14 +59,14 @@ def write_labels(
     FileExistsError, FileNotFoundError, IsADirectoryError, OSError
         As `atomic_path`.
     TypeError
-        If the labels are no integers.
+        If the labels are no whole numbers.
     ValueError
         If a label is negative or above 4294967295, or axes, voxel size and shape do not fit.
     """
     _check_name(Path(path), overwrite)
     image = MicroscopyImage.from_array(labels, axes, voxel_size, name="labels")
     # A last axis of length 3 may be channels of labels, but never colours.
-    image = replace(image, rgb=False)
+    image = with_whole_numbers(replace(image, rgb=False))
     return _write(Path(path), image, _label_dtype(image), overwrite, is_labels=True)
 
 

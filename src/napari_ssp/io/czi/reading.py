@@ -11,7 +11,7 @@ from napari_ssp.io.czi.lazy import EXTRA, LIBRARY, CziArray, CziScene
 from napari_ssp.io.czi.metadata import CziMetadata, parse_czi
 from napari_ssp.io.errors import damage_error, import_extra
 from napari_ssp.io.lazy import as_dask
-from napari_ssp.io.scene import Scene, image_stem, is_labels, scene_name
+from napari_ssp.io.scene import Scene, image_stem, scene_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -137,7 +137,7 @@ def _image(path: Path, scene: CziScene, metadata: CziMetadata, count: int) -> Sc
         levels=tuple(level[key] for level in levels[1:]),
         warnings=calibration.warnings,
     )
-    return Scene(image, is_labels(image, image_stem(path), ""))
+    return Scene.of(image, image_stem(path))
 
 
 def _factors(scene: CziScene) -> list[int]:

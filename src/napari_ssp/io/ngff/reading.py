@@ -12,7 +12,7 @@ from napari_ssp.io.errors import damage_error
 from napari_ssp.io.lazy import as_dask
 from napari_ssp.io.ngff.lazy import ZarrArray
 from napari_ssp.io.ngff.metadata import NgffImage, ome_attributes, parse_image
-from napari_ssp.io.scene import Scene, image_stem, is_labels, scene_name
+from napari_ssp.io.scene import Scene, image_stem, scene_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -185,7 +185,7 @@ def _scene(group: Any, meta: NgffImage, path: Path, name: str) -> Scene:
         levels=tuple(levels[1:]),
         warnings=calibration.warnings,
     )
-    return Scene(image, labels or is_labels(image, _stem(path), ""))
+    return Scene(image, True) if labels else Scene.of(image, _stem(path))
 
 
 def _array(group: Any, name: str, path: Path) -> ZarrArray:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_ssp.image import MicroscopyImage
-from napari_ssp.labels import check_labels
+from napari_ssp.labels import known_labels
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,7 +64,7 @@ def trace_outlines(plane: npt.ArrayLike) -> list[Outline]:
     Parameters
     ----------
     plane : array of int, shape (Y, X)
-        Label image, 0 is background; ids may have gaps.
+        Label image, 0 is background; ids may have gaps. -1, not annotated, is left out.
 
     Returns
     -------
@@ -74,9 +74,9 @@ def trace_outlines(plane: npt.ArrayLike) -> list[Outline]:
     Raises
     ------
     TypeError
-        If the labels are no integers.
+        If the labels are no whole numbers.
     ValueError
-        If the array is not 2D, or a label is negative.
+        If the array is not 2D, or a label is below -1.
     """
     labels = _checked(np.asarray(plane))
     if not labels.any():
@@ -125,7 +125,7 @@ def label_planes(labels: Any, axes: str) -> Iterator[tuple[dict[str, int], npt.N
 def _checked(plane: npt.NDArray[Any]) -> _Labels:
     if plane.ndim != 2:
         raise ValueError(f"Outlines are of one plane (Y, X), but the shape is {plane.shape}.")
-    return check_labels(plane).astype(np.int64, copy=False)
+    return known_labels(plane).astype(np.int64, copy=False)
 
 
 def _parts(labels: _Labels) -> tuple[_Labels, npt.NDArray[np.int64]]:

@@ -10,7 +10,7 @@ from napari_ssp.image import MicroscopyImage
 from napari_ssp.io.calibration import Lengths, calibrate, imagej_lengths, resolution_lengths
 from napari_ssp.io.errors import damage_error
 from napari_ssp.io.lazy import as_dask
-from napari_ssp.io.scene import Scene, image_stem, is_labels, scene_name
+from napari_ssp.io.scene import Scene, image_stem, scene_name
 from napari_ssp.io.tiff.axes import arrange, name_axes
 from napari_ssp.io.tiff.checks import check_complete
 from napari_ssp.io.tiff.lazy import TiffArray, TiffSource
@@ -110,7 +110,7 @@ def _scene(
         levels=tuple(levels[1:]),
         warnings=calibration.warnings,
     )
-    return Scene(image, is_labels(image, image_stem(path), ome.description))
+    return Scene.of(image, image_stem(path), ome.description)
 
 
 def _lazy_array(source: TiffSource, series: int, level: int) -> Any:
