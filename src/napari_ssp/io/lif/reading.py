@@ -11,7 +11,7 @@ from napari_ssp.io.errors import damage_error, import_extra
 from napari_ssp.io.lazy import as_dask
 from napari_ssp.io.lif.metadata import lif_channels, lif_lengths
 from napari_ssp.io.mapped import MappedArray
-from napari_ssp.io.scene import Scene, image_stem, is_labels, scene_name
+from napari_ssp.io.scene import Scene, image_stem, scene_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -139,5 +139,5 @@ def _scenes(path: Path, parts: list[_Part], odd: list[str]) -> list[Scene]:
             rgb=part.rgb,
             warnings=(*calibration.warnings, *doubts),
         )
-        scenes.append(Scene(image, is_labels(image, stem, "")))
+        scenes.append(Scene.of(image, stem))
     return scenes

@@ -10,7 +10,7 @@ from napari_ssp.io.calibration import Length, Lengths, calibrate
 from napari_ssp.io.errors import damage_error, import_extra
 from napari_ssp.io.lazy import as_dask
 from napari_ssp.io.nd2.lazy import EXTRA, LIBRARY, Nd2Array, Nd2Frames
-from napari_ssp.io.scene import Scene, image_stem, is_labels, scene_name
+from napari_ssp.io.scene import Scene, image_stem, scene_name
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -65,7 +65,7 @@ def read_nd2(path: Path) -> list[Scene]:
             rgb=frames.rgb,
             warnings=(*calibration.warnings, *described.doubts, *_stopped(frames, path)),
         )
-        scenes.append(Scene(image, is_labels(image, stem, "")))
+        scenes.append(Scene.of(image, stem))
     return scenes
 
 
