@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_ssp.io.ngff.reading import is_zarr
-from napari_ssp.io.reading import CZI_SUFFIX, TIFF_SUFFIXES, read_scenes
+from napari_ssp.io.reading import MAKERS_SUFFIXES, TIFF_SUFFIXES, read_scenes
 from napari_ssp.io.scene import is_cellpose_name
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def scene_layers(scene: Scene) -> list[LayerData]:
 
 def _is_ours(path: Path) -> bool:
     cellpose = is_cellpose_name(path) or path.name.lower().endswith(_MASKS)
-    return path.suffix.lower() in (*TIFF_SUFFIXES, CZI_SUFFIX) or cellpose or is_zarr(path)
+    return path.suffix.lower() in (*TIFF_SUFFIXES, *MAKERS_SUFFIXES) or cellpose or is_zarr(path)
 
 
 def _as_list(path: PathOrPaths) -> list[str]:
