@@ -10,6 +10,7 @@ import click
 from napari_ssp.image import MicroscopyImage
 from napari_ssp.io import read_scenes
 from napari_ssp.labels import check_label_type
+from napari_ssp.place import with_voxel_size
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,11 +47,12 @@ def read_labels(path: Path, axes: str | None, voxel_size: VoxelSize | None) -> M
             f"{path} is a colour image (shape {image.shape}), not a label image. Give the label "
             "image that belongs to it, or name its axes, e.g. --axes zyx."
         )
-    return image if voxel_size is None else replace(image, voxel_size=voxel_size)
+    return with_voxel_size(image, voxel_size)
 
 
 def with_axes(image: MicroscopyImage, axes: str | None) -> MicroscopyImage:
     """Give an image other axes than its file says, with a ValueError where they do not fit."""
     if axes is None or axes.lower() == image.axes:
         return image
-    return MicroscopyImage(image.data, axes.lower(), image.voxel_size, name=image.name)
+    named = MicroscopyImage(image.data, axes.lower(), image.voxel_size, name=image.name)
+    return replace(named, origin=image.origin, position=image.position, warnings=image.warnings)

@@ -12,6 +12,7 @@ from napari_ssp.io.lazy import as_dask
 from napari_ssp.io.ngff.lazy import ZarrArray
 from napari_ssp.io.ngff.metadata import NgffImage, ome_attributes, parse_image
 from napari_ssp.io.scene import Scene, image_stem, is_labels, scene_name
+from napari_ssp.io.stored_origin import place_part
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -182,6 +183,7 @@ def _scene(group: Any, meta: NgffImage, path: Path, name: str) -> Scene:
         rgb=meta.rgb,
         levels=tuple(levels[1:]),
     )
+    image = place_part(image, meta.origin, meta.translation)
     return Scene(image, labels or is_labels(image, _stem(path), ""))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import tifffile
@@ -15,6 +16,7 @@ from napari_ssp.io.tiff.axes import arrange, name_axes
 from napari_ssp.io.tiff.checks import check_complete
 from napari_ssp.io.tiff.lazy import TiffArray, TiffSource
 from napari_ssp.io.tiff.ome import OmeImage, parse_ome
+from napari_ssp.io.tiff.place import place_together
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,7 +69,10 @@ def _scenes(tif: Any, path: Path, eager_bytes: int) -> list[Scene]:
     source = TiffSource(str(path), tif) if size > eager_bytes else None
     ome = parse_ome(tif.ome_metadata) if tif.is_ome else []
     ome += [OmeImage()] * (len(tif.series) - len(ome))
-    return [_scene(tif, path, number, ome[number], source) for number in found]
+    scenes = [_scene(tif, path, number, ome[number], source) for number in found]
+    places = [ome[number].place for number in found]
+    placed = place_together([scene.image for scene in scenes], places)
+    return [replace(scene, image=image) for scene, image in zip(scenes, placed, strict=True)]
 
 
 def _series(tif: Any, path: Path) -> list[int]:
