@@ -17,6 +17,7 @@ from napari_ssp.cli.pairing import check_all_predicted, is_folder, without_endin
 from napari_ssp.cli.reporting import as_usage_error, json_option, write_report
 from napari_ssp.io import image_stem, is_cellpose_name, read_image
 from napari_ssp.metrics import average_precision, challenge_counts, panoptic_quality
+from napari_ssp.place import cut_like, drop_axes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -78,9 +79,11 @@ def _name(path: Path) -> str:
 
 
 def _row(name: str, prediction: Path, truth: Path) -> dict[str, Any]:
-    found, true = (np.asarray(read_image(path).data) for path in (prediction, truth))
+    found, true = read_image(prediction), read_image(truth)
     try:
-        return {"name": name, **_score(true, found)}
+        # Labels of a region are scored in that region of the truth.
+        true = drop_axes(cut_like(true, found))
+        return {"name": name, **_score(np.asarray(true.data), np.asarray(found.data))}
     except (TypeError, ValueError) as error:
         # Of many images, a person has to know which one is meant.
         raise type(error)(f"'{name}': {error}") from error
