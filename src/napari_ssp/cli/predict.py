@@ -10,7 +10,7 @@ import click
 from napari_ssp.cli.files import expand, name_outputs
 from napari_ssp.cli.image_command import Batch, image_command
 from napari_ssp.cli.options import request_options
-from napari_ssp.cli.reporting import as_usage_error, wait_for
+from napari_ssp.cli.reporting import as_usage_error, say, wait_for
 from napari_ssp.io import write_image
 from napari_ssp.io.lazy import as_dask
 from napari_ssp.io.mapped import Stacked
@@ -75,7 +75,7 @@ def predict(paths: tuple[Path, ...], batch: Batch, tasks: tuple[str, ...], **cho
         result = wait_for(service.submit(request), Path(str(request.image)).name)
         write_image(target, as_image(result, target.name), overwrite=batch.overwrite)
         for warning in result.warnings:
-            click.echo(f"{request.image}: {warning}", err=True)
+            say(f"{request.image}: {warning}")
         return ", ".join(names), _row(result, target)
 
     batch.run(requests, targets, work)

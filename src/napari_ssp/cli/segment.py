@@ -11,7 +11,7 @@ import click
 from napari_ssp.cli.files import expand, name_outputs
 from napari_ssp.cli.image_command import Batch, image_command
 from napari_ssp.cli.options import request_options
-from napari_ssp.cli.reporting import as_usage_error, wait_for
+from napari_ssp.cli.reporting import as_usage_error, say, wait_for
 from napari_ssp.io import write_image, write_labels
 from napari_ssp.service import (
     DiameterRequest,
@@ -89,7 +89,7 @@ def segment(
             request = replace(request, diameter=found)
         plan = service.submit(PlanRequest(request)).result()
         for warning in plan.warnings:
-            click.echo(f"{request.image}: {warning}", err=True)
+            say(f"{request.image}: {warning}")
         result = wait_for(service.submit(request, plan), name)
         _write(result, target, save_flows, batch.overwrite)
         return f"{result.num_objects} objects", _row(result, target)

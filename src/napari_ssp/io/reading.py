@@ -16,7 +16,11 @@ if TYPE_CHECKING:
     from napari_ssp.image import MicroscopyImage
     from napari_ssp.io.scene import Scene
 
-TIFF_SUFFIXES = (".tif", ".tiff", ".btf", ".tf8")
+#: Kinds of TIFF, from microscopes and slide scanners too; they are told apart by what they hold.
+TIFF_SUFFIXES = (
+    *(".tif", ".tiff", ".btf", ".tf8"),
+    *(".lsm", ".stk", ".svs", ".ndpi", ".scn", ".qptiff", ".bif"),
+)
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg")
 CZI_SUFFIX, ZARR_SUFFIX = ".czi", ".zarr"
 #: Endings of the files that are read, in lower case; those with ".zarr" are folders.
@@ -90,6 +94,29 @@ def read_images(path: str | os.PathLike[str]) -> list[MicroscopyImage]:
     scenes = read_scenes(path)
     images = [scene for scene in scenes if not scene.is_labels]
     return [scene.image for scene in images or scenes]
+
+
+def read_label_image(path: str | os.PathLike[str]) -> MicroscopyImage:
+    """Read a file where labels are asked for: the first of its images that holds labels.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+
+    Returns
+    -------
+    MicroscopyImage
+        As it is in the file, whole floats as integers; the first image where none is named as
+        labels. `as_labels` and `with_numbered_parts` check it.
+
+    Raises
+    ------
+    FileNotFoundError, IsADirectoryError, ModuleNotFoundError, OSError, TypeError, ValueError
+        As `read_image`.
+    """
+    scenes = read_scenes(path)
+    return next((scene.image for scene in scenes if scene.is_labels), scenes[0].image)
 
 
 def read_scenes(path: str | os.PathLike[str]) -> list[Scene]:

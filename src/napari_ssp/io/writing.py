@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_ssp.atomic import check_folder_target, check_target
-from napari_ssp.image import MicroscopyImage, check_voxel_size
+from napari_ssp.io.label_images import label_image, with_whole_numbers
 from napari_ssp.io.scene import LABELS_DESCRIPTION, is_labels_name, is_zarr_name
 from napari_ssp.io.slabs import slab_depth, slabs
 from napari_ssp.io.tiff.writing import write_tiff
 from napari_ssp.labels import check_label_type
-from napari_ssp.place import add_axes, with_voxel_size
+from napari_ssp.place import add_axes
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Sequence
+
+    from napari_ssp.image import MicroscopyImage
 
 _OME_TYPES = ("bool", "i1", "i2", "i4", "u1", "u2", "u4", "f4", "f8")
 
@@ -40,8 +41,9 @@ def write_labels(
         OME-Zarr of its own; "image.ome.zarr/labels/cells" adds the labels "cells" to an OME-Zarr
         image of version 0.5.
     labels : MicroscopyImage, or array of bool or int
-        0 is background. Saved as uint16 when the numbers fit, else as uint32. A MicroscopyImage
-        also says where it lies: its origin in the full image, and that one's position.
+        0 is background; floats that are whole count as integers. Saved as uint16 when the numbers
+        fit, else as uint32. A MicroscopyImage also says where it lies: its origin in the full
+        image, and that one's position.
     axes : str, optional
         One letter of "tczyx" per axis of an array; "yx" when not given.
     voxel_size : three floats, optional
@@ -59,12 +61,12 @@ def write_labels(
     FileExistsError, FileNotFoundError, IsADirectoryError, OSError
         As `atomic_path`.
     TypeError
-        If the labels are no integers.
+        If the labels are no whole numbers.
     ValueError
         If a label is negative or above 4294967295, or axes, voxel size and shape do not fit.
     """
     _check_name(Path(path), overwrite)
-    image = label_image(labels, axes, voxel_size)
+    image = with_whole_numbers(label_image(labels, axes, voxel_size))
     return _write(Path(path), image, _label_dtype(image), overwrite, is_labels=True)
 
 
@@ -101,37 +103,6 @@ def write_image(
     _check_name(Path(path), overwrite)
     dtype = _zarr_dtype(image) if is_zarr_name(Path(path)) else _tiff_dtype(image)
     return _write(Path(path), image, dtype, overwrite, is_labels=False)
-
-
-def label_image(
-    labels: Any, axes: str | None = None, voxel_size: Sequence[float] | None = None
-) -> MicroscopyImage:
-    """Give an array of labels names and sizes; an image keeps its own, and its place.
-
-    Parameters
-    ----------
-    labels : MicroscopyImage or array
-        The labels.
-    axes : str, optional
-        One letter of "tczyx" per axis of an array; "yx" when not given.
-    voxel_size : three floats, optional
-        µm along z, y and x; else the image's own.
-
-    Returns
-    -------
-    MicroscopyImage
-
-    Raises
-    ------
-    TypeError, ValueError
-        As `MicroscopyImage`.
-    """
-    if isinstance(labels, MicroscopyImage):
-        found = with_voxel_size(labels, check_voxel_size(voxel_size))
-    else:
-        found = MicroscopyImage.from_array(labels, axes or "yx", voxel_size, name="labels")
-    # A last axis of length 3 may be channels of labels, but never colours.
-    return replace(found, rgb=False)
 
 
 def _label_dtype(image: MicroscopyImage) -> np.dtype[Any]:

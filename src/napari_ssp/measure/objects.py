@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_ssp.image import MicroscopyImage
-from napari_ssp.labels import check_label_type, check_labels, number_labels
+from napari_ssp.labels import check_label_type, known_labels, number_labels
 from napari_ssp.measure.intensities import channel_labels, intensities
 from napari_ssp.measure.shapes import shapes
 from napari_ssp.place import PLACES, add_axes, cut_like
@@ -39,8 +39,9 @@ def measure_objects(
     Parameters
     ----------
     labels : MicroscopyImage or array of int
-        Label image, 0 is background; ids may have gaps. An array is read as (Y, X), (Z, Y, X) or
-        (T, Z, Y, X); wrap it in a MicroscopyImage for other axes, e.g. "tyx".
+        Label image, 0 is background; ids may have gaps; -1, not annotated, is left out. An array is
+        read as (Y, X), (Z, Y, X) or (T, Z, Y, X); wrap it in a MicroscopyImage for other axes, e.g.
+        "tyx".
     image : MicroscopyImage, optional
         Intensities, with as many frames, planes, rows and columns as the labels; or the full image
         that the labels are a part of, as their origin says.
@@ -75,9 +76,9 @@ def measure_objects(
     Raises
     ------
     TypeError
-        If the labels are no integers.
+        If the labels are no whole numbers.
     ValueError
-        If a label is negative, labels have channels, image and labels differ in size, or the voxel
+        If a label is below -1, labels have channels, image and labels differ in size, or the voxel
         size is no three positive numbers.
 
     See Also
@@ -181,7 +182,7 @@ def _places(labels: MicroscopyImage, planewise: bool) -> list[dict[str, int]]:
 def _numbered(
     labels: MicroscopyImage, place: dict[str, int]
 ) -> tuple[npt.NDArray[Any], npt.NDArray[np.int32]]:
-    ids, numbers = number_labels(check_labels(_read(labels, place)))
+    ids, numbers = number_labels(known_labels(_read(labels, place)))
     return ids.astype(np.uint64 if ids.dtype == np.uint64 else np.int64), numbers
 
 

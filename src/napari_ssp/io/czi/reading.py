@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from napari_ssp.image import MicroscopyImage
+from napari_ssp.io.calibration import calibrate
 from napari_ssp.io.czi.checks import check_complete
 from napari_ssp.io.czi.lazy import EXTRA, LIBRARY, CziArray, CziScene
 from napari_ssp.io.czi.metadata import CziMetadata, parse_czi
 from napari_ssp.io.errors import damage_error, import_extra
 from napari_ssp.io.lazy import as_dask
-from napari_ssp.io.scene import Scene, image_stem, is_labels, scene_name
+from napari_ssp.io.scene import Scene, image_stem, scene_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -131,17 +132,19 @@ def _image(
     names = metadata.channel_names[scene.c.start : scene.c.stop]
     complete = len(names) == len(scene.c) and any(names)
     number = 0 if scene.number is None else scene.number
+    calibration = calibrate(metadata.lengths, len(scene.z) > 1)
     image = MicroscopyImage(
         data=levels[0][key],
         axes="".join(a for a, keep in zip(scene.axes, kept, strict=True) if keep),
-        voxel_size=metadata.voxel_size,
+        voxel_size=calibration.voxel_size,
         channel_names=tuple(n or f"channel {i}" for i, n in enumerate(names)) if complete else (),
         name=scene_name(image_stem(path), number, count, metadata.scene_names.get(number, "")),
         rgb=scene.rgb,
         levels=tuple(level[key] for level in levels[1:]),
-        position=_position(scene, corner, metadata.voxel_size),
+        position=_position(scene, corner, calibration.voxel_size),
+        warnings=calibration.warnings,
     )
-    return Scene(image, is_labels(image, image_stem(path), ""))
+    return Scene.of(image, image_stem(path))
 
 
 def _position(

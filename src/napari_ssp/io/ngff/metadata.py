@@ -5,14 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from napari_ssp.image import AXES
-from napari_ssp.io.calibration import micrometres, voxel_size
+from napari_ssp.io.calibration import Length, Lengths
 from napari_ssp.io.stored_origin import parse_origin
-
-if TYPE_CHECKING:
-    from napari_ssp.image import VoxelSize
 
 #: Our own entry beside OME's, for what OME-Zarr cannot say.
 OWN_KEY = "napari_ssp"
@@ -33,16 +30,16 @@ class NgffImage:
         One of "tczyx" per axis, or "?" for an axis that is none of them.
     paths : tuple of str
         The arrays of its levels, the largest first.
-    voxel_size : tuple of three floats, or None
-        µm along z, y and x.
+    lengths : dict of str to Length
+        Size of a voxel along z, y and x, as far as it is there.
     channel_names : tuple of str
         As in the file, or empty.
     is_labels : bool
         Whether its values are object numbers.
     rgb : bool
         Whether we wrote it from an image with colours.
-    translation : tuple of three floats
-        Where its first voxel lies along z, y and x: µm, or voxels without a voxel size.
+    starts : mapping
+        Where its first voxel lies along "z", "y" and "x", in the unit of the lengths.
     origin : mapping
         Where its first pixel lies in the full image, by the letters of that image's axes; empty
         where we did not write it as a part of one.
@@ -51,11 +48,11 @@ class NgffImage:
     name: str
     axes: str
     paths: tuple[str, ...]
-    voxel_size: VoxelSize | None
+    lengths: Lengths
     channel_names: tuple[str, ...] = ()
     is_labels: bool = False
     rgb: bool = False
-    translation: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    starts: Mapping[str, float] = field(default_factory=dict)
     origin: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -88,16 +85,15 @@ def parse_image(attributes: Mapping[str, Any]) -> NgffImage:
     axes = _axes(multiscale.get("axes") or _OLD_AXES)
     own = attributes.get(OWN_KEY) or {}
     steps = _steps(multiscale, axes)
-    size = _voxel_size(steps)
     return NgffImage(
         name=str(multiscale.get("name") or ""),
         axes=axes,
         paths=tuple(str(dataset["path"]) for dataset in datasets),
-        voxel_size=size,
+        lengths=_lengths(steps),
         channel_names=_channel_names(ome),
         is_labels="image-label" in ome,
         rgb=bool(own.get("rgb")),
-        translation=_translation(steps, size),
+        starts={a: step.start for a, step in steps.items()},
         origin=parse_origin(own.get("origin")),
     )
 
@@ -145,29 +141,11 @@ def _numbers(transform: Mapping[str, Any], kind: str, axes: str) -> list[float] 
     return numbers
 
 
-def _voxel_size(steps: Mapping[str, _Step]) -> VoxelSize | None:
-    """Scale in µm; without a unit it is µm where it differs from 1, else it is not known."""
-    if not any(step.unit for step in steps.values()):
-        if all(step.length == 1 for step in steps.values()):
-            return None
-    z, y, x = (micrometres(steps[a].length, steps[a].unit) if a in steps else None for a in "zyx")
-    return voxel_size(z, y, x)
-
-
-def _translation(steps: Mapping[str, _Step], size: VoxelSize | None) -> tuple[float, float, float]:
-    """Start along each axis: µm, or voxels where their size is not known."""
-    z, y, x = (
-        _start(steps[a], size[i] if size else 1.0) if a in steps else 0.0
-        for i, a in enumerate("zyx")
-    )
-    return z, y, x
-
-
-def _start(step: _Step, voxel: float) -> float:
-    factor = micrometres(1.0, step.unit)
-    if factor is not None and micrometres(step.length, step.unit) == voxel:
-        return step.start * factor
-    return step.start / step.length * voxel if step.length else 0.0
+def _lengths(steps: Mapping[str, _Step]) -> Lengths:
+    """Scale; without a unit it is µm where it differs from 1, else it is not known."""
+    if all(step.length == 1 and not step.unit for step in steps.values()):
+        return {}
+    return {a: Length(step.length, step.unit) for a, step in steps.items()}
 
 
 def _channel_names(ome: Mapping[str, Any]) -> tuple[str, ...]:

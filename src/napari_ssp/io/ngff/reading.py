@@ -7,15 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 from napari_ssp.atomic import ZARR_MARKERS
 from napari_ssp.image import MicroscopyImage
+from napari_ssp.io.calibration import calibrate
 from napari_ssp.io.errors import damage_error
 from napari_ssp.io.lazy import as_dask
 from napari_ssp.io.ngff.lazy import ZarrArray
 from napari_ssp.io.ngff.metadata import NgffImage, ome_attributes, parse_image
-from napari_ssp.io.scene import Scene, image_stem, is_labels, scene_name
+from napari_ssp.io.scene import Scene, image_stem, scene_name
 from napari_ssp.io.stored_origin import place_part
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from napari_ssp.image import VoxelSize
 
 # What a hand-made or cut-off JSON file leads to, here and in zarr.
 _BROKEN = (KeyError, TypeError, ValueError, AttributeError, IndexError)
@@ -174,17 +177,31 @@ def _scene(group: Any, meta: NgffImage, path: Path, name: str) -> Scene:
     if labels and levels[0].dtype.kind == "b":
         levels = [level.astype("u1") for level in levels]
     channels = 1 if meta.rgb or "c" not in axes else levels[0].shape[axes.index("c")]
+    calibration = calibrate(meta.lengths, "z" in axes)
     image = MicroscopyImage(
         data=levels[0],
         axes=axes,
-        voxel_size=meta.voxel_size,
+        voxel_size=calibration.voxel_size,
         channel_names=meta.channel_names if len(meta.channel_names) == channels else (),
         name=name,
         rgb=meta.rgb,
         levels=tuple(levels[1:]),
+        warnings=calibration.warnings,
     )
-    image = place_part(image, meta.origin, meta.translation)
-    return Scene(image, labels or is_labels(image, _stem(path), ""))
+    image = place_part(image, meta.origin, _translation(meta, calibration.voxel_size))
+    return Scene(image, True) if labels else Scene.of(image, _stem(path))
+
+
+def _translation(meta: NgffImage, size: VoxelSize | None) -> tuple[float, float, float]:
+    """Where the first voxel lies along z, y and x: µm, or voxels where their size is not known."""
+    steps = size or (1.0, 1.0, 1.0)
+    z, y, x = (
+        meta.starts.get(a, 0.0) * (step / (abs(float(meta.lengths[a].value)) or 1.0))
+        if a in meta.lengths
+        else meta.starts.get(a, 0.0)
+        for a, step in zip("zyx", steps, strict=True)
+    )
+    return z, y, x
 
 
 def _array(group: Any, name: str, path: Path) -> ZarrArray:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_ssp.io.writing import label_image
-from napari_ssp.labels import check_labels
+from napari_ssp.io.label_images import label_image
+from napari_ssp.labels import known_labels
 from napari_ssp.place import add_axes
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def trace_outlines(plane: npt.ArrayLike) -> list[Outline]:
     Parameters
     ----------
     plane : array of int, shape (Y, X)
-        Label image, 0 is background; ids may have gaps.
+        Label image, 0 is background; ids may have gaps. -1, not annotated, is left out.
 
     Returns
     -------
@@ -75,9 +75,9 @@ def trace_outlines(plane: npt.ArrayLike) -> list[Outline]:
     Raises
     ------
     TypeError
-        If the labels are no integers.
+        If the labels are no whole numbers.
     ValueError
-        If the array is not 2D, or a label is negative.
+        If the array is not 2D, or a label is below -1.
     """
     labels = _checked(np.asarray(plane))
     if not labels.any():
@@ -136,7 +136,7 @@ def _shifted_outline(outline: Outline, shift: Ring) -> Outline:
 def _checked(plane: npt.NDArray[Any]) -> _Labels:
     if plane.ndim != 2:
         raise ValueError(f"Outlines are of one plane (Y, X), but the shape is {plane.shape}.")
-    return check_labels(plane).astype(np.int64, copy=False)
+    return known_labels(plane).astype(np.int64, copy=False)
 
 
 def _parts(labels: _Labels) -> tuple[_Labels, npt.NDArray[np.int64]]:
