@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 import numpy as np
 from rich.box import SIMPLE
-from rich.console import Console
 from rich.table import Table
 
 from napari_ssp.cli.files import expand
 from napari_ssp.cli.label_files import number_parts_option
 from napari_ssp.cli.pairing import check_all_predicted, is_folder
-from napari_ssp.cli.reporting import as_usage_error, json_option, write_report
+from napari_ssp.cli.reporting import (
+    as_usage_error,
+    json_option,
+    output_console,
+    say,
+    write_report,
+)
 from napari_ssp.io import (
     LABEL_ENDINGS,
     image_stem,
@@ -24,12 +28,16 @@ from napari_ssp.io import (
 )
 from napari_ssp.io.label_images import check_label_header, look_at_labels, number_mask
 from napari_ssp.io.label_names import sort_files, without_endings
+from napari_ssp.io.objects.tables import read_rows
 from napari_ssp.labels import warn_of_masks
 from napari_ssp.metrics import average_precision, challenge_counts, panoptic_quality
+from napari_ssp.place import cut_like, drop_axes
+from napari_ssp.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from napari_ssp.image import MicroscopyImage
     from napari_ssp.io.label_images import LabelFacts
 
 THRESHOLDS = (0.5, 0.75, 0.9)
@@ -63,7 +71,7 @@ def segmentation(
         found = [_row(*pair, number_parts) for pair in pairs]
     rows, warnings = [row for row, _ in found], _warnings([facts for _, facts in found])
     for line in warnings:
-        click.echo(line, err=True)
+        say(line)
     report = {"images": rows, "mean": _means(rows), "warnings": warnings}
     if group_of:
         names = sorted({group_of[row["name"]] for row in rows if row["name"] in group_of})
@@ -109,21 +117,24 @@ def _row(
 ) -> tuple[dict[str, Any], LabelFacts]:
     """Scores of a pair, and what is doubtful about its truth."""
     try:
-        found, _ = _read(prediction, "prediction", number_parts)
-        true, facts = _read(truth, "truth", number_parts)
-        return {"name": name, **_score(true, found)}, facts
+        found = _read(prediction, "prediction", number_parts)
+        # Labels of a region are scored in that region of the truth.
+        true = drop_axes(cut_like(_read(truth, "truth", number_parts), found))
+        facts = look_at_labels(true, "truth")
+        look_at_labels(found, "prediction")
+        return {"name": name, **_score(np.asarray(true.data), np.asarray(found.data))}, facts
     except (TypeError, ValueError) as error:
         # Of many images, a person has to know which one is meant.
         raise type(error)(f"'{name}': {error}") from error
 
 
-def _read(path: Path, role: str, number_parts: bool) -> tuple[np.ndarray[Any, Any], LabelFacts]:
+def _read(path: Path, role: str, number_parts: bool) -> MicroscopyImage:
     """Labels, in which -1 stays: metrics know what it means."""
     image = read_label_image(path)
     if number_parts:
         image = number_mask(image, role)
     check_label_header(image, role)
-    return np.asarray(image.data), look_at_labels(image, role)
+    return image
 
 
 def _warnings(truths: list[LabelFacts]) -> list[str]:
@@ -154,8 +165,7 @@ def _count(labels: np.ndarray[Any, Any]) -> int:
 
 
 def _read_groups(path: Path, column: str) -> dict[str, str]:
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+    rows = [row for _, row in read_rows(path)]
     if not rows or not {"id", column} <= set(rows[0]):
         raise ValueError(f"{path} needs the columns 'id' and '{column}'.")
     return {row["id"]: row[column] for row in rows}
@@ -177,11 +187,12 @@ def _print(report: dict[str, Any]) -> None:
         table.add_column(header, justify="right", no_wrap=True, min_width=5)
     for row in report["images"]:
         counts = str(row["true"]), str(row["predicted"])
-        table.add_row(row["name"], *counts, *(f"{row[score]:.3f}" for score in SCORES))
+        table.add_row(printable(row["name"]), *counts, *(f"{row[score]:.3f}" for score in SCORES))
     table.add_section()
     for name, means in [*report.get("groups", {}).items(), ("all", report["mean"])]:
         figures = [f"{means[score]:.3f}" for score in SCORES]
-        table.add_row(f"mean of {name}", f"n={means['images']}", "", *figures, style="bold")
+        table.add_row(
+            f"mean of {printable(name)}", f"n={means['images']}", "", *figures, style="bold"
+        )
     # A pipe has no width of its own; cut figures would be no use to a script.
-    wide = None if Console().is_terminal else 110
-    Console(width=wide).print(table)
+    output_console(110).print(table)

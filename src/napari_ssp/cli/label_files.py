@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from napari_ssp.cli.reporting import say
 from napari_ssp.image import MicroscopyImage
 from napari_ssp.io import as_labels, number_mask, read_label_image
+from napari_ssp.place import with_voxel_size
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,12 +50,13 @@ def read_labels(
     name = f"file {path}"
     found = as_labels(number_mask(image, name) if number_parts else image, name)
     for line in found.warnings:
-        click.echo(line, err=True)
-    return found if voxel_size is None else replace(found, voxel_size=voxel_size)
+        say(line)
+    return with_voxel_size(found, voxel_size)
 
 
 def with_axes(image: MicroscopyImage, axes: str | None) -> MicroscopyImage:
     """Give an image other axes than its file says, with a ValueError where they do not fit."""
     if axes is None or axes.lower() == image.axes:
         return image
-    return MicroscopyImage(image.data, axes.lower(), image.voxel_size, name=image.name)
+    named = MicroscopyImage(image.data, axes.lower(), image.voxel_size, name=image.name)
+    return replace(named, origin=image.origin, position=image.position, warnings=image.warnings)

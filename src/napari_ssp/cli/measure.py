@@ -16,7 +16,7 @@ from napari_ssp.cli.label_files import (
     voxel_size_option,
     with_axes,
 )
-from napari_ssp.cli.reporting import as_usage_error, json_option, run_with_bar, write_report
+from napari_ssp.cli.reporting import as_usage_error, json_option, run_with_bar, say, write_report
 from napari_ssp.io import read_image
 from napari_ssp.io.objects.tables import write_table
 from napari_ssp.measure import measure_steps
@@ -70,6 +70,6 @@ def measure(
         table = run_with_bar(steps, labels.name)
         write_table(output, table, overwrite)
     rows = len(table["label"])
-    click.echo(f"{labels}: {rows} objects -> {output}", err=True)
+    say(f"{labels}: {rows} objects -> {output}")
     report = {"labels": str(labels), "table": str(output), "rows": rows, "columns": list(table)}
     write_report({**report, "warnings": list(found.warnings)}, json_path)

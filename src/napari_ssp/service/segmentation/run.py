@@ -9,6 +9,7 @@ from napari_ssp.engine.contrast import describe_blank, read_bands
 from napari_ssp.engine.store import ArrayStore
 from napari_ssp.flows import TrackingSettings
 from napari_ssp.labels import number_from
+from napari_ssp.place import place_in
 from napari_ssp.service.results import NOTHING_TO_SEE, Segmentation
 
 if TYPE_CHECKING:
@@ -99,13 +100,14 @@ def assemble_planes(
         warnings += (f"{NOTHING_TO_SEE}, which {blank}.",)
     shape = (*(plan.image.sizes[a] for a in plan.axes[:-2]), *plan.shape)
     t, z = plan.planes[0]
+    lengths = dict(zip(plan.axes, shape, strict=True))
     return Segmentation(
         labels=labels.reshape(shape),
         flows=outputs[:-1].reshape(len(outputs) - 1, *shape),
         cell_probability=outputs[-1].reshape(shape),
         axes=plan.axes,
         voxel_size=plan.image.voxel_size,
-        origin=(t, z, plan.region[0], plan.region[2]),
+        **place_in(plan.image, (t, z, plan.region[0], plan.region[2]), lengths),
         provenance=record,
         count=count,
         warnings=warnings,
