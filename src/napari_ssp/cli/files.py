@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from napari_ssp.atomic import check_folder
+from napari_ssp.atomic import check_folder, is_taken
 from napari_ssp.io import IMAGE_SUFFIXES, image_stem
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def make_folder(folder: Path) -> None:
 def refuse_existing(targets: Iterable[Path], overwrite: bool) -> None:
     """Refuse outputs that exist, with a ValueError, unless they may be replaced."""
     wanted = list(targets)
-    existing = [path for path in wanted if path.exists()]
+    existing = [path for path in wanted if is_taken(path)]
     if existing and not overwrite:
         raise ValueError(
             f"{len(existing)} outputs exist already, e.g. {existing[0]}. Add --overwrite to "

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from napari_ssp.io.layer_attributes import has_fields
 from napari_ssp.registry import OBJECTS
 from napari_ssp.schema import describe_fields
 from napari_ssp.service import DiameterRequest, find_members
@@ -40,6 +41,11 @@ if TYPE_CHECKING:
         Thresholds,
     )
     from napari_ssp.widgets.segment.results import Prepared
+
+_FIELDS = (
+    "'{name}' holds positions, images that have nothing to do with each other, so their objects "
+    "are not linked. Choose 'Each plane by itself' under Objects."
+)
 
 
 class SegmentDock(JobDock):
@@ -119,6 +125,8 @@ class SegmentDock(JobDock):
         self.form.set_planes(image.num_planes)
         self.form.size_box.set_pixel_size(image.voxel_size[1] if image.voxel_size else None)
         choices = self.form.value()
+        if choices.all_planes and choices.stacks == "linked" and has_fields(layer.axis_labels):
+            raise ValueError(_FIELDS.format(name=layer.name))
         one_plane = image.num_planes > 1 and not choices.all_planes
         request: SegmentRequest = choices.request(
             image,
