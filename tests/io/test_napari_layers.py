@@ -271,7 +271,7 @@ def test_layers_of_every_kind_survive_saving(tmp_path: Path) -> None:
 def test_axes_nobody_named_are_refused(tmp_path: Path) -> None:
     five = np.zeros((2, 2, 2, 3, 4), "u1")
     for write_layer in (write_image_layer, write_labels_layer):
-        with pytest.raises(ValueError, match=r"5 axes .*layer\.axis_labels"):
+        with pytest.raises(ValueError, match=r"5 dimensions.*layer\.axis_labels"):
             write_layer(str(tmp_path / "a.tif"), five, {"axis_labels": ("axis -5",) * 5})
     names = ("t", "c", "z", "y", "x")
     write_image_layer(str(tmp_path / "a.tif"), five, {"axis_labels": names})

@@ -30,11 +30,13 @@ from napari_ssp.io.label_images import check_label_header, look_at_labels, numbe
 from napari_ssp.io.objects.tables import read_rows
 from napari_ssp.labels import warn_of_masks
 from napari_ssp.metrics import average_precision, challenge_counts, panoptic_quality
+from napari_ssp.place import cut_like, drop_axes
 from napari_ssp.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from napari_ssp.image import MicroscopyImage
     from napari_ssp.io.label_images import LabelFacts
 
 THRESHOLDS = (0.5, 0.75, 0.9)
@@ -107,21 +109,24 @@ def _row(
 ) -> tuple[dict[str, Any], LabelFacts]:
     """Scores of a pair, and what is doubtful about its truth."""
     try:
-        found, _ = _read(prediction, "prediction", number_parts)
-        true, facts = _read(truth, "truth", number_parts)
-        return {"name": name, **_score(true, found)}, facts
+        found = _read(prediction, "prediction", number_parts)
+        # Labels of a region are scored in that region of the truth.
+        true = drop_axes(cut_like(_read(truth, "truth", number_parts), found))
+        facts = look_at_labels(true, "truth")
+        look_at_labels(found, "prediction")
+        return {"name": name, **_score(np.asarray(true.data), np.asarray(found.data))}, facts
     except (TypeError, ValueError) as error:
         # Of many images, a person has to know which one is meant.
         raise type(error)(f"'{name}': {error}") from error
 
 
-def _read(path: Path, role: str, number_parts: bool) -> tuple[np.ndarray[Any, Any], LabelFacts]:
+def _read(path: Path, role: str, number_parts: bool) -> MicroscopyImage:
     """Labels, in which -1 stays: metrics know what it means."""
     image = read_label_image(path)
     if number_parts:
         image = number_mask(image, role)
     check_label_header(image, role)
-    return np.asarray(image.data), look_at_labels(image, role)
+    return image
 
 
 def _warnings(truths: list[LabelFacts]) -> list[str]:

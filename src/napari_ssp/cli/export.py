@@ -100,24 +100,17 @@ def _write(
     if kind == "imagej":
         from napari_ssp.io.objects.rois import write_imagej_rois
 
-        write_imagej_rois(output, labels.data, axes=labels.axes, overwrite=overwrite)
+        write_imagej_rois(output, labels, overwrite=overwrite)
     elif kind == "geojson":
         write_geojson(
             output,
-            labels.data,
-            axes=labels.axes,
+            labels,
             object_type=choices["object_type"],
             measurements=_measured(labels, choices["measurements"], choices["image"]),
             overwrite=overwrite,
         )
     else:
-        write_labels(
-            output,
-            labels.data,
-            axes=labels.axes,
-            voxel_size=labels.voxel_size,
-            overwrite=overwrite,
-        )
+        write_labels(output, labels, overwrite=overwrite)
 
 
 def _measured(labels: MicroscopyImage, wanted: bool, image: Path | None) -> dict[str, Any] | None:

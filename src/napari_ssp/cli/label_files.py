@@ -10,6 +10,7 @@ import click
 from napari_ssp.cli.reporting import say
 from napari_ssp.image import MicroscopyImage
 from napari_ssp.io import as_labels, number_mask, read_label_image
+from napari_ssp.place import with_voxel_size
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,11 +51,12 @@ def read_labels(
     found = as_labels(number_mask(image, name) if number_parts else image, name)
     for line in found.warnings:
         say(line)
-    return found if voxel_size is None else replace(found, voxel_size=voxel_size)
+    return with_voxel_size(found, voxel_size)
 
 
 def with_axes(image: MicroscopyImage, axes: str | None) -> MicroscopyImage:
     """Give an image other axes than its file says, with a ValueError where they do not fit."""
     if axes is None or axes.lower() == image.axes:
         return image
-    return MicroscopyImage(image.data, axes.lower(), image.voxel_size, name=image.name)
+    named = MicroscopyImage(image.data, axes.lower(), image.voxel_size, name=image.name)
+    return replace(named, origin=image.origin, position=image.position, warnings=image.warnings)

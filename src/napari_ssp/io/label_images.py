@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_ssp.image import MicroscopyImage, check_voxel_size
 from napari_ssp.labels import (
     check_label_type,
     has_one_number,
@@ -16,13 +17,12 @@ from napari_ssp.labels import (
     warn_of_masks,
     whole_numbers,
 )
+from napari_ssp.place import with_voxel_size
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
-
-    from napari_ssp.image import MicroscopyImage
 
 #: Voxels in which parts are counted at most.
 _COUNTED = 2**27
@@ -42,6 +42,37 @@ class LabelFacts:
 
     unknown: int = 0
     parts: int = 0
+
+
+def label_image(
+    labels: Any, axes: str | None = None, voxel_size: Sequence[float] | None = None
+) -> MicroscopyImage:
+    """Give an array of labels names and sizes; an image keeps its own, and its place.
+
+    Parameters
+    ----------
+    labels : MicroscopyImage or array
+        The labels.
+    axes : str, optional
+        One letter of "tczyx" per axis of an array; "yx" when not given.
+    voxel_size : three floats, optional
+        µm along z, y and x; else the image's own.
+
+    Returns
+    -------
+    MicroscopyImage
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `MicroscopyImage`.
+    """
+    if isinstance(labels, MicroscopyImage):
+        found = with_voxel_size(labels, check_voxel_size(voxel_size))
+    else:
+        found = MicroscopyImage.from_array(labels, axes or "yx", voxel_size, name="labels")
+    # A last axis of length 3 may be channels of labels, but never colours.
+    return replace(found, rgb=False)
 
 
 def is_whole(image: MicroscopyImage) -> bool:

@@ -14,9 +14,12 @@ from napari_ssp.io.ngff.archive import find_store, is_archive
 from napari_ssp.io.ngff.lazy import ZarrArray
 from napari_ssp.io.ngff.metadata import NgffImage, ome_attributes, parse_image
 from napari_ssp.io.scene import Scene, image_stem, scene_name
+from napari_ssp.io.stored_origin import place_part
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from napari_ssp.image import VoxelSize
 
 # What a hand-made or cut-off JSON file leads to, here and in zarr.
 _BROKEN = (KeyError, TypeError, ValueError, AttributeError, IndexError)
@@ -187,7 +190,20 @@ def _scene(group: Any, meta: NgffImage, path: Path, name: str) -> Scene:
         levels=tuple(levels[1:]),
         warnings=calibration.warnings,
     )
+    image = place_part(image, meta.origin, _translation(meta, calibration.voxel_size))
     return Scene(image, True) if labels else Scene.of(image, _stem(path))
+
+
+def _translation(meta: NgffImage, size: VoxelSize | None) -> tuple[float, float, float]:
+    """Where the first voxel lies along z, y and x: µm, or voxels where their size is not known."""
+    steps = size or (1.0, 1.0, 1.0)
+    z, y, x = (
+        meta.starts.get(a, 0.0) * (step / (abs(float(meta.lengths[a].value)) or 1.0))
+        if a in meta.lengths
+        else meta.starts.get(a, 0.0)
+        for a, step in zip("zyx", steps, strict=True)
+    )
+    return z, y, x
 
 
 def _array(group: Any, name: str, path: Path) -> ZarrArray:

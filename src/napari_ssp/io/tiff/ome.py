@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 from napari_ssp.io.calibration import Length, Lengths
+from napari_ssp.io.tiff.place import OmePlace, parse_place
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 
 @dataclass(frozen=True)
@@ -24,12 +25,15 @@ class OmeImage:
         PhysicalSizeX, Y and Z, as far as they are there.
     channel_names : tuple of str
         One per Channel element, or empty when none has a name.
+    place : OmePlace
+        Where it lies.
     """
 
     name: str = ""
     description: str = ""
     lengths: Lengths = field(default_factory=dict)
     channel_names: tuple[str, ...] = ()
+    place: OmePlace = field(default_factory=OmePlace)
 
 
 def parse_ome(xml: str | None) -> list[OmeImage]:
@@ -51,10 +55,12 @@ def parse_ome(xml: str | None) -> list[OmeImage]:
         root = ElementTree.fromstring(xml)
     except ElementTree.ParseError:
         return []
-    return [_image(element) for element in _children(root, "Image")]
+    holders = _children(root, "StructuredAnnotations")
+    notes = {note.get("ID", ""): note for holder in holders for note in holder}
+    return [_image(element, notes) for element in _children(root, "Image")]
 
 
-def _image(element: ElementTree.Element) -> OmeImage:
+def _image(element: ElementTree.Element, notes: Mapping[str, ElementTree.Element]) -> OmeImage:
     name = element.get("Name", "")
     description = next((e.text or "" for e in _children(element, "Description")), "")
     pixels = next(_children(element, "Pixels"), None)
@@ -62,7 +68,8 @@ def _image(element: ElementTree.Element) -> OmeImage:
         return OmeImage(name, description)
     channels = [channel.get("Name") for channel in _children(pixels, "Channel")]
     names = tuple(n or f"channel {i}" for i, n in enumerate(channels)) if any(channels) else ()
-    return OmeImage(name, description, _lengths(pixels), names)
+    place = parse_place(element, notes)
+    return OmeImage(name, description, _lengths(pixels), names, place)
 
 
 def _lengths(pixels: ElementTree.Element) -> Lengths:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import tifffile
@@ -17,6 +18,7 @@ from napari_ssp.io.tiff.lazy import TiffArray, TiffSource
 from napari_ssp.io.tiff.makers import maker_channels, maker_doubts, maker_lengths
 from napari_ssp.io.tiff.ome import OmeImage, parse_ome
 from napari_ssp.io.tiff.opening import open_tiff
+from napari_ssp.io.tiff.place import place_together
 from napari_ssp.io.tiff.slides import without_pictures
 from napari_ssp.io.tiff.stk import stk_axes
 
@@ -70,9 +72,11 @@ def _scenes(tif: Any, path: Path, eager_bytes: int) -> list[Scene]:
     ome = parse_ome(tif.ome_metadata) if tif.is_ome else []
     ome += [OmeImage()] * (len(tif.series) - len(ome))
     names = [scene_name(image_stem(path), i, len(found), ome[i].name) for i in found]
-    return [
+    scenes = [
         _scene(tif, path, i, ome[i], source, name) for i, name in zip(found, names, strict=True)
     ]
+    placed = place_together([scene.image for scene in scenes], [ome[i].place for i in found])
+    return [replace(scene, image=image) for scene, image in zip(scenes, placed, strict=True)]
 
 
 def _series(tif: Any, path: Path) -> list[int]:

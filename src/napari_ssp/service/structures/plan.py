@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_ssp.engine import count_tiles
 from napari_ssp.engine.tiling import add_margin, choose_window
+from napari_ssp.place import place_in, with_voxel_size
 from napari_ssp.registry import IMAGES, PACKAGE, ModelCard, find_card
 from napari_ssp.service.precision import describe_precision, warn_emulated
 from napari_ssp.service.source_image import clip_region, open_image
@@ -74,6 +75,13 @@ class PredictionPlan:
     def shape(self) -> Shape:
         """Lengths of the part that is predicted, in the stack's own voxels."""
         return tuple(stop - start for start, stop in self.box)
+
+    @property
+    def place(self) -> dict[str, Any]:
+        """Origin, position and axes of the full image, as a `MicroscopyImage` has them."""
+        lengths = dict(zip("zyx", self.shape, strict=True))
+        starts = (self.time, *(start for start, _ in self.box))
+        return place_in(with_voxel_size(self.image, self.voxel_size), starts, lengths)
 
     @property
     def summary(self) -> str:

@@ -80,7 +80,7 @@ def predict_steps(
     return StructurePrediction(
         images=images,
         voxel_size=plan.voxel_size,
-        origin=(plan.time, *(start for start, _ in plan.box)),  # type: ignore[arg-type]
+        **plan.place,
         warnings=plan.warnings,
         provenance=record,
     )
