@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +26,7 @@ from napari_ssp.widgets.docks.viewer_watch import own_viewer
 from napari_ssp.widgets.forms.fields import ChoiceBox
 from napari_ssp.widgets.forms.task_list import TaskList
 from napari_ssp.widgets.layers.alignment import image_under, labels_image
+from napari_ssp.widgets.layers.layer_state import LayerState, lost_reason
 from napari_ssp.widgets.layers.result_layers import METADATA_KEY
 from napari_ssp.widgets.measure.object_table import (
     CSV,
@@ -64,7 +64,7 @@ class MeasureDock(JobDock):
         help_text = "Measure every object: the table becomes the layer's features"
         super().__init__(RunPanel(help_text, "Measure"))
         self._viewer = own_viewer(napari_viewer)
-        self._labels: weakref.ref[Labels] | None = None
+        self._measured: tuple[LayerState, ...] = ()
         self.labels_box = ChoiceBox("Labels layer to measure; follows the selected layer")
         self.image_list = TaskList("Image layer whose intensities are measured")
         self.planewise = QCheckBox("Planes one by one")
@@ -120,17 +120,19 @@ class MeasureDock(JobDock):
         return Proposal(request, _summary(labels, images), () if known else (_NO_SIZE,))
 
     def _preparation(self) -> Callable[[Any], Any]:
-        self._labels = weakref.ref(self.labels_box.value())
+        images = [self._viewer.layers[name] for name in self.image_list.value()]
+        self._measured = tuple(map(LayerState, (self.labels_box.value(), *images)))
         return as_features
 
     def _show_saved(self, path: Path) -> None:
         self.panel.set_message(f"Saved {path}.")
 
     def _show_features(self, features: dict[str, Any]) -> None:
-        layer = self._labels() if self._labels else None
-        if layer is None or layer not in self._viewer.layers:
-            self.panel.set_message("The labels layer was removed meanwhile.", "warning")
+        lost = lost_reason(self._measured, self._viewer, "measurement")
+        if lost is not None:
+            self.panel.set_message(lost, "warning")
             return
+        layer = self._measured[0].layer
         layer.features = features
         self._show_what_can_be_saved(self.labels_box.value())
         self.panel.set_message(_result_line(features))
