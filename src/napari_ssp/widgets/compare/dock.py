@@ -23,6 +23,7 @@ from napari_ssp.widgets.docks.viewer_watch import own_viewer
 from napari_ssp.widgets.forms.fields import ChoiceBox
 from napari_ssp.widgets.layers.alignment import check_same_place, labels_image
 from napari_ssp.widgets.layers.images import full_level
+from napari_ssp.widgets.layers.layer_state import LayerState, lost_reason
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,7 +51,7 @@ class CompareDock(JobDock):
     def __init__(self, napari_viewer: napari.Viewer) -> None:
         super().__init__(RunPanel("Compare the two layers, object by object", "Compare"))
         self._viewer = own_viewer(napari_viewer)
-        self._prediction: weakref.ref[Labels] | None = None
+        self._compared: tuple[LayerState, ...] = ()
         self._shown: weakref.WeakKeyDictionary[Labels, weakref.ref[Labels]] = (
             weakref.WeakKeyDictionary()
         )
@@ -106,13 +107,15 @@ class CompareDock(JobDock):
         return Proposal(request, f"{size} px")
 
     def _preparation(self) -> None:
-        self._prediction = weakref.ref(self.prediction_box.value())
+        boxes = (self.prediction_box, self.truth_box)
+        self._compared = tuple(LayerState(box.value()) for box in boxes)
 
     def _show_comparison(self, value: Comparison) -> None:
-        prediction = self._prediction() if self._prediction else None
-        if prediction is None or prediction not in self._viewer.layers:
-            self.panel.set_message("The labels layer was removed meanwhile.", "warning")
+        lost = lost_reason(self._compared, self._viewer, "comparison")
+        if lost is not None:
+            self.panel.set_message(lost, "warning")
             return
+        prediction = self._compared[0].layer
         layer = self._show_fates(value, prediction)
         self.view.set_comparison(value)
         self.panel.set_message(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +26,7 @@ from napari_ssp.widgets.docks.viewer_watch import own_viewer
 from napari_ssp.widgets.forms.fields import ChoiceBox
 from napari_ssp.widgets.forms.task_list import TaskList
 from napari_ssp.widgets.layers.alignment import image_under, labels_image
+from napari_ssp.widgets.layers.layer_state import LayerState, lost_reason
 from napari_ssp.widgets.layers.result_layers import METADATA_KEY
 from napari_ssp.widgets.measure.colour_row import ColourRow
 from napari_ssp.widgets.measure.freshness import MEASURED_KEY, Freshness
@@ -63,7 +63,7 @@ class MeasureDock(JobDock):
         help_text = "Measure every object: the table becomes the layer's features"
         super().__init__(RunPanel(help_text, "Measure"))
         self._viewer = own_viewer(napari_viewer)
-        self._labels: weakref.ref[Labels] | None = None
+        self._measured: tuple[LayerState, ...] = ()
         self.labels_box = ChoiceBox("Labels layer to measure; follows the selected layer")
         self.image_list = TaskList("Image layer whose intensities are measured")
         self.planewise = QCheckBox("Planes one by one")
@@ -123,7 +123,8 @@ class MeasureDock(JobDock):
 
     def _preparation(self) -> Callable[[Any], Any]:
         layer = self.labels_box.value()
-        self._labels = weakref.ref(layer)
+        images = [self._viewer.layers[name] for name in self.image_list.value()]
+        self._measured = tuple(map(LayerState, (layer, *images)))
         return partial(measured, labels=labels_image(layer))
 
     def _show_saved(self, path: Path) -> None:
@@ -131,10 +132,11 @@ class MeasureDock(JobDock):
 
     def _show_features(self, value: tuple[dict[str, Any], str]) -> None:
         features, digest = value
-        layer = self._labels() if self._labels else None
-        if layer is None or layer not in self._viewer.layers:
-            self.panel.set_message("The labels layer was removed meanwhile.", "warning")
+        lost = lost_reason(self._measured, self._viewer, "measurement")
+        if lost is not None:
+            self.panel.set_message(lost, "warning")
             return
+        layer = self._measured[0].layer
         layer.features = features
         self._freshness.note_measured(layer, digest)
         self.panel.set_message(_result_line(features))

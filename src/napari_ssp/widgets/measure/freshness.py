@@ -10,7 +10,8 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_ssp.service import DigestRequest, JobState
 from napari_ssp.widgets.docks.runner import Runner
-from napari_ssp.widgets.layers.alignment import full_level, labels_image
+from napari_ssp.widgets.layers.alignment import labels_image
+from napari_ssp.widgets.layers.images import full_level
 
 if TYPE_CHECKING:
     from napari.layers import Labels

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_ssp.widgets.layers.alignment import full_level
-from napari_ssp.widgets.layers.images import layer_axes
+from napari_ssp.widgets.layers.images import full_level, layer_axes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
