@@ -144,7 +144,7 @@ def _cpu_has_bfloat16() -> bool:
     """Ask the CPU, since oneDNN also says yes where it emulates bfloat16 with AVX-512."""
     import torch
 
-    if not torch.backends.mkldnn.is_available():
+    if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
         return False
     if platform.machine().lower() in ("x86_64", "amd64"):
         # Instructions of 256 bits (AVX-NE-CONVERT) only convert, and gain nothing.
