@@ -20,6 +20,7 @@ from napari_ssp.cli.reporting import as_usage_error, json_option, run_with_bar, 
 from napari_ssp.io import read_image
 from napari_ssp.io.objects.tables import write_table
 from napari_ssp.measure import measure_steps
+from napari_ssp.service.inspecting import warn_of_blank
 
 if TYPE_CHECKING:
     from napari_ssp.image import VoxelSize
@@ -66,10 +67,13 @@ def measure(
         check_target(output, overwrite=True)
         found = read_labels(labels, axes, voxel_size, number_parts)
         intensities = with_axes(read_image(image), image_axes) if image else None
+        blank = list(warn_of_blank([intensities] if intensities else []))
+        for line in blank:
+            say(line)
         steps = measure_steps(found, intensities, planewise=planewise)
         table = run_with_bar(steps, labels.name)
         write_table(output, table, overwrite)
     rows = len(table["label"])
     say(f"{labels}: {rows} objects -> {output}")
     report = {"labels": str(labels), "table": str(output), "rows": rows, "columns": list(table)}
-    write_report({**report, "warnings": list(found.warnings)}, json_path)
+    write_report({**report, "warnings": [*found.warnings, *blank]}, json_path)
