@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from dock_driver import LONG, run, settle
 
-from napari_ssp.service import Thresholds
+from napari_ssp.service import PlanRequest, Thresholds
 from napari_ssp.widgets.compare.dock import CompareDock
 from napari_ssp.widgets.measure.dock import MeasureDock
 
@@ -79,14 +79,23 @@ def test_a_layer_that_only_moved_gets_its_result(
     np.testing.assert_array_equal(viewer.layers["n labels"].translate, (5, 6))
 
 
-def test_a_diameter_of_another_image_is_dropped(
+def test_what_was_estimated_of_another_image_is_dropped(
     viewer: napari.Viewer, dock: SegmentDock, nuclei: NDArray[Any], qtbot: QtBot
 ) -> None:
-    image = viewer.add_image(nuclei[:90, :90], name="n")
-    before = dock.form.size_box.value()
-    text = start_and_change(dock, qtbot, dock.estimate_size, lambda: replace_data(image))
-    assert "'n' was changed" in text
-    assert dock.form.size_box.value() == before
+    image = viewer.add_image(nuclei, name="n")
+    settle(dock, qtbot)
+    request = dock.update_plan()
+    assert request is not None
+    shown: list[Any] = []
+
+    def look() -> None:  # quicker than an estimate of the diameter, which goes the same way
+        dock.layers.look(PlanRequest(request), shown.append)
+
+    assert "'n' was changed" in start_and_change(dock, qtbot, look, lambda: replace_data(image))
+    assert shown == []
+    with qtbot.waitSignal(dock.done, timeout=LONG):
+        look()
+    assert len(shown) == 1
 
 
 def test_sliders_leave_the_labels_of_another_image_alone(
