@@ -49,6 +49,8 @@ ROOMS = {
 #: that it lies in, its ground; the files there may compose what lies in their sub-rooms.
 SUB_ROOMS: dict[str, set[str]] = {
     "io/czi": set(),
+    "io/lif": set(),
+    "io/nd2": set(),
     "io/ngff": set(),
     "io/objects": set(),
     "io/tiff": set(),

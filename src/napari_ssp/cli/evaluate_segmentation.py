@@ -12,7 +12,7 @@ from rich.table import Table
 
 from napari_ssp.cli.files import expand
 from napari_ssp.cli.label_files import number_parts_option
-from napari_ssp.cli.pairing import check_all_predicted, is_folder, without_endings
+from napari_ssp.cli.pairing import check_all_predicted, is_folder
 from napari_ssp.cli.reporting import (
     as_usage_error,
     json_option,
@@ -27,6 +27,7 @@ from napari_ssp.io import (
     read_label_image,
 )
 from napari_ssp.io.label_images import check_label_header, look_at_labels, number_mask
+from napari_ssp.io.label_names import sort_files, without_endings
 from napari_ssp.io.objects.tables import read_rows
 from napari_ssp.labels import warn_of_masks
 from napari_ssp.metrics import average_precision, challenge_counts, panoptic_quality
@@ -95,9 +96,16 @@ def _pairs(prediction: Path, truth: Path) -> list[tuple[str, Path, Path]]:
 def _by_name(place: Path) -> dict[str, Path]:
     # cellpose puts its files beside the images that they are of.
     own = [p for p in sorted(place.iterdir()) if is_cellpose_name(p)] if is_folder(place) else []
-    # Flows beside labels are no labels.
-    images = [p for p in own or expand([place]) if not image_stem(p).endswith("_flows")]
-    return {_name(path): path for path in images}
+    found = sort_files(own or expand([place]))
+    by_name: dict[str, Path] = {}
+    for path in found.labels or found.images:
+        other = by_name.setdefault(_name(path), path)
+        if other is not path:
+            raise ValueError(
+                f"{place} has two label images of '{_name(path)}': {other.name} and {path.name}. "
+                "Leave one of them there."
+            )
+    return by_name
 
 
 def _name(path: Path) -> str:

@@ -16,14 +16,6 @@ def is_folder(place: Path) -> bool:
     return place.is_dir() and place.suffix.lower() not in IMAGE_SUFFIXES
 
 
-def without_endings(stem: str, endings: Iterable[str]) -> str:
-    """Remove endings from a name until none is left."""
-    known = tuple(endings)
-    while stem.endswith(known) and stem not in known:
-        stem = stem.removesuffix(next(e for e in known if stem.endswith(e)))
-    return stem
-
-
 def check_all_predicted(predicted: Iterable[str], true: Iterable[str], place: Path) -> None:
     """Refuse truth without a prediction.
 

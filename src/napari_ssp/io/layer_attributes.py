@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from napari_ssp.image import check_voxel_size
+from napari_ssp.image import UNKNOWN_SIZE, check_voxel_size
 from napari_ssp.io.stored_origin import parse_origin
 from napari_ssp.place import PLACES
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 #: Key of a layer's metadata: where its first pixel lies in the image that it is a part of, by the
 #: letters of that image's axes.
 ORIGIN_KEY = "napari_ssp_origin"
+#: Key of a layer's metadata: what reading its file gave reason to doubt.
+WARNINGS_KEY = "napari_ssp_warnings"
 
 # Each index along such an axis is an image of its own, as a time point is; no neighbour of others.
 _FIELDS = (
@@ -139,6 +141,21 @@ def layer_place(
             position[i] = float(corner[k]) * (voxel / abs(float(steps[k])))
             position[i] -= origin[i + 1] * voxel
     return {"origin": origin, "position": tuple(position), "full_axes": "".join(stored)}
+
+
+def layer_warnings(size: VoxelSize | None, metadata: Mapping[Any, Any]) -> tuple[str, ...]:
+    """Give what reading a layer's file gave reason to doubt, but for what is settled by now.
+
+    Parameters
+    ----------
+    size : three floats or None
+        The layer's voxel size in µm, which somebody may have set since.
+    metadata : mapping
+        The layer's.
+    """
+    found = metadata.get(WARNINGS_KEY, ())
+    lines = tuple(map(str, found)) if isinstance(found, list | tuple) else ()
+    return tuple(line for line in lines if size is None or UNKNOWN_SIZE not in line)
 
 
 def micrometre_step(step: float, unit: Any) -> float:

@@ -7,9 +7,9 @@ from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_ssp.io.layer_attributes import ORIGIN_KEY
+from napari_ssp.io.layer_attributes import ORIGIN_KEY, WARNINGS_KEY
 from napari_ssp.io.ngff.reading import is_zarr
-from napari_ssp.io.reading import CZI_SUFFIX, TIFF_SUFFIXES, read_scenes
+from napari_ssp.io.reading import MAKERS_SUFFIXES, TIFF_SUFFIXES, read_scenes
 from napari_ssp.io.scene import is_cellpose_name
 from napari_ssp.io.stored_origin import list_origin
 from napari_ssp.place import add_axes, translation
@@ -99,7 +99,7 @@ def scene_layers(scene: Scene) -> list[LayerData]:
 
 def _is_ours(path: Path) -> bool:
     cellpose = is_cellpose_name(path) or path.name.lower().endswith(_MASKS)
-    return path.suffix.lower() in (*TIFF_SUFFIXES, CZI_SUFFIX) or cellpose or is_zarr(path)
+    return path.suffix.lower() in (*TIFF_SUFFIXES, *MAKERS_SUFFIXES) or cellpose or is_zarr(path)
 
 
 def _as_list(path: PathOrPaths) -> list[str]:
@@ -118,8 +118,9 @@ def _shared_attributes(image: MicroscopyImage) -> dict[str, Any]:
     starts = dict(zip("tzyx", (image.origin[0], *translation(image)), strict=True))
     if any(starts.values()):
         attributes["translate"] = tuple(float(starts[a]) for a in axes)
-    if origin := list_origin(image):
-        attributes["metadata"] = {ORIGIN_KEY: origin}
+    notes = {ORIGIN_KEY: list_origin(image), WARNINGS_KEY: image.warnings}
+    if metadata := {key: note for key, note in notes.items() if note}:
+        attributes["metadata"] = metadata
     return attributes
 
 

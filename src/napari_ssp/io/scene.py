@@ -68,7 +68,7 @@ class Scene:
 
 
 def image_stem(path: Path) -> str:
-    """Give a file's name without its suffix, ".ome.tif" being one suffix.
+    """Give a file's name without its suffix, ".ome.tif" and ".ome.zarr.zip" being one suffix.
 
     Parameters
     ----------
@@ -79,7 +79,8 @@ def image_stem(path: Path) -> str:
     -------
     str
     """
-    return path.stem.removesuffix(".ome")
+    stem = path.stem.removesuffix(_ZARR) if path.suffix.lower() == ".zip" else path.stem
+    return stem.removesuffix(".ome")
 
 
 def is_cellpose_name(path: Path) -> bool:

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+#: How a warning begins where an image without contrast gave no objects.
+NOTHING_TO_SEE = "No objects can be found in the image"
+
 
 class Plan(Protocol):
     """What a request means for its data, found before any work.

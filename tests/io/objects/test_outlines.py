@@ -136,7 +136,7 @@ def test_nothing_and_everything() -> None:
 
 def test_bad_input_is_explained() -> None:
     with pytest.raises(TypeError, match="float64"):
-        trace_outlines(np.zeros((3, 3)))
+        trace_outlines(np.full((3, 3), 0.5))
     with pytest.raises(ValueError, match=r"\(3, 3, 3\)"):
         trace_outlines(np.zeros((3, 3, 3), int))
     with pytest.raises(ValueError, match="negative number -2"):

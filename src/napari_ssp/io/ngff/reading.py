@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile
 
 from napari_ssp.atomic import ZARR_MARKERS
 from napari_ssp.image import MicroscopyImage
 from napari_ssp.io.calibration import calibrate
 from napari_ssp.io.errors import damage_error
 from napari_ssp.io.lazy import as_dask
+from napari_ssp.io.ngff.archive import find_store, is_archive
 from napari_ssp.io.ngff.lazy import ZarrArray
 from napari_ssp.io.ngff.metadata import NgffImage, ome_attributes, parse_image
 from napari_ssp.io.scene import Scene, image_stem, scene_name
@@ -21,14 +24,14 @@ if TYPE_CHECKING:
     from napari_ssp.image import VoxelSize
 
 # What a hand-made or cut-off JSON file leads to, here and in zarr.
-_BROKEN = (KeyError, TypeError, ValueError, AttributeError, IndexError)
+_BROKEN = (KeyError, TypeError, ValueError, AttributeError, IndexError, BadZipFile, zlib.error)
 
 
 def is_zarr(path: Path) -> bool:
-    """Whether a folder is, or claims to be, a Zarr group or array."""
-    return path.is_dir() and (
-        path.suffix.lower() == ".zarr" or any((path / name).is_file() for name in ZARR_MARKERS)
-    )
+    """Whether a folder is, or claims to be, a Zarr group or array; or a file is such a zip."""
+    if not path.is_dir():
+        return is_archive(path)
+    return path.suffix.lower() == ".zarr" or any((path / name).is_file() for name in ZARR_MARKERS)
 
 
 def read_zarr(path: Path) -> list[Scene]:
@@ -38,7 +41,7 @@ def read_zarr(path: Path) -> list[Scene]:
     ----------
     path : pathlib.Path
         The folder of an image, of several images (as bioformats2raw writes them), of one well of a
-        plate, or of labels.
+        plate, or of labels; or a zip of such a folder.
 
     Returns
     -------
@@ -66,13 +69,14 @@ def read_zarr(path: Path) -> list[Scene]:
 def _open(path: Path) -> Any:
     import zarr  # takes half a second, and other formats do without it
 
-    if not any((path / name).is_file() for name in ZARR_MARKERS):
+    store, root = find_store(path) if path.is_file() else (path, None)
+    if store is path and not any((path / name).is_file() for name in ZARR_MARKERS):
         raise ValueError(
             f"'{path}' holds none of {', '.join(ZARR_MARKERS)}, so it is no Zarr and there is no "
             "image in it. Copy the whole folder again, or choose the folder that ends with .zarr."
         )
     try:
-        node = zarr.open(path, mode="r")
+        node = zarr.open(store, path=root, mode="r")
         attributes = dict(node.attrs)
     except (*_BROKEN, OSError) as error:
         raise _broken(path, error) from error

@@ -15,7 +15,7 @@ from napari_ssp.io.scene import Scene, image_stem, scene_name
 from napari_ssp.io.tiff.axes import arrange, name_axes
 from napari_ssp.io.tiff.checks import check_complete
 from napari_ssp.io.tiff.lazy import TiffArray, TiffSource
-from napari_ssp.io.tiff.makers import maker_channels, maker_lengths
+from napari_ssp.io.tiff.makers import maker_channels, maker_doubts, maker_lengths
 from napari_ssp.io.tiff.ome import OmeImage, parse_ome
 from napari_ssp.io.tiff.opening import open_tiff
 from napari_ssp.io.tiff.place import place_together
@@ -112,7 +112,7 @@ def _scene(
         name=name,
         rgb=rgb,
         levels=tuple(levels[1:]),
-        warnings=calibration.warnings,
+        warnings=(*calibration.warnings, *maker_doubts(tif)),
     )
     return Scene.of(image, image_stem(path), ome.description)
 

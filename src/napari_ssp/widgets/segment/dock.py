@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -79,6 +79,9 @@ class SegmentDock(JobDock):
         self.refining = Refining(self._viewer, self.layers.results, self)
         self.refining.committed.connect(self._start_from)
         self.left.connect(self.refining.clear)
+        self.controller.started.connect(self.refining.pause)
+        self.controller.stopped.connect(self.refining.go_on)
+        self.controller.ended.connect(self.refining.go_on)
         self.add(self.refining.panel)
         self.form.size_box.estimate_clicked.connect(self.estimate_size)
         self.form.size_box.shape_clicked.connect(self.measure_shape)
@@ -147,8 +150,10 @@ class SegmentDock(JobDock):
         self.layers.update_layers()
         self.refining.follow_layers()
 
-    def _start_from(self, chosen: Thresholds) -> None:
+    def _start_from(self, chosen: Thresholds, name: str) -> None:
         """Begin the next run with thresholds that a person found to be good."""
         known = describe_fields(SegmentChoices)
         same = {name: value for name, value in asdict(chosen).items() if name in known}
-        self.form.set_value(replace(self.form.value(), **same))
+        if chosen.hole_size == chosen.min_size:  # as a run fills them by itself
+            same["hole_size"] = None
+        self.form.take_thresholds(name, **same)
