@@ -9,7 +9,7 @@ from qtpy.QtCore import QObject, Signal
 from napari_ssp.service import Refinement
 from napari_ssp.widgets.docks.messages import error_line
 from napari_ssp.widgets.layers.images import display_in_result
-from napari_ssp.widgets.layers.layer_state import LayerState
+from napari_ssp.widgets.layers.layer_state import LayerState, lost_reason
 from napari_ssp.widgets.segment.live_refinement import LiveRefinement
 from napari_ssp.widgets.segment.refine_panel import RefinePanel
 from napari_ssp.widgets.segment.results import refined
@@ -119,6 +119,14 @@ class Refining(QObject):
         found: Image = state.layer
         return found
 
+    def _give_up(self) -> None:
+        """Leave the labels alone, for they are of another image than the layer shows."""
+        state = self._source
+        reason = lost_reason((state,), self._viewer, "refinement") if state is not None else None
+        self.clear()
+        if state is not None and reason is not None:
+            self.panel.set_obstacle(state.name, reason)
+
     def _warm_up(self, opened: bool) -> None:
         if opened and self._live.is_settled:
             self._live.warm_up()
@@ -126,7 +134,7 @@ class Refining(QObject):
     def _ask(self) -> None:
         source = self._image()
         if source is None:
-            self.follow_layers()
+            self._give_up()
             return
         self.panel.set_settled(False)
         self._live.ask(self.panel.value(), self._display(source))
