@@ -12,18 +12,19 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from napari_ssp.cli.files import expand
-from napari_ssp.cli.pairing import check_all_predicted, is_folder, without_endings
+from napari_ssp.cli.files import find_label_sources
+from napari_ssp.cli.pairing import LABEL_ENDINGS, check_all_predicted, name_without_endings
 from napari_ssp.cli.reporting import as_usage_error, json_option, write_report
-from napari_ssp.io import image_stem, is_cellpose_name, read_image
+from napari_ssp.io import image_stem, is_cellpose_name, is_folder, read_label_image
 from napari_ssp.metrics import average_precision, challenge_counts, panoptic_quality
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from napari_ssp.io import ImageSource
+
 THRESHOLDS = (0.5, 0.75, 0.9)
 SCORES = (*(f"{kind}_{t:.2f}" for kind in ("f1", "ap") for t in THRESHOLDS), "pq")
-LABEL_ENDINGS = ("_label", "_labels", "_masks", "_cp_masks", "_seg")
 _existing = click.Path(exists=True, path_type=Path)
 
 
@@ -38,7 +39,8 @@ def segmentation(
 ) -> None:
     """Score label images: F1 as the NeurIPS 2022 challenge, average precision as cellpose, PQ.
 
-    Images are paired by name; endings such as '_label' do not count.
+    Images are paired by name; endings such as '_label' do not count. Files with several label
+    images are paired image by image.
     """
     with as_usage_error():
         pairs = _pairs(prediction, truth)
@@ -55,30 +57,36 @@ def segmentation(
     write_report(report, json_path)
 
 
-def _pairs(prediction: Path, truth: Path) -> list[tuple[str, Path, Path]]:
-    if not is_folder(prediction) and not is_folder(truth):
-        return [(_name(truth), prediction, truth)]
-    found, true = _by_name(prediction), _by_name(truth)
+def _pairs(prediction: Path, truth: Path) -> list[tuple[str, ImageSource, ImageSource]]:
+    found, true = _sources(prediction), _sources(truth)
+    if len(found) == len(true) == 1 and not is_folder(prediction) and not is_folder(truth):
+        return [(_name(true[0]), found[0], true[0])]
     if not true:
         raise ValueError(f"There are no label images in {truth}.")
-    check_all_predicted(found, true, prediction)
-    return [(name, found[name], true[name]) for name in sorted(true)]
+    names = _name if is_folder(prediction) or is_folder(truth) else _scene_name
+    predicted, wanted = ({names(source): source for source in part} for part in (found, true))
+    check_all_predicted(predicted, wanted, prediction)
+    return [(name, predicted[name], wanted[name]) for name in sorted(wanted)]
 
 
-def _by_name(place: Path) -> dict[str, Path]:
+def _sources(place: Path) -> list[ImageSource]:
     # cellpose puts its files beside the images that they are of.
     own = [p for p in sorted(place.iterdir()) if is_cellpose_name(p)] if is_folder(place) else []
+    sources = find_label_sources(own or [place])
     # Flows beside labels are no labels.
-    images = [p for p in own or expand([place]) if not image_stem(p).endswith("_flows")]
-    return {_name(path): path for path in images}
+    return [source for source in sources if not image_stem(source.path).endswith("_flows")]
 
 
-def _name(path: Path) -> str:
-    return without_endings(image_stem(path), LABEL_ENDINGS)
+def _name(source: ImageSource) -> str:
+    return name_without_endings(source, LABEL_ENDINGS)
 
 
-def _row(name: str, prediction: Path, truth: Path) -> dict[str, Any]:
-    found, true = (np.asarray(read_image(path).data) for path in (prediction, truth))
+def _scene_name(source: ImageSource) -> str:
+    return source.scene or _name(source)
+
+
+def _row(name: str, prediction: ImageSource, truth: ImageSource) -> dict[str, Any]:
+    found, true = (np.asarray(read_label_image(s.path, s.scene).data) for s in (prediction, truth))
     try:
         return {"name": name, **_score(true, found)}
     except (TypeError, ValueError) as error:

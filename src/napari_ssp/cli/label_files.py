@@ -1,4 +1,4 @@
-"""Label images as commands read them."""
+"""Label images as commands read them, and the names of what is made of them."""
 
 from __future__ import annotations
 
@@ -7,14 +7,20 @@ from typing import TYPE_CHECKING
 
 import click
 
+from napari_ssp.cli.files import find_label_sources
+from napari_ssp.cli.pairing import LABEL_ENDINGS, name_without_endings, split_name
 from napari_ssp.image import MicroscopyImage
-from napari_ssp.io import read_scenes
+from napari_ssp.io import image_stem, is_folder, read_image, read_label_image
+from napari_ssp.io.reading import list_images
+from napari_ssp.io.scene import list_names
 from napari_ssp.labels import check_label_type
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from napari_ssp.image import VoxelSize
+    from napari_ssp.io import ImageSource
 
 axes_option = click.option(
     "--axes",
@@ -25,19 +31,78 @@ voxel_size_option = click.option(
     "--voxel-size", nargs=3, type=float, metavar="Z Y X", help="µm; else the file's."
 )
 
+scene_option = click.option(
+    "--scene",
+    metavar="TEXT",
+    help="Label image of a file with several: its name, or its number from 0 [default: all].",
+)
 
-def read_labels(path: Path, axes: str | None, voxel_size: VoxelSize | None) -> MicroscopyImage:
-    """Read a label image; of a file that holds images and labels, the first labels.
+
+def label_sources(labels: Path, scene: str | None) -> list[ImageSource]:
+    """Label images of a file, or the one that is named.
+
+    Raises
+    ------
+    ValueError, OSError
+        As `read_scenes`, or if there is no such one.
+    """
+    if is_folder(labels):
+        raise IsADirectoryError(f"'{labels}' is a folder. Give the label images in it one by one.")
+    return find_label_sources([labels], scene)
+
+
+def name_results(sources: Sequence[ImageSource], output: Path) -> list[Path]:
+    """One result per label image: of several, the scene's name follows that of the result."""
+    if len(sources) == 1:
+        return [output]
+    stem = image_stem(output)
+    ending = output.name.removeprefix(stem)
+    return [output.with_name(f"{stem}{_scene_words(one)}{ending}") for one in sources]
+
+
+def find_intensities(
+    image: Path, labels: ImageSource, all_labels: Sequence[ImageSource]
+) -> MicroscopyImage:
+    """Image that labels belong to: of a file with several, the one of their name or place.
+
+    Raises
+    ------
+    ValueError, OSError
+        As `read_image`, or if it is open which one.
+    """
+    images = list_images(image)
+    names = {source.name: source for source in images}
+    scenes = {source.scene: source for source in images}
+    found = names.get(name_without_endings(labels, LABEL_ENDINGS)) or scenes.get(labels.scene)
+    if found is None and len(images) in (1, len(all_labels)):
+        found = images[list(all_labels).index(labels) % len(images)]
+    if found is None:
+        raise ValueError(
+            f"'{image}' holds {list_names([str(s.scene) for s in images])}, and it is open which "
+            f"one '{labels.name}' belongs to. Give the labels the name of the image, e.g. "
+            f"'{images[0].name}_label.tif'."
+        )
+    return read_image(found.path, found.scene)
+
+
+def _scene_words(source: ImageSource) -> str:
+    return split_name(source)[1] or f" {source.name}"
+
+
+def read_labels(
+    source: ImageSource, axes: str | None, voxel_size: VoxelSize | None
+) -> MicroscopyImage:
+    """Read a label image.
 
     Raises
     ------
     TypeError
         If it holds no integers.
     ValueError, OSError
-        As `read_scenes`, or if the axes do not fit.
+        As `read_label_image`, or if the axes do not fit.
     """
-    scenes = read_scenes(path)
-    image = next((scene.image for scene in scenes if scene.is_labels), scenes[0].image)
+    path = source.path
+    image = read_label_image(path, source.scene)
     check_label_type(image.dtype, f"file {path}")
     image = with_axes(image, axes)
     # Colours would be measured and outlined as objects.

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-from napari_ssp.io.reading import IMAGE_SUFFIXES, read_image, read_images, read_scenes
-from napari_ssp.io.scene import Scene, image_stem, is_cellpose_name
+from napari_ssp.io.reading import (
+    IMAGE_SUFFIXES,
+    read_image,
+    read_images,
+    read_label_image,
+    read_scenes,
+)
+from napari_ssp.io.scene import ImageSource, Scene, image_stem, is_cellpose_name
+from napari_ssp.io.sources import find_images, find_labels, is_folder
 from napari_ssp.io.writing import write_image, write_labels
 
 __all__ = [
     "IMAGE_SUFFIXES",
+    "ImageSource",
     "Scene",
+    "find_images",
+    "find_labels",
     "image_stem",
     "is_cellpose_name",
+    "is_folder",
     "read_image",
     "read_images",
+    "read_label_image",
     "read_scenes",
     "write_image",
     "write_labels",

@@ -47,23 +47,28 @@ def parse_ome(xml: str | None) -> list[OmeImage]:
     list of OmeImage
         In the order of the file; empty when there is no document or it cannot be parsed.
     """
+    root = parse_root(xml)
+    return [] if root is None else [_image(element) for element in children(root, "Image")]
+
+
+def parse_root(xml: str | None) -> ElementTree.Element | None:
+    """Parse OME-XML; None when there is no document or it cannot be parsed."""
     if not xml:
-        return []
+        return None
     try:
-        root = ElementTree.fromstring(xml)
+        return ElementTree.fromstring(xml)
     except ElementTree.ParseError:
-        return []
-    return [_image(element) for element in _children(root, "Image")]
+        return None
 
 
 def _image(element: ElementTree.Element) -> OmeImage:
     name = element.get("Name", "")
-    description = next((e.text or "" for e in _children(element, "Description")), "")
-    pixels = next(_children(element, "Pixels"), None)
+    description = next((e.text or "" for e in children(element, "Description")), "")
+    pixels = next(children(element, "Pixels"), None)
     if pixels is None:
         return OmeImage(name, description)
     z, y, x = (_length(pixels, f"PhysicalSize{axis}") for axis in "ZYX")
-    channels = [channel.get("Name") for channel in _children(pixels, "Channel")]
+    channels = [channel.get("Name") for channel in children(pixels, "Channel")]
     names = tuple(n or f"channel {i}" for i, n in enumerate(channels)) if any(channels) else ()
     return OmeImage(name, description, voxel_size(z, y, x), names)
 
@@ -72,6 +77,7 @@ def _length(pixels: ElementTree.Element, attribute: str) -> float | None:
     return micrometres(pixels.get(attribute), pixels.get(f"{attribute}Unit"))
 
 
-def _children(element: ElementTree.Element, name: str) -> Iterator[ElementTree.Element]:
+def children(element: ElementTree.Element, name: str) -> Iterator[ElementTree.Element]:
+    """Go through the elements of a name that lie directly in another."""
     # The namespace holds the schema's year, so only the name behind it counts.
     return (child for child in element if child.tag.rpartition("}")[2] == name)

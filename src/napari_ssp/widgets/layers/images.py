@@ -9,6 +9,7 @@ import numpy as np
 import pint
 
 from napari_ssp.image import MicroscopyImage
+from napari_ssp.io.napari_reader import SOURCE_KEY
 from napari_ssp.service import Display
 
 if TYPE_CHECKING:
@@ -71,7 +72,19 @@ def layer_image(layer: Image) -> MicroscopyImage:
         voxel_size=voxel_size(axes, layer.scale, layer.units),
         name=layer.name,
         rgb=bool(layer.rgb),
+        warnings=tuple(map(str, _source(layer).get("warnings") or ())),
     )
+
+
+def layer_scene(layer: Image) -> str | None:
+    """Which image of its file a layer shows; None where that is the only one, or it has no file."""
+    scene = _source(layer).get("scene")
+    return str(scene) if scene else None
+
+
+def _source(layer: Image) -> dict[str, Any]:
+    found = layer.metadata.get(SOURCE_KEY)
+    return found if isinstance(found, dict) else {}
 
 
 def stack_image(layer: Image) -> MicroscopyImage:
