@@ -17,7 +17,8 @@ from image_files import (
 )
 
 from napari_ssp.io import find_images, find_labels, read_image, read_images, read_label_image
-from napari_ssp.io.napari_reader import SOURCE_KEY, get_reader, read_layers
+from napari_ssp.io.layer_attributes import SOURCE_KEY
+from napari_ssp.io.napari_reader import get_reader, read_layers
 from napari_ssp.io.scene import scene_names
 from napari_ssp.io.tiff import reading
 

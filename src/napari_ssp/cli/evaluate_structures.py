@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,9 +19,17 @@ from rich.table import Table
 from napari_ssp.cli.channels import Channel, list_channels, match_channels
 from napari_ssp.cli.files import find_sources
 from napari_ssp.cli.pairing import check_all_predicted, split_name, without_endings
-from napari_ssp.cli.reporting import as_usage_error, json_option, write_report
+from napari_ssp.cli.reporting import (
+    as_usage_error,
+    json_option,
+    output_console,
+    say,
+    write_report,
+)
 from napari_ssp.io import is_folder, read_image
 from napari_ssp.metrics import STRUCTURE_METRICS, structure_metrics
+from napari_ssp.place import cut_like
+from napari_ssp.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -109,11 +117,12 @@ def _comparisons(prediction: Path, truth: Path, project: str | None) -> list[_Co
         matched = match_channels(name, found[name], channels)
         comparisons += [_Comparison(name, *match) for match in matched]
         not_measured |= {c.name for c in found[name]} - {task for task, _, _ in matched}
+    comparisons = [_in_one_place(comparison) for comparison in comparisons]
     for comparison in comparisons:
         _check_shapes(comparison, project)
     if not_measured - {""}:
         names = ", ".join(sorted(not_measured - {""}))
-        click.echo(f"Not scored, for the truth has no channel of that name: {names}.", err=True)
+        say(f"Not scored, for the truth has no channel of that name: {names}.")
     return comparisons
 
 
@@ -140,6 +149,16 @@ def _measured(files: list[tuple[ImageSource, str]]) -> list[tuple[ImageSource, s
 
 def _opened(source: ImageSource, task: str) -> list[Channel]:
     return list_channels(read_image(source.path, source.scene), source.name, task)
+
+
+def _in_one_place(comparison: _Comparison) -> _Comparison:
+    """Score the prediction of a region in that region of the truth."""
+    truth = comparison.truth
+    try:
+        image = cut_like(truth.image, comparison.prediction.image)
+    except ValueError as error:
+        raise ValueError(f"'{comparison.name}', {comparison.task}: {error}") from error
+    return replace(comparison, truth=replace(truth, image=image))
 
 
 def _check_shapes(comparison: _Comparison, project: str | None) -> None:
@@ -187,11 +206,10 @@ def _warn_of_units(comparison: _Comparison, found: NDArray[Any]) -> None:
     """Measured units beside a normalised truth make errors that mean nothing."""
     mean, deviation = float(found.mean(dtype=np.float64)), float(found.std(dtype=np.float64))
     if abs(mean) > 5 or deviation > 5:
-        click.echo(
+        say(
             f"Warning: '{comparison.name}', {comparison.task}: the prediction has mean {mean:.4g} "
             f"and standard deviation {deviation:.4g}, far from the truth's 0 and 1. If it is in "
             "measured units, use --no-normalise.",
-            err=True,
         )
 
 
@@ -212,16 +230,15 @@ def _print(report: dict[str, Any]) -> None:
     for name in STRUCTURE_METRICS:
         table.add_column(name.upper(), justify="right", no_wrap=True, min_width=7)
     for row in report["images"]:
-        table.add_row(row["name"], row["task"], *_figures(row))
+        table.add_row(printable(row["name"]), printable(row["task"]), *_figures(row))
     table.add_section()
     for task, means in report["tasks"].items():
-        table.add_row(f"mean of {means['images']}", task, *_figures(means), style="bold")
+        table.add_row(f"mean of {means['images']}", printable(task), *_figures(means), style="bold")
     if len(report["tasks"]) > 1:
         means = report["mean"]
         table.add_row(f"mean of {means['images']}", "all", *_figures(means), style="bold")
     # A pipe has no width of its own; cut figures would be no use to a script.
-    wide = None if Console().is_terminal else 130
-    Console(width=wide).print(table)
+    output_console(130).print(table)
 
 
 def _figures(row: dict[str, Any]) -> list[str]:

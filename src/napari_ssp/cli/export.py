@@ -13,11 +13,12 @@ from napari_ssp.cli.label_files import (
     find_intensities,
     label_sources,
     name_results,
+    number_parts_option,
     read_labels,
     scene_option,
     voxel_size_option,
 )
-from napari_ssp.cli.reporting import as_usage_error, json_option, run_with_bar, write_report
+from napari_ssp.cli.reporting import as_usage_error, json_option, run_with_bar, say, write_report
 from napari_ssp.io import write_labels
 from napari_ssp.io.objects.geojson import OBJECT_TYPES, write_geojson
 from napari_ssp.io.scene import is_labels_name
@@ -50,6 +51,7 @@ _ENDINGS = {
 @scene_option
 @axes_option
 @voxel_size_option
+@number_parts_option
 @click.option(
     "--object-type",
     type=click.Choice(OBJECT_TYPES),
@@ -68,6 +70,7 @@ def export(
     scene: str | None,
     axes: str | None,
     voxel_size: VoxelSize | None,
+    number_parts: bool,
     overwrite: bool,
     json_path: Path | None,
     **choices: Any,
@@ -84,16 +87,19 @@ def export(
         sources = label_sources(labels, scene)
         targets = name_results(sources, output)
         refuse_existing(targets, overwrite)
+        doubts: list[str] = []
         for source, target in zip(sources, targets, strict=True):
-            found = read_labels(source, axes, voxel_size)
+            found = read_labels(source, axes, voxel_size, number_parts)
             given = choices["image"]
             image = find_intensities(given, source, sources) if given else None
             _write(found, kind, target, overwrite, {**choices, "image": image})
+            doubts += found.warnings
     for source, target in zip(sources, targets, strict=True):
-        click.echo(f"{source.name} -> {target}", err=True)
+        say(f"{source.name} -> {target}")
     written = [str(target) for target in targets]
-    output_entry = {"output": written[0]} if len(written) == 1 else {"outputs": written}
-    write_report({"labels": str(labels), "format": kind, **output_entry}, json_path)
+    made = {"output": written[0]} if len(written) == 1 else {"outputs": written}
+    report = {"labels": str(labels), "format": kind, **made, "warnings": doubts}
+    write_report(report, json_path)
 
 
 def _check_ending(output: Path, kind: str) -> None:
@@ -111,24 +117,17 @@ def _write(
     if kind == "imagej":
         from napari_ssp.io.objects.rois import write_imagej_rois
 
-        write_imagej_rois(output, labels.data, axes=labels.axes, overwrite=overwrite)
+        write_imagej_rois(output, labels, overwrite=overwrite)
     elif kind == "geojson":
         write_geojson(
             output,
-            labels.data,
-            axes=labels.axes,
+            labels,
             object_type=choices["object_type"],
             measurements=_measured(labels, choices["measurements"], choices["image"]),
             overwrite=overwrite,
         )
     else:
-        write_labels(
-            output,
-            labels.data,
-            axes=labels.axes,
-            voxel_size=labels.voxel_size,
-            overwrite=overwrite,
-        )
+        write_labels(output, labels, overwrite=overwrite)
 
 
 def _measured(

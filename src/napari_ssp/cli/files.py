@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-import click
-
-from napari_ssp.atomic import check_folder
+from napari_ssp.atomic import check_folder, is_taken
+from napari_ssp.cli.reporting import say
 from napari_ssp.io import find_images, find_labels
 
 if TYPE_CHECKING:
@@ -27,7 +26,7 @@ def find_sources(paths: Iterable[Path], scene: str | None = None) -> list[ImageS
     """
     sources, notes = find_images(paths, scene)
     for note in notes:
-        click.echo(note, err=True)
+        say(note)
     return sources
 
 
@@ -35,7 +34,7 @@ def find_label_sources(paths: Iterable[Path], scene: str | None = None) -> list[
     """Label images of files and folders, as `find_sources`."""
     sources, notes = find_labels(paths, scene)
     for note in notes:
-        click.echo(note, err=True)
+        say(note)
     return sources
 
 
@@ -84,7 +83,7 @@ def make_folder(folder: Path) -> None:
 def refuse_existing(targets: Iterable[Path], overwrite: bool) -> None:
     """Refuse outputs that exist, with a ValueError, unless they may be replaced."""
     wanted = list(targets)
-    existing = [path for path in wanted if path.exists()]
+    existing = [path for path in wanted if is_taken(path)]
     if existing and not overwrite:
         raise ValueError(
             f"{len(existing)} outputs exist already, e.g. {existing[0]}. Add --overwrite to "

@@ -12,7 +12,7 @@ import click
 
 from napari_ssp.atomic import check_target
 from napari_ssp.cli.files import make_folder, refuse_existing
-from napari_ssp.cli.reporting import USER_ERRORS, fail, json_option, one_line, write_report
+from napari_ssp.cli.reporting import USER_ERRORS, fail, json_option, one_line, say, write_report
 from napari_ssp.service import ModelService
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class Batch:
                     errors.append(f"{title(request)}: {one_line(error)}")
                     rows.append({**_place(request), "error": one_line(error)})
                     continue
-                click.echo(f"{title(request)}: {line} -> {target}", err=True)
+                say(f"{title(request)}: {line} -> {target}")
                 rows.append({**_place(request), **row})
         write_report({"images": rows}, self.json_path)
         if errors:

@@ -8,12 +8,21 @@ from typing import TYPE_CHECKING
 import click
 
 from napari_ssp.cli.files import find_label_sources
-from napari_ssp.cli.pairing import LABEL_ENDINGS, name_without_endings, split_name
+from napari_ssp.cli.pairing import name_without_endings, split_name
+from napari_ssp.cli.reporting import say
 from napari_ssp.image import MicroscopyImage
-from napari_ssp.io import image_stem, is_folder, read_image, read_label_image
+from napari_ssp.io import (
+    LABEL_ENDINGS,
+    as_labels,
+    image_stem,
+    is_folder,
+    number_mask,
+    read_image,
+    read_label_image,
+)
 from napari_ssp.io.reading import list_images
 from napari_ssp.io.scene import list_names
-from napari_ssp.labels import check_label_type
+from napari_ssp.place import with_voxel_size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,6 +44,12 @@ scene_option = click.option(
     "--scene",
     metavar="TEXT",
     help="Label image of a file with several: its name, or its number from 0 [default: all].",
+)
+
+number_parts_option = click.option(
+    "--number-parts",
+    is_flag=True,
+    help="Number the separate parts of a mask, which has one number for all objects.",
 )
 
 
@@ -90,32 +105,28 @@ def _scene_words(source: ImageSource) -> str:
 
 
 def read_labels(
-    source: ImageSource, axes: str | None, voxel_size: VoxelSize | None
+    source: ImageSource, axes: str | None, voxel_size: VoxelSize | None, number_parts: bool
 ) -> MicroscopyImage:
-    """Read a label image.
+    """Read a label image, and say what is doubtful about it.
 
     Raises
     ------
     TypeError
-        If it holds no integers.
+        If it holds no whole numbers, or a mask whose parts are not to be numbered.
     ValueError, OSError
-        As `read_label_image`, or if the axes do not fit.
+        As `read_label_image` and `as_labels`, or if the axes do not fit.
     """
-    path = source.path
-    image = read_label_image(path, source.scene)
-    check_label_type(image.dtype, f"file {path}")
-    image = with_axes(image, axes)
-    # Colours would be measured and outlined as objects.
-    if image.rgb:
-        raise ValueError(
-            f"{path} is a colour image (shape {image.shape}), not a label image. Give the label "
-            "image that belongs to it, or name its axes, e.g. --axes zyx."
-        )
-    return image if voxel_size is None else replace(image, voxel_size=voxel_size)
+    image = with_axes(read_label_image(source.path, source.scene), axes)
+    name = f"file {source.path}"
+    found = as_labels(number_mask(image, name) if number_parts else image, name)
+    for line in found.warnings:
+        say(line)
+    return with_voxel_size(found, voxel_size)
 
 
 def with_axes(image: MicroscopyImage, axes: str | None) -> MicroscopyImage:
     """Give an image other axes than its file says, with a ValueError where they do not fit."""
     if axes is None or axes.lower() == image.axes:
         return image
-    return MicroscopyImage(image.data, axes.lower(), image.voxel_size, name=image.name)
+    named = MicroscopyImage(image.data, axes.lower(), image.voxel_size, name=image.name)
+    return replace(named, origin=image.origin, position=image.position, warnings=image.warnings)

@@ -14,12 +14,13 @@ from napari_ssp.cli.label_files import (
     find_intensities,
     label_sources,
     name_results,
+    number_parts_option,
     read_labels,
     scene_option,
     voxel_size_option,
     with_axes,
 )
-from napari_ssp.cli.reporting import as_usage_error, json_option, run_with_bar, write_report
+from napari_ssp.cli.reporting import as_usage_error, json_option, run_with_bar, say, write_report
 from napari_ssp.io.objects.tables import write_table
 from napari_ssp.measure import measure_steps
 
@@ -43,6 +44,7 @@ _existing = click.Path(exists=True, path_type=Path)
 @axes_option
 @click.option("--image-axes", metavar="TEXT", help="Axes of the image, e.g. tcyx.")
 @voxel_size_option
+@number_parts_option
 @click.option("--planewise", is_flag=True, help="Measure the planes of a stack one by one.")
 @click.option("--overwrite", is_flag=True, help="Replace a table that exists.")
 @json_option
@@ -53,6 +55,7 @@ def measure(
     scene: str | None,
     axes: str | None,
     voxel_size: VoxelSize | None,
+    number_parts: bool,
     overwrite: bool,
     json_path: Path | None,
     **choices: Any,
@@ -71,11 +74,11 @@ def measure(
         check_target(output, overwrite=True)
         rows = []
         for source, target in zip(sources, tables, strict=True):
-            found = read_labels(source, axes, voxel_size)
+            found = read_labels(source, axes, voxel_size, number_parts)
             intensities = find_intensities(image, source, sources) if image else None
             rows.append(_measure(found, intensities, target, overwrite, **choices))
     for source, row in zip(sources, rows, strict=True):
-        click.echo(f"{source.name}: {row['rows']} objects -> {row['table']}", err=True)
+        say(f"{source.name}: {row['rows']} objects -> {row['table']}")
     report: dict[str, Any] = {"labels": str(labels)}
     named = [{"scene": s.scene, **row} for s, row in zip(sources, rows, strict=True)]
     write_report(report | (rows[0] if len(rows) == 1 else {"scenes": named}), json_path)
@@ -90,10 +93,13 @@ def _measure(
     image_axes: str | None,
 ) -> dict[str, Any]:
     """Write the table of a label image, and describe it for the report."""
+    doubts = labels.warnings  # said already
     if image is not None:
         for warning in image.warnings:
-            click.echo(warning, err=True)
+            say(warning)
+        doubts += image.warnings
         image = with_axes(image, image_axes)
     table = run_with_bar(measure_steps(labels, image, planewise=planewise), labels.name)
     write_table(target, table, overwrite)
-    return {"table": str(target), "rows": len(table["label"]), "columns": list(table)}
+    rows = {"table": str(target), "rows": len(table["label"]), "columns": list(table)}
+    return {**rows, "warnings": list(doubts)}

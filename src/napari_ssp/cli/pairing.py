@@ -13,10 +13,6 @@ if TYPE_CHECKING:
     from napari_ssp.io import ImageSource
 
 
-#: A label image is named after its image with one of these endings.
-LABEL_ENDINGS = ("_label", "_labels", "_masks", "_cp_masks", "_seg")
-
-
 def split_name(source: ImageSource) -> tuple[str, str]:
     """Name of an image's file without suffix, and what tells it from the file's other images."""
     stem = image_stem(source.path)

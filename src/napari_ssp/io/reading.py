@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Literal
 
 from napari_ssp.io.czi.checks import CZI_START
 from napari_ssp.io.hidden import is_left_by_system
+from napari_ssp.io.lif.reading import LIF_START
+from napari_ssp.io.nd2.reading import ND2_STARTS
+from napari_ssp.io.ngff.archive import ARCHIVE_SUFFIX
 from napari_ssp.io.ngff.reading import is_zarr
 from napari_ssp.io.scene import (
     ImageSource,
@@ -24,18 +27,24 @@ if TYPE_CHECKING:
     from napari_ssp.image import MicroscopyImage
     from napari_ssp.io.scene import Scene
 
-TIFF_SUFFIXES = (".tif", ".tiff", ".btf", ".tf8")
+#: Kinds of TIFF, from microscopes and slide scanners too; they are told apart by what they hold.
+TIFF_SUFFIXES = (
+    *(".tif", ".tiff", ".btf", ".tf8"),
+    *(".lsm", ".stk", ".svs", ".ndpi", ".scn", ".qptiff", ".bif"),
+)
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg")
-CZI_SUFFIX, ZARR_SUFFIX = ".czi", ".zarr"
+CZI_SUFFIX, LIF_SUFFIX, ND2_SUFFIX, ZARR_SUFFIX = ".czi", ".lif", ".nd2", ".zarr"
+#: Formats of microscopes that are no TIFF.
+MAKERS_SUFFIXES = (CZI_SUFFIX, LIF_SUFFIX, ND2_SUFFIX)
 #: Endings of the files that are read, in lower case; those with ".zarr" are folders.
-IMAGE_SUFFIXES = (*TIFF_SUFFIXES, *PICTURE_SUFFIXES, CZI_SUFFIX, ZARR_SUFFIX)
+IMAGE_SUFFIXES = (*TIFF_SUFFIXES, *PICTURE_SUFFIXES, *MAKERS_SUFFIXES, ZARR_SUFFIX, ARCHIVE_SUFFIX)
 _TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _PNG_START = b"\x89PNG\r\n\x1a\n"
 _JPEG_START = b"\xff\xd8\xff"
 # Two letters at least, since "C:" is a drive.
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 
-Format = Literal["zarr", "tiff", "czi", "cellpose", "picture"]
+Format = Literal["zarr", "tiff", "czi", "lif", "nd2", "cellpose", "picture"]
 
 
 def read_image(
@@ -130,7 +139,8 @@ def read_label_image(
     Returns
     -------
     MicroscopyImage
-        As it is in the file; where no image of it is known as labels, all count.
+        As it is in the file, whole floats as integers; where no image of it is known as labels, all
+        count. `as_labels` and `number_mask` check it.
 
     Raises
     ------
@@ -190,6 +200,14 @@ def read_scenes(
             from napari_ssp.io.czi.reading import read_czi
 
             return read_czi(file, scene)
+        case "lif":
+            from napari_ssp.io.lif.reading import read_lif
+
+            return read_lif(file, scene)
+        case "nd2":
+            from napari_ssp.io.nd2.reading import read_nd2
+
+            return read_nd2(file, scene)
         case "cellpose":
             from napari_ssp.io.cellpose_files import read_cellpose
 
@@ -230,7 +248,7 @@ def list_images(path: str | os.PathLike[str]) -> list[ImageSource]:
             from napari_ssp.io.tiff.reading import list_tiff
 
             return list_tiff(file)
-        case "czi":
+        case "czi" | "lif" | "nd2":
             found = read_scenes(file)
             return [ImageSource(file, one.name or None, one.image.name) for one in found]
     return [ImageSource(file, None, image_stem(file))]
@@ -272,6 +290,10 @@ def find_format(file: Path) -> Format:
         return "picture"
     if start.startswith(CZI_START):
         return "czi"
+    if start.startswith(LIF_START):
+        return "lif"
+    if start.startswith(ND2_STARTS):
+        return "nd2"
     if not start:
         raise ValueError(f"'{file}' is empty (0 bytes). Copy or export it again.")
     if is_left_by_system(file):
@@ -318,9 +340,9 @@ def _check_path(file: Path) -> None:
         return
     if file.is_dir():
         raise IsADirectoryError(f"'{file}' is a folder. Give the image files in it one by one.")
-    if suffix == ZARR_SUFFIX:
+    if suffix in (ZARR_SUFFIX, ARCHIVE_SUFFIX):
         raise ValueError(
-            f"'{file}' is a file, but an OME-Zarr is a folder. Unpack it first if it is an archive."
+            f"'{file}' is neither a folder nor a zip, as an OME-Zarr is. Copy or export it again."
         )
     if suffix not in IMAGE_SUFFIXES and is_left_by_system(file):
         return  # told by its content

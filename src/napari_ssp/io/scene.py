@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from napari_ssp.io.label_images import is_whole, with_whole_numbers
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
@@ -16,7 +18,18 @@ if TYPE_CHECKING:
 MISSING = ("refuse", "zeros")
 #: What `write_labels` puts into the OME description, so that the reader knows labels again.
 LABELS_DESCRIPTION = "Labels written by napari-ssp"
-
+#: A file of labels is named after its image with one of these endings, those of cellpose, StarDist,
+#: Fiji's MorphoLibJ and ourselves among them.
+LABEL_ENDINGS = (
+    "_label",
+    "_labels",
+    "_masks",
+    "_cp_masks",
+    "_seg",
+    "_mask",
+    "_instances",
+    "-lbl",
+)
 
 _ZARR = ".zarr"
 _CELLPOSE = "_seg.npy"
@@ -32,8 +45,9 @@ class Scene:
     image : MicroscopyImage
         The image.
     is_labels : bool
-        Whether its values are object numbers: it was written by `write_labels`, or it holds
-        integers and its name ends with "_label", "_labels" or "_masks".
+        Whether its values are object numbers: it was written by `write_labels`, or its name has one
+        of `LABEL_ENDINGS`; and it holds integers, whole floats, which are integers then, or a mask
+        (bool).
     name : str
         By which it is told from the other images of the file; empty where there is no other.
     """
@@ -41,6 +55,26 @@ class Scene:
     image: MicroscopyImage
     is_labels: bool = False
     name: str = ""
+
+    @classmethod
+    def of(cls, image: MicroscopyImage, stem: str, description: str = "", name: str = "") -> Scene:
+        """Tell labels from intensities.
+
+        Parameters
+        ----------
+        image : MicroscopyImage
+            As it was read.
+        stem : str
+            Name of its file without the suffix.
+        description : str
+            OME description, or empty.
+        name : str
+            By which it is told from the other images of the file.
+        """
+        named = stem.lower().endswith(LABEL_ENDINGS) or description.startswith(LABELS_DESCRIPTION)
+        if not named or image.rgb or image.num_channels > 1 or not is_whole(image):
+            return cls(image, name=name)
+        return cls(with_whole_numbers(image), True, name)
 
 
 @dataclass(frozen=True)
@@ -63,7 +97,7 @@ class ImageSource:
 
 
 def image_stem(path: Path) -> str:
-    """Give a file's name without its suffix, ".ome.tif" being one suffix.
+    """Give a file's name without its suffix, ".ome.tif" and ".ome.zarr.zip" being one suffix.
 
     Parameters
     ----------
@@ -74,7 +108,8 @@ def image_stem(path: Path) -> str:
     -------
     str
     """
-    return path.stem.removesuffix(".ome")
+    stem = path.stem.removesuffix(_ZARR) if path.suffix.lower() == ".zip" else path.stem
+    return stem.removesuffix(".ome")
 
 
 def is_cellpose_name(path: Path) -> bool:
@@ -196,25 +231,3 @@ def list_names(names: Sequence[str]) -> str:
         return f"one image ({names[0]})" if names[0] else "one image"
     shown = ", ".join([*names[:_MOST_LISTED], *(["…"] if len(names) > _MOST_LISTED else [])])
     return f"{len(names)} images ({shown})"
-
-
-def is_labels(image: MicroscopyImage, stem: str, description: str) -> bool:
-    """Tell labels from intensities.
-
-    Parameters
-    ----------
-    image : MicroscopyImage
-        The image.
-    stem : str
-        Name of its file without the suffix.
-    description : str
-        OME description, or empty.
-
-    Returns
-    -------
-    bool
-    """
-    if image.rgb or image.dtype.kind not in "iu" or image.num_channels > 1:
-        return False
-    named = stem.lower().endswith(("_label", "_labels", "_masks"))
-    return named or description.startswith(LABELS_DESCRIPTION)

@@ -5,23 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from napari_ssp.image import MicroscopyImage
+from napari_ssp.io.calibration import calibrate
 from napari_ssp.io.czi.checks import check_complete
 from napari_ssp.io.czi.lazy import EXTRA, LIBRARY, CziArray, CziScene
 from napari_ssp.io.czi.metadata import CziMetadata, parse_czi
 from napari_ssp.io.errors import damage_error, import_extra
 from napari_ssp.io.lazy import as_dask
-from napari_ssp.io.scene import (
-    Scene,
-    find_scenes,
-    image_name,
-    image_stem,
-    is_labels,
-    scene_names,
-)
+from napari_ssp.io.scene import Scene, find_scenes, image_name, image_stem, scene_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
+
+    from napari_ssp.image import VoxelSize
 
 # Larger planes come with smaller levels, so that a viewer need not read all of them.
 _LARGE_SIDE = 4096
@@ -55,6 +51,7 @@ def read_czi(path: Path, wanted: str | int | None = None) -> list[Scene]:
     list of Scene
         In the order of the scenes' numbers. Tiles are put together to the plane that they cover;
         what none covers is 0. Large planes have smaller levels of every second, fourth, ... pixel.
+        Scenes lie beside each other as in the file, whose upper left corner is at 0.
 
     Raises
     ------
@@ -79,9 +76,9 @@ def read_czi(path: Path, wanted: str | int | None = None) -> list[Scene]:
     numbers = sorted(by_number, key=lambda number: -1 if number is None else number)
     names = scene_names([metadata.scene_names.get(n or 0, "") or str(n or 0) for n in numbers])
     chosen = range(len(names)) if wanted is None else find_scenes(names, wanted, path)
-    return [
-        _image(path, _scene(numbers[k], by_number[numbers[k]]), metadata, names[k]) for k in chosen
-    ]
+    scenes = [_scene(number, by_number[number]) for number in numbers]
+    corner = min(scene.y.start for scene in scenes), min(scene.x.start for scene in scenes)
+    return [_image(path, scenes[k], metadata, names[k], corner) for k in chosen]
 
 
 def _blocks(file: Any) -> list[_Block]:
@@ -129,23 +126,37 @@ def _span(positions: Iterable[int]) -> range:
     return range(min(found), max(found) + 1)
 
 
-def _image(path: Path, scene: CziScene, metadata: CziMetadata, name: str) -> Scene:
+def _image(
+    path: Path, scene: CziScene, metadata: CziMetadata, name: str, corner: tuple[int, int]
+) -> Scene:
     scene.check(path)
     levels = [as_dask(CziArray(str(path), scene, factor)) for factor in _factors(scene)]
     kept = [n > 1 or a in "yx" for a, n in zip(scene.axes, levels[0].shape, strict=True)]
     key = tuple(slice(None) if keep else 0 for keep in kept)
     names = metadata.channel_names[scene.c.start : scene.c.stop]
     complete = len(names) == len(scene.c) and any(names)
+    calibration = calibrate(metadata.lengths, len(scene.z) > 1)
     image = MicroscopyImage(
         data=levels[0][key],
         axes="".join(a for a, keep in zip(scene.axes, kept, strict=True) if keep),
-        voxel_size=metadata.voxel_size,
+        voxel_size=calibration.voxel_size,
         channel_names=tuple(n or f"channel {i}" for i, n in enumerate(names)) if complete else (),
         name=image_name(image_stem(path), name),
         rgb=scene.rgb,
         levels=tuple(level[key] for level in levels[1:]),
+        position=_position(scene, corner, calibration.voxel_size),
+        warnings=calibration.warnings,
     )
-    return Scene(image, is_labels(image, image_stem(path), ""), name)
+    return Scene.of(image, image_stem(path), name=name)
+
+
+def _position(
+    scene: CziScene, corner: tuple[int, int], size: VoxelSize | None
+) -> tuple[float, float, float]:
+    """Where a scene lies beside the others: they share one plane, whose zero is the stage's."""
+    _, height, width = size or (1.0, 1.0, 1.0)
+    top, left = corner
+    return 0.0, (scene.y.start - top) * height, (scene.x.start - left) * width
 
 
 def _factors(scene: CziScene) -> list[int]:

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from napari_ssp.atomic import ZARR_MARKERS
 from napari_ssp.image import MicroscopyImage
+from napari_ssp.io.calibration import calibrate
 from napari_ssp.io.errors import damage_error
 from napari_ssp.io.lazy import as_dask
+from napari_ssp.io.ngff.archive import find_store, is_archive
 from napari_ssp.io.ngff.lazy import ZarrArray
 from napari_ssp.io.ngff.metadata import NgffImage, ome_attributes, parse_image
 from napari_ssp.io.scene import (
@@ -17,22 +19,24 @@ from napari_ssp.io.scene import (
     find_scenes,
     image_name,
     image_stem,
-    is_labels,
     scene_names,
 )
+from napari_ssp.io.stored_origin import place_part
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+
+    from napari_ssp.image import VoxelSize
 
 # What a hand-made or cut-off JSON file leads to, here and in zarr.
 _BROKEN = (KeyError, TypeError, ValueError, AttributeError, IndexError)
 
 
 def is_zarr(path: Path) -> bool:
-    """Whether a folder is, or claims to be, a Zarr group or array."""
-    return path.is_dir() and (
-        path.suffix.lower() == ".zarr" or any((path / name).is_file() for name in ZARR_MARKERS)
-    )
+    """Whether a folder is, or claims to be, a Zarr group or array; or a file is such a zip."""
+    if not path.is_dir():
+        return is_archive(path)
+    return path.suffix.lower() == ".zarr" or any((path / name).is_file() for name in ZARR_MARKERS)
 
 
 def read_zarr(path: Path, scene: str | int | None = None) -> list[Scene]:
@@ -42,7 +46,7 @@ def read_zarr(path: Path, scene: str | int | None = None) -> list[Scene]:
     ----------
     path : pathlib.Path
         The folder of an image, of several images (as bioformats2raw writes them), of a plate, of
-        one well of it, or of labels.
+        one well of it, or of labels; or a zip of such a folder.
     scene : str or int, optional
         Name or number of the only image to read; of a plate "A/1/0" is a field, "A/1" a well.
 
@@ -87,13 +91,14 @@ def is_plate(path: Path) -> bool:
 def _open(path: Path) -> Any:
     import zarr  # takes half a second, and other formats do without it
 
-    if not any((path / name).is_file() for name in ZARR_MARKERS):
+    store, root = find_store(path) if path.is_file() else (path, None)
+    if store is path and not any((path / name).is_file() for name in ZARR_MARKERS):
         raise ValueError(
             f"'{path}' holds none of {', '.join(ZARR_MARKERS)}, so it is no Zarr and there is no "
             "image in it. Copy the whole folder again, or choose the folder that ends with .zarr."
         )
     try:
-        node = zarr.open(path, mode="r")
+        node = zarr.open(store, path=root, mode="r")
         attributes = dict(node.attrs)
     except (*_BROKEN, OSError) as error:
         raise _broken(path, error) from error
@@ -223,16 +228,31 @@ def _scene(group: Any, meta: NgffImage, path: Path, name: str, scene: str) -> Sc
     if labels and levels[0].dtype.kind == "b":
         levels = [level.astype("u1") for level in levels]
     channels = 1 if meta.rgb or "c" not in axes else levels[0].shape[axes.index("c")]
+    calibration = calibrate(meta.lengths, "z" in axes)
     image = MicroscopyImage(
         data=levels[0],
         axes=axes,
-        voxel_size=meta.voxel_size,
+        voxel_size=calibration.voxel_size,
         channel_names=meta.channel_names if len(meta.channel_names) == channels else (),
         name=name,
         rgb=meta.rgb,
         levels=tuple(levels[1:]),
+        warnings=calibration.warnings,
     )
-    return Scene(image, labels or is_labels(image, _stem(path), ""), scene)
+    image = place_part(image, meta.origin, _translation(meta, calibration.voxel_size))
+    return Scene(image, True, scene) if labels else Scene.of(image, _stem(path), name=scene)
+
+
+def _translation(meta: NgffImage, size: VoxelSize | None) -> tuple[float, float, float]:
+    """Where the first voxel lies along z, y and x: µm, or voxels where their size is not known."""
+    steps = size or (1.0, 1.0, 1.0)
+    z, y, x = (
+        meta.starts.get(a, 0.0) * (step / (abs(float(meta.lengths[a].value)) or 1.0))
+        if a in meta.lengths
+        else meta.starts.get(a, 0.0)
+        for a, step in zip("zyx", steps, strict=True)
+    )
+    return z, y, x
 
 
 def _array(group: Any, name: str, path: Path) -> ZarrArray:

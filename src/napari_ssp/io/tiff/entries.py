@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_ssp.io.errors import damage_error
 from napari_ssp.io.tiff.ome import OmeImage, parse_ome
+from napari_ssp.io.tiff.slides import without_pictures
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -79,7 +80,12 @@ def find_entries(tif: Any, files: FileSet) -> list[Entry]:
     """
     usable = [i for i, s in enumerate(tif.series) if s.dtype is not None and s.size]
     described = parse_ome(tif.ome_metadata) if tif.is_ome else []
-    entries = _described(tif, usable, described, files)
+    kept = set(without_pictures(tif, usable))
+    entries = [
+        entry
+        for entry in _described(tif, usable, described, files)
+        if not entry.series or entry.series[0] in kept
+    ]
     if not entries:
         raise damage_error(files.master, "there is no image in it")
     if not described and _is_stack([tif.series[i] for i in usable]):

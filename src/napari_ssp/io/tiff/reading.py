@@ -9,7 +9,7 @@ import numpy as np
 import tifffile
 
 from napari_ssp.image import MicroscopyImage
-from napari_ssp.io.calibration import imagej_voxel_size, resolution_voxel_size
+from napari_ssp.io.calibration import Lengths, calibrate, imagej_lengths, resolution_lengths
 from napari_ssp.io.errors import damage_error
 from napari_ssp.io.lazy import as_dask
 from napari_ssp.io.scene import (
@@ -18,19 +18,21 @@ from napari_ssp.io.scene import (
     find_scenes,
     image_name,
     image_stem,
-    is_labels,
     scene_names,
 )
 from napari_ssp.io.tiff.axes import arrange, name_axes
 from napari_ssp.io.tiff.checks import check_complete
 from napari_ssp.io.tiff.entries import Entry, find_entries
 from napari_ssp.io.tiff.lazy import TiffArray, TiffSource, is_elsewhere
+from napari_ssp.io.tiff.makers import maker_channels, maker_lengths
+from napari_ssp.io.tiff.opening import open_tiff
+from napari_ssp.io.tiff.place import find_corner, place_image
 from napari_ssp.io.tiff.sets import FileSet, find_set, missing_error, opened_set
+from napari_ssp.io.tiff.stk import stk_axes
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from napari_ssp.image import VoxelSize
     from napari_ssp.io.tiff.ome import OmeImage
 
 #: Larger images, in bytes once decoded, are left in the file until they are looked at.
@@ -99,7 +101,7 @@ def list_tiff(path: Path) -> list[ImageSource]:
 def list_files(path: Path) -> tuple[Path, ...]:
     """List the files that hold the images of a TIFF file; errors are those of `read_tiff`."""
     try:
-        with tifffile.TiffFile(path) as tif:
+        with open_tiff(path) as tif:
             return find_set(tif, path).files
     except tifffile.TiffFileError as error:
         raise damage_error(path, error) from error
@@ -118,7 +120,18 @@ def _scenes(
     entries = [replace(found[k], name=names[k]) for k in chosen]
     size = sum(tif.series[i].nbytes for entry in entries for i in entry.series)
     source = TiffSource(str(files.master), tif) if size > eager_bytes else None
-    return [_scene(tif, files, entry, source, missing) for entry in entries]
+    scenes = [_scene(tif, files, entry, source, missing) for entry in entries]
+    # Where an image lies is the same whether all are read or it alone.
+    shown = [entry for entry in found if entry.series]
+    corner = find_corner([e.ome.place for e in shown], [_is_measured(tif, e) for e in shown])
+    return [
+        replace(scene, image=place_image(scene.image, entry.ome.place, corner))
+        for scene, entry in zip(scenes, entries, strict=True)
+    ]
+
+
+def _is_measured(tif: Any, entry: Entry) -> bool:
+    return calibrate(_lengths(tif, entry.series[0], entry.ome), False).voxel_size is not None
 
 
 def _scene(
@@ -130,18 +143,20 @@ def _scene(
     levels, axes, rgb = parts[0]
     if len(parts) > 1:
         levels, axes = [_stacked([part[0][0] for part in parts])], f"z{axes}"
-    series, stem = tif.series[entry.series[0]], image_stem(files.files[0])
+    number, stem = entry.series[0], image_stem(files.files[0])
+    channels = 1 if rgb or "c" not in axes else levels[0].shape[axes.index("c")]
+    calibration = calibrate(_lengths(tif, number, entry.ome), "z" in axes)
     image = MicroscopyImage(
         data=levels[0],
         axes=axes,
-        voxel_size=_voxel_size(tif, series, entry.ome),
-        channel_names=_channel_names(tif, entry.ome, axes, rgb, levels[0].shape),
+        voxel_size=calibration.voxel_size,
+        channel_names=_channel_names(tif, number, entry.ome, axes, channels),
         name=image_name(stem, entry.name),
         rgb=rgb,
         levels=tuple(levels[1:]),
-        warnings=entry.doubts(tif, files.master),
+        warnings=(*entry.doubts(tif, files.master), *calibration.warnings),
     )
-    return Scene(image, is_labels(image, stem, entry.ome.description), entry.name)
+    return Scene.of(image, stem, entry.ome.description, entry.name)
 
 
 def _levels(
@@ -150,12 +165,15 @@ def _levels(
     """Arrays of a series, the largest first; their axes; whether they hold colours."""
     series = tif.series[number]
     colour = series.keyframe.photometric in (_RGB, _YCBCR)
-    letters, rgb = name_axes(series.axes, series.shape, colour)
+    named, shape = stk_axes(tif, number)
+    letters, rgb = name_axes(named, shape, colour)
     levels = []
     for level in range(len(series.levels)):
         array = _lazy_array(source, number, level) if source else None
         if array is None:
             array = _decoded(tif, number, level, path)
+        if len(named) > array.ndim:
+            array = array.reshape(shape)
         arranged, axes = arrange(array, letters, rgb)
         levels.append(arranged)
     return levels, axes, rgb
@@ -189,20 +207,20 @@ def _decoded(tif: Any, number: int, level: int, path: Path) -> Any:
         raise damage_error(path, error) from error
 
 
-def _voxel_size(tif: Any, series: Any, ome: OmeImage) -> VoxelSize | None:
-    page = series.keyframe
-    if tif.is_ome:
-        return ome.voxel_size
+def _lengths(tif: Any, number: int, ome: OmeImage) -> Lengths:
+    page = tif.series[number].keyframe
+    found = ome.lengths or maker_lengths(tif, number)
+    if found or tif.is_ome:
+        return found
     if tif.is_imagej and tif.imagej_metadata:
-        return imagej_voxel_size(tif.imagej_metadata, page.resolution)
-    return resolution_voxel_size(page.resolution, int(page.resolutionunit))
+        return imagej_lengths(tif.imagej_metadata, page.resolution)
+    return resolution_lengths(page.resolution, int(page.resolutionunit))
 
 
 def _channel_names(
-    tif: Any, ome: OmeImage, axes: str, rgb: bool, shape: tuple[int, ...]
+    tif: Any, number: int, ome: OmeImage, axes: str, channels: int
 ) -> tuple[str, ...]:
-    channels = 1 if rgb or "c" not in axes else shape[axes.index("c")]
-    names = list(ome.channel_names)
+    names = list(ome.channel_names) or maker_channels(tif, number)
     if tif.is_imagej and tif.imagej_metadata and axes == "cyx":
         # ImageJ's slice labels; with z or t as well they would name planes, not channels.
         names = tif.imagej_metadata.get("Labels", [])

@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
-import tifffile
-
 from napari_ssp.io.tiff.ome import children, parse_root
+from napari_ssp.io.tiff.opening import open_tiff
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -100,12 +99,12 @@ def opened_set(path: Path) -> Iterator[tuple[Any, FileSet]]:
         If it is no TIFF.
     """
     with _silent_about_missing_files():
-        with tifffile.TiffFile(path) as tif:
+        with open_tiff(path) as tif:
             found = find_set(tif, path)
             if found.master == path and found.xml is None:
                 yield tif, found
                 return
-        with tifffile.TiffFile(found.master, omexml=found.xml) as tif:
+        with open_tiff(found.master, found.xml) as tif:
             yield tif, found
 
 
@@ -128,7 +127,7 @@ def _of_companion(companion: Path, path: Path) -> FileSet:
     with companion.open("rb") as file:
         is_text = file.read(5).lstrip(b"\xef\xbb\xbf").startswith(b"<")
     if not is_text:
-        with tifffile.TiffFile(companion) as tif:
+        with open_tiff(companion) as tif:
             root = parse_root(tif.ome_metadata)
         if root is not None:
             return _named_files(root, companion, None)
