@@ -16,8 +16,8 @@ from image_files import (
     write_positions,
 )
 
-from napari_ssp.io import find_images, find_labels, read_image, read_images, read_label_image
-from napari_ssp.io.layer_attributes import SOURCE_KEY
+from napari_ssp.io import find_images, find_label_images, read_image, read_images, read_label_image
+from napari_ssp.io.layer_attributes import WARNINGS_KEY
 from napari_ssp.io.napari_reader import get_reader, read_layers
 from napari_ssp.io.scene import scene_names
 from napari_ssp.io.tiff import reading
@@ -229,7 +229,7 @@ def test_pages_of_one_shape_are_a_stack(
     assert "3 pages of one shape" in image.warnings[0]
     (layer,) = read_layers(str(path))
     assert layer[1]["axis_labels"] == ("z", "y", "x")
-    assert layer[1]["metadata"][SOURCE_KEY]["warnings"] == list(image.warnings)
+    assert layer[1]["metadata"][WARNINGS_KEY] == image.warnings
     np.testing.assert_array_equal(np.asarray(layer[0]), [A, B, C])
 
 
@@ -337,7 +337,7 @@ def test_a_dropped_set_is_opened_once(tmp_path: Path) -> None:
 
 def test_labels_of_several_images(tmp_path: Path) -> None:
     path = write_positions(tmp_path / "x_label.ome.tif", [A, B], ["Pos0", "Pos1"])
-    assert [(s.scene, s.name) for s in find_labels([path])[0]] == [
+    assert [(s.scene, s.name) for s in find_label_images([path])[0]] == [
         ("Pos0", "x_label Pos0"),
         ("Pos1", "x_label Pos1"),
     ]

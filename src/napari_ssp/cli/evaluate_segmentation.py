@@ -22,20 +22,22 @@ from napari_ssp.cli.reporting import (
 )
 from napari_ssp.io import (
     LABEL_ENDINGS,
-    image_stem,
     is_cellpose_name,
     is_folder,
     read_label_image,
 )
+from napari_ssp.io.hidden import is_left_by_system
 from napari_ssp.io.label_images import check_label_header, look_at_labels, number_mask
+from napari_ssp.io.label_names import sort_files
 from napari_ssp.io.objects.tables import read_rows
+from napari_ssp.io.sources import expand
 from napari_ssp.labels import warn_of_masks
 from napari_ssp.metrics import average_precision, challenge_counts, panoptic_quality
 from napari_ssp.place import cut_like, drop_axes
 from napari_ssp.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from napari_ssp.image import MicroscopyImage
     from napari_ssp.io import ImageSource
@@ -92,17 +94,31 @@ def _pairs(prediction: Path, truth: Path) -> list[tuple[str, ImageSource, ImageS
     if not true:
         raise ValueError(f"There are no label images in {truth}.")
     names = _name if is_folder(prediction) or is_folder(truth) else _scene_name
-    predicted, wanted = ({names(source): source for source in part} for part in (found, true))
+    predicted, wanted = _by_name(found, names, prediction), _by_name(true, names, truth)
     check_all_predicted(predicted, wanted, prediction)
     return [(name, predicted[name], wanted[name]) for name in sorted(wanted)]
 
 
 def _sources(place: Path) -> list[ImageSource]:
     # cellpose puts its files beside the images that they are of.
-    own = [p for p in sorted(place.iterdir()) if is_cellpose_name(p)] if is_folder(place) else []
-    sources = find_label_sources(own or [place])
-    # Flows beside labels are no labels.
-    return [source for source in sources if not image_stem(source.path).endswith("_flows")]
+    inside = sorted(place.iterdir()) if is_folder(place) else []
+    own = [p for p in inside if is_cellpose_name(p) and not is_left_by_system(p)]
+    found = sort_files(own or expand([place]))
+    return find_label_sources(found.labels or found.images)
+
+
+def _by_name(
+    sources: Sequence[ImageSource], name_of: Callable[[ImageSource], str], place: Path
+) -> dict[str, ImageSource]:
+    found: dict[str, ImageSource] = {}
+    for source in sources:
+        other = found.setdefault(name_of(source), source)
+        if other is not source:
+            raise ValueError(
+                f"{place} has two label images of '{name_of(source)}': {other.path.name} and "
+                f"{source.path.name}. Leave one of them there."
+            )
+    return found
 
 
 def _name(source: ImageSource) -> str:

@@ -18,7 +18,7 @@ from rich.table import Table
 
 from napari_ssp.cli.channels import Channel, list_channels, match_channels
 from napari_ssp.cli.files import find_sources
-from napari_ssp.cli.pairing import check_all_predicted, split_name, without_endings
+from napari_ssp.cli.pairing import check_all_predicted, split_name
 from napari_ssp.cli.reporting import (
     as_usage_error,
     json_option,
@@ -27,6 +27,7 @@ from napari_ssp.cli.reporting import (
     write_report,
 )
 from napari_ssp.io import is_folder, read_image
+from napari_ssp.io.label_names import without_endings
 from napari_ssp.metrics import STRUCTURE_METRICS, structure_metrics
 from napari_ssp.place import cut_like
 from napari_ssp.text import printable

@@ -95,7 +95,7 @@ def export(
             _write(found, kind, target, overwrite, {**choices, "image": image})
             doubts += found.warnings
     for source, target in zip(sources, targets, strict=True):
-        say(f"{source.name} -> {target}")
+        say(f"{source} -> {target}")
     written = [str(target) for target in targets]
     made = {"output": written[0]} if len(written) == 1 else {"outputs": written}
     report = {"labels": str(labels), "format": kind, **made, "warnings": doubts}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from napari_ssp.atomic import check_folder, is_taken
 from napari_ssp.cli.reporting import say
-from napari_ssp.io import find_images, find_labels
+from napari_ssp.io import find_images, find_label_images
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -32,7 +32,7 @@ def find_sources(paths: Iterable[Path], scene: str | None = None) -> list[ImageS
 
 def find_label_sources(paths: Iterable[Path], scene: str | None = None) -> list[ImageSource]:
     """Label images of files and folders, as `find_sources`."""
-    sources, notes = find_labels(paths, scene)
+    sources, notes = find_label_images(paths, scene)
     for note in notes:
         say(note)
     return sources

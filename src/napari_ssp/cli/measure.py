@@ -78,7 +78,7 @@ def measure(
             intensities = find_intensities(image, source, sources) if image else None
             rows.append(_measure(found, intensities, target, overwrite, **choices))
     for source, row in zip(sources, rows, strict=True):
-        say(f"{source.name}: {row['rows']} objects -> {row['table']}")
+        say(f"{source}: {row['rows']} objects -> {row['table']}")
     report: dict[str, Any] = {"labels": str(labels)}
     named = [{"scene": s.scene, **row} for s, row in zip(sources, rows, strict=True)]
     write_report(report | (rows[0] if len(rows) == 1 else {"scenes": named}), json_path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_ssp.io import image_stem
+from napari_ssp.io.label_names import without_endings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,14 +26,6 @@ def name_without_endings(source: ImageSource, endings: Iterable[str]) -> str:
     stem, scene = split_name(source)
     known = tuple(endings)
     return without_endings(without_endings(stem, known) + scene, known)
-
-
-def without_endings(stem: str, endings: Iterable[str]) -> str:
-    """Remove endings from a name until none is left."""
-    known = tuple(endings)
-    while stem.endswith(known) and stem not in known:
-        stem = stem.removesuffix(next(e for e in known if stem.endswith(e)))
-    return stem
 
 
 def check_all_predicted(predicted: Iterable[str], true: Iterable[str], place: Path) -> None:

@@ -95,6 +95,8 @@ def segment(
         for warning in plan.warnings:
             say(f"{title(request)}: {warning}")
         result = wait_for(service.submit(request, plan), name)
+        for warning in result.warnings[len(plan.warnings) :]:
+            say(f"{request.image}: {warning}")
         _write(result, target, save_flows, batch.overwrite)
         return f"{result.num_objects} objects", _row(result, target)
 
@@ -102,11 +104,12 @@ def segment(
 
 
 def _row(result: Segmentation, target: Path) -> dict[str, Any]:
-    return {
+    row = {
         "labels": str(target),
         "objects": result.num_objects,
         "provenance": result.provenance,
     }
+    return row | ({"warnings": list(result.warnings)} if result.warnings else {})
 
 
 def _flows_name(target: Path) -> Path:

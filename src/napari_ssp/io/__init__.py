@@ -17,7 +17,7 @@ from napari_ssp.io.scene import (
     image_stem,
     is_cellpose_name,
 )
-from napari_ssp.io.sources import find_images, find_labels, is_folder
+from napari_ssp.io.sources import find_images, find_label_images, is_folder
 from napari_ssp.io.writing import write_image, write_labels
 
 __all__ = [
@@ -27,7 +27,7 @@ __all__ = [
     "Scene",
     "as_labels",
     "find_images",
-    "find_labels",
+    "find_label_images",
     "image_stem",
     "is_cellpose_name",
     "is_folder",

@@ -9,7 +9,7 @@ from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_ssp.io.layer_attributes import ORIGIN_KEY, SOURCE_KEY
+from napari_ssp.io.layer_attributes import ORIGIN_KEY, SCENE_KEY, WARNINGS_KEY
 from napari_ssp.io.ngff.reading import is_plate, is_zarr
 from napari_ssp.io.reading import (
     MAKERS_SUFFIXES,
@@ -148,9 +148,8 @@ def scene_layers(scene: Scene) -> list[LayerData]:
     """
     image = add_axes(scene.image)  # a plane of a stack is shown with that plane alone
     shared = _shared_attributes(image)
-    if scene.name or image.warnings:
-        source = {"scene": scene.name or None, "warnings": list(image.warnings)}
-        shared["metadata"] = {**shared.get("metadata", {}), SOURCE_KEY: source}
+    if scene.name:
+        shared["metadata"] = {**shared.get("metadata", {}), SCENE_KEY: scene.name}
     if scene.is_labels:
         return [(_layer_data(image, None), {**shared, "name": image.name}, "labels")]
     if "c" not in image.axes or image.rgb:
@@ -183,8 +182,9 @@ def _shared_attributes(image: MicroscopyImage) -> dict[str, Any]:
     starts = dict(zip("tzyx", (image.origin[0], *translation(image)), strict=True))
     if any(starts.values()):
         attributes["translate"] = tuple(float(starts[a]) for a in axes)
-    if origin := list_origin(image):
-        attributes["metadata"] = {ORIGIN_KEY: origin}
+    notes = {ORIGIN_KEY: list_origin(image), WARNINGS_KEY: image.warnings}
+    if metadata := {key: note for key, note in notes.items() if note}:
+        attributes["metadata"] = metadata
     return attributes
 
 

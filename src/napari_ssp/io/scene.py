@@ -95,6 +95,10 @@ class ImageSource:
     scene: str | None
     name: str
 
+    def __str__(self) -> str:
+        """File, and which image of it, for messages."""
+        return f"{self.path}, scene {self.scene}" if self.scene else str(self.path)
+
 
 def image_stem(path: Path) -> str:
     """Give a file's name without its suffix, ".ome.tif" and ".ome.zarr.zip" being one suffix.

@@ -55,7 +55,7 @@ def find_images(
     return _find(paths, scene, list_images)
 
 
-def find_labels(
+def find_label_images(
     paths: Iterable[str | os.PathLike[str]], scene: str | int | None = None
 ) -> tuple[list[ImageSource], list[str]]:
     """Find all label images of files and folders, as `find_images`.

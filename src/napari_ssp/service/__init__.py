@@ -7,7 +7,7 @@ from napari_ssp.service.annotation.suggestions import SuggestRequest
 from napari_ssp.service.api import estimate_diameter, predict_structures, segment
 from napari_ssp.service.comparing import CompareRequest, Comparison
 from napari_ssp.service.jobs import CancelledError, Job, JobState
-from napari_ssp.service.measuring import MeasureRequest, SaveObjectsRequest
+from napari_ssp.service.measuring import DigestRequest, MeasureRequest, SaveObjectsRequest
 from napari_ssp.service.model_requests import (
     AddCatalogueRequest,
     DownloadModelRequest,
@@ -66,6 +66,7 @@ __all__ = [
     "CompareRequest",
     "Comparison",
     "DiameterRequest",
+    "DigestRequest",
     "Display",
     "DownloadModelRequest",
     "ExportModelRequest",

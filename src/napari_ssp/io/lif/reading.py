@@ -27,8 +27,6 @@ _LIBRARY, _EXTRA = "liffile", "lif"
 _LETTERS = {"T": "t", "C": "c", "Z": "z", "Y": "y", "X": "x", "S": "c", "λ": "c", "M": "p"}
 _POSITIONS = "p"
 _COLOURS = (3, 4)
-# What the library raises where metadata lie.
-_BROKEN = (KeyError, IndexError, ValueError, TypeError, AttributeError, AssertionError)
 
 
 @dataclass(frozen=True)
@@ -75,7 +73,9 @@ def read_lif(path: Path, wanted: str | int | None = None) -> list[Scene]:
             odd = [image.name for image in file.images if not _has_place(image)]
             images = [image for image in file.images if _has_place(image)]
             parts = [part for image in images for part in _parts(image, path)]
-    except _BROKEN as error:
+    except (MemoryError, OSError):
+        raise
+    except Exception as error:  # the library has no errors of its own
         raise damage_error(path, f"{type(error).__name__}: {error}") from error
     if not parts and odd:
         raise ValueError(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile
 
 from napari_ssp.atomic import ZARR_MARKERS
 from napari_ssp.image import MicroscopyImage
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from napari_ssp.image import VoxelSize
 
 # What a hand-made or cut-off JSON file leads to, here and in zarr.
-_BROKEN = (KeyError, TypeError, ValueError, AttributeError, IndexError)
+_BROKEN = (KeyError, TypeError, ValueError, AttributeError, IndexError, BadZipFile, zlib.error)
 
 
 def is_zarr(path: Path) -> bool:

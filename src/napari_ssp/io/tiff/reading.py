@@ -24,7 +24,7 @@ from napari_ssp.io.tiff.axes import arrange, name_axes
 from napari_ssp.io.tiff.checks import check_complete
 from napari_ssp.io.tiff.entries import Entry, find_entries
 from napari_ssp.io.tiff.lazy import TiffArray, TiffSource, is_elsewhere
-from napari_ssp.io.tiff.makers import maker_channels, maker_lengths
+from napari_ssp.io.tiff.makers import maker_channels, maker_doubts, maker_lengths
 from napari_ssp.io.tiff.opening import open_tiff
 from napari_ssp.io.tiff.place import find_corner, place_image
 from napari_ssp.io.tiff.sets import FileSet, find_set, missing_error, opened_set
@@ -154,7 +154,7 @@ def _scene(
         name=image_name(stem, entry.name),
         rgb=rgb,
         levels=tuple(levels[1:]),
-        warnings=(*entry.doubts(tif, files.master), *calibration.warnings),
+        warnings=(*entry.doubts(tif, files.master), *calibration.warnings, *maker_doubts(tif)),
     )
     return Scene.of(image, stem, entry.ome.description, entry.name)
 

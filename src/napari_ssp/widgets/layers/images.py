@@ -52,7 +52,7 @@ def layer_image(layer: Layer) -> MicroscopyImage:
         voxel_size=size,
         name=layer.name,
         rgb=rgb,
-        warnings=layer_attributes.layer_warnings(layer.metadata),
+        warnings=layer_attributes.layer_warnings(size, layer.metadata),
         **place,
     )
 
