@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from napari_ssp.atomic import check_folder, is_taken
+from napari_ssp.atomic import check_folder, is_special, is_taken
 from napari_ssp.io import IMAGE_SUFFIXES, image_stem
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ def expand(paths: Iterable[Path]) -> list[Path]:
         inside = [path]
         if path.is_dir() and path.suffix.lower() not in IMAGE_SUFFIXES:  # a Zarr is a folder, too
             inside = [p for p in sorted(path.iterdir()) if p.suffix.lower() in IMAGE_SUFFIXES]
+            inside = [p for p in inside if not is_special(p)]
             if not inside:
                 raise ValueError(
                     f"The folder {path} holds no images; known endings: "

@@ -6,7 +6,9 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from napari_ssp.atomic import is_special
 from napari_ssp.io.czi.checks import CZI_START
+from napari_ssp.io.errors import reading
 from napari_ssp.io.ngff.reading import is_zarr
 from napari_ssp.io.scene import is_cellpose_name
 
@@ -112,6 +114,11 @@ def read_scenes(path: str | os.PathLike[str]) -> list[Scene]:
     """
     file = Path(path)
     _check_path(file)
+    with reading(file):
+        return _read(file)
+
+
+def _read(file: Path) -> list[Scene]:
     if is_zarr(file):
         from napari_ssp.io.ngff.reading import read_zarr
 
@@ -151,6 +158,12 @@ def _check_path(file: Path) -> None:
         )
     if not file.exists():
         raise FileNotFoundError(f"There is no file '{file}'. Check the name and the folder.")
+    # Opening a FIFO would wait for ever.
+    if is_special(file):
+        raise ValueError(
+            f"'{file}' is no file but a device, FIFO or socket, from which no image is read. Save "
+            "what it gives to a file first."
+        )
     suffix = file.suffix.lower()
     if is_zarr(file):
         return

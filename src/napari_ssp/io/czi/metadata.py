@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from xml.etree import ElementTree
 
 from napari_ssp.io.calibration import micrometres, voxel_size
+from napari_ssp.io.xml import parse_xml
 
 if TYPE_CHECKING:
+    from xml.etree import ElementTree
+
     from napari_ssp.image import VoxelSize
 
 _DIMENSIONS = "Metadata/Information/Image/Dimensions"
@@ -47,9 +49,8 @@ def parse_czi(xml: str) -> CziMetadata:
     CziMetadata
         Without sizes and names when it cannot be parsed.
     """
-    try:
-        root = ElementTree.fromstring(xml)
-    except ElementTree.ParseError:
+    root = parse_xml(xml)
+    if root is None:
         return CziMetadata(None, (), {})
     return CziMetadata(_voxel_size(root), _channel_names(root), _scene_names(root))
 

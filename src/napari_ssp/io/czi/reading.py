@@ -8,7 +8,7 @@ from napari_ssp.image import MicroscopyImage
 from napari_ssp.io.czi.checks import check_complete
 from napari_ssp.io.czi.lazy import EXTRA, LIBRARY, CziArray, CziScene
 from napari_ssp.io.czi.metadata import CziMetadata, parse_czi
-from napari_ssp.io.errors import damage_error, import_extra
+from napari_ssp.io.errors import damage_error, import_extra, reading
 from napari_ssp.io.lazy import as_dask
 from napari_ssp.io.scene import Scene, image_stem, is_labels, scene_name
 
@@ -58,11 +58,8 @@ def read_czi(path: Path) -> list[Scene]:
     """
     czi = import_extra(LIBRARY, EXTRA, path)
     check_complete(path)
-    try:
-        with czi.open_czi(str(path)) as file:
-            blocks, metadata = _blocks(file), parse_czi(file.raw_metadata)
-    except RuntimeError as error:
-        raise damage_error(path, error) from error
+    with reading(path), czi.open_czi(str(path)) as file:
+        blocks, metadata = _blocks(file), _metadata(file, path)
     _check_axes(blocks, path)
     by_number: dict[int | None, list[_Block]] = {}
     for block in blocks:
@@ -70,6 +67,13 @@ def read_czi(path: Path) -> list[Scene]:
     numbers = sorted(by_number, key=lambda number: -1 if number is None else number)
     scenes = [_scene(number, by_number[number]) for number in numbers]
     return [_image(path, scene, metadata, len(scenes)) for scene in scenes]
+
+
+def _metadata(file: Any, path: Path) -> CziMetadata:
+    try:
+        return parse_czi(file.raw_metadata)
+    except ValueError as error:
+        raise damage_error(path, error) from error
 
 
 def _blocks(file: Any) -> list[_Block]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_ssp.atomic import ZARR_MARKERS
+from napari_ssp.atomic import ZARR_MARKERS, is_special
 from napari_ssp.image import MicroscopyImage
 from napari_ssp.io.errors import damage_error
 from napari_ssp.io.lazy import as_dask
@@ -16,6 +17,8 @@ from napari_ssp.io.scene import Scene, image_stem, is_labels, scene_name
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+# Blocks of an image of 60 TB, whose list takes some seconds; and bytes that can be counted.
+_MOST_BLOCKS, _LARGEST = 2**21, 2**62
 # What a hand-made or cut-off JSON file leads to, here and in zarr.
 _BROKEN = (KeyError, TypeError, ValueError, AttributeError, IndexError)
 
@@ -128,6 +131,8 @@ def _plate(path: Path, count: int, well: Path) -> ValueError:
 
 
 def _child(group: Any, name: str, path: Path) -> Any:
+    if any(is_special(path / name / marker) for marker in ZARR_MARKERS):
+        raise damage_error(path, f"the metadata of its part '{name}' are no file")
     try:
         return group[name]
     except KeyError as error:
@@ -189,7 +194,14 @@ def _array(group: Any, name: str, path: Path) -> ZarrArray:
     array = _child(group, name, path)
     if not hasattr(array, "chunks"):
         raise damage_error(path, f"its level '{name}' is no array")
-    return ZarrArray(str(path / name), array)
+    shape, chunks = tuple(array.shape), tuple(array.chunks)
+    if min((*shape, *chunks), default=0) < 1:
+        raise damage_error(path / name, f"it has the shape {shape} in chunks of {chunks}")
+    found = ZarrArray(str(path / name), array)
+    blocks = prod(-(-n // step) for n, step in zip(shape, found.chunks, strict=True))
+    if blocks > _MOST_BLOCKS or prod(shape) * found.dtype.itemsize > _LARGEST:
+        raise damage_error(path / name, f"it has the shape {shape}, more than any image")
+    return found
 
 
 def _kept_axes(axes: str, shape: tuple[int, ...], path: Path) -> str:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import threading
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import tifffile
 
+from napari_ssp.io.errors import reading
 from napari_ssp.io.lazy import LazyArray
 
 if TYPE_CHECKING:
@@ -115,6 +117,10 @@ class TiffArray(LazyArray):
             raise NotImplementedError(f"series of '{self._source.path}' is not made of its pages")
 
     def _read(self, box: tuple[range, ...]) -> npt.NDArray[Any]:
+        with reading(Path(self._source.path)):
+            return self._read_pages(box)
+
+    def _read_pages(self, box: tuple[range, ...]) -> npt.NDArray[Any]:
         if self._offset is not None:
             stored = self.dtype.newbyteorder(self._source.byteorder)
             mapped = np.memmap(self._source.path, stored, "r", self._offset, self.shape)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from xml.etree import ElementTree
 
 from napari_ssp.io.calibration import micrometres, voxel_size
+from napari_ssp.io.xml import parse_xml
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from xml.etree import ElementTree
 
     from napari_ssp.image import VoxelSize
 
@@ -49,11 +50,8 @@ def parse_ome(xml: str | None) -> list[OmeImage]:
     """
     if not xml:
         return []
-    try:
-        root = ElementTree.fromstring(xml)
-    except ElementTree.ParseError:
-        return []
-    return [_image(element) for element in _children(root, "Image")]
+    root = parse_xml(xml)
+    return [] if root is None else [_image(element) for element in _children(root, "Image")]
 
 
 def _image(element: ElementTree.Element) -> OmeImage:

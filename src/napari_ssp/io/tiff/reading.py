@@ -8,11 +8,13 @@ import tifffile
 
 from napari_ssp.image import MicroscopyImage
 from napari_ssp.io.calibration import imagej_voxel_size, resolution_voxel_size
-from napari_ssp.io.errors import damage_error
+from napari_ssp.io.errors import damage_error, reading
 from napari_ssp.io.lazy import as_dask
+from napari_ssp.io.memory import check_fits
 from napari_ssp.io.scene import Scene, image_stem, is_labels, scene_name
 from napari_ssp.io.tiff.axes import arrange, name_axes
 from napari_ssp.io.tiff.checks import check_complete
+from napari_ssp.io.tiff.claims import check_claims, check_planes, find_doubts
 from napari_ssp.io.tiff.lazy import TiffArray, TiffSource
 from napari_ssp.io.tiff.ome import OmeImage, parse_ome
 
@@ -53,16 +55,15 @@ def read_tiff(path: Path, eager_bytes: int | None = None) -> list[Scene]:
     ValueError
         If its axes cannot be told.
     """
-    try:
-        with tifffile.TiffFile(path) as tif:
-            return _scenes(tif, path, EAGER_BYTES if eager_bytes is None else eager_bytes)
-    except tifffile.TiffFileError as error:
-        raise damage_error(path, error) from error
+    with reading(path), tifffile.TiffFile(path) as tif:
+        return _scenes(tif, path, EAGER_BYTES if eager_bytes is None else eager_bytes)
 
 
 def _scenes(tif: Any, path: Path, eager_bytes: int) -> list[Scene]:
+    check_claims(tif, path)
     found = _series(tif, path)
     check_complete(tif, path)
+    check_planes(tif, path)
     size = sum(tif.series[i].size * tif.series[i].dtype.itemsize for i in found)
     source = TiffSource(str(path), tif) if size > eager_bytes else None
     ome = parse_ome(tif.ome_metadata) if tif.is_ome else []
@@ -97,6 +98,7 @@ def _scene(tif: Any, path: Path, number: int, ome: OmeImage, source: TiffSource 
         name=scene_name(image_stem(path), number, len(tif.series), ome.name),
         rgb=rgb,
         levels=tuple(levels[1:]),
+        warnings=find_doubts(tif),
     )
     return Scene(image, is_labels(image, image_stem(path), ome.description))
 
@@ -109,12 +111,8 @@ def _lazy_array(source: TiffSource, series: int, level: int) -> Any:
 
 
 def _decoded(series: Any, path: Path) -> Any:
-    try:
-        return series.asarray().reshape(series.shape)
-    except MemoryError:
-        raise
-    except Exception as error:  # codecs raise types of their own
-        raise damage_error(path, error) from error
+    check_fits(path, series.shape, series.dtype.itemsize, "its pixels")
+    return series.asarray().reshape(series.shape)
 
 
 def _voxel_size(tif: Any, series: Any, ome: OmeImage) -> VoxelSize | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from napari_ssp.atomic import is_special
 from napari_ssp.io import IMAGE_SUFFIXES, image_stem, is_cellpose_name, read_image
 from napari_ssp.service.training.pair_tables import (
     TRAINING_SPLITS,
@@ -155,7 +156,8 @@ def _scan(source: Path, found: Sequence[Pair | str], strays: Iterable[Path] = ()
 def _files(folder: Path) -> tuple[list[Path], list[Path]]:
     """Images of a folder and other files; hidden ones count as neither."""
     shown = [path for path in sorted(folder.iterdir()) if not path.name.startswith(".")]
-    images = [p for p in shown if p.suffix.lower() in IMAGE_SUFFIXES or is_cellpose_name(p)]
+    named = [p for p in shown if p.suffix.lower() in IMAGE_SUFFIXES or is_cellpose_name(p)]
+    images = [path for path in named if not is_special(path)]
     return images, [path for path in shown if path not in set(images)]
 
 
