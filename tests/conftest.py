@@ -48,6 +48,19 @@ def _private_settings(tmp_path_factory: pytest.TempPathFactory) -> None:
     os.environ["NAPARI_SSP_CACHE"] = str(folder / "cache")
 
 
+@pytest.fixture
+def old_processor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the CPU be one of AVX2, where oneDNN still computes in bfloat16, but slowly."""
+    import torch
+
+    from napari_ssp.engine import device
+
+    for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
+        monkeypatch.setattr(torch.cpu, name, lambda: False)
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    monkeypatch.setattr(device, "_cpu_has_bfloat16", device._cpu_has_bfloat16.__wrapped__)
+
+
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of a real but tiny model without training: milliseconds per window."""

@@ -11,19 +11,36 @@ from rich.box import SIMPLE
 from rich.table import Table
 
 from napari_ssp.cli.files import expand
+from napari_ssp.cli.label_files import number_parts_option
 from napari_ssp.cli.pairing import check_all_predicted, is_folder, without_endings
-from napari_ssp.cli.reporting import as_usage_error, json_option, output_console, write_report
-from napari_ssp.io import image_stem, is_cellpose_name, read_image
+from napari_ssp.cli.reporting import (
+    as_usage_error,
+    json_option,
+    output_console,
+    say,
+    write_report,
+)
+from napari_ssp.io import (
+    LABEL_ENDINGS,
+    image_stem,
+    is_cellpose_name,
+    read_label_image,
+)
+from napari_ssp.io.label_images import check_label_header, look_at_labels, number_mask
 from napari_ssp.io.objects.tables import read_rows
+from napari_ssp.labels import warn_of_masks
 from napari_ssp.metrics import average_precision, challenge_counts, panoptic_quality
+from napari_ssp.place import cut_like, drop_axes
 from napari_ssp.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from napari_ssp.image import MicroscopyImage
+    from napari_ssp.io.label_images import LabelFacts
+
 THRESHOLDS = (0.5, 0.75, 0.9)
 SCORES = (*(f"{kind}_{t:.2f}" for kind in ("f1", "ap") for t in THRESHOLDS), "pq")
-LABEL_ENDINGS = ("_label", "_labels", "_masks", "_cp_masks", "_seg")
 _existing = click.Path(exists=True, path_type=Path)
 
 
@@ -32,19 +49,29 @@ _existing = click.Path(exists=True, path_type=Path)
 @click.option("--truth", required=True, type=_existing, help="Label image or folder of them.")
 @click.option("--groups", type=_existing, help="CSV with a column 'id': means by group as well.")
 @click.option("--by", "column", default="modality", show_default=True, help="Column of the groups.")
+@number_parts_option
 @json_option
 def segmentation(
-    prediction: Path, truth: Path, groups: Path | None, column: str, json_path: Path | None
+    prediction: Path,
+    truth: Path,
+    groups: Path | None,
+    column: str,
+    number_parts: bool,
+    json_path: Path | None,
 ) -> None:
     """Score label images: F1 as the NeurIPS 2022 challenge, average precision as cellpose, PQ.
 
-    Images are paired by name; endings such as '_label' do not count.
+    Images are paired by name; endings such as '_label' do not count. Where the truth is -1, nobody
+    annotated: objects that lie mostly there count for nothing.
     """
     with as_usage_error():
         pairs = _pairs(prediction, truth)
         group_of = _read_groups(groups, column) if groups else {}
-        rows = [_row(*pair) for pair in pairs]
-    report = {"images": rows, "mean": _means(rows)}
+        found = [_row(*pair, number_parts) for pair in pairs]
+    rows, warnings = [row for row, _ in found], _warnings([facts for _, facts in found])
+    for line in warnings:
+        say(line)
+    report = {"images": rows, "mean": _means(rows), "warnings": warnings}
     if group_of:
         names = sorted({group_of[row["name"]] for row in rows if row["name"] in group_of})
         report["groups"] = {
@@ -77,13 +104,41 @@ def _name(path: Path) -> str:
     return without_endings(image_stem(path), LABEL_ENDINGS)
 
 
-def _row(name: str, prediction: Path, truth: Path) -> dict[str, Any]:
-    found, true = (np.asarray(read_image(path).data) for path in (prediction, truth))
+def _row(
+    name: str, prediction: Path, truth: Path, number_parts: bool
+) -> tuple[dict[str, Any], LabelFacts]:
+    """Scores of a pair, and what is doubtful about its truth."""
     try:
-        return {"name": name, **_score(true, found)}
+        found = _read(prediction, "prediction", number_parts)
+        # Labels of a region are scored in that region of the truth.
+        true = drop_axes(cut_like(_read(truth, "truth", number_parts), found))
+        facts = look_at_labels(true, "truth")
+        look_at_labels(found, "prediction")
+        return {"name": name, **_score(np.asarray(true.data), np.asarray(found.data))}, facts
     except (TypeError, ValueError) as error:
         # Of many images, a person has to know which one is meant.
         raise type(error)(f"'{name}': {error}") from error
+
+
+def _read(path: Path, role: str, number_parts: bool) -> MicroscopyImage:
+    """Labels, in which -1 stays: metrics know what it means."""
+    image = read_label_image(path)
+    if number_parts:
+        image = number_mask(image, role)
+    check_label_header(image, role)
+    return image
+
+
+def _warnings(truths: list[LabelFacts]) -> list[str]:
+    warnings = []
+    partly = [facts.unknown for facts in truths if facts.unknown]
+    if partly:
+        warnings.append(
+            f"{len(partly)} of {len(truths)} truth images have pixels that are -1, not annotated "
+            f"({sum(partly)} in all); they count for nothing."
+        )
+    masks = [facts.parts for facts in truths if facts.parts > 1]
+    return [*warnings, warn_of_masks(masks, len(truths))] if masks else warnings
 
 
 def _score(true: np.ndarray[Any, Any], found: np.ndarray[Any, Any]) -> dict[str, Any]:
@@ -98,7 +153,7 @@ def _score(true: np.ndarray[Any, Any], found: np.ndarray[Any, Any]) -> dict[str,
 
 
 def _count(labels: np.ndarray[Any, Any]) -> int:
-    return int(np.count_nonzero(np.unique(labels)))
+    return int(np.count_nonzero(np.unique(labels) > 0))
 
 
 def _read_groups(path: Path, column: str) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,7 @@ from napari_ssp.cli.reporting import (
 )
 from napari_ssp.io import image_stem, read_image
 from napari_ssp.metrics import STRUCTURE_METRICS, structure_metrics
+from napari_ssp.place import cut_like
 from napari_ssp.text import printable
 
 if TYPE_CHECKING:
@@ -109,6 +110,7 @@ def _comparisons(prediction: Path, truth: Path, project: str | None) -> list[_Co
         matched = match_channels(name, found[name], channels)
         comparisons += [_Comparison(name, *match) for match in matched]
         not_measured |= {c.name for c in found[name]} - {task for task, _, _ in matched}
+    comparisons = [_in_one_place(comparison) for comparison in comparisons]
     for comparison in comparisons:
         _check_shapes(comparison, project)
     if not_measured - {""}:
@@ -139,6 +141,16 @@ def _measured(files: list[tuple[Path, str]]) -> list[tuple[Path, str]]:
 
 def _opened(path: Path, task: str) -> list[Channel]:
     return list_channels(read_image(path), path.name, task)
+
+
+def _in_one_place(comparison: _Comparison) -> _Comparison:
+    """Score the prediction of a region in that region of the truth."""
+    truth = comparison.truth
+    try:
+        image = cut_like(truth.image, comparison.prediction.image)
+    except ValueError as error:
+        raise ValueError(f"'{comparison.name}', {comparison.task}: {error}") from error
+    return replace(comparison, truth=replace(truth, image=image))
 
 
 def _check_shapes(comparison: _Comparison, project: str | None) -> None:

@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from napari_ssp.cli.files import refuse_existing
-from napari_ssp.cli.label_files import axes_option, read_labels, voxel_size_option
+from napari_ssp.cli.label_files import (
+    axes_option,
+    number_parts_option,
+    read_labels,
+    voxel_size_option,
+)
 from napari_ssp.cli.reporting import as_usage_error, json_option, run_with_bar, say, write_report
 from napari_ssp.io import read_image, write_labels
 from napari_ssp.io.objects.geojson import OBJECT_TYPES, write_geojson
@@ -41,6 +46,7 @@ _ENDINGS = {
 )
 @axes_option
 @voxel_size_option
+@number_parts_option
 @click.option(
     "--object-type",
     type=click.Choice(OBJECT_TYPES),
@@ -58,6 +64,7 @@ def export(
     output: Path,
     axes: str | None,
     voxel_size: VoxelSize | None,
+    number_parts: bool,
     overwrite: bool,
     json_path: Path | None,
     **choices: Any,
@@ -71,10 +78,11 @@ def export(
     with as_usage_error():
         _check_ending(output, kind)
         refuse_existing([output], overwrite)
-        found = read_labels(labels, axes, voxel_size)
+        found = read_labels(labels, axes, voxel_size, number_parts)
         _write(found, kind, output, overwrite, choices)
     say(f"{labels} -> {output}")
-    write_report({"labels": str(labels), "format": kind, "output": str(output)}, json_path)
+    report = {"labels": str(labels), "format": kind, "output": str(output)}
+    write_report({**report, "warnings": list(found.warnings)}, json_path)
 
 
 def _check_ending(output: Path, kind: str) -> None:
@@ -92,24 +100,17 @@ def _write(
     if kind == "imagej":
         from napari_ssp.io.objects.rois import write_imagej_rois
 
-        write_imagej_rois(output, labels.data, axes=labels.axes, overwrite=overwrite)
+        write_imagej_rois(output, labels, overwrite=overwrite)
     elif kind == "geojson":
         write_geojson(
             output,
-            labels.data,
-            axes=labels.axes,
+            labels,
             object_type=choices["object_type"],
             measurements=_measured(labels, choices["measurements"], choices["image"]),
             overwrite=overwrite,
         )
     else:
-        write_labels(
-            output,
-            labels.data,
-            axes=labels.axes,
-            voxel_size=labels.voxel_size,
-            overwrite=overwrite,
-        )
+        write_labels(output, labels, overwrite=overwrite)
 
 
 def _measured(labels: MicroscopyImage, wanted: bool, image: Path | None) -> dict[str, Any] | None:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from napari_ssp.cli.reporting import say
 from napari_ssp.image import MicroscopyImage
-from napari_ssp.io import read_scenes
-from napari_ssp.labels import check_label_type
+from napari_ssp.io import as_labels, number_mask, read_label_image
+from napari_ssp.place import with_voxel_size
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,31 +27,36 @@ voxel_size_option = click.option(
 )
 
 
-def read_labels(path: Path, axes: str | None, voxel_size: VoxelSize | None) -> MicroscopyImage:
-    """Read a label image; of a file that holds images and labels, the first labels.
+number_parts_option = click.option(
+    "--number-parts",
+    is_flag=True,
+    help="Number the separate parts of a mask, which has one number for all objects.",
+)
+
+
+def read_labels(
+    path: Path, axes: str | None, voxel_size: VoxelSize | None, number_parts: bool
+) -> MicroscopyImage:
+    """Read a label image, and say what is doubtful about it; of several images the first labels.
 
     Raises
     ------
     TypeError
-        If it holds no integers.
+        If it holds no whole numbers, or a mask whose parts are not to be numbered.
     ValueError, OSError
-        As `read_scenes`, or if the axes do not fit.
+        As `read_label_image` and `as_labels`, or if the axes do not fit.
     """
-    scenes = read_scenes(path)
-    image = next((scene.image for scene in scenes if scene.is_labels), scenes[0].image)
-    check_label_type(image.dtype, f"file {path}")
-    image = with_axes(image, axes)
-    # Colours would be measured and outlined as objects.
-    if image.rgb:
-        raise ValueError(
-            f"{path} is a colour image (shape {image.shape}), not a label image. Give the label "
-            "image that belongs to it, or name its axes, e.g. --axes zyx."
-        )
-    return image if voxel_size is None else replace(image, voxel_size=voxel_size)
+    image = with_axes(read_label_image(path), axes)
+    name = f"file {path}"
+    found = as_labels(number_mask(image, name) if number_parts else image, name)
+    for line in found.warnings:
+        say(line)
+    return with_voxel_size(found, voxel_size)
 
 
 def with_axes(image: MicroscopyImage, axes: str | None) -> MicroscopyImage:
     """Give an image other axes than its file says, with a ValueError where they do not fit."""
     if axes is None or axes.lower() == image.axes:
         return image
-    return MicroscopyImage(image.data, axes.lower(), image.voxel_size, name=image.name)
+    named = MicroscopyImage(image.data, axes.lower(), image.voxel_size, name=image.name)
+    return replace(named, origin=image.origin, position=image.position, warnings=image.warnings)

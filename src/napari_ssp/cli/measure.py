@@ -9,7 +9,13 @@ import click
 
 from napari_ssp.atomic import check_target
 from napari_ssp.cli.files import refuse_existing
-from napari_ssp.cli.label_files import axes_option, read_labels, voxel_size_option, with_axes
+from napari_ssp.cli.label_files import (
+    axes_option,
+    number_parts_option,
+    read_labels,
+    voxel_size_option,
+    with_axes,
+)
 from napari_ssp.cli.reporting import as_usage_error, json_option, run_with_bar, say, write_report
 from napari_ssp.io import read_image
 from napari_ssp.io.objects.tables import write_table
@@ -34,6 +40,7 @@ _existing = click.Path(exists=True, path_type=Path)
 @axes_option
 @click.option("--image-axes", metavar="TEXT", help="Axes of the image, e.g. tcyx.")
 @voxel_size_option
+@number_parts_option
 @click.option("--planewise", is_flag=True, help="Measure the planes of a stack one by one.")
 @click.option("--overwrite", is_flag=True, help="Replace a table that exists.")
 @json_option
@@ -44,6 +51,7 @@ def measure(
     axes: str | None,
     image_axes: str | None,
     voxel_size: VoxelSize | None,
+    number_parts: bool,
     planewise: bool,
     overwrite: bool,
     json_path: Path | None,
@@ -56,7 +64,7 @@ def measure(
     with as_usage_error():
         refuse_existing([output], overwrite)
         check_target(output, overwrite=True)
-        found = read_labels(labels, axes, voxel_size)
+        found = read_labels(labels, axes, voxel_size, number_parts)
         intensities = with_axes(read_image(image), image_axes) if image else None
         steps = measure_steps(found, intensities, planewise=planewise)
         table = run_with_bar(steps, labels.name)
@@ -64,4 +72,4 @@ def measure(
     rows = len(table["label"])
     say(f"{labels}: {rows} objects -> {output}")
     report = {"labels": str(labels), "table": str(output), "rows": rows, "columns": list(table)}
-    write_report(report, json_path)
+    write_report({**report, "warnings": list(found.warnings)}, json_path)

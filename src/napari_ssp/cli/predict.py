@@ -11,8 +11,8 @@ from napari_ssp.cli.files import expand, name_outputs
 from napari_ssp.cli.image_command import Batch, image_command
 from napari_ssp.cli.options import request_options
 from napari_ssp.cli.reporting import as_usage_error, say, wait_for
-from napari_ssp.image import MicroscopyImage
 from napari_ssp.io import write_image
+from napari_ssp.io.lazy import as_dask
 from napari_ssp.io.mapped import Stacked
 from napari_ssp.registry import find_card
 from napari_ssp.service import (
@@ -23,6 +23,7 @@ from napari_ssp.service import (
 )
 
 if TYPE_CHECKING:
+    from napari_ssp.image import MicroscopyImage
     from napari_ssp.service import StructurePrediction
 
 _ENDINGS = {"tiff": "_prediction.ome.tif", "zarr": "_prediction.ome.zarr"}
@@ -82,9 +83,8 @@ def predict(paths: tuple[Path, ...], batch: Batch, tasks: tuple[str, ...], **cho
 
 def as_image(result: StructurePrediction, name: str) -> MicroscopyImage:
     """One channel per structure; large predictions stay in their files."""
-    stacked = Stacked(list(result.images.values()))
-    axes = "c" + result.axes
-    return MicroscopyImage(stacked, axes, result.voxel_size, tuple(result.images), name)
+    stacked = as_dask(Stacked(list(result.images.values())))
+    return result.image(stacked, name, tuple(result.images))
 
 
 def _row(result: StructurePrediction, target: Path) -> dict[str, Any]:

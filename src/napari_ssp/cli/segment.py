@@ -12,7 +12,6 @@ from napari_ssp.cli.files import expand, name_outputs
 from napari_ssp.cli.image_command import Batch, image_command
 from napari_ssp.cli.options import request_options
 from napari_ssp.cli.reporting import as_usage_error, say, wait_for
-from napari_ssp.image import MicroscopyImage
 from napari_ssp.io import write_image, write_labels
 from napari_ssp.service import (
     DiameterRequest,
@@ -111,22 +110,10 @@ def _flows_name(target: Path) -> Path:
 
 
 def _write(result: Segmentation, target: Path, save_flows: bool, overwrite: bool) -> None:
-    write_labels(
-        target,
-        result.labels,
-        axes=result.axes,
-        voxel_size=result.voxel_size,
-        overwrite=overwrite,
-    )
+    write_labels(target, result.image(result.labels), overwrite=overwrite)
     if save_flows:
         names = ("flow_z", "flow_y", "flow_x")[-len(result.flows) :]
-        image = MicroscopyImage(
-            _outputs(result),
-            "c" + result.axes,
-            result.voxel_size,
-            (*names, "cell_probability"),
-            target.stem,
-        )
+        image = result.image(_outputs(result), target.stem, (*names, "cell_probability"))
         write_image(_flows_name(target), image, overwrite=overwrite)
 
 

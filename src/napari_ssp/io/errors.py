@@ -31,7 +31,7 @@ def damage_error(path: Path, cause: Exception | str) -> OSError:
     OSError
     """
     size = f" ({path.stat().st_size} bytes)" if path.is_file() else ""
-    reason = (str(cause).strip() or type(cause).__name__).splitlines()[0][:300].rstrip(".")
+    reason = _put("", cause).splitlines()[0][:300].rstrip(".")
     return OSError(
         f"'{path}'{size} is cut off or damaged: {reason}. Copy or export it again; if it opens "
         "elsewhere, save it from there as an uncompressed TIFF."
@@ -39,7 +39,7 @@ def damage_error(path: Path, cause: Exception | str) -> OSError:
 
 
 @contextmanager
-def reading(path: Path) -> Iterator[None]:
+def reading(path: Path, failure: str = "") -> Iterator[None]:
     """Turn whatever a library raises about a file's content into a `damage_error`.
 
     Damaged files make libraries fail in any way: IndexError, struct.error, RecursionError. Errors
@@ -50,6 +50,8 @@ def reading(path: Path) -> Iterator[None]:
     ----------
     path : pathlib.Path
         The file or folder.
+    failure : str
+        What did not work, e.g. "a block cannot be read"; else the library's words stand alone.
 
     Raises
     ------
@@ -72,15 +74,20 @@ def reading(path: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno not in _OF_CONTENT or _is_ours(error):
             raise
-        raise damage_error(path, error) from error
+        raise damage_error(path, _put(failure, error)) from error
     except RecursionError as error:
         raise damage_error(path, "its metadata are nested without end") from error
     except (ValueError, TypeError, RuntimeError) as error:
         if _is_ours(error):
             raise
-        raise damage_error(path, error) from error
+        raise damage_error(path, _put(failure, error)) from error
     except Exception as error:  # its message alone says nothing, as of KeyError
-        raise damage_error(path, f"{type(error).__name__} ({error})") from error
+        raise damage_error(path, _put(failure, f"{type(error).__name__}: {error}")) from error
+
+
+def _put(failure: str, cause: Exception | str) -> str:
+    words = str(cause).strip() or type(cause).__name__
+    return f"{failure} ({words})" if failure else words
 
 
 def _is_ours(error: Exception) -> bool:

@@ -7,9 +7,12 @@ from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_ssp.io.layer_attributes import ORIGIN_KEY
 from napari_ssp.io.ngff.reading import is_zarr
-from napari_ssp.io.reading import CZI_SUFFIX, TIFF_SUFFIXES, read_scenes
+from napari_ssp.io.reading import MAKERS_SUFFIXES, TIFF_SUFFIXES, read_scenes
 from napari_ssp.io.scene import is_cellpose_name
+from napari_ssp.io.stored_origin import list_origin
+from napari_ssp.place import add_axes, translation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -81,7 +84,7 @@ def scene_layers(scene: Scene) -> list[LayerData]:
         One per channel; the axes are those of "tzyx" that the image has, then colours. Scale and
         units are set when the voxel size is known, else the layer is in pixels.
     """
-    image = scene.image
+    image = add_axes(scene.image)  # a plane of a stack is shown with that plane alone
     shared = _shared_attributes(image)
     if scene.is_labels:
         return [(_layer_data(image, None), {**shared, "name": image.name}, "labels")]
@@ -96,7 +99,7 @@ def scene_layers(scene: Scene) -> list[LayerData]:
 
 def _is_ours(path: Path) -> bool:
     cellpose = is_cellpose_name(path) or path.name.lower().endswith(_MASKS)
-    return path.suffix.lower() in (*TIFF_SUFFIXES, CZI_SUFFIX) or cellpose or is_zarr(path)
+    return path.suffix.lower() in (*TIFF_SUFFIXES, *MAKERS_SUFFIXES) or cellpose or is_zarr(path)
 
 
 def _as_list(path: PathOrPaths) -> list[str]:
@@ -112,6 +115,11 @@ def _shared_attributes(image: MicroscopyImage) -> dict[str, Any]:
         sizes = dict(zip("zyx", image.voxel_size, strict=True))
         attributes["scale"] = tuple(sizes.get(a, 1.0) for a in axes)
         attributes["units"] = tuple("µm" if a in sizes else "pixel" for a in axes)
+    starts = dict(zip("tzyx", (image.origin[0], *translation(image)), strict=True))
+    if any(starts.values()):
+        attributes["translate"] = tuple(float(starts[a]) for a in axes)
+    if origin := list_origin(image):
+        attributes["metadata"] = {ORIGIN_KEY: origin}
     return attributes
 
 

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 from napari_ssp.atomic import is_special
 from napari_ssp.io.czi.checks import CZI_START
 from napari_ssp.io.errors import reading
+from napari_ssp.io.lif.reading import LIF_START
+from napari_ssp.io.nd2.reading import ND2_STARTS
+from napari_ssp.io.ngff.archive import ARCHIVE_SUFFIX
 from napari_ssp.io.ngff.reading import is_zarr
 from napari_ssp.io.scene import is_cellpose_name
 
@@ -18,11 +21,17 @@ if TYPE_CHECKING:
     from napari_ssp.image import MicroscopyImage
     from napari_ssp.io.scene import Scene
 
-TIFF_SUFFIXES = (".tif", ".tiff", ".btf", ".tf8")
+#: Kinds of TIFF, from microscopes and slide scanners too; they are told apart by what they hold.
+TIFF_SUFFIXES = (
+    *(".tif", ".tiff", ".btf", ".tf8"),
+    *(".lsm", ".stk", ".svs", ".ndpi", ".scn", ".qptiff", ".bif"),
+)
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg")
-CZI_SUFFIX, ZARR_SUFFIX = ".czi", ".zarr"
+CZI_SUFFIX, LIF_SUFFIX, ND2_SUFFIX, ZARR_SUFFIX = ".czi", ".lif", ".nd2", ".zarr"
+#: Formats of microscopes that are no TIFF.
+MAKERS_SUFFIXES = (CZI_SUFFIX, LIF_SUFFIX, ND2_SUFFIX)
 #: Endings of the files that are read, in lower case; those with ".zarr" are folders.
-IMAGE_SUFFIXES = (*TIFF_SUFFIXES, *PICTURE_SUFFIXES, CZI_SUFFIX, ZARR_SUFFIX)
+IMAGE_SUFFIXES = (*TIFF_SUFFIXES, *PICTURE_SUFFIXES, *MAKERS_SUFFIXES, ZARR_SUFFIX, ARCHIVE_SUFFIX)
 _TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _PNG_START = b"\x89PNG\r\n\x1a\n"
 _JPEG_START = b"\xff\xd8\xff"
@@ -94,6 +103,29 @@ def read_images(path: str | os.PathLike[str]) -> list[MicroscopyImage]:
     return [scene.image for scene in images or scenes]
 
 
+def read_label_image(path: str | os.PathLike[str]) -> MicroscopyImage:
+    """Read a file where labels are asked for: the first of its images that holds labels.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+
+    Returns
+    -------
+    MicroscopyImage
+        As it is in the file, whole floats as integers; the first image where none is named as
+        labels. `as_labels` and `with_numbered_parts` check it.
+
+    Raises
+    ------
+    FileNotFoundError, IsADirectoryError, ModuleNotFoundError, OSError, TypeError, ValueError
+        As `read_image`.
+    """
+    scenes = read_scenes(path)
+    return next((scene.image for scene in scenes if scene.is_labels), scenes[0].image)
+
+
 def read_scenes(path: str | os.PathLike[str]) -> list[Scene]:
     """Read all images of a file, and whether they hold labels.
 
@@ -142,6 +174,14 @@ def _read(file: Path) -> list[Scene]:
         from napari_ssp.io.czi.reading import read_czi
 
         return read_czi(file)
+    if start.startswith(LIF_START):
+        from napari_ssp.io.lif.reading import read_lif
+
+        return read_lif(file)
+    if start.startswith(ND2_STARTS):
+        from napari_ssp.io.nd2.reading import read_nd2
+
+        return read_nd2(file)
     if not start:
         raise ValueError(f"'{file}' is empty (0 bytes). Copy or export it again.")
     raise ValueError(
@@ -169,9 +209,9 @@ def _check_path(file: Path) -> None:
         return
     if file.is_dir():
         raise IsADirectoryError(f"'{file}' is a folder. Give the image files in it one by one.")
-    if suffix == ZARR_SUFFIX:
+    if suffix in (ZARR_SUFFIX, ARCHIVE_SUFFIX):
         raise ValueError(
-            f"'{file}' is a file, but an OME-Zarr is a folder. Unpack it first if it is an archive."
+            f"'{file}' is neither a folder nor a zip, as an OME-Zarr is. Copy or export it again."
         )
     if suffix not in IMAGE_SUFFIXES and not is_cellpose_name(file):
         raise ValueError(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from napari_ssp.io.label_images import is_whole, with_whole_numbers
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -12,7 +14,18 @@ if TYPE_CHECKING:
 
 #: What `write_labels` puts into the OME description, so that the reader knows labels again.
 LABELS_DESCRIPTION = "Labels written by napari-ssp"
-
+#: A file of labels is named after its image with one of these endings, those of cellpose, StarDist,
+#: Fiji's MorphoLibJ and ourselves among them.
+LABEL_ENDINGS = (
+    "_label",
+    "_labels",
+    "_masks",
+    "_cp_masks",
+    "_seg",
+    "_mask",
+    "_instances",
+    "-lbl",
+)
 
 _ZARR = ".zarr"
 _CELLPOSE = "_seg.npy"
@@ -27,16 +40,35 @@ class Scene:
     image : MicroscopyImage
         The image.
     is_labels : bool
-        Whether its values are object numbers: it was written by `write_labels`, or it holds
-        integers and its name ends with "_label", "_labels" or "_masks".
+        Whether its values are object numbers: it was written by `write_labels`, or its name has one
+        of `LABEL_ENDINGS`; and it holds integers, whole floats, which are integers then, or a mask
+        (bool).
     """
 
     image: MicroscopyImage
     is_labels: bool = False
 
+    @classmethod
+    def of(cls, image: MicroscopyImage, stem: str, description: str = "") -> Scene:
+        """Tell labels from intensities.
+
+        Parameters
+        ----------
+        image : MicroscopyImage
+            As it was read.
+        stem : str
+            Name of its file without the suffix.
+        description : str
+            OME description, or empty.
+        """
+        named = stem.lower().endswith(LABEL_ENDINGS) or description.startswith(LABELS_DESCRIPTION)
+        if not named or image.rgb or image.num_channels > 1 or not is_whole(image):
+            return cls(image)
+        return cls(with_whole_numbers(image), True)
+
 
 def image_stem(path: Path) -> str:
-    """Give a file's name without its suffix, ".ome.tif" being one suffix.
+    """Give a file's name without its suffix, ".ome.tif" and ".ome.zarr.zip" being one suffix.
 
     Parameters
     ----------
@@ -47,7 +79,8 @@ def image_stem(path: Path) -> str:
     -------
     str
     """
-    return path.stem.removesuffix(".ome")
+    stem = path.stem.removesuffix(_ZARR) if path.suffix.lower() == ".zip" else path.stem
+    return stem.removesuffix(".ome")
 
 
 def is_cellpose_name(path: Path) -> bool:
@@ -104,25 +137,3 @@ def scene_name(stem: str, number: int, count: int, given: str) -> str:
         The stem of a file with one image, else with the given name or the number behind it.
     """
     return stem if count == 1 else f"{stem} {given or number}"
-
-
-def is_labels(image: MicroscopyImage, stem: str, description: str) -> bool:
-    """Tell labels from intensities.
-
-    Parameters
-    ----------
-    image : MicroscopyImage
-        The image.
-    stem : str
-        Name of its file without the suffix.
-    description : str
-        OME description, or empty.
-
-    Returns
-    -------
-    bool
-    """
-    if image.rgb or image.dtype.kind not in "iu" or image.num_channels > 1:
-        return False
-    named = stem.lower().endswith(("_label", "_labels", "_masks"))
-    return named or description.startswith(LABELS_DESCRIPTION)

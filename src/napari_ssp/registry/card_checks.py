@@ -60,6 +60,7 @@ Statistics = Annotated[
     dict[str, tuple[_Number, _Number]], Must("names with a mean and a standard deviation")
 ]
 Count = Annotated[_Whole, Must("a whole number")]
+Margin = Annotated[_Whole, Must("0 to 256 pixels", lambda pixels: 0 <= pixels <= 256)]
 Size = Annotated[_Size, Must("a number above 0")]
 VoxelSize = Annotated[tuple[_Size, _Size, _Size] | None, Must("z y x in µm")]
 Window = Annotated[

@@ -94,22 +94,14 @@ def save_steps(request: SaveObjectsRequest) -> Steps[Path]:
     if name.endswith(".zip"):
         from napari_ssp.io.objects.rois import write_imagej_rois
 
-        return write_imagej_rois(path, labels.data, axes=labels.axes, overwrite=overwrite)
+        return write_imagej_rois(path, labels, overwrite=overwrite)
     if name.endswith(".geojson"):
         from napari_ssp.io.objects.geojson import write_geojson
 
-        return write_geojson(
-            path, labels.data, axes=labels.axes, measurements=table, overwrite=overwrite
-        )
+        return write_geojson(path, labels, measurements=table, overwrite=overwrite)
     from napari_ssp.io import write_labels
 
-    return write_labels(
-        path,
-        labels.data,
-        axes=labels.axes,
-        voxel_size=labels.voxel_size,
-        overwrite=overwrite,
-    )
+    return write_labels(path, labels, overwrite=overwrite)
 
 
 def _named(image: MicroscopyImage) -> MicroscopyImage:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from napari_ssp.image import MicroscopyImage
 from napari_ssp.io import read_image
+from napari_ssp.place import with_voxel_size
 
 if TYPE_CHECKING:
     from napari_ssp.service.requests import PredictRequest, SegmentRequest
@@ -24,10 +25,10 @@ def open_image(request: SegmentRequest | PredictRequest) -> MicroscopyImage:
         named = MicroscopyImage.from_array(
             source.data, request.axes, source.voxel_size, source.name
         )
-        source = replace(named, position=source.position, warnings=source.warnings)
-    if request.voxel_size is not None:
-        source = replace(source, voxel_size=request.voxel_size)
-    return source
+        source = replace(
+            named, origin=source.origin, position=source.position, warnings=source.warnings
+        )
+    return with_voxel_size(source, request.voxel_size)
 
 
 def clip_region(

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
+from napari_ssp.engine import compute_training_dtype
 from napari_ssp.training.adapting import learning_parameters, plain, train_mode
 from napari_ssp.training.processes import SINGLE_PROCESS, ProcessGroup
 from napari_ssp.training.records import (
@@ -297,12 +298,7 @@ def smoothed(run: TrainingRun) -> nn.Module:
 def choose_precision(
     device: torch.device, volumes: bool = False, precision: str = "auto"
 ) -> Iterator[None]:
-    """Bfloat16 where the CPU or the card has it: the range of float32, so no loss scaling.
-
-    Not for volumes on a CPU: there oneDNN's bfloat16 gradients of the kernels of 3D
-    convolutions are NaN now and then (seen with torch 2.15).
-    """
-    on_card = device.type == "cuda" and torch.cuda.is_bf16_supported()
-    usable = on_card or (device.type == "cpu" and not volumes)
-    with torch.autocast(device.type, torch.bfloat16, enabled=usable and precision != "float32"):
+    """Numbers in which a network learns and is scored, with the range of float32: no scaling."""
+    dtype = compute_training_dtype(precision, device, volumes)
+    with torch.autocast(device.type, torch.bfloat16, enabled=dtype == torch.bfloat16):
         yield

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from napari_ssp.io import read_image, read_images
+from napari_ssp.io.calibration import calibrate
 from napari_ssp.io.czi.metadata import parse_czi
 
 czi = pytest.importorskip("pylibCZIrw.czi")
@@ -210,6 +211,6 @@ def test_names_come_from_wherever_the_file_has_them() -> None:
     found = parse_czi(xml)
     assert found.channel_names == ("Bright", "EGFP", "")
     assert found.scene_names == {0: "P1"}
-    assert found.voxel_size == pytest.approx((1.0, 0.1, 0.1))
+    assert calibrate(found.lengths, planes=True).voxel_size == pytest.approx((1.0, 0.1, 0.1))
     assert parse_czi("<broken") == parse_czi("")
-    assert parse_czi("").voxel_size is None
+    assert parse_czi("").lengths == {}

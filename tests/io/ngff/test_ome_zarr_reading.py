@@ -10,6 +10,7 @@ import pytest
 import zarr
 
 from napari_ssp.io import read_image, read_images, read_scenes
+from napari_ssp.io.calibration import calibrate
 from napari_ssp.io.ngff.metadata import parse_image
 
 if TYPE_CHECKING:
@@ -160,7 +161,8 @@ def test_versions_and_scales(
     for attributes in ({"multiscales": [entry]}, {"ome": {"multiscales": [entry]}}):
         found = parse_image(attributes)
         assert (found.axes, found.paths) == (axes, ("0",))
-        assert found.voxel_size == (None if size is None else pytest.approx(size))
+        voxel_size = calibrate(found.lengths, planes=True).voxel_size
+        assert voxel_size == (None if size is None else pytest.approx(size))
 
 
 def test_small_chunks_are_joined_and_only_the_plane_is_read(tmp_path: Path) -> None:
@@ -173,7 +175,7 @@ def test_small_chunks_are_joined_and_only_the_plane_is_read(tmp_path: Path) -> N
     assert image.plane(z=2).sum() == 7 * 100 * 100
     (tmp_path / "a.zarr" / "0" / "2.49.0").write_bytes(b"broken")
     assert image.plane(z=1).sum() == 0
-    with pytest.raises(OSError, match=r"a\.zarr.0' is cut off or damaged: error during blosc"):
+    with pytest.raises(OSError, match=r"a\.zarr.0' is cut off or damaged: a block cannot be read"):
         image.plane(z=2)
 
 
@@ -247,8 +249,8 @@ def test_a_zarr_that_is_no_image(tmp_path: Path) -> None:
     (tmp_path / "folder.zarr").mkdir()
     with pytest.raises(ValueError, match=r"holds none of zarr\.json.*no image in it"):
         read_image(tmp_path / "folder.zarr")
-    (tmp_path / "file.zarr").write_bytes(b"PK\3\4")
-    with pytest.raises(ValueError, match=r"is a file, but an OME-Zarr is a folder"):
+    (tmp_path / "file.zarr").write_bytes(b"text")
+    with pytest.raises(ValueError, match=r"is neither a folder nor a zip"):
         read_image(tmp_path / "file.zarr")
 
 

@@ -5,16 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from napari_ssp.image import MicroscopyImage
+from napari_ssp.io.calibration import calibrate
 from napari_ssp.io.czi.checks import check_complete
 from napari_ssp.io.czi.lazy import EXTRA, LIBRARY, CziArray, CziScene
 from napari_ssp.io.czi.metadata import CziMetadata, parse_czi
 from napari_ssp.io.errors import damage_error, import_extra, reading
 from napari_ssp.io.lazy import as_dask
-from napari_ssp.io.scene import Scene, image_stem, is_labels, scene_name
+from napari_ssp.io.scene import Scene, image_stem, scene_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
+
+    from napari_ssp.image import VoxelSize
 
 # Larger planes come with smaller levels, so that a viewer need not read all of them.
 _LARGE_SIDE = 4096
@@ -46,6 +49,7 @@ def read_czi(path: Path) -> list[Scene]:
     list of Scene
         In the order of the scenes' numbers. Tiles are put together to the plane that they cover;
         what none covers is 0. Large planes have smaller levels of every second, fourth, ... pixel.
+        Scenes lie beside each other as in the file, whose upper left corner is at 0.
 
     Raises
     ------
@@ -66,7 +70,8 @@ def read_czi(path: Path) -> list[Scene]:
         by_number.setdefault(block.position.get("S"), []).append(block)
     numbers = sorted(by_number, key=lambda number: -1 if number is None else number)
     scenes = [_scene(number, by_number[number]) for number in numbers]
-    return [_image(path, scene, metadata, len(scenes)) for scene in scenes]
+    corner = min(scene.y.start for scene in scenes), min(scene.x.start for scene in scenes)
+    return [_image(path, scene, metadata, len(scenes), corner) for scene in scenes]
 
 
 def _metadata(file: Any, path: Path) -> CziMetadata:
@@ -121,7 +126,9 @@ def _span(positions: Iterable[int]) -> range:
     return range(min(found), max(found) + 1)
 
 
-def _image(path: Path, scene: CziScene, metadata: CziMetadata, count: int) -> Scene:
+def _image(
+    path: Path, scene: CziScene, metadata: CziMetadata, count: int, corner: tuple[int, int]
+) -> Scene:
     scene.check(path)
     levels = [as_dask(CziArray(str(path), scene, factor)) for factor in _factors(scene)]
     kept = [n > 1 or a in "yx" for a, n in zip(scene.axes, levels[0].shape, strict=True)]
@@ -129,16 +136,28 @@ def _image(path: Path, scene: CziScene, metadata: CziMetadata, count: int) -> Sc
     names = metadata.channel_names[scene.c.start : scene.c.stop]
     complete = len(names) == len(scene.c) and any(names)
     number = 0 if scene.number is None else scene.number
+    calibration = calibrate(metadata.lengths, len(scene.z) > 1)
     image = MicroscopyImage(
         data=levels[0][key],
         axes="".join(a for a, keep in zip(scene.axes, kept, strict=True) if keep),
-        voxel_size=metadata.voxel_size,
+        voxel_size=calibration.voxel_size,
         channel_names=tuple(n or f"channel {i}" for i, n in enumerate(names)) if complete else (),
         name=scene_name(image_stem(path), number, count, metadata.scene_names.get(number, "")),
         rgb=scene.rgb,
         levels=tuple(level[key] for level in levels[1:]),
+        position=_position(scene, corner, calibration.voxel_size),
+        warnings=calibration.warnings,
     )
-    return Scene(image, is_labels(image, image_stem(path), ""))
+    return Scene.of(image, image_stem(path))
+
+
+def _position(
+    scene: CziScene, corner: tuple[int, int], size: VoxelSize | None
+) -> tuple[float, float, float]:
+    """Where a scene lies beside the others: they share one plane, whose zero is the stage's."""
+    _, height, width = size or (1.0, 1.0, 1.0)
+    top, left = corner
+    return 0.0, (scene.y.start - top) * height, (scene.x.start - left) * width
 
 
 def _factors(scene: CziScene) -> list[int]:

@@ -45,6 +45,6 @@ class ZarrArray(LazyArray):
     def _read(self, box: tuple[range, ...]) -> npt.NDArray[Any]:
         # A chunk is decoded as a whole, however small the part that is asked for.
         check_fits(Path(self._path), self._array.chunks, self.dtype.itemsize, "its chunks")
-        with reading(Path(self._path)):
+        with reading(Path(self._path), "a block cannot be read"):
             block = self._array[tuple(slice(r.start, r.stop) for r in box)]
         return np.asarray(block, dtype=self.dtype)

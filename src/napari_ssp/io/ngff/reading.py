@@ -8,14 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 from napari_ssp.atomic import ZARR_MARKERS, is_special
 from napari_ssp.image import MicroscopyImage
+from napari_ssp.io.calibration import calibrate
 from napari_ssp.io.errors import damage_error
 from napari_ssp.io.lazy import as_dask
+from napari_ssp.io.ngff.archive import find_store, is_archive
 from napari_ssp.io.ngff.lazy import ZarrArray
 from napari_ssp.io.ngff.metadata import NgffImage, ome_attributes, parse_image
-from napari_ssp.io.scene import Scene, image_stem, is_labels, scene_name
+from napari_ssp.io.scene import Scene, image_stem, scene_name
+from napari_ssp.io.stored_origin import place_part
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from napari_ssp.image import VoxelSize
 
 # Blocks of an image of 60 TB, whose list takes some seconds; and bytes that can be counted.
 _MOST_BLOCKS, _LARGEST = 2**21, 2**62
@@ -24,10 +29,10 @@ _BROKEN = (KeyError, TypeError, ValueError, AttributeError, IndexError)
 
 
 def is_zarr(path: Path) -> bool:
-    """Whether a folder is, or claims to be, a Zarr group or array."""
-    return path.is_dir() and (
-        path.suffix.lower() == ".zarr" or any((path / name).is_file() for name in ZARR_MARKERS)
-    )
+    """Whether a folder is, or claims to be, a Zarr group or array; or a file is such a zip."""
+    if not path.is_dir():
+        return is_archive(path)
+    return path.suffix.lower() == ".zarr" or any((path / name).is_file() for name in ZARR_MARKERS)
 
 
 def read_zarr(path: Path) -> list[Scene]:
@@ -37,7 +42,7 @@ def read_zarr(path: Path) -> list[Scene]:
     ----------
     path : pathlib.Path
         The folder of an image, of several images (as bioformats2raw writes them), of one well of a
-        plate, or of labels.
+        plate, or of labels; or a zip of such a folder.
 
     Returns
     -------
@@ -65,13 +70,14 @@ def read_zarr(path: Path) -> list[Scene]:
 def _open(path: Path) -> Any:
     import zarr  # takes half a second, and other formats do without it
 
-    if not any((path / name).is_file() for name in ZARR_MARKERS):
+    store, root = find_store(path) if path.is_file() else (path, None)
+    if store is path and not any((path / name).is_file() for name in ZARR_MARKERS):
         raise ValueError(
             f"'{path}' holds none of {', '.join(ZARR_MARKERS)}, so it is no Zarr and there is no "
             "image in it. Copy the whole folder again, or choose the folder that ends with .zarr."
         )
     try:
-        node = zarr.open(path, mode="r")
+        node = zarr.open(store, path=root, mode="r")
         attributes = dict(node.attrs)
     except (*_BROKEN, OSError) as error:
         raise _broken(path, error) from error
@@ -178,16 +184,31 @@ def _scene(group: Any, meta: NgffImage, path: Path, name: str) -> Scene:
     if labels and levels[0].dtype.kind == "b":
         levels = [level.astype("u1") for level in levels]
     channels = 1 if meta.rgb or "c" not in axes else levels[0].shape[axes.index("c")]
+    calibration = calibrate(meta.lengths, "z" in axes)
     image = MicroscopyImage(
         data=levels[0],
         axes=axes,
-        voxel_size=meta.voxel_size,
+        voxel_size=calibration.voxel_size,
         channel_names=meta.channel_names if len(meta.channel_names) == channels else (),
         name=name,
         rgb=meta.rgb,
         levels=tuple(levels[1:]),
+        warnings=calibration.warnings,
     )
-    return Scene(image, labels or is_labels(image, _stem(path), ""))
+    image = place_part(image, meta.origin, _translation(meta, calibration.voxel_size))
+    return Scene(image, True) if labels else Scene.of(image, _stem(path))
+
+
+def _translation(meta: NgffImage, size: VoxelSize | None) -> tuple[float, float, float]:
+    """Where the first voxel lies along z, y and x: µm, or voxels where their size is not known."""
+    steps = size or (1.0, 1.0, 1.0)
+    z, y, x = (
+        meta.starts.get(a, 0.0) * (step / (abs(float(meta.lengths[a].value)) or 1.0))
+        if a in meta.lengths
+        else meta.starts.get(a, 0.0)
+        for a, step in zip("zyx", steps, strict=True)
+    )
+    return z, y, x
 
 
 def _array(group: Any, name: str, path: Path) -> ZarrArray:

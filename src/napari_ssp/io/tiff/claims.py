@@ -1,4 +1,4 @@
-"""What the metadata of a TIFF claim of its pages, compared with what there is.
+"""Claims that the metadata of a TIFF make of its pages, compared with what there is.
 
 tifffile acts on these claims: it makes lists as long as they say and fills what is missing with
 zeros, so those of OME-XML are looked at before it does.

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import tifffile
 
 from napari_ssp.io.errors import reading
 from napari_ssp.io.lazy import LazyArray
+from napari_ssp.io.tiff.opening import open_tiff
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -89,7 +89,7 @@ class TiffArray(LazyArray):
     @classmethod
     def open(cls, path: str, series: int = 0, level: int = 0) -> TiffArray:
         """Open a file for one array; the parameters are those of the class."""
-        with tifffile.TiffFile(path) as tif:
+        with open_tiff(path) as tif:
             return cls(TiffSource(path, tif), series, level)
 
     def __reduce__(self) -> tuple[Any, ...]:

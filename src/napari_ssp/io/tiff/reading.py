@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import tifffile
-
 from napari_ssp.image import MicroscopyImage
-from napari_ssp.io.calibration import imagej_voxel_size, resolution_voxel_size
+from napari_ssp.io.calibration import Lengths, calibrate, imagej_lengths, resolution_lengths
 from napari_ssp.io.errors import damage_error, reading
 from napari_ssp.io.lazy import as_dask
 from napari_ssp.io.memory import check_fits
-from napari_ssp.io.scene import Scene, image_stem, is_labels, scene_name
+from napari_ssp.io.scene import Scene, image_stem, scene_name
 from napari_ssp.io.tiff.axes import arrange, name_axes
 from napari_ssp.io.tiff.checks import check_complete
 from napari_ssp.io.tiff.claims import check_claims, check_planes, find_doubts
 from napari_ssp.io.tiff.lazy import TiffArray, TiffSource
+from napari_ssp.io.tiff.makers import maker_channels, maker_lengths
 from napari_ssp.io.tiff.ome import OmeImage, parse_ome
+from napari_ssp.io.tiff.opening import open_tiff
+from napari_ssp.io.tiff.place import place_together
+from napari_ssp.io.tiff.slides import without_pictures
+from napari_ssp.io.tiff.stk import stk_axes
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from napari_ssp.image import VoxelSize
 
 #: Larger images, in bytes once decoded, are left in the file until they are looked at.
 EAGER_BYTES = 64 * 2**20
@@ -55,7 +57,7 @@ def read_tiff(path: Path, eager_bytes: int | None = None) -> list[Scene]:
     ValueError
         If its axes cannot be told.
     """
-    with reading(path), tifffile.TiffFile(path) as tif:
+    with reading(path), open_tiff(path) as tif:
         return _scenes(tif, path, EAGER_BYTES if eager_bytes is None else eager_bytes)
 
 
@@ -68,39 +70,52 @@ def _scenes(tif: Any, path: Path, eager_bytes: int) -> list[Scene]:
     source = TiffSource(str(path), tif) if size > eager_bytes else None
     ome = parse_ome(tif.ome_metadata) if tif.is_ome else []
     ome += [OmeImage()] * (len(tif.series) - len(ome))
-    return [_scene(tif, path, number, ome[number], source) for number in found]
+    names = [scene_name(image_stem(path), i, len(found), ome[i].name) for i in found]
+    scenes = [
+        _scene(tif, path, i, ome[i], source, name) for i, name in zip(found, names, strict=True)
+    ]
+    placed = place_together([scene.image for scene in scenes], [ome[i].place for i in found])
+    doubts = find_doubts(tif)
+    warned = [replace(image, warnings=(*doubts, *image.warnings)) for image in placed]
+    return [replace(scene, image=image) for scene, image in zip(scenes, warned, strict=True)]
 
 
 def _series(tif: Any, path: Path) -> list[int]:
     found = [i for i, s in enumerate(tif.series) if s.dtype is not None and s.size]
     if not found:
         raise damage_error(path, "there is no image in it")
-    return found
+    return without_pictures(tif, found)
 
 
-def _scene(tif: Any, path: Path, number: int, ome: OmeImage, source: TiffSource | None) -> Scene:
+def _scene(
+    tif: Any, path: Path, number: int, ome: OmeImage, source: TiffSource | None, name: str
+) -> Scene:
     series = tif.series[number]
     colour = series.keyframe.photometric in (_RGB, _YCBCR)
-    letters, rgb = name_axes(series.axes, series.shape, colour)
+    named, shape = stk_axes(tif, number)
+    letters, rgb = name_axes(named, shape, colour)
     levels = []
     for level in range(len(series.levels)):
         array = _lazy_array(source, number, level) if source else None
         if array is None:
             array = _decoded(series.levels[level], path)
+        if len(named) > array.ndim:
+            array = array.reshape(shape)
         arranged, axes = arrange(array, letters, rgb)
         levels.append(arranged)
-    names = _channel_names(tif, ome, axes, rgb, levels[0].shape)
+    channels = 1 if rgb or "c" not in axes else levels[0].shape[axes.index("c")]
+    calibration = calibrate(_lengths(tif, number, ome), "z" in axes)
     image = MicroscopyImage(
         data=levels[0],
         axes=axes,
-        voxel_size=_voxel_size(tif, series, ome),
-        channel_names=names,
-        name=scene_name(image_stem(path), number, len(tif.series), ome.name),
+        voxel_size=calibration.voxel_size,
+        channel_names=_channel_names(tif, number, ome, axes, channels),
+        name=name,
         rgb=rgb,
         levels=tuple(levels[1:]),
-        warnings=find_doubts(tif),
+        warnings=calibration.warnings,
     )
-    return Scene(image, is_labels(image, image_stem(path), ome.description))
+    return Scene.of(image, image_stem(path), ome.description)
 
 
 def _lazy_array(source: TiffSource, series: int, level: int) -> Any:
@@ -115,20 +130,20 @@ def _decoded(series: Any, path: Path) -> Any:
     return series.asarray().reshape(series.shape)
 
 
-def _voxel_size(tif: Any, series: Any, ome: OmeImage) -> VoxelSize | None:
-    page = series.keyframe
-    if tif.is_ome:
-        return ome.voxel_size
+def _lengths(tif: Any, number: int, ome: OmeImage) -> Lengths:
+    page = tif.series[number].keyframe
+    found = ome.lengths or maker_lengths(tif, number)
+    if found or tif.is_ome:
+        return found
     if tif.is_imagej and tif.imagej_metadata:
-        return imagej_voxel_size(tif.imagej_metadata, page.resolution)
-    return resolution_voxel_size(page.resolution, int(page.resolutionunit))
+        return imagej_lengths(tif.imagej_metadata, page.resolution)
+    return resolution_lengths(page.resolution, int(page.resolutionunit))
 
 
 def _channel_names(
-    tif: Any, ome: OmeImage, axes: str, rgb: bool, shape: tuple[int, ...]
+    tif: Any, number: int, ome: OmeImage, axes: str, channels: int
 ) -> tuple[str, ...]:
-    channels = 1 if rgb or "c" not in axes else shape[axes.index("c")]
-    names = list(ome.channel_names)
+    names = list(ome.channel_names) or maker_channels(tif, number)
     if tif.is_imagej and tif.imagej_metadata and axes == "cyx":
         # ImageJ's slice labels; with z or t as well they would name planes, not channels.
         names = tif.imagej_metadata.get("Labels", [])

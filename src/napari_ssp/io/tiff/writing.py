@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from napari_ssp.atomic import atomic_path
 from napari_ssp.io.slabs import slab_depth, slabs
+from napari_ssp.io.tiff.place import place_metadata
 from napari_ssp.text import printable
 
 if TYPE_CHECKING:
@@ -100,4 +101,4 @@ def _metadata(image: MicroscopyImage, description: str) -> dict[str, Any]:
     if image.voxel_size is not None:
         for axis, size in zip("ZYX", image.voxel_size, strict=True):
             metadata |= {f"PhysicalSize{axis}": size, f"PhysicalSize{axis}Unit": "µm"}
-    return metadata
+    return metadata | place_metadata(image)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from napari_ssp.engine.store import ArrayStore
 from napari_ssp.flows import TrackingSettings
 from napari_ssp.labels import number_from
+from napari_ssp.place import place_in
 from napari_ssp.service.results import Segmentation
 
 if TYPE_CHECKING:
@@ -90,13 +91,14 @@ def assemble_planes(
     """Put planes together: labels (P, Y, X); flows, then probability, (2 or 3 + 1, P, Y, X)."""
     shape = (*(plan.image.sizes[a] for a in plan.axes[:-2]), *plan.shape)
     t, z = plan.planes[0]
+    lengths = dict(zip(plan.axes, shape, strict=True))
     return Segmentation(
         labels=labels.reshape(shape),
         flows=outputs[:-1].reshape(len(outputs) - 1, *shape),
         cell_probability=outputs[-1].reshape(shape),
         axes=plan.axes,
         voxel_size=plan.image.voxel_size,
-        origin=(t, z, plan.region[0], plan.region[2]),
+        **place_in(plan.image, (t, z, plan.region[0], plan.region[2]), lengths),
         provenance=record,
         count=count,
         warnings=plan.warnings,

@@ -16,7 +16,8 @@ from napari_ssp.widgets.docks.job_dock import JobDock
 from napari_ssp.widgets.docks.run_panel import RunPanel
 from napari_ssp.widgets.docks.viewer_watch import own_viewer
 from napari_ssp.widgets.forms.fields import ChoiceBox
-from napari_ssp.widgets.layers.alignment import check_same_place, full_level, labels_image
+from napari_ssp.widgets.layers.alignment import check_same_place, labels_image
+from napari_ssp.widgets.layers.images import full_level
 
 if TYPE_CHECKING:
     import napari

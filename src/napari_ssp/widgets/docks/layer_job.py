@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image
@@ -103,9 +103,9 @@ class LayerJob(QObject):
         self.results = ResultLayers(viewer)
         self.image_box = ChoiceBox(task.image_help)
         form.insert_first_row("Image", self.image_box)
-        spec = JobSpec(task.noun, self._propose, self._show, self._prepare)
+        spec = JobSpec(task.noun, self._propose, self._show, self._prepare, about=self._about)
         self._controller = JobController(spec, service, self)
-        self.image_box.currentIndexChanged.connect(self._controller.schedule)
+        self.image_box.currentIndexChanged.connect(self._forget)
         form.changed.connect(self._controller.schedule)
         model_news().changed.connect(self.refresh_models)
         self.refresh_models()
@@ -120,7 +120,7 @@ class LayerJob(QObject):
     def choose_model(self, name: str) -> None:
         """Choose a model, also one that was installed a moment ago."""
         self.refresh_models()
-        self._form.set_value(replace(self._form.value(), model=name))
+        self._form.change(model=name)
 
     def repeat(self, request: Any, source: Image) -> None:
         """Run a request of an earlier result; the form shows its settings.
@@ -133,7 +133,7 @@ class LayerJob(QObject):
         if self._controller.is_running:
             raise RuntimeError("The dock is at work. Wait for its end, or press Cancel.")
         self.image_box.set_value(source)
-        self._form.set_value(replace(self._form.value(), **_settings(request, self._form)))
+        self._form.change(**_settings(request, self._form))
         self._controller.start(request, self._show, self._prepare())
 
     def look(self, request: Request[Any], show: Callable[[Any], None]) -> None:
@@ -160,7 +160,7 @@ class LayerJob(QObject):
     def _propose(self) -> Proposal:
         layer = self.image_box.value()
         self._form.set_region_available(_obstacle(layer, self._viewer))
-        model = self._form.value().model
+        model = self._form.chosen_model()
         if not model:
             raise ValueError(_NO_MODEL.format(things=self._task.things))
         self._task.fit_to_model(model)
@@ -178,7 +178,20 @@ class LayerJob(QObject):
             self._say_gone()
             return
         self.results.show(value, layer)
-        self._panel.set_message(self._task.conclude(value, layer))
+        line = self._task.conclude(value, layer)
+        self._panel.set_message(self._about() + line)
+
+    def _about(self) -> str:
+        """Name of the layer that is worked on, where another one is chosen."""
+        layer = self._find_source()
+        is_other = layer is not None and layer is not self.image_box.value()
+        return f"'{layer.name}': " if layer is not None and is_other else ""
+
+    def _forget(self) -> None:
+        """Take away what was said about another image."""
+        if not self._controller.is_running:
+            self._panel.set_message("")
+        self._controller.schedule()
 
     def _find_source(self) -> Image | None:
         """Layer of the last run, where it is still there."""

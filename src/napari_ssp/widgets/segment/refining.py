@@ -45,12 +45,12 @@ class Refining(QObject):
     ----------
     settled : Signal
         The labels on display are those of the sliders.
-    committed : Signal(Thresholds)
-        A user has kept labels.
+    committed : Signal(Thresholds, str)
+        A user has kept labels, of the layer with this name.
     """
 
     settled = Signal()
-    committed = Signal(object)
+    committed = Signal(object, str)
 
     def __init__(self, viewer: napari.Viewer, results: ResultLayers, parent: QObject) -> None:
         super().__init__(parent)
@@ -88,6 +88,14 @@ class Refining(QObject):
         self._source = self._prepared = None
         self.panel.clear()
 
+    def pause(self) -> None:
+        """Wait while the dock runs a network: its result may replace what would be refined."""
+        self.panel.set_waiting(True)
+
+    def go_on(self) -> None:
+        """Offer the sliders again."""
+        self.panel.set_waiting(False)
+
     def follow_layers(self) -> None:
         """Forget the result when its image has gone."""
         if self._prepared is not None and self._image() is None:
@@ -102,7 +110,7 @@ class Refining(QObject):
             return
         chosen = self.panel.value()
         self.panel.set_message(committed_line(layer.name, chosen))
-        self.committed.emit(chosen)
+        self.committed.emit(chosen, layer.name)
 
     def _image(self) -> Image | None:
         source = self._source() if self._source else None
