@@ -10,6 +10,8 @@ import click
 from napari_ssp.cli.files import refuse_existing
 from napari_ssp.cli.label_files import (
     axes_option,
+    confirm_objects,
+    many_objects_option,
     number_parts_option,
     read_labels,
     voxel_size_option,
@@ -47,6 +49,7 @@ _ENDINGS = {
 @axes_option
 @voxel_size_option
 @number_parts_option
+@many_objects_option
 @click.option(
     "--object-type",
     type=click.Choice(OBJECT_TYPES),
@@ -65,6 +68,7 @@ def export(
     axes: str | None,
     voxel_size: VoxelSize | None,
     number_parts: bool,
+    many_objects: bool,
     overwrite: bool,
     json_path: Path | None,
     **choices: Any,
@@ -79,6 +83,7 @@ def export(
         _check_ending(output, kind)
         refuse_existing([output], overwrite)
         found = read_labels(labels, axes, voxel_size, number_parts)
+        confirm_objects(found, many_objects)
         _write(found, kind, output, overwrite, choices)
     say(f"{labels} -> {output}")
     report = {"labels": str(labels), "format": kind, "output": str(output)}

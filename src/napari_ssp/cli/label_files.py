@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import click
 from napari_ssp.cli.reporting import say
 from napari_ssp.image import MicroscopyImage
 from napari_ssp.io import as_labels, number_mask, read_label_image
+from napari_ssp.measure import ManyObjectsError, check_objects
 from napari_ssp.place import with_voxel_size
 
 if TYPE_CHECKING:
@@ -34,6 +36,13 @@ number_parts_option = click.option(
 )
 
 
+many_objects_option = click.option(
+    "--many-objects",
+    is_flag=True,
+    help="Take LABELS as they are, also where they look like an image.",
+)
+
+
 def read_labels(
     path: Path, axes: str | None, voxel_size: VoxelSize | None, number_parts: bool
 ) -> MicroscopyImage:
@@ -52,6 +61,27 @@ def read_labels(
     for line in found.warnings:
         say(line)
     return with_voxel_size(found, voxel_size)
+
+
+def confirm_objects(labels: MicroscopyImage, agreed: bool) -> None:
+    """Ask whether an image is to be taken for labels, where it does not look like them.
+
+    Raises
+    ------
+    ManyObjectsError
+        If nobody is there to be asked.
+    click.Abort
+        If the answer is no.
+    """
+    if agreed:
+        return
+    try:
+        check_objects(labels)
+    except ManyObjectsError as error:
+        if sys.stdin is not None and sys.stdin.isatty():
+            click.confirm(f"{error} Go on with it nevertheless?", abort=True, err=True)
+            return
+        raise ManyObjectsError(f"{error} If these are labels, add --many-objects.") from error
 
 
 def with_axes(image: MicroscopyImage, axes: str | None) -> MicroscopyImage:

@@ -11,6 +11,8 @@ from napari_ssp.atomic import check_target
 from napari_ssp.cli.files import refuse_existing
 from napari_ssp.cli.label_files import (
     axes_option,
+    confirm_objects,
+    many_objects_option,
     number_parts_option,
     read_labels,
     voxel_size_option,
@@ -41,6 +43,7 @@ _existing = click.Path(exists=True, path_type=Path)
 @click.option("--image-axes", metavar="TEXT", help="Axes of the image, e.g. tcyx.")
 @voxel_size_option
 @number_parts_option
+@many_objects_option
 @click.option("--planewise", is_flag=True, help="Measure the planes of a stack one by one.")
 @click.option("--overwrite", is_flag=True, help="Replace a table that exists.")
 @json_option
@@ -52,6 +55,7 @@ def measure(
     image_axes: str | None,
     voxel_size: VoxelSize | None,
     number_parts: bool,
+    many_objects: bool,
     planewise: bool,
     overwrite: bool,
     json_path: Path | None,
@@ -65,6 +69,7 @@ def measure(
         refuse_existing([output], overwrite)
         check_target(output, overwrite=True)
         found = read_labels(labels, axes, voxel_size, number_parts)
+        confirm_objects(found, many_objects)
         intensities = with_axes(read_image(image), image_axes) if image else None
         steps = measure_steps(found, intensities, planewise=planewise)
         table = run_with_bar(steps, labels.name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +15,12 @@ from qtpy.QtWidgets import (
     QFormLayout,
     QHBoxLayout,
     QMenu,
+    QMessageBox,
     QPushButton,
     QWidget,
 )
 
+from napari_ssp.measure import ManyObjectsError
 from napari_ssp.service import MeasureRequest, SaveObjectsRequest
 from napari_ssp.widgets.compare.comparing import list_object_labels
 from napari_ssp.widgets.docks.job_controller import JobController, JobSpec, Proposal
@@ -73,7 +76,13 @@ class MeasureDock(JobDock):
         self.table_button = QPushButton("Show table")
         self.save_button = QPushButton("Save CSV…")
         self.export_button = QPushButton("Export…")
-        spec = JobSpec("measurement", self._propose, self._show_features, self._preparation)
+        spec = JobSpec(
+            "measurement",
+            self._propose,
+            self._show_features,
+            self._preparation,
+            self._ask_about_many,
+        )
         self.drive(JobController(spec, parent=self))
         self._lay_out()
         self._connect()
@@ -122,6 +131,15 @@ class MeasureDock(JobDock):
     def _preparation(self) -> Callable[[Any], Any]:
         self._labels = weakref.ref(self.labels_box.value())
         return as_features
+
+    def _ask_about_many(self, error: BaseException | None) -> None:
+        """Ask whether what looks like an image is to be measured as labels."""
+        if not isinstance(error, ManyObjectsError):
+            return
+        found = QMessageBox.question(self, "Measure", f"{error} Measure it nevertheless?")
+        if found == QMessageBox.StandardButton.Yes:
+            agreed = replace(self._propose().request, many_objects=True)
+            self.controller.start(agreed, self._show_features, self._preparation())
 
     def _show_saved(self, path: Path) -> None:
         self.panel.set_message(f"Saved {path}.")
