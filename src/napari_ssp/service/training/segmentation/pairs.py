@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from napari_ssp.atomic import is_special
 from napari_ssp.io import (
     IMAGE_SUFFIXES,
     image_stem,
@@ -197,7 +198,8 @@ def _scan(source: Path, found: Sequence[Pair | str], strays: Iterable[Path] = ()
 def _files(folder: Path) -> tuple[list[Path], list[Path]]:
     """Images of a folder and other files; hidden ones count as neither."""
     shown = [path for path in sorted(folder.iterdir()) if not path.name.startswith(".")]
-    images = [p for p in shown if p.suffix.lower() in IMAGE_SUFFIXES or is_cellpose_name(p)]
+    named = [p for p in shown if p.suffix.lower() in IMAGE_SUFFIXES or is_cellpose_name(p)]
+    images = [path for path in named if not is_special(path)]
     return images, [path for path in shown if path not in set(images)]
 
 
