@@ -46,6 +46,21 @@ def _private_settings(tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("settings")
     os.environ["NAPARI_CONFIG"] = str(folder / "napari.yaml")
     os.environ["NAPARI_SSP_CACHE"] = str(folder / "cache")
+    # The offer of the first dock is tested where it is made, not in whichever test comes first.
+    (folder / "napari-ssp.yaml").write_text("files:\n  opened_with: as before\n")
+
+
+@pytest.fixture
+def old_processor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the CPU be one of AVX2, where oneDNN still computes in bfloat16, but slowly."""
+    import torch
+
+    from napari_ssp.engine import device
+
+    for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
+        monkeypatch.setattr(torch.cpu, name, lambda: False)
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    monkeypatch.setattr(device, "_cpu_has_bfloat16", device._cpu_has_bfloat16.__wrapped__)
 
 
 @pytest.fixture(scope="session")

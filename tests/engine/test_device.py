@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -11,6 +12,8 @@ import torch
 from napari_ssp.engine import (
     available_devices,
     compute_dtype,
+    compute_training_dtype,
+    has_bfloat16,
     prepare_torch,
     release_memory,
     resolve_device,
@@ -97,3 +100,22 @@ def test_a_chosen_precision_is_kept(name: str) -> None:
 
 def test_automatic_precision_is_exact_on_a_processor() -> None:
     assert compute_dtype("auto", torch.device("cpu")) == torch.float32
+
+
+@pytest.mark.skipif(not Path("/proc/cpuinfo").exists(), reason="asks Linux what its CPU has")
+def test_training_takes_bfloat16_where_the_processor_has_instructions_for_it() -> None:
+    """oneDNN also says yes where it emulates them, two to eight times as slow as float32."""
+    has = {"avx512_bf16", "amx_bf16", "bf16"} & set(Path("/proc/cpuinfo").read_text().split())
+    cpu = torch.device("cpu")
+    assert has_bfloat16(cpu) == bool(has)
+    assert compute_training_dtype("auto", cpu) == (torch.bfloat16 if has else torch.float32)
+
+
+def test_training_on_a_processor_without_such_instructions_is_in_float32(
+    old_processor: None,
+) -> None:
+    cpu = torch.device("cpu")
+    assert not has_bfloat16(cpu)
+    assert compute_training_dtype("auto", cpu) == torch.float32
+    assert compute_training_dtype("bfloat16", cpu) == torch.bfloat16, "as it was asked for"
+    assert compute_training_dtype("bfloat16", cpu, volumes=True) == torch.float32

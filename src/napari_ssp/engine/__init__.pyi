@@ -6,6 +6,8 @@ from .device import (
     DeviceInfo as DeviceInfo,
     available_devices as available_devices,
     compute_dtype as compute_dtype,
+    compute_training_dtype as compute_training_dtype,
+    has_bfloat16 as has_bfloat16,
     prepare_torch as prepare_torch,
     release_memory as release_memory,
     resolve_device as resolve_device,

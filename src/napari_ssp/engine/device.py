@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ctypes
 import os
+import platform
 import sys
 from dataclasses import dataclass
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -95,8 +97,60 @@ def compute_dtype(precision: str, device: torch.device) -> torch.dtype:
 
     if precision != "auto":
         return {"float32": torch.float32, "bfloat16": torch.bfloat16}[precision]
-    reduced = device.type == "cuda" and torch.cuda.is_bf16_supported()
-    return torch.bfloat16 if reduced else torch.float32
+    return torch.bfloat16 if device.type == "cuda" and has_bfloat16(device) else torch.float32
+
+
+def compute_training_dtype(
+    precision: str, device: torch.device, volumes: bool = False
+) -> torch.dtype:
+    """Choose the number format in which a network under training computes.
+
+    Parameters
+    ----------
+    precision : str
+        "float32", "bfloat16", or "auto": bfloat16 where the device has instructions for it.
+    device : torch.device
+        Where the network computes.
+    volumes : bool
+        Whether it sees volumes. On a CPU they are computed in float32: oneDNN's bfloat16 gradients
+        of the kernels of 3D convolutions are NaN now and then (seen with torch 2.15).
+
+    Returns
+    -------
+    torch.dtype
+    """
+    import torch
+
+    possible = device.type == "cuda" or (device.type == "cpu" and not volumes)
+    wanted = precision == "bfloat16" or (precision == "auto" and has_bfloat16(device))
+    return torch.bfloat16 if possible and wanted else torch.float32
+
+
+def has_bfloat16(device: torch.device) -> bool:
+    """Whether a device has instructions for bfloat16.
+
+    Any CPU and any card computes in it, but where it is emulated it takes two to eight times as
+    long as float32.
+    """
+    import torch
+
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return device.type == "cpu" and _cpu_has_bfloat16()
+
+
+@cache
+def _cpu_has_bfloat16() -> bool:
+    """Ask the CPU, since oneDNN also says yes where it emulates bfloat16 with AVX-512."""
+    import torch
+
+    if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+        return False
+    if platform.machine().lower() in ("x86_64", "amd64"):
+        # Instructions of 256 bits (AVX-NE-CONVERT) only convert, and gain nothing.
+        names = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+        return any(getattr(torch.cpu, name, bool)() for name in names)
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 def release_memory(device: torch.device | str) -> None:

@@ -17,6 +17,7 @@ from napari_ssp.registry.card_checks import (
     Family,
     Figures,
     FileName,
+    Margin,
     Members,
     ModelName,
     Names,
@@ -90,6 +91,9 @@ class ModelCard:
         Axes of the input, e.g. ``"yx"``.
     window : tuple of int
         Tile shape of the sliding window, in pixels, one number per axis.
+    margin : int
+        Mirrored pixels along y and x around a stack that structures are predicted from, so that no
+        pixel of it lies at a rim that the network pads with zeros; 0 is the original RepMode.
     zoom : float
         Magnification of the image before the network sees it; results come back on its own grid.
     object_diameter : float or None
@@ -126,6 +130,7 @@ class ModelCard:
     sha256: Text
     axes: Axes = "yx"
     window: Window = (512, 512)
+    margin: Margin = 0
     zoom: Size = 1.0
     object_diameter: Size | None = None
     voxel_size: VoxelSize = None
@@ -214,6 +219,8 @@ class ModelCard:
     def text(self) -> str:
         """Content of the card's file."""
         content = {key: value for key, value in asdict(self).items() if key != "folder"}
+        if not self.margin:  # as in cards that know of none
+            del content["margin"]
         return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 

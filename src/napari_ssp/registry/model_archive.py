@@ -9,7 +9,7 @@ import zipfile
 import zlib
 from typing import TYPE_CHECKING
 
-from napari_ssp.atomic import atomic_path
+from napari_ssp.atomic import atomic_path, check_target
 from napari_ssp.progress import Progress, Steps
 from napari_ssp.registry.archive_members import members
 from napari_ssp.registry.card import (
@@ -65,7 +65,7 @@ def export_steps(model: str | Path, path: Path, overwrite: bool = False) -> Step
         When the weights are damaged, or the ending is another one.
     """
     card = find_card(model)
-    check_target(card, path, overwrite)
+    check_export(card, path, overwrite)
     found = yield from hash_file(card.weights, f"verifying {card.name}")
     if found.sha256 != card.sha256:
         raise ValueError(f"The weights of '{card.name}' are damaged; nothing was written.")
@@ -74,7 +74,7 @@ def export_steps(model: str | Path, path: Path, overwrite: bool = False) -> Step
     return path
 
 
-def check_target(card: ModelCard, path: Path, overwrite: bool, suffix: str = ".zip") -> None:
+def check_export(card: ModelCard, path: Path, overwrite: bool, suffix: str = ".zip") -> None:
     """Refuse an export that cannot be written; errors as of `export_steps`."""
     if card.members:
         raise ValueError(
@@ -90,13 +90,7 @@ def check_target(card: ModelCard, path: Path, overwrite: bool, suffix: str = ".z
         raise ValueError(f"'{card.name}' is a part of cellpose, which keeps its weights itself.")
     if path.suffix.lower() != suffix:
         raise ValueError(f"This is written to a {suffix} file, got '{path.name}'.")
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"The folder '{path.parent}' does not exist. Create it first.")
-    if path.exists() and not overwrite:
-        raise FileExistsError(
-            f"'{path}' exists already and was left as it is. Choose another name, or allow "
-            "overwriting."
-        )
+    check_target(path, overwrite)
 
 
 def _write(card: ModelCard, path: Path) -> Steps[None]:

@@ -50,6 +50,17 @@ def test_summary_of_one_plane_of_a_stack(tiny_model: Path) -> None:
     assert len(_plan(tiny_model, image).planes) == 5
 
 
+def test_a_chosen_precision_is_said_and_warned_of_where_it_is_emulated(
+    tiny_model: Path, old_processor: None
+) -> None:
+    image = np.zeros((50, 60))
+    plan = _plan(tiny_model, image, precision="bfloat16", device="cpu")
+    assert plan.summary.endswith(", 1 window, in bfloat16")
+    assert "two to eight times as long as float32" in plan.warnings[0]
+    exact = _plan(tiny_model, image, precision="float32", device="cpu")
+    assert (exact.summary.endswith(", in float32"), exact.warnings) == (True, ())
+
+
 def test_region_is_cut_to_the_image(tiny_model: Path) -> None:
     plan = _plan(tiny_model, np.zeros((50, 60)), region=(-5, 20, 40, 900))
     assert plan.region == (0, 20, 40, 60)

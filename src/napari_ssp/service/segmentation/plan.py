@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from napari_ssp.engine import count_tiles
 from napari_ssp.registry import CELLPOSE, OBJECTS, PACKAGE, ModelCard, find_card
+from napari_ssp.service.precision import describe_precision, warn_emulated
 from napari_ssp.service.source_image import clip_region, open_image
 from napari_ssp.service.stack_grid import check_family, network_grid, stack_windows
 
@@ -61,6 +62,10 @@ class SegmentPlan:
     volume : tuple of int or None
         Lengths (z, y, x) of the grid on which the network sees a stack as a volume, the same step
         along all axes; None where planes are segmented.
+    precision : str
+        Numbers that the network computes in, as they were asked for.
+    precision_warnings : tuple of str
+        What the user should know about them on this computer.
     """
 
     image: MicroscopyImage
@@ -73,6 +78,8 @@ class SegmentPlan:
     num_windows: int
     tile: int | None = None
     volume: tuple[int, int, int] | None = None
+    precision: str = "auto"
+    precision_warnings: tuple[str, ...] = ()
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -106,13 +113,15 @@ class SegmentPlan:
             parts.append(f"in 3D on {' × '.join(str(n) for n in self.volume[::-1])} voxels")
         elif self.tile is not None:
             parts.append(f"in blocks of {self.tile} px")
+        if words := describe_precision(self.precision):
+            parts.append(words)
         return ", ".join(parts)
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """What the user should know before trusting the result."""
         own = self.card.zoom
-        found = [*self.image.warnings]
+        found = [*self.image.warnings, *self.precision_warnings]
         if self.card.voxel_size is None and not own / UNUSUAL < self.zoom < own * UNUSUAL:
             found.append(
                 f"The image is magnified {self.zoom:.2g} times instead of the {own:g} times at "
@@ -160,7 +169,18 @@ def plan_segmentation(request: SegmentRequest) -> SegmentPlan:
     planes = _planes(image, request.plane)
     region = clip_region(image, request.region)
     zoom = _zoom(request, card, image)
-    plan = SegmentPlan(image, card, members, channel, planes, region, zoom=zoom, num_windows=0)
+    plan = SegmentPlan(
+        image,
+        card,
+        members,
+        channel,
+        planes,
+        region,
+        zoom=zoom,
+        num_windows=0,
+        precision=request.precision,
+        precision_warnings=warn_emulated(request.precision, request.device),
+    )
     check_family(request, card)
     if len(card.axes) == 3:
         volume = _package_volume(request, plan)

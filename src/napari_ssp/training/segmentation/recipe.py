@@ -14,8 +14,9 @@ from torch import nn
 from napari_ssp.engine import TileSettings, compute_zoomed_shape, predict_tiles, resample
 from napari_ssp.flows import flows_to_labels
 from napari_ssp.metrics import f1_score
+from napari_ssp.metrics.overlap import without_unknown
 from napari_ssp.progress import Progress
-from napari_ssp.training.loop import choose_precision
+from napari_ssp.training.loop import SCORED, choose_precision
 from napari_ssp.training.segmentation.annotation import targets
 from napari_ssp.training.segmentation.augmentation import AugmentationSettings, augment_crop
 from napari_ssp.training.segmentation.sampling import compute_sampling_weights
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from napari_ssp.progress import Steps
     from napari_ssp.training.batches import Batch
     from napari_ssp.training.data import LabelledImage
+    from napari_ssp.training.scored_images import ScoredImages
     from napari_ssp.training.state import Preview
 
 #: Score that decides which weights are kept.
@@ -36,8 +38,6 @@ METRIC = "f1_0.50"
 THRESHOLDS = (0.5, 0.75)
 #: Longest side of a window in which validation images are predicted, a multiple of 32.
 _WINDOW = 1024
-#: A predicted object that lies in unknown pixels by more than this share is no mistake.
-_UNKNOWN_SHARE = 0.5
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,10 @@ class SegmentationBatches:
 
 
 def score_segmentation(
-    network: nn.Module, images: Sequence[LabelledImage], zoom: float = 1.0, precision: str = "auto"
+    network: nn.Module,
+    images: Sequence[LabelledImage] | ScoredImages[LabelledImage],
+    zoom: float = 1.0,
+    precision: str = "auto",
 ) -> Steps[dict[str, float]]:
     """Mean F1 at IoU 0.5 and 0.75 of whole images; unknown pixels count for nothing.
 
@@ -135,12 +138,17 @@ def score_segmentation(
     scores: dict[float, list[float]] = {threshold: [] for threshold in THRESHOLDS}
     for done, image in enumerate(images, 1):
         labels = yield from predict_labels(network, image, zoom, precision)
-        truth, found = np.maximum(image.labels, 0), _without_unknown(labels, image.labels)
+        truth, found = np.maximum(image.labels, 0), without_unknown(labels, image.labels < 0)
         for threshold, values in scores.items():
             values.append(f1_score(truth, found, threshold))
         shown = make_preview(image, labels) if done == 1 else None
-        yield Progress("scoring validation images", done, len(images), shown)
+        yield Progress(SCORED, done, len(images), shown)
     return {f"f1_{t:.2f}": float(np.mean(v)) for t, v in scores.items() if v}
+
+
+def count_objects(image: LabelledImage) -> int:
+    """Annotated objects of a training image."""
+    return int(np.count_nonzero(np.unique(image.labels) > 0))
 
 
 def predict_labels(
@@ -162,16 +170,6 @@ def predict_labels(
     output = yield from predict_tiles(compute, resample(pixels, shape), settings)
     found = resample(output, image.labels.shape)
     return flows_to_labels(found[:2], expit(found[2]))
-
-
-def _without_unknown(labels: NDArray[np.uint32], truth: NDArray[np.int32]) -> NDArray[np.uint32]:
-    """Leave objects out that lie mostly where nobody annotated."""
-    if truth.min(initial=0) >= 0:
-        return labels
-    sizes = np.bincount(labels.ravel())
-    unknown = np.bincount(labels[truth < 0].ravel(), minlength=len(sizes))
-    gone = unknown > _UNKNOWN_SHARE * sizes
-    return np.where(gone[labels], 0, labels).astype(np.uint32)
 
 
 def make_preview(image: LabelledImage, labels: NDArray[np.uint32]) -> Preview:

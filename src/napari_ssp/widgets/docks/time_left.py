@@ -1,4 +1,4 @@
-"""Estimate of how long a job still takes, from how long it took so far."""
+"""Estimate of how long a job still takes, from how long its parts took so far."""
 
 from __future__ import annotations
 
@@ -17,6 +17,9 @@ _SETTLE = 1.0
 class TimeLeft:
     """Estimates the time left of a job and words its progress.
 
+    The first part of a stage is left out: it is slower, since memory is claimed and kernels are
+    chosen meanwhile. Of the others the mean counts, for some of them may be slow each time.
+
     Parameters
     ----------
     clock : callable
@@ -26,6 +29,7 @@ class TimeLeft:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._start: tuple[float, float] | None = None
+        self._is_warm = False
         self._stage = ""
         self._best = 0.0
 
@@ -44,9 +48,11 @@ class TimeLeft:
         is_new = progress.stage != self._stage and self._best >= 1.0
         self._stage = progress.stage
         if self._start is None or is_new:  # what was counted before is done
-            self._start, self._best = (now, fraction), fraction
+            self._start, self._best, self._is_warm = (now, fraction), fraction, False
         # Some stages count in larger steps, so the fraction may seem to fall back.
         self._best = max(self._best, fraction)
+        if not self._is_warm and self._best > self._start[1]:
+            self._start, self._is_warm = (now, self._best), True
         elapsed, gained = now - self._start[0], self._best - self._start[1]
         if elapsed < _SETTLE or gained <= 0:
             return None
