@@ -26,7 +26,10 @@ TASKS: dict[str, type[TrainRequest] | type[TrainStructuresRequest]] = {
 def write_request(request: TrainRequest | TrainStructuresRequest) -> None:
     """Write ``request.json`` into the run's folder."""
     task = next(name for name, kind in TASKS.items() if isinstance(request, kind))
-    text = json.dumps({"task": task, **flatten(request)}, indent=2)
+    values = flatten(request)
+    if values.get("fit_to_time"):
+        del values["fit_to_time"]  # version 0.1.0 does not know it, and batches are fitted by now
+    text = json.dumps({"task": task, **values}, indent=2)
     write_text(request.output / REQUEST_FILE, text + "\n")
 
 

@@ -66,6 +66,8 @@ class Schedule:
         Decay of the moving average of the weights that becomes the model; 0 keeps the last weights.
     batch_size : int
         Crops in a batch, replayed ones among them.
+    fit_to_time : bool
+        Whether batches, then crops, shrink where a time that is the only limit has under 100 steps.
     """
 
     minutes: float | None = choice(30.0, "Minutes", "Training time at most", min=0.01)
@@ -87,6 +89,7 @@ class Schedule:
     batch_size: int = choice(
         8, "Batch", "Crops in a batch; less needs less memory", min=2, max=4096
     )
+    fit_to_time: bool = choice(True, "Fit to time", "Smaller batches and crops on slow computers")
 
     def __post_init__(self) -> None:
         """Refuse values that do not go together."""

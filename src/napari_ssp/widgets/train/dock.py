@@ -28,6 +28,7 @@ from napari_ssp.widgets.train.choices import STRUCTURES
 from napari_ssp.widgets.train.collect.collecting import Collecting
 from napari_ssp.widgets.train.data import TrainData
 from napari_ssp.widgets.train.form import TrainForm
+from napari_ssp.widgets.train.pace_watch import PaceWatch
 from napari_ssp.widgets.train.panel import TrainPanel
 from napari_ssp.widgets.train.phases import (
     Finishing,
@@ -41,7 +42,7 @@ from napari_ssp.widgets.train.phases import (
     request_to_submit,
     run_folder,
 )
-from napari_ssp.widgets.train.planning import data_folders, propose, save_request
+from napari_ssp.widgets.train.planning import data_folders, propose, save_request, with_pace
 from napari_ssp.widgets.train.view import TrainView
 
 if TYPE_CHECKING:
@@ -86,7 +87,9 @@ class TrainDock(JobDock):
         self.form, self.data, self.view = TrainForm(), TrainData(), TrainView()
         self.collecting = Collecting(self._viewer, self.data, self)
         spec = JobSpec("training", self._propose, self._show_result)
-        self.drive(JobController(spec, service or shared_service("training"), self))
+        service = service or shared_service("training")
+        self._measured = PaceWatch(service, self)
+        self.drive(JobController(spec, service, self))
         self.add(self.form, self.data, self.collecting.panel, self.panel, self.view)
         self._connect()
         self.refresh_models()
@@ -141,7 +144,10 @@ class TrainDock(JobDock):
     def _propose(self) -> Proposal:
         choices = self.form.value()
         self.data.set_structures(choices.learn == STRUCTURES)
-        return propose(choices, self.data.value())
+        proposal = propose(choices, self.data.value())
+        if self._measured.ask(proposal.request):
+            return with_pace(proposal)
+        return proposal
 
     def _enter(self, phase: Phase) -> None:
         """Begin a phase: its work, and what the panel offers meanwhile."""
@@ -205,7 +211,9 @@ class TrainDock(JobDock):
         self.data.changed.connect(self.controller.schedule)
         self.controller.progressed.connect(self._note_progress)
         self.done.connect(self._note_end)
+        self._measured.known.connect(self.controller.schedule)
         self.left.connect(self.collecting.close)
+        self.left.connect(self._measured.cancel)
         self.view.grown.connect(self._scroll_to_run)
         self.panel.resume_clicked.connect(self.resume)
         self.panel.use_clicked.connect(self.use)
