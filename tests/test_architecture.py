@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 PACKAGE = Path(__file__).resolve().parents[1] / "src" / "napari_ssp"
 
-GROUND = {"image", "progress", "atomic", "labels", "schema"}
+GROUND = {"image", "place", "progress", "atomic", "labels", "schema", "text"}
 #: Rooms of the package, and what of ours each may import besides itself and its own sub-rooms.
 ROOMS = {
     "widgets": {"service", "registry", "io", "measure", "metrics"} | GROUND,
@@ -37,16 +37,20 @@ ROOMS = {
     "metrics": GROUND,
     "networks": set(),
     "image": set(),
+    "place": {"image"},
     "progress": set(),
     "atomic": set(),
     "labels": set(),
     "schema": set(),
+    "text": set(),
     "__init__": {"image", "service"},
 }
 #: Sub-rooms, and which rooms beside them each may lean on. A sub-room may always import the folder
 #: that it lies in, its ground; the files there may compose what lies in their sub-rooms.
 SUB_ROOMS: dict[str, set[str]] = {
     "io/czi": set(),
+    "io/lif": set(),
+    "io/nd2": set(),
     "io/ngff": set(),
     "io/objects": set(),
     "io/tiff": set(),
@@ -76,7 +80,7 @@ SUB_ROOMS: dict[str, set[str]] = {
 }
 #: Files of a folder at most; a folder of more is an attic.
 MOST_FILES = 22
-NETWORK_LIBRARIES = {"torch", "monai", "segmentation_models_pytorch"}
+NETWORK_LIBRARIES = {"torch", "monai", "segmentation_models_pytorch", "lazy_loader"}
 VIEWER_LIBRARIES = {"qtpy", "napari", "magicgui", "superqt", "PyQt6", "PySide6"}
 
 

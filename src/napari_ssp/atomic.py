@@ -1,10 +1,16 @@
-"""Atomic writes: a temporary name, then a rename, so a final name never holds half a file."""
+"""Atomic writes: a temporary name, then a rename, so a final name never holds half a file.
+
+Links are followed: what they point to is replaced, and they stay. What keeps nothing under its name
+(devices, FIFOs, open streams) is written to when all is there.
+"""
 
 from __future__ import annotations
 
 import errno
 import os
 import shutil
+import stat
+import tempfile
 import uuid
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +25,14 @@ ZARR_MARKERS = ("zarr.json", ".zgroup", ".zattrs", ".zarray")
 # What the system says when the place, not the data, is at fault.
 _NO_ROOM = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 _NOT_ALLOWED = (errno.EACCES, errno.EPERM, errno.EROFS)
+# Where systems show the files that a process has open, and how many links lead to one at most.
+_STREAMS = (("dev",), ("proc",))
+_MOST_LINKS = 40
+_REMEDIES = {
+    **dict.fromkeys(_NO_ROOM, "Free some space or choose another folder."),
+    **dict.fromkeys(_NOT_ALLOWED, "Choose another folder."),
+    errno.EPIPE: "The program that reads it has ended; start it again, or give a file.",
+}
 
 
 @contextmanager
@@ -35,8 +49,8 @@ def atomic_path(path: str | os.PathLike[str], overwrite: bool = False) -> Iterat
     Yields
     ------
     pathlib.Path
-        Where to write; same folder and same suffixes as ``path``. If the block raises, or is closed
-        early, this file is removed and ``path`` stays as it was.
+        Where to write; same suffixes as ``path``, and same folder where it becomes that file. If
+        the block raises, or is closed early, it is removed and ``path`` stays as it was.
 
     Raises
     ------
@@ -49,24 +63,34 @@ def atomic_path(path: str | os.PathLike[str], overwrite: bool = False) -> Iterat
     PermissionError
         If the folder may not be written to.
     OSError
-        If the disk is full.
+        If the disk is full, or ``path`` is a disk, a socket or a link that leads to itself.
     """
-    final = Path(path)
-    check_target(final, overwrite)
-    temporary = _beside(final)
+    given = Path(path)
+    check_target(given, overwrite)
+    if passes_on(given):
+        with _explained(given), tempfile.TemporaryDirectory() as folder:
+            scratch = Path(folder) / f"result{''.join(given.suffixes[-2:])}"
+            yield scratch
+            _pass_on(scratch, given)
+        return
+    final = follow_links(given)
+    temporary = _beside(final, given)
     try:
-        with _explained(final):
+        with _explained(given):
             yield temporary
-            check_target(final, overwrite)
+            check_target(given, overwrite)
             os.replace(temporary, final)
     finally:
         temporary.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a whole text file anew, as UTF-8 and with the ends of lines that the text has."""
+    """Write a whole text file anew, as UTF-8 and with the ends of lines that the text has.
+
+    Names of files that are not in UTF-8 keep their bytes.
+    """
     with atomic_path(path, overwrite=True) as temporary:
-        temporary.write_text(text, encoding="utf-8", newline="")
+        temporary.write_text(text, encoding="utf-8", errors="surrogateescape", newline="")
 
 
 @contextmanager
@@ -123,9 +147,10 @@ def replaced_folder(final: Path) -> Iterator[Path]:
     OSError
         If the folder above may not be written to, or the disk is full.
     """
-    temporary, old = _beside(final), _beside(final)
+    given, final = final, follow_links(final)
+    temporary, old = _beside(final, given), _beside(final, given)
     try:
-        with _explained(final):
+        with _explained(given):
             temporary.mkdir()
             yield temporary
             if final.exists():
@@ -140,8 +165,9 @@ def replaced_folder(final: Path) -> Iterator[Path]:
             shutil.rmtree(leftover, ignore_errors=True)
 
 
-def _beside(final: Path) -> Path:
-    return final.with_name(f".{uuid.uuid4().hex}{''.join(final.suffixes[-2:])}")
+def _beside(final: Path, given: Path) -> Path:
+    # Some writers go by the ending, and the end of a link may have another.
+    return final.with_name(f".{uuid.uuid4().hex}{''.join(given.suffixes[-2:])}")
 
 
 @contextmanager
@@ -150,16 +176,71 @@ def _explained(final: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in _NO_ROOM + _NOT_ALLOWED:
+        if error.errno not in _REMEDIES:
             raise
-        remedy = "Choose another folder."
-        if error.errno in _NO_ROOM:
-            remedy = "Free some space or choose another folder."
         raise OSError(
             error.errno,
             f"'{final}' could not be written: {error.strerror}. Nothing was left under that name. "
-            f"{remedy}",
+            f"{_REMEDIES[error.errno]}",
         ) from error
+
+
+def passes_on(path: Path) -> bool:
+    """Whether a name is a device, a FIFO or an open stream: nothing is kept under it."""
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):  # nothing is there, or no name at all
+        return False
+    return stat.S_ISCHR(mode) or stat.S_ISFIFO(mode) or _is_stream(path)
+
+
+def is_taken(path: Path) -> bool:
+    """Whether something lies under a name that writing to it would replace."""
+    return path.exists() and not passes_on(path)
+
+
+def _is_stream(path: Path) -> bool:
+    """Whether a link leads to a file that a process has open, as /dev/stdout does."""
+    for _ in range(_MOST_LINKS):
+        if path.parent.name == "fd" and path.name.isdecimal() and path.parts[1:2] in _STREAMS:
+            return True
+        if not path.is_symlink():
+            return False
+        path = path.parent / path.readlink()
+    return False
+
+
+def _pass_on(source: Path, target: Path) -> None:
+    # Appended: a stream that goes to a file may have something before it.
+    with source.open("rb") as content, target.open("ab") as stream:
+        shutil.copyfileobj(content, stream)
+
+
+def follow_links(path: Path) -> Path:
+    """Give the name that a link leads to, at its end; another name stays as it is.
+
+    Raises
+    ------
+    FileNotFoundError
+        If it leads into a folder that does not exist.
+    OSError
+        If it leads to itself.
+    """
+    if not path.is_symlink():
+        return path
+    end = Path(os.path.realpath(path))
+    if end.is_symlink():
+        raise OSError(
+            errno.ELOOP,
+            f"'{path}' is a link that leads to itself, so nothing can be written to it. Remove it, "
+            "or choose another name.",
+        )
+    if not end.parent.is_dir():
+        raise FileNotFoundError(
+            f"'{path}' is a link to '{end}', whose folder does not exist. Create that folder, or "
+            "choose another name."
+        )
+    return end
 
 
 def check_target(path: Path, overwrite: bool) -> None:
@@ -174,15 +255,23 @@ def check_target(path: Path, overwrite: bool) -> None:
 
     Raises
     ------
-    FileExistsError, FileNotFoundError, IsADirectoryError, PermissionError
+    FileExistsError, FileNotFoundError, IsADirectoryError, PermissionError, OSError
         As `atomic_path`.
     """
     if path.is_dir():
         raise IsADirectoryError(
             f"'{path}' is a folder. Give the name of a file to write, e.g. '{path / 'labels.tif'}'."
         )
-    _check_parent(path)
-    if path.exists() and not overwrite:
+    if passes_on(path):
+        return
+    final = follow_links(path)
+    _check_parent(final)
+    if final.exists() and not final.is_file():
+        raise OSError(
+            f"'{path}' is neither a file nor a stream (a disk, or a socket), so nothing was "
+            "written to it. Give the name of a file."
+        )
+    if is_taken(final) and not overwrite:
         raise _exists(path)
 
 
@@ -201,7 +290,7 @@ def check_folder_target(path: Path, overwrite: bool) -> None:
     FileExistsError, FileNotFoundError, PermissionError
         As `atomic_folder`.
     """
-    _check_parent(path)
+    _check_parent(follow_links(path))
     if path.exists() and not overwrite:
         raise _exists(path)
     if path.exists() and not any((path / marker).is_file() for marker in ZARR_MARKERS):

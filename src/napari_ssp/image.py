@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 AXES = "tczyx"
 VoxelSize = tuple[float, float, float]
+#: Part of each warning that is settled as soon as somebody enters a voxel size.
+UNKNOWN_SIZE = "the voxel size is taken as unknown"
 
 # An axis this short, ahead of y and x, is read as channels when nobody named it.
 _MOST_GUESSED_CHANNELS = 6
@@ -49,6 +51,9 @@ class MicroscopyImage:
     position : tuple of three floats
         Where the full image's first voxel lies along z, y and x, as a stage or a translation says:
         in µm, or in voxels where the voxel size is unknown.
+    full_axes : str
+        Axes of the full image out of "tzyx", where it is a part of one: an axis "t" or "z" of
+        length 1 is then one position of several.
     warnings : tuple of str
         What reading it gave reason to doubt; plans, docks and reports say it on.
 
@@ -71,6 +76,7 @@ class MicroscopyImage:
     origin: tuple[int, int, int, int] = (0, 0, 0, 0)
     position: tuple[float, float, float] = (0.0, 0.0, 0.0)
     warnings: tuple[str, ...] = ()
+    full_axes: str = ""
 
     def __post_init__(self) -> None:
         _check_array(self.data)

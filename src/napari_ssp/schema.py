@@ -33,7 +33,7 @@ __all__ = [
 ]
 
 T = TypeVar("T")
-_CONFIG = pydantic.ConfigDict(arbitrary_types_allowed=True, extra="forbid")
+_CONFIG = pydantic.ConfigDict(arbitrary_types_allowed=True, extra="forbid", allow_inf_nan=False)
 
 
 def choice(
@@ -239,6 +239,8 @@ def _sentence(item: FieldDescription, first: Any) -> Exception:
     if reason in ("greater_than_equal", "less_than_equal", "finite_number"):
         low, high = item.min, item.max
         wanted = f"at least {low}" if high is None else f"between {low} and {high}"
+        if reason == "finite_number" and high is None:
+            wanted = "a finite number" if low is None else f"a finite number, at least {low}"
         return ValueError(f"{label} must be {wanted}, got {value}.")
     if reason == "one_of":
         return ValueError(f"{label} must be one of {first['ctx']['words']}, got '{value}'.")

@@ -97,11 +97,11 @@ def test_shapes_that_differ_are_named(call: Call, folders: tuple[Path, Path]) ->
 
 def test_images_that_are_no_labels_are_named(call: Call, folders: tuple[Path, Path]) -> None:
     """In a folder of many images a person has to know which one is meant."""
-    tifffile.imwrite(folders[0] / "b_label.tiff", np.full((60, 60), -1, np.int16))
+    tifffile.imwrite(folders[0] / "b_label.tiff", np.full((60, 60), -2, np.int16))
     result = call("evaluate", "segmentation", "--prediction", folders[0], "--truth", folders[1])
     assert result.exit_code == 2
-    assert "'b': The prediction holds the negative label -1" in result.stderr
-    tifffile.imwrite(folders[0] / "b_label.tiff", np.zeros((60, 60), np.float32))
+    assert "'b': The prediction holds the negative label -2" in result.stderr
+    tifffile.imwrite(folders[0] / "b_label.tiff", np.full((60, 60), 0.5, np.float32))
     result = call("evaluate", "segmentation", "--prediction", folders[0], "--truth", folders[1])
     assert result.exit_code == 2
     assert "'b': The prediction has dtype float32" in result.stderr

@@ -107,7 +107,7 @@ def test_bad_use_is_explained(
 
 
 def test_an_image_in_place_of_labels_is_refused(call: Call, tmp_path: Path) -> None:
-    floats = write_image(tmp_path / "f.tif", MicroscopyImage(np.ones((3, 3), "f4"), "yx"))
+    floats = write_image(tmp_path / "f.tif", MicroscopyImage(np.full((3, 3), 0.5, "f4"), "yx"))
     result = call("measure", floats, "-o", tmp_path / "a.csv")
     assert result.exit_code == 2
     assert "float32" in result.stderr

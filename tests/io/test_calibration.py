@@ -1,11 +1,24 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
+import tifffile
+import zarr
 
-from napari_ssp.io.calibration import imagej_voxel_size, micrometres, voxel_size
+from napari_ssp.io import read_image
+from napari_ssp.io.calibration import (
+    Length,
+    calibrate,
+    imagej_lengths,
+    micrometres,
+    resolution_lengths,
+)
 from napari_ssp.io.tiff.ome import parse_ome
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.mark.parametrize(
@@ -17,6 +30,13 @@ from napari_ssp.io.tiff.ome import parse_ome
         (2, "\\u00B5m", 2.0),
         (250, "nm", 0.25),
         (1, "Å", 1e-4),
+        (1, "\u212b", 1e-4),
+        (1, "\\u00c5", 1e-4),
+        (2, "\u00c2µm", 2.0),
+        (2, "um", 2.0),
+        (2, " micrometres ", 2.0),
+        (2, "Nanometers", 2e-3),
+        (1, "inches", 25400.0),
         (1, "mm", 1e3),
         (1, "Mm", 1e12),
         (1, "m", 1e6),
@@ -38,19 +58,139 @@ def test_lengths_become_micrometres(value: Any, unit: str | None, expected: floa
     assert found == (None if expected is None else pytest.approx(expected))
 
 
+def size(planes: bool = True, **lengths: Any) -> tuple[float, float, float] | None:
+    """Voxel size without a warning."""
+    found = calibrate(
+        {a: n if isinstance(n, Length) else Length(n) for a, n in lengths.items()}, planes
+    )
+    assert found.warnings == ()
+    return found.voxel_size
+
+
+def doubt(planes: bool = True, **lengths: Any) -> str:
+    """The warning that makes the voxel size unknown."""
+    found = calibrate(
+        {a: n if isinstance(n, Length) else Length(n) for a, n in lengths.items()}, planes
+    )
+    assert found.voxel_size is None
+    (warning,) = found.warnings
+    assert "the voxel size is taken as unknown" in warning
+    return warning
+
+
 def test_what_a_file_leaves_out_is_filled_in() -> None:
-    assert voxel_size(None, None, None) is None
-    assert voxel_size(2.0, None, None) is None
-    assert voxel_size(None, 0.5, None) == (1.0, 0.5, 0.5)
-    assert voxel_size(2.0, None, 0.5) == (2.0, 0.5, 0.5)
+    assert size() is None
+    assert size(z=2.0) is None
+    assert size(y=0.5) == (1.0, 0.5, 0.5)
+    assert size(z=2.0, x=0.5) == (2.0, 0.5, 0.5)
+    assert size(z=2.0, y="", x=None) is None
+
+
+def test_a_missing_unit_is_the_neighbours_where_the_numbers_are_equal() -> None:
+    nm = Length("65", "nm")
+    assert size(x=nm, y="65.0") == pytest.approx((1.0, 0.065, 0.065))
+    assert size(x="65", y=nm) == pytest.approx((1.0, 0.065, 0.065))
+    assert size(x=nm, y=Length(65, "")) == pytest.approx((1.0, 0.065, 0.065))
+    assert size(x=nm, y=nm, z="65") == pytest.approx((0.065, 0.065, 0.065))
+    assert size(x=nm, y="0.065") == pytest.approx((1.0, 0.065, 0.065))
+    assert size(x=Length(1, "pixel"), y=1) is None
+    assert "65 µm high and 0.064 µm wide" in doubt(x=Length(64, "nm"), y=65)
+
+
+@pytest.mark.parametrize(
+    ("y", "x"), [(0.65, 0.65), (1.3, 0.65), (0.65, 0.1), (5.0, 0.5), (0.065, 0.65)]
+)
+def test_binned_pixels_and_line_scans_are_believed(y: float, x: float) -> None:
+    assert size(y=y, x=x) == (1.0, y, x)
+
+
+@pytest.mark.parametrize(
+    ("y", "x", "values"),
+    [
+        (Length(16.5, "cm"), Length(16.5, "nm"), "165000 µm high and 0.0165 µm wide"),
+        (0.5, 10.0, "0.5 µm high and 10 µm wide"),
+        (0.0, 0.5, "0 µm high and 0.5 µm wide"),
+        (0.5, -0.5, "0.5 µm high and -0.5 µm wide"),
+        (0.5, "nan", "0.5 µm high and no number of µm wide"),
+        ("1,5", 0.5, "no number of µm high and 0.5 µm wide"),
+        ("inf", "inf", "inf µm high and inf µm wide"),
+        (0, 0, "0 µm high and 0 µm wide"),
+        (Length(6.5, "m"), Length(6.5, "m"), "6.5e+06 µm high and 6.5e+06 µm wide"),
+        (1e-7, 1e-7, "1e-07 µm high and 1e-07 µm wide"),
+    ],
+)
+def test_impossible_pixels_are_unknown_and_said(y: Any, x: Any, values: str) -> None:
+    assert values in doubt(y=y, x=x)
+    assert values in doubt(y=y, x=x, z=1, planes=False)
+
+
+@pytest.mark.parametrize("z", [0.02, 0.3, 5.0, 50.0])
+def test_any_real_distance_of_planes_is_believed(z: float) -> None:
+    assert size(z=z, y=0.2, x=0.2) == (z, 0.2, 0.2)
+
+
+@pytest.mark.parametrize(
+    ("z", "value"),
+    [
+        (300, "300 µm apart and pixels 0.2 µm wide"),
+        (Length(0.3, "nm"), "0.0003 µm apart"),
+        (0, "0 µm apart"),
+        (-0.5, "-0.5 µm apart"),
+        ("nan", "no number of µm apart"),
+    ],
+)
+def test_an_impossible_distance_counts_only_in_a_stack(z: Any, value: str) -> None:
+    assert value in doubt(z=z, y=0.2, x=0.2)
+    assert size(z=z, y=0.2, x=0.2, planes=False) == (1.0, 0.2, 0.2)
+
+
+@pytest.mark.parametrize("dpi", [72, 96, 150, 300, 600, 1200])
+def test_how_large_to_print_is_no_calibration(dpi: float) -> None:
+    for unit, dots in (("inch", dpi), ("in", dpi), ("cm", dpi / 2.54)):
+        assert size(**imagej_lengths({"unit": unit, "spacing": 1.0}, (dots, dots))) is None
+    assert size(**resolution_lengths((dpi, dpi), 2)) is None
+    assert size(**resolution_lengths((dpi / 2.54, dpi / 2.54), 3)) is None
+    pixel = 25400 / dpi  # as a converter writes it into OME-XML
+    assert f"{dpi} to the inch" in doubt(x=f"{pixel:.6g}", y=f"{pixel:.6g}")
+
+
+def test_scanners_and_large_pixels_are_calibrated() -> None:
+    assert size(**resolution_lengths((25400, 25400), 2)) == (1.0, 1.0, 1.0)
+    assert size(**resolution_lengths((2400, 2400), 2)) == pytest.approx(
+        (1.0, 10.583, 10.583), rel=1e-4
+    )
+    assert size(x=100, y=100) == (1.0, 100.0, 100.0)
+    assert size(x=50.0, y=50.0) == (1.0, 50.0, 50.0)
 
 
 def test_imagej_without_a_unit_of_length_has_no_voxel_size() -> None:
-    assert imagej_voxel_size({}, (2.0, 2.0)) is None
-    assert imagej_voxel_size({"unit": "pixel", "spacing": 2.0}, (2.0, 2.0)) is None
-    assert imagej_voxel_size({"unit": "micron"}, (0.0, 0.0)) is None
-    assert imagej_voxel_size({"unit": "µm", "spacing": "?"}, (2.0, 2.0)) == (1.0, 0.5, 0.5)
-    assert imagej_voxel_size({"unit": "cm", "spacing": -1e-4}, (1e4, 1e4)) == (1.0, 1.0, 1.0)
+    assert size(**imagej_lengths({}, (2.0, 2.0))) is None
+    assert size(**imagej_lengths({"unit": "pixel", "spacing": 2.0}, (2.0, 2.0))) is None
+    assert size(**imagej_lengths({"unit": "µm", "spacing": "?"}, (2.0, 2.0))) == (1.0, 0.5, 0.5)
+    assert "no number" in doubt(**imagej_lengths({"unit": "micron"}, (0.0, 0.0)))
+
+
+@pytest.mark.parametrize(
+    ("unit", "pixels"),
+    [
+        ("micron", 2.0),
+        ("\\u00B5m", 2.0),
+        ("um", 2.0),
+        ("nm", 2e-3),
+        ("mm", 2e3),
+        ("cm", 2e4),
+        ("m", 2e6),
+        ("Å", 2e-4),
+    ],
+)
+def test_units_of_imagej(unit: str, pixels: float) -> None:
+    lengths = imagej_lengths({"unit": unit, "spacing": -1 / pixels}, (pixels, pixels))
+    assert size(**lengths) == pytest.approx((0.5, 0.5, 0.5))
+
+
+def test_imagej_with_a_unit_for_each_axis() -> None:
+    metadata = {"unit": "nm", "yunit": "um", "zunit": "mm", "spacing": 0.001}
+    assert size(**imagej_lengths(metadata, (0.002, 2.0))) == pytest.approx((1.0, 0.5, 0.5))
 
 
 OME = """<?xml version="1.0" encoding="UTF-8"?>
@@ -66,12 +206,81 @@ OME = """<?xml version="1.0" encoding="UTF-8"?>
 def test_ome_xml(year: str) -> None:
     first, second, third = parse_ome(OME.format(year=year))
     assert (first.name, first.description) == ("a", "tissue")
-    assert first.voxel_size == pytest.approx((2.0, 0.5, 0.25))
+    assert size(**first.lengths) == pytest.approx((2.0, 0.5, 0.25))
     assert first.channel_names == ("DAPI", "channel 1")
-    assert (second.voxel_size, second.channel_names) == (None, ())
-    assert (third.name, third.voxel_size) == ("c", None)
+    assert (size(**second.lengths), second.channel_names) == (None, ())
+    assert (third.name, third.lengths) == ("c", {})
 
 
 def test_broken_ome_xml_says_nothing() -> None:
     assert parse_ome("<OME><Image></OME>") == []
     assert parse_ome("") == parse_ome(None) == []
+
+
+OME_TIFF = """<?xml version="1.0" encoding="UTF-8"?>
+<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06"><Image ID="Image:0">
+<Pixels ID="Pixels:0" DimensionOrder="XYZCT" Type="uint8" SizeX="8" SizeY="9" SizeZ="{planes}"
+ SizeC="1" SizeT="1" {sizes}><Channel ID="Channel:0:0" SamplesPerPixel="1"/><TiffData/></Pixels>
+</Image></OME>"""
+
+
+@pytest.mark.parametrize(
+    ("sizes", "planes", "expected"),
+    [
+        ("X='65' XUnit='nm' Y='65'", 1, (1.0, 0.065, 0.065)),
+        ("X='16.5' XUnit='nm' Y='16.5' YUnit='cm'", 1, "0.0165 µm wide"),
+        ("X='0.2' Y='0.2' Z='0'", 1, (1.0, 0.2, 0.2)),
+        ("X='0.2' Y='0.2' Z='0'", 2, "0 µm apart"),
+        ("X='0.2' Y='0.2' Z='0.5' ZUnit='m'", 2, "500000 µm apart"),
+        ("X='0.2' Y='0.2' Z='1.5'", 2, (1.5, 0.2, 0.2)),
+    ],
+)
+def test_an_ome_tiff_says_what_is_not_believed(
+    tmp_path: Path, sizes: str, planes: int, expected: Any
+) -> None:
+    path = tmp_path / "a.ome.tif"
+    attributes = " ".join(f"PhysicalSize{part}" for part in sizes.split())
+    tifffile.imwrite(
+        path,
+        np.zeros((planes, 9, 8), "u1"),
+        description=OME_TIFF.format(planes=planes, sizes=attributes).encode(),
+        metadata=None,
+    )
+    _check(path, expected)
+
+
+@pytest.mark.parametrize(
+    ("scale", "units", "expected"),
+    [
+        ([2.0, 0.5, 0.5], ["micrometer"] * 3, (2.0, 0.5, 0.5)),
+        ([2.0, 65.0, 65.0], ["micrometer", "nanometer", None], (2.0, 0.065, 0.065)),
+        ([2.0, 0.5, 500.0], ["micrometer"] * 3, "0.5 µm high and 500 µm wide"),
+        ([2000.0, 0.5, 0.5], ["micrometer"] * 3, "2000 µm apart"),
+        ([0.0, 0.5, 0.5], ["micrometer"] * 3, "0 µm apart"),
+        ([1.0, 1 / 72, 1 / 72], ["inch"] * 3, None),
+    ],
+)
+def test_an_ome_zarr_says_what_is_not_believed(
+    tmp_path: Path, scale: list[float], units: list[str | None], expected: Any
+) -> None:
+    group = zarr.open_group(tmp_path / "a.zarr", mode="w", zarr_format=2)
+    group.create_array("0", data=np.zeros((2, 9, 8), "u1"))
+    axes = [
+        {"name": a, "type": "space", **({"unit": unit} if unit else {})}
+        for a, unit in zip("zyx", units, strict=True)
+    ]
+    transforms = [{"type": "scale", "scale": scale}]
+    datasets = [{"path": "0", "coordinateTransformations": transforms}]
+    group.attrs["multiscales"] = [{"version": "0.4", "axes": axes, "datasets": datasets}]
+    _check(tmp_path / "a.zarr", expected)
+
+
+def _check(path: Path, expected: Any) -> None:
+    image = read_image(path)
+    if isinstance(expected, str):
+        (warning,) = image.warnings
+        assert expected in warning
+        assert image.voxel_size is None
+    else:
+        assert image.warnings == ()
+        assert image.voxel_size == (expected and pytest.approx(expected))

@@ -16,10 +16,11 @@ from hypothesis.extra import numpy as hnp
 
 from napari_ssp.image import MicroscopyImage
 from napari_ssp.io import read_image, write_image, write_labels
+from napari_ssp.text import printable
 
 AXES = ["yx", "zyx", "cyx", "tyx", "czyx", "tzyx", "tczyx", "zcyx", "yxc", "xy", "xzyct"]
 DTYPES = ["?", "u1", "i1", "u2", "i2", "u4", "i4", "f4", "f8", "f2", ">u2", ">f4"]
-SIZES = st.none() | st.tuples(*[st.floats(1e-3, 1e3)] * 3)
+SIZES = st.none() | st.tuples(*[st.floats(0.3, 3.0)] * 3)
 
 
 def in_standard_order(image: MicroscopyImage) -> np.ndarray:
@@ -101,7 +102,7 @@ def test_64_bit_integers_become_32_bits_when_they_fit(tmp_path: Path, dtype: str
 @pytest.mark.parametrize(
     ("labels", "error", "message"),
     [
-        (np.zeros((3, 4)), TypeError, "float64, but labels are integers"),
+        (np.full((3, 4), 0.5), TypeError, "float64, but labels are integers"),
         (np.full((3, 4), -1), ValueError, "from -1 to -1"),
         (np.full((3, 4), 2**32), ValueError, "4294967296"),
         (np.zeros((3, 4, 5), int), ValueError, "name 2 axes, but the array has 3"),
@@ -192,3 +193,11 @@ def test_levels_are_left_out(tmp_path: Path) -> None:
     image = MicroscopyImage(np.ones((8, 8)), "yx")
     path = write_image(tmp_path / "a.tif", replace(image, levels=(np.ones((4, 4)),)))
     assert read_image(path).levels == ()
+
+
+@pytest.mark.parametrize("name", ["caf\udce9", "a\x01b", "<&> µ"])
+def test_names_that_xml_cannot_hold(tmp_path: Path, name: str) -> None:
+    image = MicroscopyImage(np.ones((2, 3, 4)), "cyx", (1, 0.5, 0.5), (name, "b"), name)
+    found = read_image(write_image(tmp_path / "a.ome.tif", image))
+    assert found.voxel_size == (1, 0.5, 0.5)
+    assert found.channel_names == (printable(name), "b")

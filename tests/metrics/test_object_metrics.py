@@ -160,7 +160,7 @@ def test_tiny_images(shape: tuple[int, int]) -> None:
     ("truth", "prediction", "error", "words"),
     [
         (np.zeros((3, 4), int), np.zeros((3, 5), int), ValueError, r"\(3, 4\).*\(3, 5\)"),
-        (np.zeros((3, 4)), np.zeros((3, 4), int), TypeError, "truth has dtype float64"),
+        (np.full((3, 4), 0.5), np.zeros((3, 4), int), TypeError, "truth has dtype float64"),
         (np.zeros((3, 4), int), np.zeros((3, 4), bool), TypeError, "prediction has dtype bool"),
         (np.full((3, 4), -2), np.zeros((3, 4), int), ValueError, "negative label -2"),
         (np.zeros(4, int), np.zeros(4, int), ValueError, r"shape \(4,\)"),

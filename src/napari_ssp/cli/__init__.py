@@ -24,6 +24,13 @@ _COMMANDS = {
 
 
 class _LazyGroup(click.Group):
+    def invoke(self, ctx: click.Context) -> Any:
+        # rich takes a while to import, and --help does without it.
+        from napari_ssp.cli.reporting import output_errors
+
+        with output_errors():
+            return super().invoke(ctx)
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)
 

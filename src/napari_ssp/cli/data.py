@@ -14,6 +14,7 @@ from napari_ssp.cli.reporting import (
     json_option,
     one_line,
     run_with_bar,
+    say,
     write_report,
 )
 from napari_ssp.datasets.fetching import PUBLISHED_URL, FetchRequest, fetch_steps
@@ -89,7 +90,7 @@ def download_structures(json_path: Path | None, tables: tuple[Path, ...], **choi
         read_tables(tables)
         request = FetchRequest(tables, **choices)
     done = _run(fetch_steps(request), "download")
-    click.echo(f"{done.fetched} files downloaded, {done.kept} were there: {done.folder}", err=True)
+    say(f"{done.fetched} files downloaded, {done.kept} were there: {done.folder}")
     report = {"folder": done.folder, "fetched": done.fetched, "kept": done.kept}
     write_report(report, json_path)
 
@@ -140,13 +141,12 @@ def prepare_structures(json_path: Path | None, tables: tuple[Path, ...], **choic
         request = PrepareRequest(tables, **choices)
     done = _run(prepare_steps(request), "prepare")
     for line in done.left_out:
-        click.echo(f"Left out: {line}", err=True)
+        say(f"Left out: {line}")
     counts = {s: sum(c[s] for c in done.counts.values()) for s in ("train", "val", "test")}
-    click.echo(
+    say(
         f"{counts['train']} pairs to train, {counts['val']} to validate, {counts['test']} to test "
         f"in {done.folder} ({done.made} stacks made, {done.kept} were there). Use them with "
         f"'napari-ssp train structures --data {done.folder}'.",
-        err=True,
     )
     report = {
         "folder": done.folder,

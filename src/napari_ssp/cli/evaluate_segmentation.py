@@ -2,28 +2,49 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 import numpy as np
 from rich.box import SIMPLE
-from rich.console import Console
 from rich.table import Table
 
-from napari_ssp.cli.files import expand
-from napari_ssp.cli.pairing import check_all_predicted, is_folder, without_endings
-from napari_ssp.cli.reporting import as_usage_error, json_option, write_report
-from napari_ssp.io import image_stem, is_cellpose_name, read_image
+from napari_ssp.cli.files import find_label_sources
+from napari_ssp.cli.label_files import number_parts_option
+from napari_ssp.cli.pairing import check_all_predicted, name_without_endings
+from napari_ssp.cli.reporting import (
+    as_usage_error,
+    json_option,
+    output_console,
+    say,
+    write_report,
+)
+from napari_ssp.io import (
+    LABEL_ENDINGS,
+    is_cellpose_name,
+    is_folder,
+    read_label_image,
+)
+from napari_ssp.io.hidden import is_left_by_system
+from napari_ssp.io.label_images import check_label_header, look_at_labels, number_mask
+from napari_ssp.io.label_names import sort_files
+from napari_ssp.io.objects.tables import read_rows
+from napari_ssp.io.sources import expand
+from napari_ssp.labels import warn_of_masks
 from napari_ssp.metrics import average_precision, challenge_counts, panoptic_quality
+from napari_ssp.place import cut_like, drop_axes
+from napari_ssp.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Sequence
+
+    from napari_ssp.image import MicroscopyImage
+    from napari_ssp.io import ImageSource
+    from napari_ssp.io.label_images import LabelFacts
 
 THRESHOLDS = (0.5, 0.75, 0.9)
 SCORES = (*(f"{kind}_{t:.2f}" for kind in ("f1", "ap") for t in THRESHOLDS), "pq")
-LABEL_ENDINGS = ("_label", "_labels", "_masks", "_cp_masks", "_seg")
 _existing = click.Path(exists=True, path_type=Path)
 
 
@@ -32,19 +53,30 @@ _existing = click.Path(exists=True, path_type=Path)
 @click.option("--truth", required=True, type=_existing, help="Label image or folder of them.")
 @click.option("--groups", type=_existing, help="CSV with a column 'id': means by group as well.")
 @click.option("--by", "column", default="modality", show_default=True, help="Column of the groups.")
+@number_parts_option
 @json_option
 def segmentation(
-    prediction: Path, truth: Path, groups: Path | None, column: str, json_path: Path | None
+    prediction: Path,
+    truth: Path,
+    groups: Path | None,
+    column: str,
+    number_parts: bool,
+    json_path: Path | None,
 ) -> None:
     """Score label images: F1 as the NeurIPS 2022 challenge, average precision as cellpose, PQ.
 
-    Images are paired by name; endings such as '_label' do not count.
+    Images are paired by name; endings such as '_label' do not count. Files with several label
+    images are paired image by image. Where the truth is -1, nobody annotated: objects that lie
+    mostly there count for nothing.
     """
     with as_usage_error():
         pairs = _pairs(prediction, truth)
         group_of = _read_groups(groups, column) if groups else {}
-        rows = [_row(*pair) for pair in pairs]
-    report = {"images": rows, "mean": _means(rows)}
+        found = [_row(*pair, number_parts) for pair in pairs]
+    rows, warnings = [row for row, _ in found], _warnings([facts for _, facts in found])
+    for line in warnings:
+        say(line)
+    report = {"images": rows, "mean": _means(rows), "warnings": warnings}
     if group_of:
         names = sorted({group_of[row["name"]] for row in rows if row["name"] in group_of})
         report["groups"] = {
@@ -55,35 +87,83 @@ def segmentation(
     write_report(report, json_path)
 
 
-def _pairs(prediction: Path, truth: Path) -> list[tuple[str, Path, Path]]:
-    if not is_folder(prediction) and not is_folder(truth):
-        return [(_name(truth), prediction, truth)]
-    found, true = _by_name(prediction), _by_name(truth)
+def _pairs(prediction: Path, truth: Path) -> list[tuple[str, ImageSource, ImageSource]]:
+    found, true = _sources(prediction), _sources(truth)
+    if len(found) == len(true) == 1 and not is_folder(prediction) and not is_folder(truth):
+        return [(_name(true[0]), found[0], true[0])]
     if not true:
         raise ValueError(f"There are no label images in {truth}.")
-    check_all_predicted(found, true, prediction)
-    return [(name, found[name], true[name]) for name in sorted(true)]
+    names = _name if is_folder(prediction) or is_folder(truth) else _scene_name
+    predicted, wanted = _by_name(found, names, prediction), _by_name(true, names, truth)
+    check_all_predicted(predicted, wanted, prediction)
+    return [(name, predicted[name], wanted[name]) for name in sorted(wanted)]
 
 
-def _by_name(place: Path) -> dict[str, Path]:
+def _sources(place: Path) -> list[ImageSource]:
     # cellpose puts its files beside the images that they are of.
-    own = [p for p in sorted(place.iterdir()) if is_cellpose_name(p)] if is_folder(place) else []
-    # Flows beside labels are no labels.
-    images = [p for p in own or expand([place]) if not image_stem(p).endswith("_flows")]
-    return {_name(path): path for path in images}
+    inside = sorted(place.iterdir()) if is_folder(place) else []
+    own = [p for p in inside if is_cellpose_name(p) and not is_left_by_system(p)]
+    found = sort_files(own or expand([place]))
+    return find_label_sources(found.labels or found.images)
 
 
-def _name(path: Path) -> str:
-    return without_endings(image_stem(path), LABEL_ENDINGS)
+def _by_name(
+    sources: Sequence[ImageSource], name_of: Callable[[ImageSource], str], place: Path
+) -> dict[str, ImageSource]:
+    found: dict[str, ImageSource] = {}
+    for source in sources:
+        other = found.setdefault(name_of(source), source)
+        if other is not source:
+            raise ValueError(
+                f"{place} has two label images of '{name_of(source)}': {other.path.name} and "
+                f"{source.path.name}. Leave one of them there."
+            )
+    return found
 
 
-def _row(name: str, prediction: Path, truth: Path) -> dict[str, Any]:
-    found, true = (np.asarray(read_image(path).data) for path in (prediction, truth))
+def _name(source: ImageSource) -> str:
+    return name_without_endings(source, LABEL_ENDINGS)
+
+
+def _scene_name(source: ImageSource) -> str:
+    return source.scene or _name(source)
+
+
+def _row(
+    name: str, prediction: ImageSource, truth: ImageSource, number_parts: bool
+) -> tuple[dict[str, Any], LabelFacts]:
+    """Scores of a pair, and what is doubtful about its truth."""
     try:
-        return {"name": name, **_score(true, found)}
+        found = _read(prediction, "prediction", number_parts)
+        # Labels of a region are scored in that region of the truth.
+        true = drop_axes(cut_like(_read(truth, "truth", number_parts), found))
+        facts = look_at_labels(true, "truth")
+        look_at_labels(found, "prediction")
+        return {"name": name, **_score(np.asarray(true.data), np.asarray(found.data))}, facts
     except (TypeError, ValueError) as error:
         # Of many images, a person has to know which one is meant.
         raise type(error)(f"'{name}': {error}") from error
+
+
+def _read(source: ImageSource, role: str, number_parts: bool) -> MicroscopyImage:
+    """Labels, in which -1 stays: metrics know what it means."""
+    image = read_label_image(source.path, source.scene)
+    if number_parts:
+        image = number_mask(image, role)
+    check_label_header(image, role)
+    return image
+
+
+def _warnings(truths: list[LabelFacts]) -> list[str]:
+    warnings = []
+    partly = [facts.unknown for facts in truths if facts.unknown]
+    if partly:
+        warnings.append(
+            f"{len(partly)} of {len(truths)} truth images have pixels that are -1, not annotated "
+            f"({sum(partly)} in all); they count for nothing."
+        )
+    masks = [facts.parts for facts in truths if facts.parts > 1]
+    return [*warnings, warn_of_masks(masks, len(truths))] if masks else warnings
 
 
 def _score(true: np.ndarray[Any, Any], found: np.ndarray[Any, Any]) -> dict[str, Any]:
@@ -98,12 +178,11 @@ def _score(true: np.ndarray[Any, Any], found: np.ndarray[Any, Any]) -> dict[str,
 
 
 def _count(labels: np.ndarray[Any, Any]) -> int:
-    return int(np.count_nonzero(np.unique(labels)))
+    return int(np.count_nonzero(np.unique(labels) > 0))
 
 
 def _read_groups(path: Path, column: str) -> dict[str, str]:
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+    rows = [row for _, row in read_rows(path)]
     if not rows or not {"id", column} <= set(rows[0]):
         raise ValueError(f"{path} needs the columns 'id' and '{column}'.")
     return {row["id"]: row[column] for row in rows}
@@ -125,11 +204,12 @@ def _print(report: dict[str, Any]) -> None:
         table.add_column(header, justify="right", no_wrap=True, min_width=5)
     for row in report["images"]:
         counts = str(row["true"]), str(row["predicted"])
-        table.add_row(row["name"], *counts, *(f"{row[score]:.3f}" for score in SCORES))
+        table.add_row(printable(row["name"]), *counts, *(f"{row[score]:.3f}" for score in SCORES))
     table.add_section()
     for name, means in [*report.get("groups", {}).items(), ("all", report["mean"])]:
         figures = [f"{means[score]:.3f}" for score in SCORES]
-        table.add_row(f"mean of {name}", f"n={means['images']}", "", *figures, style="bold")
+        table.add_row(
+            f"mean of {printable(name)}", f"n={means['images']}", "", *figures, style="bold"
+        )
     # A pipe has no width of its own; cut figures would be no use to a script.
-    wide = None if Console().is_terminal else 110
-    Console(width=wide).print(table)
+    output_console(110).print(table)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,16 +17,27 @@ from rich.progress import track
 from rich.table import Table
 
 from napari_ssp.cli.channels import Channel, list_channels, match_channels
-from napari_ssp.cli.files import expand
-from napari_ssp.cli.pairing import check_all_predicted, is_folder, without_endings
-from napari_ssp.cli.reporting import as_usage_error, json_option, write_report
-from napari_ssp.io import image_stem, read_image
+from napari_ssp.cli.files import find_sources
+from napari_ssp.cli.pairing import check_all_predicted, split_name
+from napari_ssp.cli.reporting import (
+    as_usage_error,
+    json_option,
+    output_console,
+    say,
+    write_report,
+)
+from napari_ssp.io import is_folder, read_image
+from napari_ssp.io.label_names import without_endings
 from napari_ssp.metrics import STRUCTURE_METRICS, structure_metrics
+from napari_ssp.place import cut_like
+from napari_ssp.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from numpy.typing import NDArray
+
+    from napari_ssp.io import ImageSource
 
 ENDINGS = ("_prediction", "_predicted", "_structures", "_signal", "_target", "_truth")
 _NAMED = re.compile(r"(.+)_(?:prediction|predicted|target|truth)_(.+)")
@@ -94,6 +105,11 @@ def _comparisons(prediction: Path, truth: Path, project: str | None) -> list[_Co
     """Find, open and check all pairs before the first is scored."""
     found, true = _channels(prediction), _channels(truth)
     if not is_folder(prediction) and not is_folder(truth):
+        if len(found) != len(true):
+            raise ValueError(
+                f"{prediction} holds {len(found)} images and {truth} {len(true)}, so it is open "
+                "which belong together. Give files with the same scenes."
+            )
         found = dict(zip(true, found.values(), strict=True))
     check_all_predicted(found, true, prediction)
     comparisons: list[_Comparison] = []
@@ -102,36 +118,48 @@ def _comparisons(prediction: Path, truth: Path, project: str | None) -> list[_Co
         matched = match_channels(name, found[name], channels)
         comparisons += [_Comparison(name, *match) for match in matched]
         not_measured |= {c.name for c in found[name]} - {task for task, _, _ in matched}
+    comparisons = [_in_one_place(comparison) for comparison in comparisons]
     for comparison in comparisons:
         _check_shapes(comparison, project)
     if not_measured - {""}:
         names = ", ".join(sorted(not_measured - {""}))
-        click.echo(f"Not scored, for the truth has no channel of that name: {names}.", err=True)
+        say(f"Not scored, for the truth has no channel of that name: {names}.")
     return comparisons
 
 
 def _channels(place: Path) -> dict[str, list[Channel]]:
     """Channels of all files by the name of the image; several files may be one image."""
-    files: defaultdict[str, list[tuple[Path, str]]] = defaultdict(list)
-    for path in expand([place]):
-        stem = image_stem(path)
+    files: defaultdict[str, list[tuple[ImageSource, str]]] = defaultdict(list)
+    for source in find_sources([place]):
+        stem, scene = split_name(source)
         named = _NAMED.fullmatch(stem)
         stem, task = named.groups() if named else (stem, "")
-        files[without_endings(stem, ENDINGS)].append((path, task))
+        name = without_endings(without_endings(stem, ENDINGS) + scene, ENDINGS)
+        files[name].append((source, task))
     return {
-        name: [c for path, task in _measured(found) for c in _opened(path, task)]
+        name: [c for source, task in _measured(found) for c in _opened(source, task)]
         for name, found in files.items()
     }
 
 
-def _measured(files: list[tuple[Path, str]]) -> list[tuple[Path, str]]:
+def _measured(files: list[tuple[ImageSource, str]]) -> list[tuple[ImageSource, str]]:
     """Leave the transmitted light out where it lies beside what was measured."""
-    rest = [item for item in files if not image_stem(item[0]).endswith("_signal")]
+    rest = [item for item in files if not split_name(item[0])[0].endswith("_signal")]
     return rest or files
 
 
-def _opened(path: Path, task: str) -> list[Channel]:
-    return list_channels(read_image(path), path.name, task)
+def _opened(source: ImageSource, task: str) -> list[Channel]:
+    return list_channels(read_image(source.path, source.scene), source.name, task)
+
+
+def _in_one_place(comparison: _Comparison) -> _Comparison:
+    """Score the prediction of a region in that region of the truth."""
+    truth = comparison.truth
+    try:
+        image = cut_like(truth.image, comparison.prediction.image)
+    except ValueError as error:
+        raise ValueError(f"'{comparison.name}', {comparison.task}: {error}") from error
+    return replace(comparison, truth=replace(truth, image=image))
 
 
 def _check_shapes(comparison: _Comparison, project: str | None) -> None:
@@ -179,11 +207,10 @@ def _warn_of_units(comparison: _Comparison, found: NDArray[Any]) -> None:
     """Measured units beside a normalised truth make errors that mean nothing."""
     mean, deviation = float(found.mean(dtype=np.float64)), float(found.std(dtype=np.float64))
     if abs(mean) > 5 or deviation > 5:
-        click.echo(
+        say(
             f"Warning: '{comparison.name}', {comparison.task}: the prediction has mean {mean:.4g} "
             f"and standard deviation {deviation:.4g}, far from the truth's 0 and 1. If it is in "
             "measured units, use --no-normalise.",
-            err=True,
         )
 
 
@@ -204,16 +231,15 @@ def _print(report: dict[str, Any]) -> None:
     for name in STRUCTURE_METRICS:
         table.add_column(name.upper(), justify="right", no_wrap=True, min_width=7)
     for row in report["images"]:
-        table.add_row(row["name"], row["task"], *_figures(row))
+        table.add_row(printable(row["name"]), printable(row["task"]), *_figures(row))
     table.add_section()
     for task, means in report["tasks"].items():
-        table.add_row(f"mean of {means['images']}", task, *_figures(means), style="bold")
+        table.add_row(f"mean of {means['images']}", printable(task), *_figures(means), style="bold")
     if len(report["tasks"]) > 1:
         means = report["mean"]
         table.add_row(f"mean of {means['images']}", "all", *_figures(means), style="bold")
     # A pipe has no width of its own; cut figures would be no use to a script.
-    wide = None if Console().is_terminal else 130
-    Console(width=wide).print(table)
+    output_console(130).print(table)
 
 
 def _figures(row: dict[str, Any]) -> list[str]:

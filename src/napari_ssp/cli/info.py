@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
 from rich.table import Table
 
-from napari_ssp.cli.reporting import json_option, write_report
+from napari_ssp.cli.reporting import json_option, output_console, write_report
 from napari_ssp.registry import cache_folder
 from napari_ssp.service import devices, versions
 
@@ -32,5 +31,5 @@ def info(json_path: Path | None) -> None:
         for device in report["devices"]:
             table.add_row(f"device {device['name']}", device["description"])
         table.add_row("models of yours", report["cache"])
-        Console().print(table)
+        output_console().print(table)
     write_report(report, json_path)

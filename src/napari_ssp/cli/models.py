@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -18,7 +17,9 @@ from napari_ssp.cli.reporting import (
     fail,
     json_option,
     one_line,
+    output_console,
     run_with_bar,
+    say,
     write_report,
 )
 from napari_ssp.registry import (
@@ -42,6 +43,7 @@ from napari_ssp.registry import (
     task_words,
     verify_steps,
 )
+from napari_ssp.text import printable
 
 if TYPE_CHECKING:
     from napari_ssp.progress import Steps
@@ -66,12 +68,13 @@ def list_models(words: tuple[str, ...], installed: bool, json_path: Path | None)
     cards = [card for card in list_catalogue() if is_installed(card) or not installed]
     cards = [card for card in cards if matches(card, words)]
     if str(json_path) != "-":
-        console = Console(highlight=False)
+        console = output_console()
         for card in cards:
             state = "installed" if is_installed(card) else "to download"
             facts = (task_words(card), card.family, state, size_words(card))
-            console.print(Text(card.name, "bold"), "·", " · ".join(filter(None, facts)))
-            console.print(Padding(Text(card.description), (0, 0, 1, 4)))
+            line = printable(" · ".join(filter(None, facts)))
+            console.print(Text(card.name, "bold"), "·", line)
+            console.print(Padding(Text(printable(card.description)), (0, 0, 1, 4)))
     report = [asdict(card) | {"installed": is_installed(card)} for card in cards]
     write_report({"models": report}, json_path)
 
@@ -86,8 +89,8 @@ def model_info(model: str, json_path: Path | None) -> None:
     if str(json_path) != "-":
         table = Table("", "", show_header=False)
         for label, text in card_lines(card):
-            table.add_row(label, text)
-        Console().print(table)
+            table.add_row(label, printable(text))
+        output_console().print(table)
     write_report(asdict(card) | {"installed": is_installed(card)}, json_path)
 
 
@@ -113,7 +116,7 @@ def download(names: tuple[str, ...], mirrors: tuple[str, ...], json_path: Path |
             raise ValueError("A mirror is of one file; download one model at a time with it.")
     cards = [_do(download_steps(name, mirrors), f"download {name}") for name in names]
     for card in cards:
-        click.echo(f"{card.name} is installed.", err=True)
+        say(f"{card.name} is installed.")
     write_report({"models": [asdict(card) for card in cards]}, json_path)
 
 
@@ -136,7 +139,7 @@ def import_model(
     Nothing in the file is executed, unless you --trust it.
     """
     card = _do(import_steps(path, name, overwrite, trusted=trusted), f"import {path.name}")
-    click.echo(f"{card.name}: {card.description} Installed in {card.folder}", err=True)
+    say(f"{card.name}: {card.description} Installed in {card.folder}")
     write_report(asdict(card), json_path)
 
 
@@ -172,7 +175,7 @@ def export(
     elif kind == "onnx":
         steps = export_onnx_steps(model, output, task, overwrite)
     _do(steps, f"export {model}")
-    click.echo(f"{model} -> {output}", err=True)
+    say(f"{model} -> {output}")
 
 
 @models.command("remove")
@@ -184,7 +187,7 @@ def remove(name: str, yes: bool) -> None:
         card = removable(name)
     if not yes:
         click.confirm(f"Delete '{name}' ({size_words(card)}) in {card.folder}?", abort=True)
-    click.echo(f"Deleted {remove_model(name)}", err=True)
+    say(f"Deleted {remove_model(name)}")
 
 
 @models.command("verify")
@@ -197,7 +200,7 @@ def verify(names: tuple[str, ...], json_path: Path | None) -> None:
             find_card(name)
     verdicts = _do(verify_steps(names), "verify")
     for found in verdicts:
-        click.echo(f"{found.name}: {found.state} {found.sha256[:12]}".strip(), err=True)
+        say(f"{found.name}: {found.state} {found.sha256[:12]}".strip())
     write_report({"models": [asdict(found) for found in verdicts]}, json_path)
     bad = [found for found in verdicts if found.state != "ok"]
     if bad:
@@ -213,7 +216,7 @@ def catalogues() -> None:
 def list_catalogues() -> None:
     """List the catalogues that were added."""
     for place in catalogue_places():
-        click.echo(place)
+        click.echo(printable(place))
 
 
 @catalogues.command("add")
@@ -221,7 +224,7 @@ def list_catalogues() -> None:
 def add(place: str) -> None:
     """Add the catalogue at PLACE, a folder or an address; again to fetch it anew."""
     cards = _do(add_catalogue(place), "catalogue")
-    click.echo(f"{place} offers: {', '.join(card.name for card in cards)}", err=True)
+    say(f"{place} offers: {', '.join(card.name for card in cards)}")
 
 
 @catalogues.command("remove")

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from napari_ssp.cli.files import expand, name_outputs
-from napari_ssp.cli.image_command import Batch, image_command
+from napari_ssp.cli.files import find_sources, name_outputs
+from napari_ssp.cli.image_command import Batch, image_command, title
 from napari_ssp.cli.options import request_options
-from napari_ssp.cli.reporting import as_usage_error, wait_for
-from napari_ssp.image import MicroscopyImage
+from napari_ssp.cli.reporting import as_usage_error, say, wait_for
 from napari_ssp.io import write_image
+from napari_ssp.io.lazy import as_dask
 from napari_ssp.io.mapped import Stacked
 from napari_ssp.registry import find_card
 from napari_ssp.service import (
@@ -23,6 +23,7 @@ from napari_ssp.service import (
 )
 
 if TYPE_CHECKING:
+    from napari_ssp.image import MicroscopyImage
     from napari_ssp.service import StructurePrediction
 
 _ENDINGS = {"tiff": "_prediction.ome.tif", "zarr": "_prediction.ome.zarr"}
@@ -40,6 +41,8 @@ _ENDINGS = {"tiff": "_prediction.ome.tif", "zarr": "_prediction.ome.zarr"}
 @request_options(
     PredictRequest,
     "model",
+    "scene",
+    "missing",
     "axes",
     "voxel_size",
     "channel",
@@ -52,10 +55,17 @@ _ENDINGS = {"tiff": "_prediction.ome.tif", "zarr": "_prediction.ome.zarr"}
     "overlap",
     "batch_size",
 )
-def predict(paths: tuple[Path, ...], batch: Batch, tasks: tuple[str, ...], **choices: Any) -> None:
+def predict(
+    paths: tuple[Path, ...],
+    batch: Batch,
+    tasks: tuple[str, ...],
+    scene: str | None,
+    **choices: Any,
+) -> None:
     """Predict structures from each STACK of transmitted light (a file, or a folder of files).
 
-    Writes NAME_prediction.ome.tif (or .ome.zarr) for each, with one channel per structure.
+    Writes NAME_prediction.ome.tif (or .ome.zarr) for each, with one channel per structure. Of a
+    file with several stacks all are done, as "NAME SCENE"; of a plate all fields, as "NAME A1 0".
     """
     with as_usage_error():
         card = find_card(choices["model"])
@@ -63,9 +73,9 @@ def predict(paths: tuple[Path, ...], batch: Batch, tasks: tuple[str, ...], **cho
         names = tasks or card.tasks
         for name in names:
             task_index(card, name)
-        files = expand(paths)
-        requests = [PredictRequest(path, names, **choices) for path in files]
-        targets = name_outputs(files, batch.output, _ENDINGS[batch.kind])
+        sources = find_sources(paths, scene)
+        requests = [PredictRequest(s.path, names, scene=s.scene, **choices) for s in sources]
+        targets = name_outputs(sources, batch.output, _ENDINGS[batch.kind])
         batch.prepare(targets)
 
     def work(
@@ -74,7 +84,7 @@ def predict(paths: tuple[Path, ...], batch: Batch, tasks: tuple[str, ...], **cho
         result = wait_for(service.submit(request), Path(str(request.image)).name)
         write_image(target, as_image(result, target.name), overwrite=batch.overwrite)
         for warning in result.warnings:
-            click.echo(f"{request.image}: {warning}", err=True)
+            say(f"{title(request)}: {warning}")
         return ", ".join(names), _row(result, target)
 
     batch.run(requests, targets, work)
@@ -82,9 +92,8 @@ def predict(paths: tuple[Path, ...], batch: Batch, tasks: tuple[str, ...], **cho
 
 def as_image(result: StructurePrediction, name: str) -> MicroscopyImage:
     """One channel per structure; large predictions stay in their files."""
-    stacked = Stacked(list(result.images.values()))
-    axes = "c" + result.axes
-    return MicroscopyImage(stacked, axes, result.voxel_size, tuple(result.images), name)
+    stacked = as_dask(Stacked(list(result.images.values())))
+    return result.image(stacked, name, tuple(result.images))
 
 
 def _row(result: StructurePrediction, target: Path) -> dict[str, Any]:

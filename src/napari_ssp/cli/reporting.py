@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress as ProgressBar, TextColumn, TimeRemainingColumn
 
 from napari_ssp.atomic import write_text
+from napari_ssp.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,10 +23,25 @@ if TYPE_CHECKING:
     from napari_ssp.progress import Progress, Result, Steps
     from napari_ssp.service import Job
 
+
+def _check_report(_: Any, option: click.Parameter, path: Path | None) -> Path | None:
+    """Let a report replace only an earlier one: a wrong name must not cost an image."""
+    if path is not None and path.is_file() and path.stat().st_size:
+        with path.open("rb") as file:
+            start = file.read(1)
+        if start != b"{":
+            raise click.BadParameter(
+                f"'{path}' exists and is no report, so it was left as it is. Give another name.",
+                param=option,
+            )
+    return path
+
+
 json_option = click.option(
     "--json",
     "json_path",
     type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
+    callback=_check_report,
     help="Write a machine-readable report to FILE ('-' for standard output).",
 )
 
@@ -85,10 +102,20 @@ def run_with_bar(steps: Steps[Result], title: str) -> Result:
             steps.close()
 
 
+def output_console(wide: int | None = None) -> Console:
+    """Console for tables; a pipe, which has no width of its own, takes the one that is given."""
+    # Names of files and models may have brackets, which are no marks of rich's.
+    console = Console(markup=False, highlight=False)
+    if wide and not console.is_terminal:
+        console.width = wide
+    return console
+
+
 @contextmanager
 def _bar() -> Iterator[ProgressBar]:
     console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    words = TextColumn("{task.description}", markup=False)  # names of files may have brackets
+    columns = (words, BarColumn(), TimeRemainingColumn())
     with ProgressBar(
         *columns, console=console, transient=True, disable=not console.is_terminal
     ) as bar:
@@ -106,7 +133,26 @@ def as_usage_error() -> Iterator[None]:
 
 def one_line(error: BaseException) -> str:
     """Message of an error, without its class where it speaks for itself."""
-    return str(error) or type(error).__name__
+    return printable(str(error)) or type(error).__name__
+
+
+def say(line: str) -> None:
+    """Write a line for a person; work goes on where nobody can read it."""
+    with suppress(OSError):
+        click.echo(printable(line), err=True)
+
+
+@contextmanager
+def output_errors() -> Iterator[None]:
+    """End with exit code 1 where the standard output takes no more; a closed pipe is no news."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno == errno.EPIPE:
+            raise  # which click ends without a word
+        with suppress(OSError, AttributeError):
+            sys.stdout.close()  # else it would be tried again at the end
+        fail([f"The output could not be written: {error.strerror or error}."])
 
 
 def write_report(report: dict[str, Any], path: Path | None) -> None:
@@ -115,6 +161,8 @@ def write_report(report: dict[str, Any], path: Path | None) -> None:
         return
     text = json.dumps(_finite(report), indent=2, default=str)
     if str(path) == "-":
+        if sys.stdout is None:
+            fail(["The standard output is closed, so the report could not be written to it."])
         click.echo(text)
         return
     with as_usage_error():
@@ -133,5 +181,5 @@ def _finite(value: Any) -> Any:
 def fail(messages: list[str]) -> None:
     """Say what failed on standard error and end with exit code 1."""
     for message in messages:
-        click.echo(f"Error: {message}", err=True)
+        say(f"Error: {message}")
     sys.exit(1)

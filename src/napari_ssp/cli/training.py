@@ -15,6 +15,7 @@ from napari_ssp.cli.reporting import (
     fail,
     json_option,
     one_line,
+    say,
     wait_for,
     write_report,
 )
@@ -55,15 +56,15 @@ def run_training(
             if not isinstance(request, FinishTrainingRequest):
                 plan = service.submit(PlanRequest(request)).result()
                 for line in (*plan.warnings, plan.summary, *_pace_lines(service, request)):
-                    click.echo(line, err=True)
+                    say(line)
             model = wait_for(service.submit(request, plan), getattr(request, "name", "finishing"))
     except USER_ERRORS as error:
         fail([one_line(error)])
         return
     if model.sentence:
-        click.echo(model.sentence, err=True)
+        say(model.sentence)
     use = model.name if model.installed else model.folder
-    click.echo(f"The model is in {model.folder}. Use it with --model {use}.", err=True)
+    say(f"The model is in {model.folder}. Use it with --model {use}.")
     report = {
         "name": model.name,
         "folder": model.folder,

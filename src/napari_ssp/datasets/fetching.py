@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from urllib.parse import quote
 
 from napari_ssp.datasets.tables import Problems, find_tables, read_tables
 from napari_ssp.datasets.unpacking import unpack
+from napari_ssp.io.objects.tables import read_rows
 from napari_ssp.registry.transfer.download import download
 from napari_ssp.registry.transfer.item import Download, RetryPolicy
 
@@ -135,13 +135,12 @@ def _wanted(request: FetchRequest) -> list[_Wanted]:
     found: dict[Path, _Wanted] = {}
     digests = _digests(request.checksums)
     for table in find_tables(request.tables).values():
-        with table.open(newline="", encoding="utf-8-sig") as file:
-            for cells in csv.DictReader(file, skipinitialspace=True):
-                try:
-                    item = _item(request, cells, digests)
-                    found.setdefault(item.path, item)
-                except ValueError as error:
-                    problems.add(f"{table.name}: {error}")
+        for _, cells in read_rows(table):
+            try:
+                item = _item(request, cells, digests)
+                found.setdefault(item.path, item)
+            except ValueError as error:
+                problems.add(f"{table.name}: {error}")
     problems.check("problems in the tables", "Correct them and start again.")
     return list(found.values())
 

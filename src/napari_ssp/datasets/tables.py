@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from napari_ssp.atomic import atomic_path
 from napari_ssp.datasets.splits import StackRow
+from napari_ssp.io.objects.tables import read_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -100,15 +101,12 @@ def read_tables(places: Iterable[Path]) -> dict[str, list[StackRow]]:
 
 
 def _read_table(path: Path, problems: Problems) -> list[StackRow]:
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file, skipinitialspace=True)
-        missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
-        if missing:
-            problems.add(
-                f"{path.name}: no column {', '.join(missing)}; it needs {', '.join(COLUMNS)}"
-            )
-            return []
-        rows = list(_rows(path.name, reader, problems))
+    lines = read_rows(path)
+    missing = [name for name in COLUMNS if lines and name not in lines[0][1]]
+    if missing:
+        problems.add(f"{path.name}: no column {', '.join(missing)}; it needs {', '.join(COLUMNS)}")
+        return []
+    rows = list(_rows(path.name, lines, problems))
     if not rows:
         problems.add(f"{path.name}: no rows")
     for row, count in Counter(rows).items():
@@ -117,9 +115,11 @@ def _read_table(path: Path, problems: Problems) -> list[StackRow]:
     return rows
 
 
-def _rows(name: str, reader: csv.DictReader[str], problems: Problems) -> Iterator[StackRow]:
-    for cells in reader:
-        path, *channels = ((cells[column] or "").strip() for column in COLUMNS)
+def _rows(
+    name: str, lines: Iterable[tuple[int, dict[str, str]]], problems: Problems
+) -> Iterator[StackRow]:
+    for number, cells in lines:
+        path, *channels = (cells[column].strip() for column in COLUMNS)
         try:
             # pandas writes whole numbers as floats where a cell is empty.
             signal, target = (int(float(text)) for text in channels)
@@ -129,9 +129,7 @@ def _rows(name: str, reader: csv.DictReader[str], problems: Problems) -> Iterato
             yield StackRow(path.replace("\\", "/"), signal, target)
         else:
             text = ", ".join([path, *channels])
-            problems.add(
-                f"{name}, line {reader.line_num}: '{text}' is not a path and two channels from 0"
-            )
+            problems.add(f"{name}, line {number}: '{text}' is not a path and two channels from 0")
 
 
 def locate(row_path: str, roots: Sequence[Path]) -> Path | None:

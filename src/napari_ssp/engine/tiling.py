@@ -75,6 +75,12 @@ def choose_window(shape: Shape, window: Shape, multiple: int) -> Shape:
     return tuple(min(w, -(-n // multiple) * multiple) for n, w in zip(shape, window, strict=True))
 
 
+def add_margin(shape: Shape, margin: int) -> Shape:
+    """Lengths (z, y, x) of a volume with a margin on each side along y and x."""
+    depth, height, width = shape
+    return depth, height + 2 * margin, width + 2 * margin
+
+
 def pieces(index: Index, shape: Shape, most: int) -> Iterator[tuple[Index, Tile]]:
     """Cut a part of an array into pieces that each span few of its values, as they are stored.
 

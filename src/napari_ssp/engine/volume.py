@@ -15,6 +15,8 @@ import numpy as np
 import torch
 from scipy import ndimage
 
+from napari_ssp.engine.tiling import add_margin
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -153,7 +155,11 @@ def _scale(length: int, new_length: int) -> float:
 
 @dataclass(frozen=True)
 class VolumeSource:
-    """A volume as the network wants it: normalised, at its voxel size, wide enough for a window.
+    """A volume as the network wants it: normalised, at its voxel size, with mirrored margins.
+
+    A network that pads with zeros sees the mean beyond the rim of its window, and draws a thin
+    bright line there; within margins, no pixel of the image lies at a rim along y or x. Along z
+    there are none: a further window there costs as much again.
 
     Attributes
     ----------
@@ -163,16 +169,19 @@ class VolumeSource:
         Of the whole raw volume.
     window : tuple of int
         Lengths that a window has.
+    margin : int
+        Mirrored pixels on each side along y and x; where a window is longer still, it has more.
     """
 
     resampler: Resampler
     statistics: Statistics
     window: tuple[int, ...]
+    margin: int = 0
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Lengths with the mirrored margins of axes that are shorter than a window."""
-        lengths = self.resampler.new_shape
+        """Lengths with the mirrored margins, at least those of a window."""
+        lengths = add_margin(self.resampler.new_shape, self.margin)
         return tuple(max(n, w) for n, w in zip(lengths, self.window, strict=True))
 
     @property

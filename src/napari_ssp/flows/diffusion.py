@@ -92,5 +92,5 @@ def consecutive(labels: ArrayLike) -> NDArray[np.int32]:
             "Take out one channel or time point first."
         )
     if array.dtype.kind != "b":  # a mask is one object
-        check_labels(array)
+        array = check_labels(array)
     return number_labels(array)[1]

@@ -55,3 +55,34 @@ class Stacked(LazyArray):
         for k in box[0]:
             forget_pages(self._arrays[k])
         return block
+
+
+class MappedArray(LazyArray):
+    """An array that lies in a file as it is in memory; the file is open only while it is read.
+
+    Parameters
+    ----------
+    path : str
+        The file.
+    dtype : numpy.dtype
+        Type of the stored pixels.
+    offset : int
+        Where they begin, in bytes.
+    shape : tuple of int
+        Length of each axis.
+    """
+
+    def __init__(
+        self, path: str, dtype: np.dtype[Any], offset: int, shape: tuple[int, ...]
+    ) -> None:
+        self._path, self._stored, self._offset = path, dtype, offset
+        self.shape, self.dtype = shape, dtype.newbyteorder("=")
+
+    @property
+    def chunks(self) -> tuple[int, ...]:
+        """One plane."""
+        return (1,) * (self.ndim - 2) + self.shape[-2:]
+
+    def _read(self, box: tuple[range, ...]) -> npt.NDArray[Any]:
+        mapped = np.memmap(self._path, self._stored, "r", self._offset, self.shape)
+        return np.array(mapped[tuple(slice(r.start, r.stop) for r in box)], dtype=self.dtype)

@@ -1,16 +1,14 @@
-"""The npe2 writers: Image and Labels layers as OME-TIFF or OME-Zarr with scale and units."""
+"""The npe2 writers: Image and Labels layers as OME-TIFF or OME-Zarr with scale, units and place."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from napari_ssp.image import AXES, MicroscopyImage
+import numpy as np
+
+from napari_ssp.image import MicroscopyImage
+from napari_ssp.io.layer_attributes import layer_axes, layer_place, layer_voxel_size
 from napari_ssp.io.writing import write_image, write_labels
-
-if TYPE_CHECKING:
-    from napari_ssp.image import VoxelSize
-
-_DEFAULT_AXES = {2: "yx", 3: "zyx", 4: "tzyx"}
 
 
 def write_image_layer(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
@@ -25,7 +23,7 @@ def write_image_layer(path: str, data: Any, attributes: dict[str, Any]) -> list[
     data : array, or sequence of arrays
         The layer's data; of a pyramid the first level is saved.
     attributes : dict
-        The layer's attributes: rgb, scale, units, axis_labels, name.
+        The layer's attributes: rgb, scale, units, axis_labels, translate, affine, name.
 
     Returns
     -------
@@ -35,14 +33,9 @@ def write_image_layer(path: str, data: Any, attributes: dict[str, Any]) -> list[
     Raises
     ------
     ValueError
-        If the layer has more than four axes without names.
+        If the layer's axis labels leave open what its axes are.
     """
-    array = _full_level(data, attributes)
-    rgb = bool(attributes.get("rgb"))
-    axes = _layer_axes(array.ndim - rgb, attributes) + "c" * rgb
-    name = str(attributes.get("name") or "image")
-    image = MicroscopyImage(array, axes, _voxel_size(axes, attributes), name=name, rgb=rgb)
-    return [str(write_image(path, image, overwrite=True))]
+    return [str(write_image(path, _layer_image(data, attributes), overwrite=True))]
 
 
 def write_labels_layer(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
@@ -57,7 +50,7 @@ def write_labels_layer(path: str, data: Any, attributes: dict[str, Any]) -> list
     data : array, or sequence of arrays
         The layer's data; of a pyramid the first level is saved.
     attributes : dict
-        The layer's attributes: scale, units, axis_labels.
+        The layer's attributes: scale, units, axis_labels, translate, affine.
 
     Returns
     -------
@@ -67,53 +60,31 @@ def write_labels_layer(path: str, data: Any, attributes: dict[str, Any]) -> list
     Raises
     ------
     ValueError
-        If the layer has more than four axes without names, or labels below 0.
+        If the layer's axis labels leave open what its axes are, or labels below 0.
     """
-    array = _full_level(data, attributes)
-    axes = _layer_axes(array.ndim, attributes)
-    size = _voxel_size(axes, attributes)
-    return [str(write_labels(path, array, axes=axes, voxel_size=size, overwrite=True))]
+    return [str(write_labels(path, _layer_image(data, attributes), overwrite=True))]
 
 
-def _full_level(data: Any, attributes: dict[str, Any]) -> Any:
-    return data[0] if attributes.get("multiscale") else data
-
-
-def _layer_axes(ndim: int, attributes: dict[str, Any]) -> str:
-    """Use the layer's own axis names where they are ours, else the usual order."""
-    labels = [str(label).lower() for label in attributes.get("axis_labels") or ()]
-    named = len(labels) == ndim == len(set(labels)) and set(labels) <= set(AXES)
-    if named and {"y", "x"} <= set(labels):
-        return "".join(labels)
-    if ndim in _DEFAULT_AXES:
-        return _DEFAULT_AXES[ndim]
-    raise ValueError(
-        f"The layer has {ndim} axes named {labels}, and a file needs to know what they are. Set "
-        f"layer.axis_labels to letters of '{AXES}', one per axis."
-    )
-
-
-def _voxel_size(axes: str, attributes: dict[str, Any]) -> VoxelSize | None:
+def _layer_image(data: Any, attributes: dict[str, Any]) -> MicroscopyImage:
+    """Image of a layer's attributes, with its voxel size and its place."""
+    array = data[0] if attributes.get("multiscale") else data
+    rgb = bool(attributes.get("rgb"))
+    ndim = array.ndim - rgb
+    name = str(attributes.get("name") or "image")
+    axes = layer_axes(attributes.get("axis_labels") or ("",) * ndim, name)
     scale, units = attributes.get("scale"), attributes.get("units")
-    if scale is None or units is None:
-        return None
-    letters = [a for a in axes if a != "c"] if attributes.get("rgb") else list(axes)
+    scale = [1.0] * ndim if scale is None else list(scale)
     if isinstance(units, str) or not isinstance(units, (list, tuple)):
-        units = [units] * len(letters)
-    found = zip(letters, scale, units, strict=False)
-    sizes = {letter: _in_micrometres(abs(float(s)), unit) for letter, s, unit in found}
-    if sizes.get("y") is None or sizes.get("x") is None:
-        return None
-    return sizes.get("z") or 1.0, sizes["y"] or 1.0, sizes["x"] or 1.0
+        units = ["pixel" if units is None else units] * ndim
+    size = layer_voxel_size(axes, scale, units)
+    corner = _corner(ndim, attributes)
+    metadata = attributes.get("metadata") or {}
+    place = layer_place(axes, scale, corner, size, metadata)
+    return MicroscopyImage(array, axes + "c" * rgb, size, name=name, rgb=rgb, **place)
 
 
-def _in_micrometres(length: float, unit: Any) -> float | None:
-    # napari brings pint; without napari nobody calls this.
-    import pint
-
-    try:
-        registry: Any = pint.application_registry
-        quantity = registry.get().Quantity(length, unit)
-        return float(quantity.to("micrometer").magnitude)
-    except (pint.DimensionalityError, pint.UndefinedUnitError):
-        return None  # pixels say nothing about the size
+def _corner(ndim: int, attributes: dict[str, Any]) -> Any:
+    """Where a layer's first pixel lies in the world."""
+    shift, affine = attributes.get("translate"), attributes.get("affine")
+    start = np.append(np.zeros(ndim) if shift is None else np.asarray(shift, float), 1.0)
+    return start[:-1] if affine is None else (np.asarray(affine, float) @ start)[:-1]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import imagecodecs
 
 from napari_ssp.image import MicroscopyImage
-from napari_ssp.io.scene import Scene, is_labels
+from napari_ssp.io.scene import Scene
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,7 +53,7 @@ def read_picture(path: Path) -> Scene:
             f"'{path}' is a JPEG in CMYK, the colours of printing. Convert it to RGB first."
         )
     image = _image(pixels, path.stem)
-    return Scene(image, is_labels(image, path.stem, ""))
+    return Scene.of(image, path.stem)
 
 
 def _image(pixels: Any, name: str) -> MicroscopyImage:

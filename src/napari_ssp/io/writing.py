@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_ssp.atomic import check_folder_target, check_target
-from napari_ssp.image import MicroscopyImage
+from napari_ssp.io.label_images import label_image, with_whole_numbers
 from napari_ssp.io.scene import LABELS_DESCRIPTION, is_labels_name, is_zarr_name
 from napari_ssp.io.slabs import slab_depth, slabs
 from napari_ssp.io.tiff.writing import write_tiff
 from napari_ssp.labels import check_label_type
+from napari_ssp.place import add_axes
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Sequence
+
+    from napari_ssp.image import MicroscopyImage
 
 _OME_TYPES = ("bool", "i1", "i2", "i4", "u1", "u2", "u4", "f4", "f8")
 
@@ -26,7 +28,7 @@ def write_labels(
     path: str | os.PathLike[str],
     labels: Any,
     *,
-    axes: str = "yx",
+    axes: str | None = None,
     voxel_size: Sequence[float] | None = None,
     overwrite: bool = False,
 ) -> Path:
@@ -38,12 +40,14 @@ def write_labels(
         The file, e.g. ending with ".tif" or ".ome.tif". A name ending with ".zarr" becomes an
         OME-Zarr of its own; "image.ome.zarr/labels/cells" adds the labels "cells" to an OME-Zarr
         image of version 0.5.
-    labels : array of bool or int
-        0 is background. Saved as uint16 when the numbers fit, else as uint32.
-    axes : str
-        One letter of "tczyx" per axis.
+    labels : MicroscopyImage, or array of bool or int
+        0 is background; floats that are whole count as integers. Saved as uint16 when the numbers
+        fit, else as uint32. A MicroscopyImage also says where it lies: its origin in the full
+        image, and that one's position.
+    axes : str, optional
+        One letter of "tczyx" per axis of an array; "yx" when not given.
     voxel_size : three floats, optional
-        µm along z, y and x.
+        µm along z, y and x; else a MicroscopyImage's own.
     overwrite : bool
         Replace a file, or a Zarr, of that name.
 
@@ -57,14 +61,12 @@ def write_labels(
     FileExistsError, FileNotFoundError, IsADirectoryError, OSError
         As `atomic_path`.
     TypeError
-        If the labels are no integers.
+        If the labels are no whole numbers.
     ValueError
         If a label is negative or above 4294967295, or axes, voxel size and shape do not fit.
     """
     _check_name(Path(path), overwrite)
-    image = MicroscopyImage.from_array(labels, axes, voxel_size, name="labels")
-    # A last axis of length 3 may be channels of labels, but never colours.
-    image = replace(image, rgb=False)
+    image = with_whole_numbers(label_image(labels, axes, voxel_size))
     return _write(Path(path), image, _label_dtype(image), overwrite, is_labels=True)
 
 
@@ -78,9 +80,10 @@ def write_image(
     path : path-like
         The file, e.g. ending with ".tif" or ".ome.tif", or for OME-Zarr with ".zarr".
     image : MicroscopyImage
-        Axes are stored in the order t, c, z, y, x. Its levels are left out; an OME-Zarr gets new
-        ones where a plane is longer than 1024 pixels, each of half the size. OME-TIFF has no
-        float16 and no 64-bit integers: the first becomes float32, the others 32-bit integers.
+        Axes are stored in the order t, c, z, y, x, with its place. Its levels are left out; an
+        OME-Zarr gets new ones where a plane is longer than 1024 pixels, each of half the size.
+        OME-TIFF has no float16 and no 64-bit integers: the first becomes float32, the others
+        32-bit integers.
         In an OME-Zarr colours are channels.
     overwrite : bool
         Replace a file, or a Zarr, of that name.
@@ -145,6 +148,8 @@ def _extremes(image: MicroscopyImage) -> tuple[int, int]:
 def _write(
     path: Path, image: MicroscopyImage, dtype: np.dtype[Any], overwrite: bool, *, is_labels: bool
 ) -> Path:
+    # One plane of a stack, or one time point, is kept as such: an axis of length 1.
+    image = add_axes(image)
     if is_zarr_name(path):
         from napari_ssp.io.ngff.writing import write_zarr
 

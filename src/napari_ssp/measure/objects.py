@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_ssp.image import MicroscopyImage
-from napari_ssp.labels import check_label_type, check_labels, number_labels
+from napari_ssp.labels import check_label_type, known_labels, number_labels
 from napari_ssp.measure.intensities import channel_labels, intensities
 from napari_ssp.measure.shapes import shapes
+from napari_ssp.place import PLACES, add_axes, cut_like
 from napari_ssp.progress import Progress, Steps, run
 
 if TYPE_CHECKING:
@@ -38,10 +39,12 @@ def measure_objects(
     Parameters
     ----------
     labels : MicroscopyImage or array of int
-        Label image, 0 is background; ids may have gaps. An array is read as (Y, X), (Z, Y, X) or
-        (T, Z, Y, X); wrap it in a MicroscopyImage for other axes, e.g. "tyx".
+        Label image, 0 is background; ids may have gaps; -1, not annotated, is left out. An array is
+        read as (Y, X), (Z, Y, X) or (T, Z, Y, X); wrap it in a MicroscopyImage for other axes, e.g.
+        "tyx".
     image : MicroscopyImage, optional
-        Intensities, with as many frames, planes, rows and columns as the labels.
+        Intensities, with as many frames, planes, rows and columns as the labels; or the full image
+        that the labels are a part of, as their origin says.
     voxel_size : three floats, optional
         µm along z, y and x; else that of the labels, else that of the image.
     planewise : bool
@@ -54,10 +57,12 @@ def measure_objects(
         planewise one per object and plane. Units are part of the names: "um" is µm, "px" is pixels
         and stands in their place where no voxel size is known.
 
+        Places are those in the full image, where the labels are a part of one:
+
         - ``label``; ``t``, ``z``: frame and plane, from 0, where they apply;
         - ``area_um2`` in a plane, ``volume_um3`` in a stack (or ``area_px2``, ``volume_px3``);
-        - ``centroid_y_um`` ...: from the centre of the first pixel, as napari's world coordinates;
-          and ``centroid_y_px`` ...;
+        - ``centroid_y_um`` ...: from the centre of the full image's first pixel; and
+          ``centroid_y_px`` ...;
         - ``bbox_y_start_px``, ``bbox_y_stop_px`` ...: the box, its end excluded;
         - ``equivalent_diameter_um``: of the disk or ball of the same size;
         - in a plane also ``axis_major_um``, ``axis_minor_um`` and ``eccentricity`` of the ellipse
@@ -71,9 +76,9 @@ def measure_objects(
     Raises
     ------
     TypeError
-        If the labels are no integers.
+        If the labels are no whole numbers.
     ValueError
-        If a label is negative, labels have channels, image and labels differ in size, or the voxel
+        If a label is below -1, labels have channels, image and labels differ in size, or the voxel
         size is no three positive numbers.
 
     See Also
@@ -109,6 +114,7 @@ def measure_steps(
     """
     found = _checked_labels(labels, image, voxel_size)
     if image is not None:
+        image = cut_like(image, found)
         _check_sizes(found, image)
     places = _places(found, planewise)
     parts = []
@@ -119,8 +125,10 @@ def measure_steps(
             yield Progress(stage, first, ids.size)
             chosen = _chosen(numbers, first, ids.size)
             columns: Table = {"label": ids[first : first + _OBJECTS_AT_ONCE]}
-            columns |= {axis: np.full(columns["label"].size, i) for axis, i in place.items()}
-            columns |= shapes(chosen, found.voxel_size)
+            for axis, i in place.items():
+                first = found.origin[PLACES.index(axis)]
+                columns[axis] = np.full(columns["label"].size, i + first)
+            columns |= shapes(chosen, found.voxel_size, found.origin)
             parts.append(columns | _intensities(chosen, image, place))
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
@@ -140,7 +148,7 @@ def _checked_labels(
         )
     known = [one.voxel_size for one in (found, image) if one is not None and one.voxel_size]
     size: Any = tuple(voxel_size) if voxel_size is not None else next(iter(known), None)
-    return replace(found, voxel_size=size, levels=())
+    return add_axes(replace(found, voxel_size=size, levels=()))
 
 
 def _wrapped(labels: npt.NDArray[Any]) -> MicroscopyImage:
@@ -163,7 +171,8 @@ def _check_sizes(labels: MicroscopyImage, image: MicroscopyImage) -> None:
 
 
 def _places(labels: MicroscopyImage, planewise: bool) -> list[dict[str, int]]:
-    axes = [a for a in "tz" if a in labels.axes and (a == "t" or planewise)]
+    one_plane = labels.sizes.get("z") == 1 and ("z" in labels.full_axes or labels.origin[1] > 0)
+    axes = [a for a in "tz" if a in labels.axes and (a == "t" or planewise or one_plane)]
     places: list[dict[str, int]] = [{}]
     for axis in axes:
         places = [{**place, axis: i} for place in places for i in range(labels.sizes[axis])]
@@ -173,7 +182,7 @@ def _places(labels: MicroscopyImage, planewise: bool) -> list[dict[str, int]]:
 def _numbered(
     labels: MicroscopyImage, place: dict[str, int]
 ) -> tuple[npt.NDArray[Any], npt.NDArray[np.int32]]:
-    ids, numbers = number_labels(check_labels(_read(labels, place)))
+    ids, numbers = number_labels(known_labels(_read(labels, place)))
     return ids.astype(np.uint64 if ids.dtype == np.uint64 else np.int64), numbers
 
 

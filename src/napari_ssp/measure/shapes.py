@@ -18,7 +18,11 @@ _PLANE_PROPERTIES = ("axis_major_length", "axis_minor_length", "eccentricity", "
 _SQUARE = 1e-3
 
 
-def shapes(numbers: npt.NDArray[np.int32], voxel_size: VoxelSize | None) -> Columns:
+def shapes(
+    numbers: npt.NDArray[np.int32],
+    voxel_size: VoxelSize | None,
+    origin: tuple[int, int, int, int] = (0, 0, 0, 0),
+) -> Columns:
     """Measure the shapes of all objects.
 
     Parameters
@@ -27,6 +31,8 @@ def shapes(numbers: npt.NDArray[np.int32], voxel_size: VoxelSize | None) -> Colu
         int32, (Y, X) or (Z, Y, X), objects numbered from 1 without gaps.
     voxel_size : three floats or None
         µm along z, y and x.
+    origin : tuple of four int
+        (t, z, y, x) of the first pixel in the full image.
 
     Returns
     -------
@@ -35,7 +41,7 @@ def shapes(numbers: npt.NDArray[np.int32], voxel_size: VoxelSize | None) -> Colu
     """
     from skimage.measure import regionprops_table
 
-    axes = "zyx"[-numbers.ndim :]
+    axes, first = "zyx"[-numbers.ndim :], origin[-numbers.ndim :]
     spacing = np.ones(numbers.ndim) if voxel_size is None else np.array(voxel_size[-numbers.ndim :])
     unit = "px" if voxel_size is None else "um"
     properties = _PROPERTIES + (_PLANE_PROPERTIES if numbers.ndim == 2 else ())
@@ -45,11 +51,13 @@ def shapes(numbers: npt.NDArray[np.int32], voxel_size: VoxelSize | None) -> Colu
     size = f"area_{unit}2" if numbers.ndim == 2 else f"volume_{unit}3"
     columns: Columns = {size: found["area"].astype(np.float64)}
     if unit == "um":
-        columns |= {f"centroid_{a}_um": found[f"centroid-{i}"] for i, a in enumerate(axes)}
-    columns |= {f"centroid_{a}_px": found[f"centroid-{i}"] / spacing[i] for i, a in enumerate(axes)}
+        for i, axis in enumerate(axes):
+            columns[f"centroid_{axis}_um"] = found[f"centroid-{i}"] + first[i] * spacing[i]
     for i, axis in enumerate(axes):
-        columns[f"bbox_{axis}_start_px"] = found[f"bbox-{i}"]
-        columns[f"bbox_{axis}_stop_px"] = found[f"bbox-{i + numbers.ndim}"]
+        columns[f"centroid_{axis}_px"] = found[f"centroid-{i}"] / spacing[i] + first[i]
+    for i, axis in enumerate(axes):
+        columns[f"bbox_{axis}_start_px"] = found[f"bbox-{i}"] + first[i]
+        columns[f"bbox_{axis}_stop_px"] = found[f"bbox-{i + numbers.ndim}"] + first[i]
     columns[f"equivalent_diameter_{unit}"] = found["equivalent_diameter_area"]
     if numbers.ndim == 2:
         columns[f"axis_major_{unit}"] = found["axis_major_length"]

@@ -9,10 +9,12 @@ import numpy.typing as npt
 from scipy import sparse
 from scipy.sparse.csgraph import maximum_bipartite_matching
 
-from napari_ssp.labels import check_labels, number_labels
+from napari_ssp.labels import known_labels, number_labels, whole_numbers
 
 Labels = npt.NDArray[np.integer[Any]]
 Numbers = npt.NDArray[np.intp]
+#: A predicted object that lies in unknown pixels by more than this share is no mistake.
+_UNKNOWN_SHARE = 0.5
 
 
 class Overlap:
@@ -91,16 +93,19 @@ class Overlap:
 
 
 def check_pair(truth: npt.ArrayLike, prediction: npt.ArrayLike) -> tuple[Labels, Labels]:
-    """Refuse what are no label images of the same region.
+    """Refuse what are no label images of the same region; leave out what nobody annotated.
+
+    Where the truth is -1, no true object is missed, and a predicted one that lies there by more
+    than half is no mistake.
 
     Raises
     ------
     TypeError
-        If an array does not hold integers.
+        If an array does not hold whole numbers.
     ValueError
-        If the shapes differ, an array has fewer than two axes, or a label is negative.
+        If the shapes differ, an array has fewer than two axes, or a label is below -1.
     """
-    pair = check_labels(truth, "truth"), check_labels(prediction, "prediction")
+    pair = known_labels(truth, "truth"), known_labels(prediction, "prediction")
     for array, role in zip(pair, ("truth", "prediction"), strict=True):
         if array.ndim < 2:
             raise ValueError(
@@ -111,7 +116,17 @@ def check_pair(truth: npt.ArrayLike, prediction: npt.ArrayLike) -> tuple[Labels,
             f"The truth has shape {pair[0].shape} and the prediction {pair[1].shape}. "
             "Give two label images of the same region."
         )
-    return pair
+    return pair[0], without_unknown(pair[1], whole_numbers(truth) < 0)
+
+
+def without_unknown(labels: Labels, unknown: npt.NDArray[np.bool_]) -> Labels:
+    """Leave objects out of a prediction that lie mostly where nobody annotated."""
+    if not unknown.any():
+        return labels
+    ids, numbers = number_labels(labels)
+    sizes = np.bincount(numbers.ravel(), minlength=ids.size + 1)
+    gone = np.bincount(numbers[unknown], minlength=ids.size + 1) > _UNKNOWN_SHARE * sizes
+    return np.where(gone[numbers], np.zeros((), labels.dtype), labels)
 
 
 def check_threshold(threshold: float) -> float:

@@ -9,10 +9,17 @@ import zipfile
 import zlib
 from typing import TYPE_CHECKING
 
-from napari_ssp.atomic import atomic_path
+from napari_ssp.atomic import atomic_path, check_target
 from napari_ssp.progress import Progress, Steps
 from napari_ssp.registry.archive_members import members
-from napari_ssp.registry.card import CARD_FILE, CELLPOSE, PACKAGE, WEIGHTS_FILE, ModelCard
+from napari_ssp.registry.card import (
+    CARD_FILE,
+    CELLPOSE,
+    LONGEST_CARD,
+    PACKAGE,
+    WEIGHTS_FILE,
+    ModelCard,
+)
 from napari_ssp.registry.catalogue import find_card
 from napari_ssp.registry.describing import card_lines
 from napari_ssp.registry.digests import hash_file
@@ -22,7 +29,6 @@ if TYPE_CHECKING:
 
 _README = "README.md"
 _CHUNK = 2**22
-_LONGEST_CARD = 2**20
 #: As which damage to an archive shows.
 _DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, TypeError, KeyError, RuntimeError, OSError)
 
@@ -59,7 +65,7 @@ def export_steps(model: str | Path, path: Path, overwrite: bool = False) -> Step
         When the weights are damaged, or the ending is another one.
     """
     card = find_card(model)
-    check_target(card, path, overwrite)
+    check_export(card, path, overwrite)
     found = yield from hash_file(card.weights, f"verifying {card.name}")
     if found.sha256 != card.sha256:
         raise ValueError(f"The weights of '{card.name}' are damaged; nothing was written.")
@@ -68,7 +74,7 @@ def export_steps(model: str | Path, path: Path, overwrite: bool = False) -> Step
     return path
 
 
-def check_target(card: ModelCard, path: Path, overwrite: bool, suffix: str = ".zip") -> None:
+def check_export(card: ModelCard, path: Path, overwrite: bool, suffix: str = ".zip") -> None:
     """Refuse an export that cannot be written; errors as of `export_steps`."""
     if card.members:
         raise ValueError(
@@ -84,13 +90,7 @@ def check_target(card: ModelCard, path: Path, overwrite: bool, suffix: str = ".z
         raise ValueError(f"'{card.name}' is a part of cellpose, which keeps its weights itself.")
     if path.suffix.lower() != suffix:
         raise ValueError(f"This is written to a {suffix} file, got '{path.name}'.")
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"The folder '{path.parent}' does not exist. Create it first.")
-    if path.exists() and not overwrite:
-        raise FileExistsError(
-            f"'{path}' exists already and was left as it is. Choose another name, or allow "
-            "overwriting."
-        )
+    check_target(path, overwrite)
 
 
 def _write(card: ModelCard, path: Path) -> Steps[None]:
@@ -145,7 +145,7 @@ def _check_members(archive: zipfile.ZipFile, path: Path) -> None:
             )
     if len(set(names)) < len(names) or WEIGHTS_FILE not in names:
         raise ValueError(f"{path.name} must hold {CARD_FILE} and {WEIGHTS_FILE}, each once.")
-    if archive.getinfo(CARD_FILE).file_size > _LONGEST_CARD:
+    if archive.getinfo(CARD_FILE).file_size > LONGEST_CARD:
         raise ValueError(f"The card in {path.name} is longer than 1 MB, so it was refused.")
     weights = archive.getinfo(WEIGHTS_FILE)
     if weights.compress_type != zipfile.ZIP_STORED or weights.file_size > path.stat().st_size:

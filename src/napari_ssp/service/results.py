@@ -5,9 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from napari_ssp.image import MicroscopyImage
+from napari_ssp.place import add_axes
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy as np
     from numpy.typing import NDArray
+
+#: How a warning begins where an image without contrast gave no objects.
+NOTHING_TO_SEE = "No objects can be found in the image"
 
 
 class Plan(Protocol):
@@ -46,9 +54,13 @@ class Segmentation:
     voxel_size : tuple of float or None
         (z, y, x) in µm.
     origin : tuple of int
-        (t, z, y, x) of the first pixel in the image, when only a part of it was segmented.
+        (t, z, y, x) of the first pixel in the full image, when only a part of it was segmented.
     provenance : dict
         JSON-ready: request, model with sha256, versions, device, duration in seconds.
+    position : tuple of float
+        Where the full image lies, as `MicroscopyImage.position`.
+    full_axes : str
+        Axes of the full image, when only a part of it was taken; else empty.
     count : int or None
         How many objects there are, where it is known without a look at all labels.
     warnings : tuple of str
@@ -64,11 +76,34 @@ class Segmentation:
     provenance: dict[str, Any] = field(default_factory=dict)
     count: int | None = None
     warnings: tuple[str, ...] = ()
+    position: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    full_axes: str = ""
 
     @property
     def num_objects(self) -> int:
         """How many objects there are."""
         return int(self.labels.max(initial=0)) if self.count is None else self.count
+
+    def image(
+        self, pixels: Any, name: str = "labels", channels: Sequence[str] = ()
+    ) -> MicroscopyImage:
+        """Wrap labels, or another array of the result, as an image at its place.
+
+        Parameters
+        ----------
+        pixels : array
+            Axes as ``axes``, with an axis of channels in front where these have names.
+        name : str
+            What to call the image.
+        channels : sequence of str
+            Names of channels.
+
+        Returns
+        -------
+        MicroscopyImage
+            With axes of length 1 for "t" and "z" of the image that only one plane was taken of.
+        """
+        return _placed(self, pixels, name, channels)
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +119,11 @@ class StructurePrediction:
     voxel_size : tuple of float or None
         (z, y, x) in µm, the input's.
     origin : tuple of int
-        (t, z, y, x) of the first voxel in the input, when only a part of it was predicted.
+        (t, z, y, x) of the first voxel in the full image, when only a part of it was predicted.
+    position : tuple of float
+        Where the full image lies, as `MicroscopyImage.position`.
+    full_axes : str
+        Axes of the full image, when only a part of it was taken; else empty.
     warnings : tuple of str
         What the user should know before trusting the result.
     provenance : dict
@@ -97,6 +136,30 @@ class StructurePrediction:
     origin: tuple[int, int, int, int] = (0, 0, 0, 0)
     warnings: tuple[str, ...] = ()
     provenance: dict[str, Any] = field(default_factory=dict)
+    position: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    full_axes: str = ""
+
+    def image(
+        self, pixels: Any, name: str = "prediction", channels: Sequence[str] = ()
+    ) -> MicroscopyImage:
+        """Wrap predicted images at their place, as `Segmentation.image` does."""
+        return _placed(self, pixels, name, channels)
+
+
+def _placed(
+    result: Segmentation | StructurePrediction, pixels: Any, name: str, channels: Sequence[str]
+) -> MicroscopyImage:
+    found = MicroscopyImage(
+        pixels,
+        "c" * bool(channels) + result.axes,
+        result.voxel_size,
+        tuple(channels),
+        name,
+        origin=result.origin,
+        position=result.position,
+        full_axes=result.full_axes,
+    )
+    return add_axes(found)
 
 
 @dataclass(frozen=True)

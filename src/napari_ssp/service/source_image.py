@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from napari_ssp.image import MicroscopyImage
 from napari_ssp.io import read_image
+from napari_ssp.place import with_voxel_size
 
 if TYPE_CHECKING:
     from napari_ssp.service.requests import PredictRequest, SegmentRequest
@@ -17,17 +18,17 @@ def open_image(request: SegmentRequest | PredictRequest) -> MicroscopyImage:
     """Image of a request, with the axes and the voxel size that the request names."""
     source = request.image
     if isinstance(source, str | Path):
-        source = read_image(source)
+        source = read_image(source, request.scene, request.missing)
     if not isinstance(source, MicroscopyImage):
         return MicroscopyImage.from_array(source, request.axes, request.voxel_size)
     if request.axes is not None and request.axes.lower() != source.axes:
         named = MicroscopyImage.from_array(
             source.data, request.axes, source.voxel_size, source.name
         )
-        source = replace(named, position=source.position, warnings=source.warnings)
-    if request.voxel_size is not None:
-        source = replace(source, voxel_size=request.voxel_size)
-    return source
+        source = replace(
+            named, origin=source.origin, position=source.position, warnings=source.warnings
+        )
+    return with_voxel_size(source, request.voxel_size)
 
 
 def clip_region(

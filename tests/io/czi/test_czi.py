@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from napari_ssp.io import read_image, read_images
+from napari_ssp.io.calibration import calibrate
 from napari_ssp.io.czi.metadata import parse_czi
 
 czi = pytest.importorskip("pylibCZIrw.czi")
@@ -74,6 +75,24 @@ def test_all_axes_start_where_the_file_says(tmp_path: Path) -> None:
     np.testing.assert_array_equal(
         np.asarray(image.data[1, ::-1, 2, 5:20:3, -4]), pixels[1, ::-1, 2, 5:20:3, -4]
     )
+
+
+@pytest.mark.parametrize(
+    ("size", "doubt"),
+    [
+        ({"scale_x": 1e-7, "scale_y": 1e-4}, "100 µm high and 0.1 µm wide"),
+        ({"scale_x": 0.1, "scale_y": 0.1}, "100000 µm high and 100000 µm wide"),
+        ({"scale_x": 1e-7, "scale_y": 1e-7, "scale_z": 1e-3}, "1000 µm apart"),
+    ],
+)
+def test_lengths_that_cannot_be(tmp_path: Path, size: dict[str, float], doubt: str) -> None:
+    def blocks(file: Any) -> None:
+        for z in range(2):
+            file.write(noise(9, 8)[..., None], plane={"Z": z})
+
+    image = read_image(written(tmp_path / "a.czi", blocks, **size))
+    assert image.voxel_size is None
+    assert doubt in image.warnings[0]
 
 
 def test_scenes_of_different_size_with_tiles(tmp_path: Path) -> None:
@@ -210,6 +229,6 @@ def test_names_come_from_wherever_the_file_has_them() -> None:
     found = parse_czi(xml)
     assert found.channel_names == ("Bright", "EGFP", "")
     assert found.scene_names == {0: "P1"}
-    assert found.voxel_size == pytest.approx((1.0, 0.1, 0.1))
+    assert calibrate(found.lengths, planes=True).voxel_size == pytest.approx((1.0, 0.1, 0.1))
     assert parse_czi("<broken") == parse_czi("")
-    assert parse_czi("").voxel_size is None
+    assert parse_czi("").lengths == {}

@@ -10,7 +10,7 @@ import tifffile
 from hypothesis import given, settings, strategies as st
 from hypothesis.extra import numpy as hnp
 
-from napari_ssp.io.objects.outlines import Outline, label_planes, trace_outlines
+from napari_ssp.io.objects.outlines import Outline, outline_planes, trace_outlines
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -136,21 +136,22 @@ def test_nothing_and_everything() -> None:
 
 def test_bad_input_is_explained() -> None:
     with pytest.raises(TypeError, match="float64"):
-        trace_outlines(np.zeros((3, 3)))
+        trace_outlines(np.full((3, 3), 0.5))
     with pytest.raises(ValueError, match=r"\(3, 3, 3\)"):
         trace_outlines(np.zeros((3, 3, 3), int))
     with pytest.raises(ValueError, match="negative number -2"):
         trace_outlines(np.full((3, 3), -2))
     with pytest.raises(ValueError, match="2 channels"):
-        list(label_planes(np.zeros((2, 3, 3), int), "cyx"))
+        list(outline_planes(np.zeros((2, 3, 3), int), "cyx"))
 
 
 def test_planes_of_stacks_and_movies() -> None:
     labels = np.arange(2 * 3 * 4 * 3).reshape(2, 3, 4, 3)
-    places = [place for place, _ in label_planes(labels, "tzyx")]
+    places = [place for place, _ in outline_planes(labels, "tzyx")]
     assert places[:4] == [{"t": 0, "z": 0}, {"t": 0, "z": 1}, {"t": 0, "z": 2}, {"t": 1, "z": 0}]
     # Three pixels wide, and yet no colours.
-    assert [place for place, _ in label_planes(labels[0], "zyx")] == [{"z": 0}, {"z": 1}, {"z": 2}]
-    ((place, plane),) = label_planes(labels[0, 0].astype("u1"), "yx")
+    places = [place for place, _ in outline_planes(labels[0], "zyx")]
+    assert places == [{"z": 0}, {"z": 1}, {"z": 2}]
+    ((place, outlines),) = outline_planes(labels[0, 0].astype("u1"), "yx")
     assert place == {}
-    np.testing.assert_array_equal(plane, labels[0, 0])
+    assert [outline.label for outline in outlines] == list(range(1, 12))

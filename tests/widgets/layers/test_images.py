@@ -1,14 +1,21 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dask.array as da
 import numpy as np
 import pytest
+import tifffile
 from napari.components import ViewerModel
 from napari.layers import Image
 
+from napari_ssp.io import read_image
+from napari_ssp.io.napari_reader import read_layers
+from napari_ssp.place import with_voxel_size
 from napari_ssp.widgets.layers.images import current_plane, layer_axes, layer_image, visible_region
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.mark.parametrize(
@@ -22,7 +29,18 @@ from napari_ssp.widgets.layers.images import current_plane, layer_axes, layer_im
         ((3, 5, 6), {"axis_labels": ("t", "y", "x")}, "tyx"),
         ((3, 5, 6), {"axis_labels": ("C", "Y", "X")}, "cyx"),
         ((3, 5, 6), {"axis_labels": ("time", "y", "x")}, "tyx"),
-        ((3, 5, 6), {"axis_labels": ("plate", "y", "x")}, "zyx"),
+        ((3, 5, 6), {"axis_labels": ("frame", "row", "col")}, "tyx"),
+        ((3, 5, 6), {"axis_labels": ("position", "y", "x")}, "tyx"),
+        ((3, 5, 6), {"axis_labels": ("Time_points", "Height", "Width")}, "tyx"),
+        ((3, 5, 6), {"axis_labels": ("slices", "rows", "columns")}, "zyx"),
+        ((3, 5, 6), {"axis_labels": ("wavelength", "y", "x")}, "cyx"),
+        ((3, 5, 6), {"axis_labels": ("axis -3", "axis -2", "axis -1")}, "zyx"),
+        ((3, 5, 6), {"axis_labels": ("0", "1", "2")}, "zyx"),
+        ((3, 5, 6), {"axis_labels": ("time", "-2", "-1")}, "tyx"),
+        ((3, 5, 6), {"axis_labels": ("x", "-2", "-1")}, "xzy"),
+        ((2, 3, 5, 6), {"axis_labels": ("frame", "", "", "")}, "tzyx"),
+        ((2, 3, 5, 6), {"axis_labels": ("z", "-3", "-2", "-1")}, "ztyx"),
+        ((5, 6), {"axis_labels": ("dorsal", "lateral")}, "yx"),
         ((2, 2, 3, 5, 6), {"axis_labels": tuple("tczyx")}, "tczyx"),
     ],
 )
@@ -33,6 +51,21 @@ def test_axes_come_from_labels_or_the_number_of_dimensions(
     assert image.axes == axes
     assert image.shape == shape
     assert image.rgb == ("rgb" in arguments)
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (("plate", "y", "x"), r"axis 'plate' of the layer 'film' is not known.*layer\.axis_labels"),
+        (("a", "b", "x"), r"axis 'a' and 'b' of the layer 'film' is not known"),
+        (("frame", "time", "0"), r"axes 'frame' and 'time' of .* both read as images one"),
+        (("t", "z", "c"), r"axis labels \('t', 'z', 'c'\) do not say what they are"),
+    ],
+)
+def test_words_that_leave_it_open_are_asked_about(labels: tuple[str, ...], message: str) -> None:
+    layer = Image(np.zeros((3, 5, 6)), axis_labels=labels, name="film")
+    with pytest.raises(ValueError, match=message):
+        layer_axes(layer)
 
 
 def test_five_unnamed_dimensions_ask_for_names() -> None:
@@ -131,3 +164,18 @@ def test_the_region_needs_y_and_x_on_display() -> None:
     viewer.dims.order = (1, 0, 2)
     with pytest.raises(ValueError, match="needs y and x on display"):
         visible_region(stack, viewer)
+
+
+def test_what_reading_a_file_gave_to_doubt_comes_with_its_layer(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(
+        path, np.zeros((9, 8), "u1"), resolution=(100, 0.01), resolutionunit="CENTIMETER"
+    )
+    ((data, attributes, _),) = read_layers(str(path))
+    layer = Image(data, **attributes)
+    (warning,) = layer_image(layer).warnings
+    assert "the voxel size is taken as unknown" in warning
+    assert read_image(path).warnings == (warning,)
+    layer.scale, layer.units = (0.5, 0.5), ("um", "um")
+    assert layer_image(layer).warnings == ()
+    assert with_voxel_size(read_image(path), (1.0, 0.5, 0.5)).warnings == ()

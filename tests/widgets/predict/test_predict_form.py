@@ -58,6 +58,7 @@ def test_what_is_set_is_what_is_read(form: PredictForm, value: PredictChoices) -
     form.set_channels([("Bright", 0), ("DIC", 1)])
     form.set_tasks(TASKS)
     form.set_planes(PLANES)
+    form.set_units_known(True)
     form.set_value(value)
     read = form.value()
     assert replace(read, voxel_size=value.voxel_size) == value

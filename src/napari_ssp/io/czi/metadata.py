@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
-from napari_ssp.io.calibration import micrometres, voxel_size
-
-if TYPE_CHECKING:
-    from napari_ssp.image import VoxelSize
+from napari_ssp.io.calibration import Length, Lengths
 
 _DIMENSIONS = "Metadata/Information/Image/Dimensions"
 _NAMES = ("ShortName", "DyeName", "Fluor")
@@ -21,15 +17,15 @@ class CziMetadata:
 
     Attributes
     ----------
-    voxel_size : tuple of three floats, or None
-        µm along z, y and x.
+    lengths : dict of str to Length
+        Size of a voxel along z, y and x, as far as it is there.
     channel_names : tuple of str
         One per channel, empty where the file has none.
     scene_names : dict
         Name of each scene that has one, by its number.
     """
 
-    voxel_size: VoxelSize | None
+    lengths: Lengths
     channel_names: tuple[str, ...]
     scene_names: dict[int, str]
 
@@ -50,14 +46,13 @@ def parse_czi(xml: str) -> CziMetadata:
     try:
         root = ElementTree.fromstring(xml)
     except ElementTree.ParseError:
-        return CziMetadata(None, (), {})
-    return CziMetadata(_voxel_size(root), _channel_names(root), _scene_names(root))
+        return CziMetadata({}, (), {})
+    return CziMetadata(_lengths(root), _channel_names(root), _scene_names(root))
 
 
-def _voxel_size(root: ElementTree.Element) -> VoxelSize | None:
+def _lengths(root: ElementTree.Element) -> Lengths:
     distances = root.iterfind("Metadata/Scaling/Items/Distance")
-    lengths = {d.get("Id"): micrometres(d.findtext("Value"), "m") for d in distances}
-    return voxel_size(lengths.get("Z"), lengths.get("Y"), lengths.get("X"))
+    return {d.get("Id", "").lower(): Length(d.findtext("Value"), "m") for d in distances}
 
 
 def _channel_names(root: ElementTree.Element) -> tuple[str, ...]:

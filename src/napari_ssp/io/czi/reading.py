@@ -5,16 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from napari_ssp.image import MicroscopyImage
+from napari_ssp.io.calibration import calibrate
 from napari_ssp.io.czi.checks import check_complete
 from napari_ssp.io.czi.lazy import EXTRA, LIBRARY, CziArray, CziScene
 from napari_ssp.io.czi.metadata import CziMetadata, parse_czi
 from napari_ssp.io.errors import damage_error, import_extra
 from napari_ssp.io.lazy import as_dask
-from napari_ssp.io.scene import Scene, image_stem, is_labels, scene_name
+from napari_ssp.io.scene import Scene, find_scenes, image_name, image_stem, scene_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
+
+    from napari_ssp.image import VoxelSize
 
 # Larger planes come with smaller levels, so that a viewer need not read all of them.
 _LARGE_SIDE = 4096
@@ -33,19 +36,22 @@ class _Block(NamedTuple):
     pixel_type: str
 
 
-def read_czi(path: Path) -> list[Scene]:
-    """Read all scenes of a CZI file; pixels stay in the file until they are looked at.
+def read_czi(path: Path, wanted: str | int | None = None) -> list[Scene]:
+    """Read all scenes of a CZI file, or one; pixels stay in the file until they are looked at.
 
     Parameters
     ----------
     path : pathlib.Path
         The file.
+    wanted : str or int, optional
+        Name of the only scene to read, or its place among the scenes, from 0.
 
     Returns
     -------
     list of Scene
         In the order of the scenes' numbers. Tiles are put together to the plane that they cover;
         what none covers is 0. Large planes have smaller levels of every second, fourth, ... pixel.
+        Scenes lie beside each other as in the file, whose upper left corner is at 0.
 
     Raises
     ------
@@ -54,7 +60,7 @@ def read_czi(path: Path) -> list[Scene]:
     OSError
         If the file is cut off or damaged.
     ValueError
-        If it has axes or mixtures of pixel types that have no place in an image.
+        If it has axes or mixtures of pixel types that have no place in an image, or no such scene.
     """
     czi = import_extra(LIBRARY, EXTRA, path)
     check_complete(path)
@@ -68,8 +74,11 @@ def read_czi(path: Path) -> list[Scene]:
     for block in blocks:
         by_number.setdefault(block.position.get("S"), []).append(block)
     numbers = sorted(by_number, key=lambda number: -1 if number is None else number)
+    names = scene_names([metadata.scene_names.get(n or 0, "") or str(n or 0) for n in numbers])
+    chosen = range(len(names)) if wanted is None else find_scenes(names, wanted, path)
     scenes = [_scene(number, by_number[number]) for number in numbers]
-    return [_image(path, scene, metadata, len(scenes)) for scene in scenes]
+    corner = min(scene.y.start for scene in scenes), min(scene.x.start for scene in scenes)
+    return [_image(path, scenes[k], metadata, names[k], corner) for k in chosen]
 
 
 def _blocks(file: Any) -> list[_Block]:
@@ -117,24 +126,37 @@ def _span(positions: Iterable[int]) -> range:
     return range(min(found), max(found) + 1)
 
 
-def _image(path: Path, scene: CziScene, metadata: CziMetadata, count: int) -> Scene:
+def _image(
+    path: Path, scene: CziScene, metadata: CziMetadata, name: str, corner: tuple[int, int]
+) -> Scene:
     scene.check(path)
     levels = [as_dask(CziArray(str(path), scene, factor)) for factor in _factors(scene)]
     kept = [n > 1 or a in "yx" for a, n in zip(scene.axes, levels[0].shape, strict=True)]
     key = tuple(slice(None) if keep else 0 for keep in kept)
     names = metadata.channel_names[scene.c.start : scene.c.stop]
     complete = len(names) == len(scene.c) and any(names)
-    number = 0 if scene.number is None else scene.number
+    calibration = calibrate(metadata.lengths, len(scene.z) > 1)
     image = MicroscopyImage(
         data=levels[0][key],
         axes="".join(a for a, keep in zip(scene.axes, kept, strict=True) if keep),
-        voxel_size=metadata.voxel_size,
+        voxel_size=calibration.voxel_size,
         channel_names=tuple(n or f"channel {i}" for i, n in enumerate(names)) if complete else (),
-        name=scene_name(image_stem(path), number, count, metadata.scene_names.get(number, "")),
+        name=image_name(image_stem(path), name),
         rgb=scene.rgb,
         levels=tuple(level[key] for level in levels[1:]),
+        position=_position(scene, corner, calibration.voxel_size),
+        warnings=calibration.warnings,
     )
-    return Scene(image, is_labels(image, image_stem(path), ""))
+    return Scene.of(image, image_stem(path), name=name)
+
+
+def _position(
+    scene: CziScene, corner: tuple[int, int], size: VoxelSize | None
+) -> tuple[float, float, float]:
+    """Where a scene lies beside the others: they share one plane, whose zero is the stage's."""
+    _, height, width = size or (1.0, 1.0, 1.0)
+    top, left = corner
+    return 0.0, (scene.y.start - top) * height, (scene.x.start - left) * width
 
 
 def _factors(scene: CziScene) -> list[int]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import zlib
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +15,8 @@ from napari_ssp.io.lazy import LazyArray
 
 _BLOCK_SIDE = 2048
 _BLOCK_BYTES = 2**25
+# What codecs and zips raise for damaged blocks.
+_BROKEN = (RuntimeError, ValueError, TypeError, OSError, EOFError, BadZipFile, zlib.error)
 
 
 class ZarrArray(LazyArray):
@@ -44,6 +48,6 @@ class ZarrArray(LazyArray):
     def _read(self, box: tuple[range, ...]) -> npt.NDArray[Any]:
         try:
             block = self._array[tuple(slice(r.start, r.stop) for r in box)]
-        except (RuntimeError, ValueError, TypeError, OSError) as error:  # codecs differ in this
+        except _BROKEN as error:
             raise damage_error(Path(self._path), f"a block cannot be read ({error})") from error
         return np.asarray(block, dtype=self.dtype)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import Any
 
 from napari_ssp.image import AXES
-from napari_ssp.io.calibration import micrometres, voxel_size
-
-if TYPE_CHECKING:
-    from napari_ssp.image import VoxelSize
+from napari_ssp.io.calibration import Length, Lengths
+from napari_ssp.io.stored_origin import parse_origin
 
 #: Our own entry beside OME's, for what OME-Zarr cannot say.
 OWN_KEY = "napari_ssp"
@@ -31,23 +30,30 @@ class NgffImage:
         One of "tczyx" per axis, or "?" for an axis that is none of them.
     paths : tuple of str
         The arrays of its levels, the largest first.
-    voxel_size : tuple of three floats, or None
-        µm along z, y and x.
+    lengths : dict of str to Length
+        Size of a voxel along z, y and x, as far as it is there.
     channel_names : tuple of str
         As in the file, or empty.
     is_labels : bool
         Whether its values are object numbers.
     rgb : bool
         Whether we wrote it from an image with colours.
+    starts : mapping
+        Where its first voxel lies along "z", "y" and "x", in the unit of the lengths.
+    origin : mapping
+        Where its first pixel lies in the full image, by the letters of that image's axes; empty
+        where we did not write it as a part of one.
     """
 
     name: str
     axes: str
     paths: tuple[str, ...]
-    voxel_size: VoxelSize | None
+    lengths: Lengths
     channel_names: tuple[str, ...] = ()
     is_labels: bool = False
     rgb: bool = False
+    starts: Mapping[str, float] = field(default_factory=dict)
+    origin: Mapping[str, int] = field(default_factory=dict)
 
 
 def ome_attributes(attributes: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -78,14 +84,17 @@ def parse_image(attributes: Mapping[str, Any]) -> NgffImage:
     datasets = multiscale["datasets"]
     axes = _axes(multiscale.get("axes") or _OLD_AXES)
     own = attributes.get(OWN_KEY) or {}
+    steps = _steps(multiscale, axes)
     return NgffImage(
         name=str(multiscale.get("name") or ""),
         axes=axes,
         paths=tuple(str(dataset["path"]) for dataset in datasets),
-        voxel_size=_voxel_size(multiscale, axes),
+        lengths=_lengths(steps),
         channel_names=_channel_names(ome),
         is_labels="image-label" in ome,
         rgb=bool(own.get("rgb")),
+        starts={a: step.start for a, step in steps.items()},
+        origin=parse_origin(own.get("origin")),
     )
 
 
@@ -98,24 +107,45 @@ def _axes(axes: Sequence[Any]) -> str:
     return letters
 
 
-def _voxel_size(multiscale: Mapping[str, Any], axes: str) -> VoxelSize | None:
-    """Scale in µm; without a unit it is µm where it differs from 1, else it is not known."""
-    scale = _scale(multiscale["datasets"][0], len(axes))
-    shared = _scale(multiscale, len(axes))
-    units = [a.get("unit") if isinstance(a, Mapping) else None for a in multiscale.get("axes", ())]
-    found = zip(axes, scale, shared, units, strict=False)
-    lengths = {a: (n * m, unit) for a, n, m, unit in found if a in "zyx"}
-    if not any(unit for _, unit in lengths.values()) and all(n == 1 for n, _ in lengths.values()):
+@dataclass(frozen=True)
+class _Step:
+    """From one pixel to the next along an axis, and where the first one lies."""
+
+    length: float
+    start: float
+    unit: str | None
+
+
+def _steps(multiscale: Mapping[str, Any], axes: str) -> dict[str, _Step]:
+    """Join the transforms of the full level, then those of all levels, along z, y and x."""
+    lengths, starts = [1.0] * len(axes), [0.0] * len(axes)
+    for holder in (multiscale["datasets"][0], multiscale):
+        for transform in holder.get("coordinateTransformations") or ():
+            scale = _numbers(transform, "scale", axes) or [1.0] * len(axes)
+            shift = _numbers(transform, "translation", axes) or [0.0] * len(axes)
+            lengths = [n * m for n, m in zip(lengths, scale, strict=True)]
+            starts = [n * m + k for n, m, k in zip(starts, scale, shift, strict=True)]
+    given = multiscale.get("axes") or ()
+    units = [axis.get("unit") if isinstance(axis, Mapping) else None for axis in given]
+    units += [None] * (len(axes) - len(units))
+    found = zip(axes, lengths, starts, units, strict=True)
+    return {a: _Step(length, start, unit) for a, length, start, unit in found if a in "zyx"}
+
+
+def _numbers(transform: Mapping[str, Any], kind: str, axes: str) -> list[float] | None:
+    if transform.get("type") != kind or kind not in transform:
         return None
-    z, y, x = (micrometres(*lengths[a]) if a in lengths else None for a in "zyx")
-    return voxel_size(z, y, x)
+    numbers = [float(n) for n in transform[kind]]
+    if len(numbers) != len(axes) or not all(map(math.isfinite, numbers)):
+        raise ValueError(f"its {kind} is {transform[kind]} for the {len(axes)} axes '{axes}'")
+    return numbers
 
 
-def _scale(holder: Mapping[str, Any], ndim: int) -> list[float]:
-    for transform in holder.get("coordinateTransformations") or ():
-        if transform.get("type") == "scale" and "scale" in transform:
-            return [float(n) for n in transform["scale"]]
-    return [1.0] * ndim
+def _lengths(steps: Mapping[str, _Step]) -> Lengths:
+    """Scale; without a unit it is µm where it differs from 1, else it is not known."""
+    if all(step.length == 1 and not step.unit for step in steps.values()):
+        return {}
+    return {a: Length(step.length, step.unit) for a, step in steps.items()}
 
 
 def _channel_names(ome: Mapping[str, Any]) -> tuple[str, ...]:

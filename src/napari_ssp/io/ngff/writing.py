@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,9 +14,11 @@ from zarr.codecs import BloscCodec
 from napari_ssp.atomic import atomic_folder
 from napari_ssp.io.ngff.metadata import ome_attributes
 from napari_ssp.io.ngff.pyramid import chunk_shape, halve, level_sides
+from napari_ssp.io.ngff.reading import read_zarr
 from napari_ssp.io.ngff.written_metadata import VERSION, image_attributes, stored_axes
 from napari_ssp.io.scene import is_labels_name
 from napari_ssp.io.slabs import slab_depth, slabs
+from napari_ssp.place import is_part, with_voxel_size
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,6 +58,7 @@ def write_zarr(
         _write_folder(path, image, dtype, overwrite, is_labels)
         return
     _check_place(path, is_labels)
+    image = _beside(image, path.parent.parent)
     path.parent.mkdir(exist_ok=True)
     try:
         _write_folder(path, image, dtype, overwrite, is_labels)
@@ -82,6 +86,19 @@ def _check_place(path: Path, is_labels: bool) -> None:
             f"Labels can be added to an OME-Zarr of version {VERSION}, but '{holder}' {found}. "
             "Write the labels to a .zarr of their own."
         )
+
+
+def _beside(labels: MicroscopyImage, holder: Path) -> MicroscopyImage:
+    """Give labels the voxel size and the place of the image that they are put into."""
+    image = read_zarr(holder)[0].image
+    if labels.voxel_size is None:
+        labels = with_voxel_size(labels, image.voxel_size)
+    position = labels.position if any(labels.position) else image.position
+    labels = replace(labels, position=position)
+    same = all(labels.sizes[a] == image.sizes[a] for a in "yx")
+    if is_part(labels) or not same:
+        return labels
+    return replace(labels, origin=image.origin, full_axes=image.full_axes)
 
 
 def _register(path: Path) -> None:

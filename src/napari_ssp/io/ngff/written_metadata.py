@@ -6,6 +6,8 @@ from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
 from napari_ssp.io.ngff.metadata import OWN_KEY
+from napari_ssp.io.stored_origin import list_origin
+from napari_ssp.place import translation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -63,7 +65,9 @@ def image_attributes(
         listed = enumerate(zip(names, colours, strict=False))
         channels = [_channel(name, colour, windows[i]) for i, (name, colour) in listed]
         ome["omero"] = {"channels": channels}
-    return {"ome": ome, **({OWN_KEY: {"rgb": True}} if image.rgb else {})}
+    origin = list_origin(image)
+    own = {**({"rgb": True} if image.rgb else {}), **({"origin": origin} if origin else {})}
+    return {"ome": ome, **({OWN_KEY: own} if own else {})}
 
 
 def _axis(image: MicroscopyImage, letter: str) -> dict[str, str]:
@@ -78,9 +82,12 @@ def _dataset(image: MicroscopyImage, level: int, is_labels: bool) -> dict[str, A
     axes = stored_axes(image)
     scale = [sizes.get(a, 1.0) * (2**level if a in "yx" else 1) for a in axes]
     transforms: list[dict[str, Any]] = [{"type": "scale", "scale": scale}]
-    if level and not is_labels:
+    starts = {"t": float(image.origin[0]), **dict(zip("zyx", translation(image), strict=True))}
+    if not is_labels:
         # The first mean lies between the pixels that it is made of.
-        shift = [sizes[a] * (2**level - 1) / 2 if a in "yx" else 0.0 for a in axes]
+        starts |= {a: starts[a] + sizes[a] * (2**level - 1) / 2 for a in "yx"}
+    shift = [starts.get(a, 0.0) for a in axes]
+    if any(shift):
         transforms.append({"type": "translation", "translation": shift})
     return {"path": str(level), "coordinateTransformations": transforms}
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from napari_ssp.atomic import atomic_path
-from napari_ssp.io.objects.outlines import label_planes, trace_outlines
+from napari_ssp.io.objects.outlines import outline_planes
 
 if TYPE_CHECKING:
     import os
@@ -29,7 +29,7 @@ def write_geojson(
     path: str | os.PathLike[str],
     labels: Any,
     *,
-    axes: str = "yx",
+    axes: str | None = None,
     object_type: ObjectType = "detection",
     measurements: Mapping[str, npt.NDArray[Any]] | None = None,
     overwrite: bool = False,
@@ -45,10 +45,11 @@ def write_geojson(
     ----------
     path : path-like
         The file, e.g. ending with ".geojson".
-    labels : array of int
-        Label image, 0 is background; read plane by plane.
-    axes : str
-        One letter of "tzyx" per axis.
+    labels : MicroscopyImage or array of int
+        Label image, 0 is background; read plane by plane. A MicroscopyImage may be a part of the
+        full image, as its origin says.
+    axes : str, optional
+        One letter of "tzyx" per axis of an array; "yx" when not given.
     object_type : {"detection", "annotation"}
         What QuPath makes of the objects: detections are light and meant for many cells,
         annotations can be edited.
@@ -85,12 +86,12 @@ def write_geojson(
 
 
 def _features(
-    labels: Any, axes: str, object_type: str, table: Mapping[str, npt.NDArray[Any]]
+    labels: Any, axes: str | None, object_type: str, table: Mapping[str, npt.NDArray[Any]]
 ) -> Iterator[dict[str, Any]]:
     keys = [name for name in _KEYS if name in table]
     rows = _rows(table, keys)
-    for place, plane in label_planes(labels, axes):
-        for outline in trace_outlines(plane):
+    for place, outlines in outline_planes(labels, axes):
+        for outline in outlines:
             where = {"label": outline.label, **place}
             properties: dict[str, Any] = {"objectType": object_type, "name": str(outline.label)}
             measured = rows.get(tuple(where.get(key, 0) for key in keys))

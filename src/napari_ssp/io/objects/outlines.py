@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from napari_ssp.image import MicroscopyImage
-from napari_ssp.labels import check_labels
+from napari_ssp.io.label_images import label_image
+from napari_ssp.labels import known_labels
+from napari_ssp.place import add_axes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,7 +65,7 @@ def trace_outlines(plane: npt.ArrayLike) -> list[Outline]:
     Parameters
     ----------
     plane : array of int, shape (Y, X)
-        Label image, 0 is background; ids may have gaps.
+        Label image, 0 is background; ids may have gaps. -1, not annotated, is left out.
 
     Returns
     -------
@@ -74,9 +75,9 @@ def trace_outlines(plane: npt.ArrayLike) -> list[Outline]:
     Raises
     ------
     TypeError
-        If the labels are no integers.
+        If the labels are no whole numbers.
     ValueError
-        If the array is not 2D, or a label is negative.
+        If the array is not 2D, or a label is below -1.
     """
     labels = _checked(np.asarray(plane))
     if not labels.any():
@@ -88,44 +89,54 @@ def trace_outlines(plane: npt.ArrayLike) -> list[Outline]:
     return [Outline(label, tuple(found[label])) for label in sorted(found)]
 
 
-def label_planes(labels: Any, axes: str) -> Iterator[tuple[dict[str, int], npt.NDArray[Any]]]:
-    """Go through the planes of a label image.
+def outline_planes(
+    labels: Any, axes: str | None = None
+) -> Iterator[tuple[dict[str, int], list[Outline]]]:
+    """Outline the objects of all planes of a label image, in pixels of the full image.
 
     Parameters
     ----------
-    labels : array-like of int
-        Label image.
-    axes : str
-        One letter of "tzyx" per axis.
+    labels : MicroscopyImage or array of int
+        Label image; a MicroscopyImage may be a part of an image, as its origin says.
+    axes : str, optional
+        One letter of "tzyx" per axis of an array; "yx" when not given.
 
     Yields
     ------
     place : dict
-        Position along "t" and "z", from 0, where the image has these axes.
-    plane : numpy.ndarray
-        (Y, X).
+        Position along "t" and "z" in the full image, from 0, where it is known to have these axes.
+    outlines : list of Outline
+        In the order of the labels.
 
     Raises
     ------
     ValueError
         If the axes do not fit, or there are channels.
     """
-    # A last axis of length 3 would be colours of an image.
-    image = replace(MicroscopyImage.from_array(labels, axes, name="labels"), rgb=False)
+    image = add_axes(label_image(labels, axes))
     if image.num_channels > 1:
         raise ValueError(
-            f"The labels have {image.num_channels} channels (axes '{axes}', shape {image.shape}), "
-            "but objects are outlined in one. Give each channel alone."
+            f"The labels have {image.num_channels} channels (axes '{image.axes}', shape "
+            f"{image.shape}), but objects are outlined in one. Give each channel alone."
         )
+    first_t, first_z, top, left = image.origin
+    shift = np.array([top, left])
     for t, z in image.planes():
-        place = {"t": t, "z": z}
-        yield {a: place[a] for a in "tz" if a in image.axes}, image.plane(t, z)
+        place = {"t": t + first_t, "z": z + first_z}
+        found = trace_outlines(image.plane(t, z))
+        outlines = [_shifted_outline(outline, shift) for outline in found]
+        yield {a: n for a, n in place.items() if a in image.axes}, outlines
+
+
+def _shifted_outline(outline: Outline, shift: Ring) -> Outline:
+    polygons = (tuple(ring + shift for ring in rings) for rings in outline.polygons)
+    return Outline(outline.label, tuple(polygons))
 
 
 def _checked(plane: npt.NDArray[Any]) -> _Labels:
     if plane.ndim != 2:
         raise ValueError(f"Outlines are of one plane (Y, X), but the shape is {plane.shape}.")
-    return check_labels(plane).astype(np.int64, copy=False)
+    return known_labels(plane).astype(np.int64, copy=False)
 
 
 def _parts(labels: _Labels) -> tuple[_Labels, npt.NDArray[np.int64]]:

@@ -10,7 +10,7 @@ import numpy as np
 from roifile import ROI_OPTIONS, ROI_TYPE, ImagejRoi
 
 from napari_ssp.atomic import atomic_path
-from napari_ssp.io.objects.outlines import label_planes, trace_outlines
+from napari_ssp.io.objects.outlines import outline_planes
 
 if TYPE_CHECKING:
     import os
@@ -26,7 +26,7 @@ _MOVE, _LINE, _CLOSE = 0.0, 1.0, 4.0
 
 
 def write_imagej_rois(
-    path: str | os.PathLike[str], labels: Any, *, axes: str = "yx", overwrite: bool = False
+    path: str | os.PathLike[str], labels: Any, *, axes: str | None = None, overwrite: bool = False
 ) -> Path:
     """Write the outlines of all objects as a set of ImageJ ROIs.
 
@@ -38,11 +38,12 @@ def write_imagej_rois(
     ----------
     path : path-like
         The file, ending with ".zip"; drop it on the ROI Manager.
-    labels : array of int
-        Label image, 0 is background; read plane by plane.
-    axes : str
-        One letter of "tzyx" per axis. A stack or a movie gets positions in a stack, an image with
-        both axes those of a hyperstack.
+    labels : MicroscopyImage or array of int
+        Label image, 0 is background; read plane by plane. Coordinates are those of the full image
+        that a MicroscopyImage is a part of.
+    axes : str, optional
+        One letter of "tzyx" per axis of an array; "yx" when not given. A stack or a movie gets
+        positions in a stack, an image with both axes those of a hyperstack.
     overwrite : bool
         Replace a file of that name.
 
@@ -76,12 +77,12 @@ def write_imagej_rois(
     return target
 
 
-def _rois(labels: Any, axes: str) -> Iterator[ImagejRoi]:
-    for place, plane in label_planes(labels, axes):
+def _rois(labels: Any, axes: str | None) -> Iterator[ImagejRoi]:
+    for place, outlines in outline_planes(labels, axes):
         # ImageJ counts from 1; 0 means every plane.
         one_based = {axis: index + 1 for axis, index in place.items()}
         suffix = "".join(f"_{axis}{one_based[axis]:03}" for axis in "tz" if axis in one_based)
-        for outline in trace_outlines(plane):
+        for outline in outlines:
             roi = _roi(outline)
             roi.name = f"{outline.label}{suffix}"
             if len(one_based) == 1:

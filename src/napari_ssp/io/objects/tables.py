@@ -1,8 +1,9 @@
-"""Writer of tables as CSV."""
+"""Tables as CSV: written, and read with errors that name the line."""
 
 from __future__ import annotations
 
 import csv
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,6 +62,42 @@ def write_table(
         writer.writerow(table)
         writer.writerows(zip(*(_fields(column) for column in table.values()), strict=True))
     return Path(path)
+
+
+def read_rows(path: Path) -> list[tuple[int, dict[str, str]]]:
+    """Read the rows of a table by the names of its columns.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        CSV file in UTF-8, divided by commas or semicolons; its first line names the columns.
+
+    Returns
+    -------
+    list of (int, dict)
+        Number of each row's last line, and its values; those that a short row lacks are empty.
+
+    Raises
+    ------
+    ValueError
+        If it is no text in UTF-8, or a line cannot be divided into fields, e.g. because a quotation
+        mark is never closed.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not text in UTF-8. Save it as 'CSV UTF-8'.") from error
+    first = text.partition("\n")[0]
+    divider = ";" if ";" in first and "," not in first else ","
+    lines = io.StringIO(text, newline="")
+    reader = csv.DictReader(lines, restval="", delimiter=divider, skipinitialspace=True)
+    try:
+        return [(reader.line_num, row) for row in reader]
+    except csv.Error as error:
+        raise ValueError(
+            f"{path} is no table after line {reader.line_num}: {error}. Look there for a "
+            "quotation mark that is not closed, or save it as CSV again."
+        ) from error
 
 
 def _fields(column: npt.NDArray[Any]) -> Iterator[Any]:

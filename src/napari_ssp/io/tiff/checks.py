@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _IMAGE_DESCRIPTION = 270
+_CLASSIC_ENTRY = 12
 
 
 def check_complete(tif: Any, path: Path) -> None:
@@ -63,11 +64,12 @@ def _entries(tif: Any, offset: int) -> tuple[dict[int, int], int]:
     (following,) = (
         struct.unpack(layout.offsetformat, tail) if len(tail) == layout.offsetsize else (0,)
     )
-    number = layout.offsetformat[-1]
+    # NDPI keeps 32 bits in its entries, though the places of its pages have 64.
+    number = "I" if layout.tagsize == _CLASSIC_ENTRY else layout.offsetformat[-1]
     entry = struct.Struct(f"{layout.byteorder}HH{number}{number}")
     ends = {}
     for code, _, length, place in entry.iter_unpack(raw):
         # Only text is looked at: its length is in bytes.
-        if code == _IMAGE_DESCRIPTION and length > layout.offsetsize:
+        if code == _IMAGE_DESCRIPTION and length > struct.calcsize(number):
             ends[code] = place + length
     return ends, following

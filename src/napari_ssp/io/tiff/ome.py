@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
-from napari_ssp.io.calibration import micrometres, voxel_size
+from napari_ssp.io.calibration import Length, Lengths
+from napari_ssp.io.tiff.place import OmePlace, parse_place
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from napari_ssp.image import VoxelSize
+    from collections.abc import Iterator, Mapping
 
 
 @dataclass(frozen=True)
@@ -22,16 +21,19 @@ class OmeImage:
     ----------
     name, description : str
         As in the file, or empty.
-    voxel_size : tuple of three floats, or None
-        µm along z, y and x.
+    lengths : dict of str to Length
+        PhysicalSizeX, Y and Z, as far as they are there.
     channel_names : tuple of str
         One per Channel element, or empty when none has a name.
+    place : OmePlace
+        Where it lies.
     """
 
     name: str = ""
     description: str = ""
-    voxel_size: VoxelSize | None = None
+    lengths: Lengths = field(default_factory=dict)
     channel_names: tuple[str, ...] = ()
+    place: OmePlace = field(default_factory=OmePlace)
 
 
 def parse_ome(xml: str | None) -> list[OmeImage]:
@@ -47,31 +49,46 @@ def parse_ome(xml: str | None) -> list[OmeImage]:
     list of OmeImage
         In the order of the file; empty when there is no document or it cannot be parsed.
     """
+    root = parse_root(xml)
+    if root is None:
+        return []
+    holders = children(root, "StructuredAnnotations")
+    notes = {note.get("ID", ""): note for holder in holders for note in holder}
+    return [_image(element, notes) for element in children(root, "Image")]
+
+
+def parse_root(xml: str | None) -> ElementTree.Element | None:
+    """Parse OME-XML; None when there is no document or it cannot be parsed."""
     if not xml:
-        return []
+        return None
     try:
-        root = ElementTree.fromstring(xml)
+        return ElementTree.fromstring(xml)
     except ElementTree.ParseError:
-        return []
-    return [_image(element) for element in _children(root, "Image")]
+        return None
 
 
-def _image(element: ElementTree.Element) -> OmeImage:
+def _image(element: ElementTree.Element, notes: Mapping[str, ElementTree.Element]) -> OmeImage:
     name = element.get("Name", "")
-    description = next((e.text or "" for e in _children(element, "Description")), "")
-    pixels = next(_children(element, "Pixels"), None)
+    description = next((e.text or "" for e in children(element, "Description")), "")
+    pixels = next(children(element, "Pixels"), None)
     if pixels is None:
         return OmeImage(name, description)
-    z, y, x = (_length(pixels, f"PhysicalSize{axis}") for axis in "ZYX")
-    channels = [channel.get("Name") for channel in _children(pixels, "Channel")]
+    channels = [channel.get("Name") for channel in children(pixels, "Channel")]
     names = tuple(n or f"channel {i}" for i, n in enumerate(channels)) if any(channels) else ()
-    return OmeImage(name, description, voxel_size(z, y, x), names)
+    place = parse_place(element, notes)
+    return OmeImage(name, description, _lengths(pixels), names, place)
 
 
-def _length(pixels: ElementTree.Element, attribute: str) -> float | None:
-    return micrometres(pixels.get(attribute), pixels.get(f"{attribute}Unit"))
+def _lengths(pixels: ElementTree.Element) -> Lengths:
+    names = {axis: f"PhysicalSize{axis.upper()}" for axis in "zyx"}
+    return {
+        axis: Length(pixels.get(name), pixels.get(f"{name}Unit"))
+        for axis, name in names.items()
+        if name in pixels.attrib
+    }
 
 
-def _children(element: ElementTree.Element, name: str) -> Iterator[ElementTree.Element]:
+def children(element: ElementTree.Element, name: str) -> Iterator[ElementTree.Element]:
+    """Go through the elements of a name that lie directly in another."""
     # The namespace holds the schema's year, so only the name behind it counts.
     return (child for child in element if child.tag.rpartition("}")[2] == name)

@@ -9,6 +9,8 @@ import numpy.typing as npt
 
 from napari_ssp.atomic import atomic_path
 from napari_ssp.io.slabs import slab_depth, slabs
+from napari_ssp.io.tiff.place import place_metadata
+from napari_ssp.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -90,13 +92,13 @@ def _metadata(image: MicroscopyImage, description: str) -> dict[str, Any]:
     letters = _order(image).upper()
     metadata: dict[str, Any] = {
         "axes": letters.replace("C", "S") if image.rgb else letters,
-        "Name": image.name,
+        "Name": printable(image.name),  # XML has no control characters
     }
     if description:
         metadata["Description"] = description
     if image.channel_names:
-        metadata["Channel"] = {"Name": list(image.channel_names)}
+        metadata["Channel"] = {"Name": [printable(name) for name in image.channel_names]}
     if image.voxel_size is not None:
         for axis, size in zip("ZYX", image.voxel_size, strict=True):
             metadata |= {f"PhysicalSize{axis}": size, f"PhysicalSize{axis}Unit": "µm"}
-    return metadata
+    return metadata | place_metadata(image)

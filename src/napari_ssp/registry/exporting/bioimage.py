@@ -28,7 +28,7 @@ from napari_ssp.registry.exporting.plain_network import (
     choose_task,
     make_example,
 )
-from napari_ssp.registry.model_archive import check_target
+from napari_ssp.registry.model_archive import check_export
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -79,7 +79,7 @@ def export_bioimage_steps(
         When the task is missing or not the model's, or the weights are damaged.
     """
     card = find_card(model)
-    check_target(card, path, overwrite)
+    check_export(card, path, overwrite)
     chosen = choose_task(card, task)
     if with_onnx:
         check_onnx()

@@ -18,7 +18,7 @@ from napari_ssp.registry.exporting.plain_network import (
     choose_task,
     make_example,
 )
-from napari_ssp.registry.model_archive import check_target
+from napari_ssp.registry.model_archive import check_export
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -70,7 +70,7 @@ def export_onnx_steps(
     import torch
 
     card = find_card(model)
-    check_target(card, path, overwrite, ".onnx")
+    check_export(card, path, overwrite, ".onnx")
     check_onnx()
     chosen = choose_task(card, task)
     yield Progress(f"loading {card.name}")

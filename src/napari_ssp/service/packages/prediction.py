@@ -60,7 +60,7 @@ def predict_package_steps(
         images=images if has_planes else {name: image[0] for name, image in images.items()},
         axes="zyx" if has_planes else "yx",
         voxel_size=plan.voxel_size,
-        origin=(plan.time, *(start for start, _ in plan.box)),  # type: ignore[arg-type]
+        **plan.place,
         warnings=plan.warnings,
         provenance=record,
     )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_ssp.engine import count_tiles
-from napari_ssp.engine.tiling import choose_window
+from napari_ssp.engine.tiling import add_margin, choose_window
+from napari_ssp.place import place_in, with_voxel_size
 from napari_ssp.registry import IMAGES, PACKAGE, ModelCard, find_card
 from napari_ssp.service.precision import describe_precision, warn_emulated
 from napari_ssp.service.source_image import clip_region, open_image
@@ -76,6 +77,13 @@ class PredictionPlan:
         return tuple(stop - start for start, stop in self.box)
 
     @property
+    def place(self) -> dict[str, Any]:
+        """Origin, position and axes of the full image, as a `MicroscopyImage` has them."""
+        lengths = dict(zip("zyx", self.shape, strict=True))
+        starts = (self.time, *(start for start, _ in self.box))
+        return place_in(with_voxel_size(self.image, self.voxel_size), starts, lengths)
+
+    @property
     def summary(self) -> str:
         """One line for the user."""
         channel = ""
@@ -121,10 +129,11 @@ def plan_prediction(request: PredictRequest) -> PredictionPlan:
     voxel_size, warnings = _voxel_size(image, card)
     shape = tuple(stop - start for start, stop in box)
     network_shape = network_grid(shape, voxel_size, card)
-    window = (1, *card.window) if is_flat else card.window
+    window, seen = (1, *card.window) if is_flat else card.window, network_shape
     if card.family != PACKAGE:  # of which only the windows that it names are known to fit
-        window = choose_window(network_shape, card.window, MULTIPLE)
-    padded = tuple(max(n, w) for n, w in zip(network_shape, window, strict=True))
+        seen = add_margin(network_shape, card.margin)
+        window = choose_window(seen, card.window, MULTIPLE)
+    padded = tuple(max(n, w) for n, w in zip(seen, window, strict=True))
     return PredictionPlan(
         image=image,
         card=card,

@@ -80,7 +80,7 @@ def predict_steps(
     return StructurePrediction(
         images=images,
         voxel_size=plan.voxel_size,
-        origin=(plan.time, *(start for start, _ in plan.box)),  # type: ignore[arg-type]
+        **plan.place,
         warnings=plan.warnings,
         provenance=record,
     )
@@ -110,7 +110,7 @@ def _source(plan: PredictionPlan) -> Steps[VolumeSource]:
         resampled = ArrayStore(plan.network_shape)
         yield from _fill(resampled.write, resampler, "resampling")
         resampler = Resampler(resampled.read, plan.network_shape, plan.network_shape)
-    return VolumeSource(resampler, seen.result(), plan.window)
+    return VolumeSource(resampler, seen.result(), plan.window, plan.card.margin)
 
 
 def _side_by_side(networks: list[torch.nn.Module], dtype: torch.dtype) -> Network:

@@ -47,8 +47,9 @@ def write_manifest(entries: Iterable[Entry], folder: Path, started: bool) -> Non
     """
     text = _text(entries)
     path = folder / DATA_FILE
-    if started and path.exists() and path.read_text(encoding="utf-8") != text:
-        names = _changed(path.read_text(encoding="utf-8"), text)
+    before = path.read_text(encoding="utf-8", errors="surrogateescape") if path.exists() else text
+    if started and before != text:
+        names = _changed(before, text)
         raise ValueError(
             f"The data have changed since the run in {folder} was started: {', '.join(names[:5])}"
             f"{' and more' if len(names) > 5 else ''}. Its scores would not compare. Train in "

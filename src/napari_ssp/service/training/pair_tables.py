@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 from typing import TYPE_CHECKING, NamedTuple
+
+from napari_ssp.io.objects.tables import read_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -42,22 +43,18 @@ def read_lines(
     ValueError
         When it is no such table.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is not text in UTF-8. Save it as 'CSV UTF-8'.") from error
-    lines = text.splitlines()
-    divider = ";" if lines and ";" in lines[0] and "," not in lines[0] else ","
-    rows = list(csv.DictReader(lines, delimiter=divider))
-    missing = [name for name in columns if not rows or name not in rows[0]]
+    rows = read_rows(path)
+    missing = [name for name in columns if not rows or name not in rows[0][1]]
     if missing:
         raise ValueError(
             f"{path} lacks the columns {', '.join(missing)}; a table of pairs has "
             f"{' and '.join([', '.join(columns[:-1]), columns[-1]])}, and may have "
             f"{', '.join(more)} and split."
         )
-    clean = [{name: (value or "").strip() for name, value in row.items() if name} for row in rows]
-    found = [Line(number, values) for number, values in enumerate(clean, 2)]
+    found = [
+        Line(number, {name: value.strip() for name, value in row.items() if name})
+        for number, row in rows
+    ]
     return [line for line in found if line.values.get("split", "").lower() in splits]
 
 

@@ -14,6 +14,7 @@ from torch import nn
 from napari_ssp.engine import TileSettings, compute_zoomed_shape, predict_tiles, resample
 from napari_ssp.flows import flows_to_labels
 from napari_ssp.metrics import f1_score
+from napari_ssp.metrics.overlap import without_unknown
 from napari_ssp.progress import Progress
 from napari_ssp.training.loop import SCORED, choose_precision
 from napari_ssp.training.segmentation.annotation import targets
@@ -37,8 +38,6 @@ METRIC = "f1_0.50"
 THRESHOLDS = (0.5, 0.75)
 #: Longest side of a window in which validation images are predicted, a multiple of 32.
 _WINDOW = 1024
-#: A predicted object that lies in unknown pixels by more than this share is no mistake.
-_UNKNOWN_SHARE = 0.5
 
 
 @dataclass(frozen=True)
@@ -139,7 +138,7 @@ def score_segmentation(
     scores: dict[float, list[float]] = {threshold: [] for threshold in THRESHOLDS}
     for done, image in enumerate(images, 1):
         labels = yield from predict_labels(network, image, zoom, precision)
-        truth, found = np.maximum(image.labels, 0), _without_unknown(labels, image.labels)
+        truth, found = np.maximum(image.labels, 0), without_unknown(labels, image.labels < 0)
         for threshold, values in scores.items():
             values.append(f1_score(truth, found, threshold))
         shown = make_preview(image, labels) if done == 1 else None
@@ -171,16 +170,6 @@ def predict_labels(
     output = yield from predict_tiles(compute, resample(pixels, shape), settings)
     found = resample(output, image.labels.shape)
     return flows_to_labels(found[:2], expit(found[2]))
-
-
-def _without_unknown(labels: NDArray[np.uint32], truth: NDArray[np.int32]) -> NDArray[np.uint32]:
-    """Leave objects out that lie mostly where nobody annotated."""
-    if truth.min(initial=0) >= 0:
-        return labels
-    sizes = np.bincount(labels.ravel())
-    unknown = np.bincount(labels[truth < 0].ravel(), minlength=len(sizes))
-    gone = unknown > _UNKNOWN_SHARE * sizes
-    return np.where(gone[labels], 0, labels).astype(np.uint32)
 
 
 def make_preview(image: LabelledImage, labels: NDArray[np.uint32]) -> Preview:

@@ -67,6 +67,8 @@ class JobSpec:
         Called when a run starts; returns what makes, on the worker, the value to show, or None.
     recover : callable
         Gets the error of a run that failed, and may start another one instead.
+    about : callable
+        Words in front of the progress that say what is worked on, where that is not plain.
     """
 
     noun: str
@@ -74,6 +76,7 @@ class JobSpec:
     show: Callable[[Any], None]
     prepare: Callable[[], Callable[[Any], Any] | None] = lambda: None
     recover: Callable[[BaseException | None], None] = lambda error: None
+    about: Callable[[], str] = lambda: ""
 
 
 class JobController(QObject):
@@ -252,7 +255,7 @@ class JobController(QObject):
         self._tell_plan(self._proposal)
 
     def _on_progress(self, progress: Progress) -> None:
-        self.progressed.emit(progress, self._time_left.describe(progress))
+        self.progressed.emit(progress, self.spec.about() + self._time_left.describe(progress))
 
     def _on_end(self, outcome: Outcome) -> None:
         if outcome.state is JobState.FAILED:

@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_ssp.service import JobState
 from napari_ssp.widgets.docks.file_offer import offer_once
+from napari_ssp.widgets.docks.font_style import font_style
 from napari_ssp.widgets.docks.messages import error_line, is_expected
 from napari_ssp.widgets.docks.scroll_column import ScrollColumn
 from napari_ssp.widgets.docks.tabs import join_tabs
@@ -60,6 +61,7 @@ class JobDock(QWidget):
         self.controller: JobController
         self.column = ScrollColumn()
         self._has_place = False
+        self.setStyleSheet(font_style())
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.column)
@@ -139,6 +141,13 @@ class JobDock(QWidget):
             if offer is not None:
                 self.column.add_first(offer)
             QTimer.singleShot(0, self._join_docks)
+
+    def changeEvent(self, event: Any) -> None:
+        """Follow the font size of the preferences, which arrives as a new style."""
+        super().changeEvent(event)
+        style = font_style() if event.type() == QEvent.Type.StyleChange else self.styleSheet()
+        if style != self.styleSheet():
+            self.setStyleSheet(style)
 
     def event(self, event: Any) -> bool:
         """Stop the work when the dock is taken out of the window for good."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import weakref
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image
@@ -15,6 +15,7 @@ from napari_ssp.widgets.docks.messages import error_line
 from napari_ssp.widgets.docks.model_news import model_news
 from napari_ssp.widgets.forms.fields import ChoiceBox
 from napari_ssp.widgets.layers.images import region_obstacle
+from napari_ssp.widgets.layers.layer_state import LayerState, lost_reason
 from napari_ssp.widgets.layers.result_layers import METADATA_KEY, ResultLayers
 
 if TYPE_CHECKING:
@@ -99,13 +100,13 @@ class LayerJob(QObject):
     ) -> None:
         super().__init__(dock)
         self._viewer, self._form, self._task, self._panel = viewer, form, task, dock.panel
-        self._source: weakref.ref[Image] | None = None
+        self._source: LayerState | None = None
         self.results = ResultLayers(viewer)
         self.image_box = ChoiceBox(task.image_help)
         form.insert_first_row("Image", self.image_box)
-        spec = JobSpec(task.noun, self._propose, self._show, self._prepare)
+        spec = JobSpec(task.noun, self._propose, self._show, self._prepare, about=self._about)
         self._controller = JobController(spec, service, self)
-        self.image_box.currentIndexChanged.connect(self._controller.schedule)
+        self.image_box.currentIndexChanged.connect(self._forget)
         form.changed.connect(self._controller.schedule)
         model_news().changed.connect(self.refresh_models)
         self.refresh_models()
@@ -120,7 +121,7 @@ class LayerJob(QObject):
     def choose_model(self, name: str) -> None:
         """Choose a model, also one that was installed a moment ago."""
         self.refresh_models()
-        self._form.set_value(replace(self._form.value(), model=name))
+        self._form.change(model=name)
 
     def repeat(self, request: Any, source: Image) -> None:
         """Run a request of an earlier result; the form shows its settings.
@@ -133,13 +134,13 @@ class LayerJob(QObject):
         if self._controller.is_running:
             raise RuntimeError("The dock is at work. Wait for its end, or press Cancel.")
         self.image_box.set_value(source)
-        self._form.set_value(replace(self._form.value(), **_settings(request, self._form)))
+        self._form.change(**_settings(request, self._form))
         self._controller.start(request, self._show, self._prepare())
 
     def look(self, request: Request[Any], show: Callable[[Any], None]) -> None:
         """Run another request about the chosen layer, whose result is no layer."""
-        self._source = weakref.ref(self.image_box.value())
-        self._controller.start(request, show)
+        self._source = LayerState(self.image_box.value())
+        self._controller.start(request, partial(self._show_if_same, show))
 
     def update_layers(self) -> None:
         """Offer the viewer's layers; a run whose layer has gone is stopped."""
@@ -160,7 +161,7 @@ class LayerJob(QObject):
     def _propose(self) -> Proposal:
         layer = self.image_box.value()
         self._form.set_region_available(_obstacle(layer, self._viewer))
-        model = self._form.value().model
+        model = self._form.chosen_model()
         if not model:
             raise ValueError(_NO_MODEL.format(things=self._task.things))
         self._task.fit_to_model(model)
@@ -169,20 +170,43 @@ class LayerJob(QObject):
         return Proposal(self._task.request(layer), needs_plan=True)
 
     def _prepare(self) -> Callable[[Any], Any]:
-        self._source = weakref.ref(self.image_box.value())
+        self._source = LayerState(self.image_box.value())
         return self._task.prepare()
 
     def _show(self, value: Any) -> None:
-        layer = self._find_source()
-        if layer is None:
-            self._say_gone()
+        self._show_if_same(self._show_layers, value)
+
+    def _show_if_same(self, show: Callable[[Any], None], value: Any) -> None:
+        """Show what was found, unless the layer is no more what was looked at."""
+        states = () if self._source is None else (self._source,)
+        lost = lost_reason(states, self._viewer, self._task.noun)
+        if lost is not None:
+            self._panel.set_message(lost, "warning")
             return
+        show(value)
+
+    def _show_layers(self, value: Any) -> None:
+        layer = self._find_source()
+        assert layer is not None
         self.results.show(value, layer)
-        self._panel.set_message(self._task.conclude(value, layer))
+        line = self._task.conclude(value, layer)
+        self._panel.set_message(self._about() + line)
+
+    def _about(self) -> str:
+        """Name of the layer that is worked on, where another one is chosen."""
+        layer = self._find_source()
+        is_other = layer is not None and layer is not self.image_box.value()
+        return f"'{layer.name}': " if layer is not None and is_other else ""
+
+    def _forget(self) -> None:
+        """Take away what was said about another image."""
+        if not self._controller.is_running:
+            self._panel.set_message("")
+        self._controller.schedule()
 
     def _find_source(self) -> Image | None:
         """Layer of the last run, where it is still there."""
-        layer = self._source() if self._source else None
+        layer = self._source.layer if self._source else None
         return layer if layer in self._viewer.layers else None
 
     def _say_gone(self) -> None:

@@ -51,6 +51,7 @@ class RunPanel(QWidget):
         self.run_button = QPushButton(run_text)
         self.run_button.setStyleSheet(_RUN_STYLE)
         self.cancel_button = QPushButton("Cancel")
+        self.cancel_button.setToolTip("Stop the run; nothing of it is shown")
         self.bar = QProgressBar()
         self.message = _text_line()
         self._running = False

@@ -8,13 +8,13 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QDoubleSpinBox,
     QHBoxLayout,
-    QLabel,
     QPushButton,
     QVBoxLayout,
     QWidget,
 )
 
 from napari_ssp.widgets.forms.fields import ChoiceBox
+from napari_ssp.widgets.forms.wrapped_label import WrappedLabel
 
 _LARGEST = 100_000.0  # pixels
 _FIRST = 30.0
@@ -58,8 +58,7 @@ class DiameterBox(QWidget):
             "Measure what is selected in a Shapes layer: a line across a cell, or an ellipse or "
             "rectangle around it"
         )
-        self.hint = QLabel()
-        self.hint.setWordWrap(True)
+        self.hint = WrappedLabel()
         self._lay_out()
         self.set_pixel_size(None)
         self._connect()

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QCheckBox, QFormLayout, QLabel, QToolButton, QWidget
+from qtpy.QtWidgets import QCheckBox, QFormLayout, QLabel, QWidget
 
 from napari_ssp.schema import describe_fields
+from napari_ssp.widgets.forms.elided import ElidedToolButton
 from napari_ssp.widgets.forms.fields import (
     ChoiceBox,
     Editor,
@@ -18,12 +19,18 @@ from napari_ssp.widgets.forms.fields import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+_ADVANCED_HELP = "Show choices that most runs do without"
+
 
 class EditorForm(QWidget):
     """Form of a frozen dataclass; knows neither the viewer nor the service.
 
-    Setter in: ``set_value``. Signal out: ``changed``, after any change of the value. A subclass
-    names the value's type, adds editors to ``_editors`` and then calls ``_lay_out``.
+    Setters in: ``set_value``, ``change``. Signal out: ``changed``, after any change of the value. A
+    subclass names the value's type, adds editors to ``_editors`` and then calls ``_lay_out``.
+
+    A choice that does not apply to what is worked on is hidden or disabled, keeps its editor's
+    content, and counts as its default. Advanced choices count while they are folded away; the
+    fold says which of them were changed.
     """
 
     changed = Signal()
@@ -33,19 +40,50 @@ class EditorForm(QWidget):
         super().__init__(parent)
         self._fields = describe_fields(self.value_type)
         self._editors: dict[str, Editor] = {}
+        self._idle: set[str] = set()
 
     def value(self) -> Any:
-        """Return what is chosen."""
-        return self.value_type(**{name: editor.get() for name, editor in self._editors.items()})
+        """Return what is chosen, of the choices that apply; the others have their defaults."""
+        return self.value_type(**{name: self._editors[name].get() for name in self._applying()})
 
     def set_value(self, value: Any) -> None:
         """Show a value."""
-        for name, editor in self._editors.items():
-            editor.set(getattr(value, name))
+        self.change(**{name: getattr(value, name) for name in self._editors})
+
+    def change(self, **values: Any) -> None:
+        """Show other values of some choices; the others stay, also those that do not apply."""
+        for name, value in values.items():
+            self._editors[name].set(value)
 
     def set_advanced_open(self, opened: bool) -> None:
         """Open or close the advanced part."""
         self._toggle.setChecked(opened)
+
+    def _applying(self) -> list[str]:
+        return [name for name in self._editors if name not in self._idle]
+
+    def _set_applies(self, name: str, applies: bool) -> None:
+        """Tell whether a choice means anything for what is worked on; if not, it has no effect."""
+        (self._idle.discard if applies else self._idle.add)(name)
+        self._show_row(name)
+        self._note_changes()
+
+    def _show_row(self, name: str) -> None:
+        folded = name in self._advanced and not self._toggle.isChecked()
+        self._form.setRowVisible(self._editors[name].widget, name not in self._idle and not folded)
+
+    def _note_changes(self) -> None:
+        """Say on the fold which of the choices in it are not at their defaults."""
+        names = [name for name in self._advanced if name not in self._idle]
+        changed = [self._fields[name].label for name in names if self._is_changed(name)]
+        self._toggle.setText(f"Advanced ({len(changed)} changed)" if changed else "Advanced")
+        self._toggle.setToolTip(f"Changed: {', '.join(changed)}" if changed else _ADVANCED_HELP)
+
+    def _is_changed(self, name: str) -> bool:
+        try:
+            return bool(self._editors[name].get() != self._fields[name].default)
+        except ValueError:  # something was typed that is no value
+            return True
 
     def _add_choice(self, name: str) -> ChoiceBox:
         box = ChoiceBox(self._fields[name].help)
@@ -74,10 +112,12 @@ class EditorForm(QWidget):
             self._add_row(name)
         self._toggle = FoldButton("Advanced")
         self._toggle.toggled.connect(self._show_advanced)
+        self.changed.connect(self._note_changes)
         self._form.addRow(self._toggle)
         for name in advanced:
             self._add_row(name)
-        self._show_advanced(False)
+        self._show_advanced()
+        self._note_changes()
 
     def _add_row(self, name: str) -> None:
         widget: Any = self._editors[name].widget
@@ -88,12 +128,12 @@ class EditorForm(QWidget):
         label.setToolTip(widget.toolTip())
         self._form.addRow(label, widget)
 
-    def _show_advanced(self, opened: bool) -> None:
+    def _show_advanced(self) -> None:
         for name in self._advanced:
-            self._form.setRowVisible(self._editors[name].widget, opened)
+            self._show_row(name)
 
 
-class FoldButton(QToolButton):
+class FoldButton(ElidedToolButton):
     """Title with an arrow that opens and closes what is below it."""
 
     def __init__(self, title: str, parent: QWidget | None = None) -> None:

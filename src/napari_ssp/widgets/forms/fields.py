@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QSpinBox, QWidget
 
+from napari_ssp.widgets.forms.elided import ElidedComboBox
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
@@ -62,7 +64,7 @@ def check_editor(item: FieldDescription, changed: Any) -> Editor:
     return Editor(box, box.isChecked, box.setChecked)
 
 
-class ChoiceBox(QComboBox):
+class ChoiceBox(ElidedComboBox):
     """Combo box of named values; None is a value too."""
 
     def __init__(self, tooltip: str, parent: QWidget | None = None) -> None:
@@ -89,6 +91,8 @@ class ChoiceBox(QComboBox):
         self.blockSignals(False)
         if self.value() is not before:
             self.currentIndexChanged.emit(self.currentIndex())
+        else:
+            self._tell_name()  # it may be called otherwise now
 
     def value(self) -> Any:
         """Chosen value; None without choices."""

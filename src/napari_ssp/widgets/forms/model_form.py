@@ -29,7 +29,8 @@ PRECISIONS = (
 class ChoiceForm(EditorForm):
     """Form of a frozen dataclass of choices with a model, a channel and a device.
 
-    Setters in: ``set_value``, ``set_models``, ``set_channels``, ``set_region_available``.
+    Setters in: ``set_value``, ``change``, ``set_models``, ``set_channels``,
+    ``set_region_available``.
     """
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -39,11 +40,17 @@ class ChoiceForm(EditorForm):
         self._device = self._add_choice("device")
         self._device.set_choices(DEVICES)
 
-    def set_value(self, value: Any) -> None:
-        """Show a value; a model that is not in the list is added to it."""
-        if value.model not in self._model:
-            self._model.set_choices([*self._model_choices(), (value.model, value.model)])
-        super().set_value(value)
+    def change(self, **values: Any) -> None:
+        """Show other values; a model that is not in the list is added to it."""
+        model = values.get("model")
+        if model is not None and model not in self._model:
+            self._model.set_choices([*self._model_choices(), (model, model)])
+        super().change(**values)
+
+    def chosen_model(self) -> str | None:
+        """Name of the model; None where none is on offer."""
+        name: str | None = self._model.value()
+        return name
 
     def insert_first_row(self, label: str, widget: QWidget) -> None:
         """Put a widget of the connected dock above the model, in the same columns."""
@@ -59,14 +66,20 @@ class ChoiceForm(EditorForm):
     def set_channels(self, channels: Sequence[tuple[str, int | None]]) -> None:
         """Offer channels by name and number; without any the row is hidden."""
         self._channel.set_choices(channels)
-        self._form.setRowVisible(self._channel, bool(channels))
+        self._set_applies("channel", bool(channels))
         self._channel.setEnabled(len(channels) > 1)
 
     def set_region_available(self, reason: str | None) -> None:
-        """Allow "visible region only", or say why it is not possible."""
+        """Allow "visible region only", or say why it is not possible and has no effect."""
+        self._set_applies("visible_only", reason is None)
         box = self._editors["visible_only"].widget
         box.setEnabled(reason is None)
         box.setToolTip(reason or self._fields["visible_only"].help)
+
+    def _show_row(self, name: str) -> None:
+        super()._show_row(name)
+        if name == "visible_only":  # stays on display, disabled, as it says why
+            self._form.setRowVisible(self._editors[name].widget, True)
 
     def _model_choices(self) -> list[tuple[str, Any]]:
         return [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import QEvent, Qt, Signal
 from qtpy.QtWidgets import QHBoxLayout, QSlider, QWidget
 
 from napari_ssp.widgets.forms.fields import number_editor
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from napari_ssp.schema import FieldDescription
 
 _STEPS = 200
+_WIDEST = "99999 px"
+_BUTTONS = 62  # pixels: napari's plus and minus, and the space beside them
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,6 @@ class SliderBox(QWidget):
         self.number.setSuffix(suffix)
         if scale.off_at_end:
             self.number.setSpecialValueText("off")
-        self.number.setFixedWidth(112)
         self.number.valueChanged.connect(self._follow_number)
         self.slider.valueChanged.connect(self._follow_slider)
         layout = QHBoxLayout(self)
@@ -86,6 +87,13 @@ class SliderBox(QWidget):
         layout.addWidget(self.slider, 1)
         layout.addWidget(self.number)
         self._follow_number()
+        self._fit()
+
+    def changeEvent(self, event: Any) -> None:
+        """Follow the font."""
+        super().changeEvent(event)
+        if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
+            self._fit()
 
     def value(self) -> Any:
         """Value on display."""
@@ -94,6 +102,10 @@ class SliderBox(QWidget):
     def set_value(self, value: Any) -> None:
         """Show a value."""
         self._editor.set(value)
+
+    def _fit(self) -> None:
+        """Make all numbers equally wide, so that sliders below each other are equally long."""
+        self.number.setFixedWidth(self.number.fontMetrics().horizontalAdvance(_WIDEST) + _BUTTONS)
 
     def _follow_slider(self, position: int) -> None:
         value = self._scale.value(position)

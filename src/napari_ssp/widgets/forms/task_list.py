@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QEvent, Qt, Signal
-from qtpy.QtWidgets import QCheckBox, QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QFrame, QScrollArea, QVBoxLayout, QWidget
+
+from napari_ssp.widgets.forms.elided import ElidedCheckBox
+from napari_ssp.widgets.forms.wrapped_label import SmallPrint
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_HEIGHT = 190  # then it scrolls
+_LINES = 12  # then it scrolls
 
 
 class TaskList(QScrollArea):
@@ -76,7 +79,7 @@ class TaskList(QScrollArea):
         layout.setContentsMargins(2, 2, 2, 2)
         layout.setSpacing(1)
         for name, description in tasks:
-            box = self._boxes[name] = QCheckBox(name)
+            box = self._boxes[name] = ElidedCheckBox(name)
             box.setToolTip(description or self.toolTip())
             box.toggled.connect(self.changed)
             layout.addWidget(box)
@@ -101,23 +104,22 @@ class TaskList(QScrollArea):
         layout: Any = self._inner.layout()
         height = layout.totalHeightForWidth(self.width())
         wanted = height if height >= 0 else layout.totalSizeHint().height()
+        most = _LINES * self.fontMetrics().lineSpacing()
         policy = Qt.ScrollBarPolicy
         self.setVerticalScrollBarPolicy(
-            policy.ScrollBarAlwaysOff if wanted <= _HEIGHT else policy.ScrollBarAlwaysOn
+            policy.ScrollBarAlwaysOff if wanted <= most else policy.ScrollBarAlwaysOn
         )
-        self.setFixedHeight(min(wanted, _HEIGHT))
+        self.setFixedHeight(min(wanted, most))
 
 
-class _Description(QLabel):
+class _Description(SmallPrint):
     """Small print below a check box; a click on it ticks the box."""
 
     def __init__(self, text: str, box: QCheckBox) -> None:
         super().__init__(text)
         self._box = box
-        self.setTextFormat(Qt.TextFormat.PlainText)
-        self.setWordWrap(True)
         self.setToolTip(text)
-        self.setStyleSheet("font-size: 10px; padding-left: 20px; padding-bottom: 3px;")
+        self.setStyleSheet("padding-left: 20px; padding-bottom: 3px;")
 
     def mouseReleaseEvent(self, event: Any) -> None:
         """Tick the box, as its own text does."""

@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_ssp.image import MicroscopyImage
-from napari_ssp.widgets.layers.images import layer_axes, layer_image, voxel_size
+from napari_ssp.place import cut
+from napari_ssp.widgets.layers.images import full_level, layer_axes, layer_image
 
 if TYPE_CHECKING:
     from napari.layers import Image, Labels
     from numpy.typing import NDArray
+
+    from napari_ssp.image import MicroscopyImage
 
 # Pixels by which two layers may miss each other: rounding, but no shift that could be seen.
 _SLACK = 0.1
 
 
 def labels_image(layer: Labels) -> MicroscopyImage:
-    """Labels of a layer with axes and voxel size; pixels are not read."""
-    axes = layer_axes(layer)
-    size = voxel_size(axes, layer.scale, layer.units)
-    return MicroscopyImage(full_level(layer), axes, size, name=layer.name)
+    """Labels of a layer with axes, voxel size and place; pixels are not read."""
+    return layer_image(layer)
 
 
-def full_level(layer: Any) -> Any:
-    """Array of a layer; of a pyramid the largest."""
-    return layer.data[0] if layer.multiscale else layer.data
+def place_of(layer: Labels) -> dict[str, Any]:
+    """Attributes that put another layer of the same shape at the same place."""
+    names = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
+    return {name: getattr(layer, name) for name in names}
 
 
 def image_under(layer: Image, labels: Labels) -> MicroscopyImage:
@@ -55,11 +55,9 @@ def image_under(layer: Image, labels: Labels) -> MicroscopyImage:
                 f"{first} to {first + lengths[letter]} of {image.sizes[letter]} pixels. Choose the "
                 "image that was segmented."
             )
-    if any(lengths[letter] != image.sizes[letter] for letter in start):
-        parts = {letter: slice(n, n + lengths[letter]) for letter, n in start.items()}
-        place = tuple(parts.get(letter, slice(None)) for letter in image.axes)
-        image = replace(image, data=image.data[place])
-    return image
+    if all(lengths[letter] == image.sizes[letter] for letter in start):
+        return image
+    return cut(image, start, lengths)
 
 
 def check_same_place(first: Labels, second: Labels) -> None:

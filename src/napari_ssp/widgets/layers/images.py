@@ -6,79 +6,72 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pint
 
 from napari_ssp.image import MicroscopyImage
+from napari_ssp.io import layer_attributes
 from napari_ssp.service import Display
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import napari
-    from napari.layers import Image
-
-_NAMES = {
-    **{letter: letter for letter in "tczyx"},
-    "time": "t",
-    "channel": "c",
-    "channels": "c",
-    "depth": "z",
-}
-_GUESSES = {2: "yx", 3: "zyx", 4: "tzyx"}
+    from napari.layers import Image, Layer
 
 
-def layer_axes(layer: Image) -> str:
+def layer_axes(layer: Layer) -> str:
     """Axes of a layer's dimensions, colours left out: one letter of "tczyx" each.
-
-    The layer's axis labels count when all of them name such an axis; else two dimensions are y and
-    x, three are z, y, x and four t, z, y, x.
 
     Raises
     ------
     ValueError
-        When there are more dimensions and they have no such names.
+        When its axis labels leave open what they are; as `io.layer_attributes.layer_axes`.
     """
-    letters = "".join(_NAMES.get(str(label).lower(), "?") for label in layer.axis_labels)
-    if len(set(letters)) == layer.ndim and "?" not in letters and {"y", "x"} <= set(letters):
-        return letters
-    if layer.ndim in _GUESSES:
-        return _GUESSES[layer.ndim]
-    raise ValueError(
-        f"The layer '{layer.name}' has {layer.ndim} dimensions, and its axis labels "
-        f"{tuple(layer.axis_labels)} do not say what they are. Set layer.axis_labels to letters "
-        "of 'tczyx', or split the layer."
-    )
+    return layer_attributes.layer_axes(layer.axis_labels, layer.name)
 
 
-def layer_image(layer: Image) -> MicroscopyImage:
-    """Image of a layer; pixels are not read, a pyramid gives its full level.
+def layer_image(layer: Layer) -> MicroscopyImage:
+    """Image of a layer, with its place; pixels are not read, a pyramid gives its full level.
 
     Parameters
     ----------
-    layer : napari.layers.Image
-        Grey or RGB, any number of dimensions that :func:`layer_axes` can name.
+    layer : napari.layers.Image or Labels
+        Grey, RGB or labels, any number of dimensions that :func:`layer_axes` can name.
 
     Raises
     ------
     TypeError, ValueError
         When the layer's array is no image, e.g. because it is empty.
     """
-    axes = layer_axes(layer)
-    data = layer.data[0] if layer.multiscale else layer.data
+    axes, rgb = layer_axes(layer), bool(getattr(layer, "rgb", False))
+    size = layer_attributes.layer_voxel_size(axes, layer.scale, layer.units)
+    corner = layer.data_to_world(np.zeros(layer.ndim))
+    place = layer_attributes.layer_place(axes, layer.scale, corner, size, layer.metadata)
     return MicroscopyImage(
-        data=data,
-        axes=axes + "c" if layer.rgb else axes,
-        voxel_size=voxel_size(axes, layer.scale, layer.units),
+        data=full_level(layer),
+        axes=axes + "c" if rgb else axes,
+        voxel_size=size,
         name=layer.name,
-        rgb=bool(layer.rgb),
+        rgb=rgb,
+        warnings=layer_attributes.layer_warnings(size, layer.metadata),
+        **place,
     )
+
+
+def layer_scene(layer: Layer) -> str | None:
+    """Which image of its file a layer shows; None where that is the only one, or it has no file."""
+    return layer_attributes.layer_scene(layer.metadata)
+
+
+def full_level(layer: Any) -> Any:
+    """Array of a layer; of a pyramid the largest."""
+    return layer.data[0] if layer.multiscale else layer.data
 
 
 def stack_image(layer: Image) -> MicroscopyImage:
     """Image of a layer as :func:`layer_image`, but with a voxel size only if z has one too."""
     image = layer_image(layer)
     i = image.axes.find("z")
-    if i < 0 or _micrometres(float(layer.scale[i]), layer.units[i]):
+    if i < 0 or layer_attributes.micrometre_step(float(layer.scale[i]), layer.units[i]):
         return image
     return replace(image, voxel_size=None)
 
@@ -109,27 +102,6 @@ def check_planes(image: MicroscopyImage) -> None:
             "are predicted from a z-stack. Choose a layer with planes; if one of its axes is z, "
             "say so in layer.axis_labels."
         )
-
-
-def voxel_size(
-    axes: str, scale: Sequence[float], units: Sequence[Any]
-) -> tuple[float, float, float] | None:
-    """(z, y, x) in µm, or None when y and x are not given as lengths.
-
-    Parameters
-    ----------
-    axes : str
-        Letter of each dimension.
-    scale, units : sequence
-        Size of a step along each dimension, and its pint unit.
-    """
-    steps = {
-        letter: _micrometres(float(step), unit)
-        for letter, step, unit in zip(axes, scale, units, strict=True)
-    }
-    if not steps["y"] or not steps["x"]:
-        return None
-    return (steps.get("z") or 1.0, steps["y"], steps["x"])
 
 
 def current_plane(layer: Image, viewer: napari.Viewer) -> tuple[int, int]:
@@ -184,7 +156,7 @@ def visible_region(layer: Image, viewer: napari.Viewer) -> tuple[int, int, int, 
     if obstacle is not None:
         raise ValueError(obstacle)
     axes = layer_axes(layer)
-    shape = (layer.data[0] if layer.multiscale else layer.data).shape
+    shape = full_level(layer).shape
     factors = layer.downsample_factors[layer.data_level] if layer.multiscale else np.ones(len(axes))
     bounds: list[int] = []
     for letter in "yx":
@@ -209,10 +181,10 @@ def display_in_result(
     viewer : napari.Viewer
         What shows it.
     axes, sizes, origin
-        Axes of the result, their lengths, and (t, z, y, x) of its first pixel.
+        Axes of the result, their lengths, and (t, z, y, x) of its first pixel in the full image.
     """
     lengths = {**dict.fromkeys("tzyx", 1), **dict(zip(axes, sizes, strict=True))}
-    t0, z0, top, left = origin
+    t0, z0, top, left = in_layer(layer, origin)
     try:
         t, z = current_plane(layer, viewer)
         y0, y1, x0, x1 = visible_region(layer, viewer)
@@ -227,10 +199,16 @@ def display_in_result(
     return Display(t * lengths["z"] + z, (*rows, *columns))
 
 
+def in_layer(layer: Layer, origin: Sequence[int]) -> tuple[int, ...]:
+    """Place (t, z, y, x) of the full image in pixels of a layer, which may show a part of it."""
+    firsts = layer_image(layer).origin
+    return tuple(int(n) - first for n, first in zip(origin, firsts, strict=True))
+
+
 def _positions(layer: Image, viewer: napari.Viewer, letters: str, remedy: str) -> dict[str, int]:
     """Where the sliders of some axes stand, in the layer's pixels; 0 where it has no such axis."""
     position = np.round(layer.world_to_data(viewer.dims.point)).astype(int)
-    shape = layer.data[0].shape if layer.multiscale else layer.data.shape
+    shape = full_level(layer).shape
     found = dict.fromkeys(letters, 0)
     for letter, index, length in zip(layer_axes(layer), position, shape, strict=False):
         if letter not in found:
@@ -248,10 +226,3 @@ def _displayed(layer: Image, viewer: napari.Viewer) -> list[int]:
     """Dimensions of the layer that the viewer displays; layers share the last dimensions."""
     offset = viewer.dims.ndim - layer.ndim
     return [d - offset for d in viewer.dims.displayed if d >= offset]
-
-
-def _micrometres(step: float, unit: Any) -> float:
-    try:
-        return abs(float(pint.Quantity(step, unit).to("micrometer").magnitude))
-    except pint.DimensionalityError:  # pixels, seconds
-        return 0.0

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.utils.transforms import CompositeAffine
 
-from napari_ssp.widgets.layers.images import layer_axes
+from napari_ssp.widgets.layers.images import in_layer, layer_axes
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -51,7 +51,7 @@ class Placed:
     axes : str
         Axes of the arrays, a part of "tzyx".
     origin : tuple of int
-        (t, z, y, x) of the first pixel.
+        (t, z, y, x) of the first pixel in the full image.
     channel : int
         Channel that was read.
     provenance : dict
@@ -88,7 +88,8 @@ def placement(placed: Placed, layer: Image) -> dict[str, Any]:
         shear=layer.shear,
         ndim=layer.ndim,
     ).set_slice(kept)
-    start = {**dict(zip("tzyx", placed.origin, strict=True)), "c": placed.channel}
+    firsts = in_layer(layer, placed.origin)
+    start = {**dict(zip("tzyx", firsts, strict=True)), "c": placed.channel}
     return {
         "scale": own.scale,
         "translate": own(np.array([start[axes[i]] for i in kept], float)),

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_ssp.io.layer_attributes import ORIGIN_KEY
+from napari_ssp.place import PLACES, place_in
+from napari_ssp.widgets.layers.images import in_layer, layer_image
 from napari_ssp.widgets.layers.placement import in_layer_axes, placement
 from napari_ssp.widgets.layers.shown_segmentations import remember_segmentation
 
@@ -31,6 +34,10 @@ class _Target:
         self.axes = placed.axes
         self.place = (placed.axes, placed.origin, placed.channel)
         self.attributes = placement(placed, source)
+        lengths = dict(zip(placed.axes, placed.parts[0].data.shape, strict=False))
+        place = place_in(layer_image(source), in_layer(source, placed.origin), lengths)
+        known = zip(PLACES, placed.origin, strict=True)
+        self.origin = {a: n for a, n in known if n or a in place["full_axes"]}
 
 
 class _Shown:
@@ -93,6 +100,8 @@ class ResultLayers:
             data = in_layer_axes(part.data, target.axes, source)
             layer = self._update(part, data, target) or self._add(part, data, target)
             layer.metadata = {**layer.metadata, METADATA_KEY: placed.provenance}
+            if target.origin or ORIGIN_KEY in layer.metadata:
+                layer.metadata[ORIGIN_KEY] = target.origin
             if (found := getattr(placed, "segmentation", None)) is not None:
                 remember_segmentation(layer, found)
             shown = self._shown[source][part.name]

@@ -65,7 +65,7 @@ class PredictForm(ChoiceForm):
     def set_planes(self, count: int) -> None:
         """Tell how many planes the stack has; for a single one the row is hidden."""
         self._planes.set_planes(count)
-        self._form.setRowVisible(self._planes, count > 1)
+        self._set_applies("z_range", count > 1)
 
     def set_layer_voxel_size(self, size: tuple[float, float, float] | None) -> None:
         """Tell the layer's voxel size (z, y, x) in µm, where known."""
@@ -77,10 +77,7 @@ class PredictForm(ChoiceForm):
 
     def set_units_known(self, known: bool) -> None:
         """Offer measured units where the model's card knows them."""
-        box: Any = self._editors["measured_units"].widget
-        self._form.setRowVisible(box, known)
-        if not known:
-            box.setChecked(False)
+        self._set_applies("measured_units", known)
 
     def _add_own(self, name: str, make: Any) -> Any:
         widget = make(self._fields[name].help)

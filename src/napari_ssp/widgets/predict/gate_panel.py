@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_ssp.widgets.forms.editor_form import FoldButton
 from napari_ssp.widgets.forms.fields import ChoiceBox
+from napari_ssp.widgets.forms.wrapped_label import SmallPrint
 from napari_ssp.widgets.predict.gate_view import GateView
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class GatePanel(QWidget):
         self.fold = FoldButton("Which scales does this structure use?")
         self.task_box = ChoiceBox("Structure whose scales are shown")
         self.view = GateView()
-        self.message = _small_print("")
+        self.message = SmallPrint()
         self._body = QWidget()
         self._lay_out()
         self.fold.toggled.connect(self._open)
@@ -85,14 +86,6 @@ class GatePanel(QWidget):
         inner.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.fold)
         layout.addWidget(self._body)
-        for widget in (self.task_box, self.message, self.view, _small_print(_EXPLANATION)):
+        for widget in (self.task_box, self.message, self.view, SmallPrint(_EXPLANATION)):
             inner.addWidget(widget)
         self._body.setVisible(False)
-
-
-def _small_print(text: str) -> QLabel:
-    label = QLabel(text)
-    label.setWordWrap(True)
-    label.setTextFormat(Qt.TextFormat.PlainText)
-    label.setStyleSheet("font-size: 10px;")
-    return label

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from napari_ssp.io.layer_attributes import has_fields
 from napari_ssp.registry import OBJECTS
 from napari_ssp.schema import describe_fields
 from napari_ssp.service import DiameterRequest, find_members
@@ -19,6 +20,7 @@ from napari_ssp.widgets.layers.images import (
     channel_choices,
     current_plane,
     layer_image,
+    layer_scene,
     visible_region,
 )
 from napari_ssp.widgets.segment.choices import SegmentChoices
@@ -40,6 +42,11 @@ if TYPE_CHECKING:
         Thresholds,
     )
     from napari_ssp.widgets.segment.results import Prepared
+
+_FIELDS = (
+    "'{name}' holds positions, images that have nothing to do with each other, so their objects "
+    "are not linked. Choose 'Each plane by itself' under Objects."
+)
 
 
 class SegmentDock(JobDock):
@@ -73,6 +80,9 @@ class SegmentDock(JobDock):
         self.refining = Refining(self._viewer, self.layers.results, self)
         self.refining.committed.connect(self._start_from)
         self.left.connect(self.refining.clear)
+        self.controller.started.connect(self.refining.pause)
+        self.controller.stopped.connect(self.refining.go_on)
+        self.controller.ended.connect(self.refining.go_on)
         self.add(self.refining.panel)
         self.form.size_box.estimate_clicked.connect(self.estimate_size)
         self.form.size_box.shape_clicked.connect(self.measure_shape)
@@ -116,11 +126,14 @@ class SegmentDock(JobDock):
         self.form.set_planes(image.num_planes)
         self.form.size_box.set_pixel_size(image.voxel_size[1] if image.voxel_size else None)
         choices = self.form.value()
+        if choices.all_planes and choices.stacks == "linked" and has_fields(layer.axis_labels):
+            raise ValueError(_FIELDS.format(name=layer.name))
         one_plane = image.num_planes > 1 and not choices.all_planes
         request: SegmentRequest = choices.request(
             image,
             plane=current_plane(layer, self._viewer) if one_plane else None,
             region=visible_region(layer, self._viewer) if choices.visible_only else None,
+            scene=layer_scene(layer),
         )
         return request
 
@@ -139,8 +152,10 @@ class SegmentDock(JobDock):
         self.layers.update_layers()
         self.refining.follow_layers()
 
-    def _start_from(self, chosen: Thresholds) -> None:
+    def _start_from(self, chosen: Thresholds, name: str) -> None:
         """Begin the next run with thresholds that a person found to be good."""
         known = describe_fields(SegmentChoices)
         same = {name: value for name, value in asdict(chosen).items() if name in known}
-        self.form.set_value(replace(self.form.value(), **same))
+        if chosen.hole_size == chosen.min_size:  # as a run fills them by itself
+            same["hole_size"] = None
+        self.form.take_thresholds(name, **same)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_ssp.widgets.forms.diameter_box import DiameterBox
 from napari_ssp.widgets.forms.fields import Editor, optional_number_editor
 from napari_ssp.widgets.forms.model_form import PRECISIONS, ChoiceForm
 from napari_ssp.widgets.segment.choices import SegmentChoices
+from napari_ssp.widgets.segment.defaults_note import DefaultsNote
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,6 +38,8 @@ _ADVANCED = (
     "keep_flows",
     "keep_probability",
 )
+#: What the sliders of a finished run change too.
+_THRESHOLDS = ("cell_threshold", "flow_threshold", "min_size", "hole_size")
 #: Entries where a single model is installed: none and that one.
 _ONE_MODEL = 2
 _NO_OTHER = ("No other model", None)
@@ -50,13 +53,15 @@ _STACKS = (
 class SegmentForm(ChoiceForm):
     """Form of the choices of a segmentation.
 
-    Setters in: those of :class:`ChoiceForm` and ``set_planes``; ``size_box`` has its own.
+    Setters in: those of :class:`ChoiceForm`, ``set_planes`` and ``take_thresholds``; ``size_box``
+    has its own.
     """
 
     value_type = SegmentChoices
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._taken: tuple[dict[str, Any], str] = ({}, "")
         self._channel.setToolTip("Channel to segment")
         self._planes = self._add_choice("all_planes")
         self._stacks = self._add_choice("stacks")
@@ -77,26 +82,56 @@ class SegmentForm(ChoiceForm):
         for name in ("min_size", "hole_size"):
             self._editors[name].widget.setSuffix(" px")  # type: ignore[attr-defined]
         self._lay_out(_PLAIN, _ADVANCED)
+        self._add_note()
         self._planes.currentIndexChanged.connect(self._show_stacks)
         self.set_channels(())
         self.set_planes(1)
+        self._set_applies("average_with", False)
 
     def set_models(self, models: Sequence[tuple[str, str]]) -> None:
         """Offer models, each by name and description, also to be averaged with another."""
         super().set_models(models)
         self._other.set_choices([_NO_OTHER, *((name, name) for name, _ in models)])
-        self._show_advanced(self._toggle.isChecked())
+        self._set_applies("average_with", len(self._other.values()) > _ONE_MODEL)
 
     def set_planes(self, count: int) -> None:
         """Offer the current plane or all of them; for a single plane the row is hidden."""
         self._planes.set_choices([("Current plane", False), (f"All {count} planes", True)])
-        self._form.setRowVisible(self._planes, count > 1)
+        self._set_applies("all_planes", count > 1)
         self._show_stacks()
 
-    def _show_advanced(self, opened: bool) -> None:
-        super()._show_advanced(opened)
-        self._form.setRowVisible(self._other, opened and len(self._other.values()) > _ONE_MODEL)
+    def take_thresholds(self, origin: str, **values: Any) -> None:
+        """Show thresholds that were found good for a layer, and say so until they change."""
+        self.change(**values)
+        self._taken = self._thresholds(), origin
+        self._show_note()
+
+    def _add_note(self) -> None:
+        self.note = DefaultsNote()
+        self.note.defaults_clicked.connect(self._reset_thresholds)
+        row, _ = self._form.getWidgetPosition(self._editors["min_size"].widget)
+        self._form.insertRow(row + 1, self.note)
+        self.changed.connect(self._show_note)
+        self._show_note()
+
+    def _thresholds(self) -> dict[str, Any]:
+        return {name: self._editors[name].get() for name in _THRESHOLDS}
+
+    def _show_note(self) -> None:
+        """Say where thresholds come from that are not those that models begin with."""
+        chosen, (taken, origin) = self._thresholds(), self._taken
+        is_taken = chosen == taken
+        self.note.set_text(
+            f"Thresholds as committed with '{origin}'; they hold for the next run too."
+            if is_taken
+            else "Thresholds are not the model's defaults."
+        )
+        defaults = {name: self._fields[name].default for name in _THRESHOLDS}
+        self._form.setRowVisible(self.note, chosen != defaults)
+
+    def _reset_thresholds(self) -> None:
+        self.change(**{name: self._fields[name].default for name in _THRESHOLDS})
 
     def _show_stacks(self) -> None:
-        several = self._form.isRowVisible(self._planes) and bool(self._planes.value())
-        self._form.setRowVisible(self._stacks, several)
+        several = "all_planes" not in self._idle and bool(self._planes.value())
+        self._set_applies("stacks", several)

@@ -11,6 +11,7 @@ from napari_ssp.schema import describe_fields
 from napari_ssp.service import Thresholds
 from napari_ssp.widgets.forms.editor_form import FoldButton
 from napari_ssp.widgets.forms.slider_box import Scale, SliderBox
+from napari_ssp.widgets.forms.wrapped_label import WrappedLabel
 
 _SCALES = {
     "cell_threshold": Scale(0.0, 1.0),
@@ -25,7 +26,7 @@ class RefinePanel(QWidget):
     """Fold with a slider for each threshold; knows neither the viewer nor the service.
 
     Setters in: ``set_value``, ``set_result``, ``set_obstacle``, ``set_settled``, ``set_message``,
-    ``clear``. Signals out: ``changed``, ``commit_clicked``.
+    ``set_waiting``, ``clear``. Signals out: ``changed``, ``commit_clicked``.
     """
 
     changed = Signal()
@@ -42,7 +43,8 @@ class RefinePanel(QWidget):
         self._labels = {name: known[name].label for name in self.boxes}
         self.fold = FoldButton("Refine")
         self.fold.setChecked(True)
-        self.message = _line()
+        self.waiting = WrappedLabel("A run is under way; the sliders wait for its end.")
+        self.message = WrappedLabel()
         self.reset_button = QPushButton("Reset")
         self.reset_button.setToolTip("Back to the thresholds of the run")
         self.commit_button = QPushButton("Commit")
@@ -53,6 +55,7 @@ class RefinePanel(QWidget):
         self._sliders, self._body = QWidget(), QWidget()
         self._lay_out()
         self._connect()
+        self.set_waiting(False)
         self.clear()
 
     def value(self) -> Thresholds:
@@ -93,6 +96,11 @@ class RefinePanel(QWidget):
         self.commit_button.setEnabled(settled)
         self.reset_button.setEnabled(self.value() != self._run_with)
 
+    def set_waiting(self, waiting: bool) -> None:
+        """Tell whether the sliders have to wait for a run."""
+        self._sliders.setEnabled(not waiting)
+        self.waiting.setVisible(waiting)
+
     def set_message(self, text: str) -> None:
         """Show one line."""
         self.message.setText(text)
@@ -100,6 +108,7 @@ class RefinePanel(QWidget):
     def set_name(self, name: str) -> None:
         """Say which layer changes."""
         self.fold.setText(f"Refine '{name}'")
+        self.fold.setToolTip(f"Change the thresholds of '{name}' without running the network again")
 
     def _offer(self, name: str, *, possible: bool) -> None:
         self.set_name(name)
@@ -140,14 +149,8 @@ class RefinePanel(QWidget):
         buttons.addWidget(self.reset_button, 1)
         sliders.addLayout(form)
         sliders.addLayout(buttons)
+        body.addWidget(self.waiting)
         body.addWidget(self._sliders)
         body.addWidget(self.message)
         layout.addWidget(self.fold)
         layout.addWidget(self._body)
-
-
-def _line() -> QLabel:
-    label = QLabel()
-    label.setWordWrap(True)
-    label.setTextFormat(Qt.TextFormat.PlainText)
-    return label

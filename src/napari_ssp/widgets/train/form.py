@@ -100,13 +100,8 @@ class TrainForm(EditorForm):
         self._base.set_choices([*((name, name) for name, _ in models), _SCRATCH])
         for index, (_, description) in enumerate(models):
             self._base.setItemData(index, description, Qt.ItemDataRole.ToolTipRole)
-        self._show_advanced(self._toggle.isChecked())
-
-    def _show_advanced(self, opened: bool) -> None:
-        super()._show_advanced(opened)
-        if self._learn.value() == STRUCTURES:
-            for name in _OF_CELLS:
-                self._form.setRowVisible(self._editors[name].widget, False)
+        for name in _OF_CELLS:
+            self._set_applies(name, learn == CELLS)
 
     def _add_name(self) -> None:
         edit = QLineEdit()

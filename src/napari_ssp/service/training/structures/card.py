@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from napari_ssp.service.training.requests import TrainStructuresRequest
     from napari_ssp.service.training.structures.data import StructureData
 
+#: Zero padding tells on two to four pixels of a rim.
+_MARGIN = 8
+
 
 def base_card(request: TrainStructuresRequest) -> ModelCard | None:
     """Card of the model to start from, or None.
@@ -87,6 +90,7 @@ def new_card(
         sha256="",
         axes="zyx",
         window=crop,
+        margin=_MARGIN,
         voxel_size=request.stacks.voxel_size or data.voxel_size,
         tasks=data.tasks,
         task_descriptions={**data.descriptions, **request.descriptions},
@@ -121,6 +125,7 @@ def _of_base(card: ModelCard, base: ModelCard, request: TrainStructuresRequest) 
         card,
         network=network,
         window=base.window,
+        margin=base.margin,
         voxel_size=base.voxel_size or card.voxel_size,
         task_descriptions={**base.task_descriptions, **card.task_descriptions},
         target_statistics={**base.target_statistics, **card.target_statistics},

@@ -11,7 +11,7 @@ from napari_ssp.service import JobState, LabelPair, SavePairsRequest
 from napari_ssp.service.annotation.annotations import AnnotationWriter
 from napari_ssp.widgets.docks.runner import Runner
 from napari_ssp.widgets.docks.shared_service import shared_service
-from napari_ssp.widgets.layers.alignment import full_level
+from napari_ssp.widgets.layers.images import full_level
 from napari_ssp.widgets.train.pairs import pair_annotation
 
 if TYPE_CHECKING:

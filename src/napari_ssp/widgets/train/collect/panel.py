@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_ssp.widgets.docks.run_panel import STYLES
 from napari_ssp.widgets.forms.editor_form import FoldButton
+from napari_ssp.widgets.forms.wrapped_label import SmallPrint, WrappedLabel
 from napari_ssp.widgets.train.fields import FolderBox
 
 ADD_KEY, NEXT_KEY = "Shift-T", "Shift-N"
@@ -47,7 +48,7 @@ class CollectPanel(QWidget):
         self.next_button.setToolTip(
             f"Go to where the last segmentation was least sure ({NEXT_KEY})"
         )
-        self.message = _line("")
+        self.message = WrappedLabel()
         self._body = QWidget()
         self._lay_out()
         self.fold.toggled.connect(self._body.setVisible)
@@ -90,19 +91,10 @@ class CollectPanel(QWidget):
         buttons = QHBoxLayout()
         buttons.addWidget(self.add_button)
         buttons.addWidget(self.next_button)
-        explanation = _line(_EXPLANATION)
-        explanation.setStyleSheet("font-size: 10px;")
-        body.addWidget(explanation)
+        body.addWidget(SmallPrint(_EXPLANATION))
         body.addLayout(form)
         body.addLayout(buttons)
         body.addWidget(self.message)
         layout.addWidget(self.fold)
         layout.addWidget(self._body)
         self.message.setVisible(False)
-
-
-def _line(text: str) -> QLabel:
-    label = QLabel(text)
-    label.setWordWrap(True)
-    label.setTextFormat(Qt.TextFormat.PlainText)
-    return label

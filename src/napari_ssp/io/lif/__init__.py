@@ -1,0 +1,1 @@
+"""Leica LIF files."""

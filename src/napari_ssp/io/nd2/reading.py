@@ -1,0 +1,129 @@
+"""Reader of Nikon ND2 files: all positions, lazily."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from napari_ssp.image import MicroscopyImage
+from napari_ssp.io.calibration import Length, Lengths, calibrate
+from napari_ssp.io.errors import damage_error, import_extra
+from napari_ssp.io.lazy import as_dask
+from napari_ssp.io.nd2.lazy import EXTRA, LIBRARY, Nd2Array, Nd2Frames
+from napari_ssp.io.scene import Scene, find_scenes, image_name, image_stem, scene_names
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+#: How ND2 files begin: those of today, and the older ones that are JPEG 2000.
+ND2_STARTS = (b"\xda\xce\xbe\x0a", b"\0\0\0\x0cjP  \r\n\x87\n")
+
+
+def read_nd2(path: Path, wanted: str | int | None = None) -> list[Scene]:
+    """Read all positions of an ND2 file, or one; pixels stay in the file until they are looked at.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file.
+    wanted : str or int, optional
+        Name or number of the only position to read.
+
+    Returns
+    -------
+    list of Scene
+        In the order of the positions. Planes that were never taken, because the recording was
+        stopped, are 0, and a warning says so.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If nd2 is not installed.
+    OSError
+        If the file is cut off or damaged.
+    ValueError
+        If it has axes that have no place in an image, or no such position.
+    """
+    library = import_extra(LIBRARY, EXTRA, path)
+    try:
+        with library.ND2File(path) as file:
+            frames, described = Nd2Frames.of(file), _describe(file, path)
+            positions = _positions(file)
+    except Exception as error:  # the library has no errors of its own
+        raise damage_error(path, f"{type(error).__name__}: {error}") from error
+    frames.check(path)
+    calibration = calibrate(described.lengths, "z" in frames.axes)
+    channels = described.channel_names
+    count, stem, scenes = frames.positions, image_stem(path), []
+    names = scene_names(positions if len(positions) == count else [""] * count)
+    chosen = range(count) if wanted is None else find_scenes(names, wanted, path)
+    for number in chosen:
+        array, axes = _kept(Nd2Array(str(path), frames, number), frames.axes)
+        image = MicroscopyImage(
+            data=array,
+            axes=axes,
+            voxel_size=calibration.voxel_size,
+            channel_names=channels if len(channels) == frames.channels and not frames.rgb else (),
+            name=image_name(stem, names[number]),
+            rgb=frames.rgb,
+            warnings=(*calibration.warnings, *described.doubts, *_stopped(frames, path)),
+        )
+        scenes.append(Scene.of(image, stem, name=names[number]))
+    return scenes
+
+
+@dataclass(frozen=True)
+class _Description:
+    """What the file says of its channels and voxels, and what gives reason to doubt."""
+
+    lengths: Lengths
+    channel_names: tuple[str, ...]
+    doubts: tuple[str, ...] = ()
+
+
+def _describe(file: Any, path: Path) -> _Description:
+    try:
+        return _Description(_lengths(file), _channels(file))
+    except Exception as error:  # one odd filter must not keep the pixels from being read
+        doubt = (
+            f"What '{path.name}' says of its channels and voxels cannot be read "
+            f"({type(error).__name__}: {error}): names and voxel size are taken as unknown."
+        )
+        return _Description({}, (), (doubt,))
+
+
+def _kept(array: Nd2Array, axes: str) -> tuple[Any, str]:
+    """Leave out axes of length 1."""
+    kept = [n > 1 or a in "yx" for a, n in zip(axes, array.shape, strict=True)]
+    key = tuple(slice(None) if keep else 0 for keep in kept)
+    return as_dask(array)[key], "".join(a for a, keep in zip(axes, kept, strict=True) if keep)
+
+
+def _stopped(frames: Nd2Frames, path: Path) -> tuple[str, ...]:
+    missing = frames.count - frames.recorded
+    if missing <= 0:
+        return ()
+    return (
+        f"{missing} of {frames.count} frames of '{path.name}' were never taken, since the "
+        "recording was stopped: they are 0.",
+    )
+
+
+def _lengths(file: Any) -> Lengths:
+    for channel in file.metadata.channels or ():
+        sizes = zip("xyz", channel.volume.axesCalibration, strict=True)
+        known = channel.volume.axesCalibrated
+        return {a: Length(n, "µm") for (a, n), told in zip(sizes, known, strict=True) if told}
+    return {}
+
+
+def _channels(file: Any) -> tuple[str, ...]:
+    names = tuple(str(one.channel.name or "") for one in file.metadata.channels or ())
+    return tuple(n or f"channel {i}" for i, n in enumerate(names)) if any(names) else ()
+
+
+def _positions(file: Any) -> list[str]:
+    for loop in file.experiment:
+        if loop.type == "XYPosLoop":
+            return [str(point.name or "").strip() for point in loop.parameters.points]
+    return []

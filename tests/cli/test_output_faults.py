@@ -1,0 +1,137 @@
+"""Where a command writes to may be closed, full or no file; names may be no text."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from napari_ssp.io import read_image, write_labels
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from click.testing import Result
+
+    Call = Callable[..., Result]
+
+posix = pytest.mark.skipif(os.name == "nt", reason="needs a shell and devices of POSIX")
+LABELS = np.diag(np.arange(1, 10))
+COMMAND = f"{sys.executable} -m napari_ssp.cli"
+
+
+@pytest.fixture
+def labels(tmp_path: Path) -> Path:
+    return write_labels(tmp_path / "cells_label.tif", LABELS)
+
+
+def shell(words: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run a line of the shell in a folder."""
+    return subprocess.run(
+        words, shell=True, cwd=folder, capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+@posix
+@pytest.mark.parametrize(
+    ("redirection", "code", "said"),
+    [
+        ("| true", 0, ""),
+        ("> /dev/full", 1, "Error: The output could not be written: No space left on device."),
+        (">&-", 1, "Error: The standard output is closed, so the report could not be written"),
+        ("2>&-", 0, ""),
+        ("2> /dev/full", 0, ""),
+    ],
+)
+def test_a_report_to_an_output_that_takes_nothing(
+    labels: Path, redirection: str, code: int, said: str
+) -> None:
+    words = f"{COMMAND} measure {labels.name} -o cells.csv --json - {redirection}"
+    done = shell(words, labels.parent)
+    assert done.returncode == code
+    assert done.stderr.partition("cells.csv\n")[2].startswith(said)
+    assert "Traceback" not in done.stderr and "ignored" not in done.stderr
+    assert (labels.parent / "cells.csv").stat().st_size  # the work itself was done
+
+
+@posix
+def test_a_report_and_a_table_to_devices(call: Call, labels: Path) -> None:
+    for words in (("-o", os.devnull, "--json", os.devnull), ("-o", os.devnull, "--overwrite")):
+        result = call("measure", labels, *words)
+        assert result.exit_code == 0, result.output
+    assert Path(os.devnull).is_char_device()
+    assert os.listdir(labels.parent) == [labels.name]
+
+
+def test_a_report_replaces_nothing_but_a_report(call: Call, labels: Path, tmp_path: Path) -> None:
+    report = tmp_path / "report.json"
+    words = ("measure", labels, "-o", tmp_path / "cells.csv", "--overwrite", "--json")
+    before = labels.read_bytes()
+    result = call(*words, labels)
+    assert result.exit_code == 2
+    assert "is no report, so it was left as it is" in result.output
+    assert labels.read_bytes() == before
+    report.touch()
+    for _ in range(2):
+        assert call(*words, report).exit_code == 0
+        assert json.loads(report.read_text())["rows"] == 9
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have names in Unicode only")
+def test_names_that_are_not_in_utf8(call: Call, labels: Path, tmp_path: Path) -> None:
+    odd = tmp_path / os.fsdecode(b"caf\xe9_label.tif")
+    labels.rename(odd)
+    out, report = tmp_path / os.fsdecode(b"caf\xe9.csv"), tmp_path / "report.json"
+    result = call("measure", odd, "-o", out, "--json", report)
+    assert result.exit_code == 0, result.output
+    assert "caf\\udce9_label.tif: 9 objects" in result.stderr
+    assert os.fsencode(json.loads(report.read_text())["labels"]) == os.fsencode(odd)
+    copy = tmp_path / os.fsdecode(b"caf\xe9.ome.tif")
+    assert call("export", odd, "--to", "ome-tiff", "-o", copy).exit_code == 0
+    np.testing.assert_array_equal(read_image(copy).data, LABELS)
+    result = call("measure", tmp_path / os.fsdecode(b"caf\xe9.csv"), "-o", tmp_path / "b.csv")
+    assert result.exit_code == 2 and "caf\\udce9.csv" in result.output
+
+
+@posix
+def test_names_do_not_act_upon_the_terminal(call: Call, labels: Path, tmp_path: Path) -> None:
+    odd = tmp_path / "a\x1b]0;title\x07[red]b[_label.tif"
+    labels.rename(odd)
+    result = call("measure", odd, "-o", tmp_path / "a.csv")
+    assert result.exit_code == 0
+    assert "\x1b" not in result.stderr
+    assert "a\\x1b]0;title\\x07[red]b[_label.tif: 9 objects" in result.stderr
+    truth = tmp_path / "truth" / "a[red]_label.tif"
+    found = tmp_path / "found" / "a[red]_label.tif"
+    for path in (truth, found):
+        path.parent.mkdir()
+        odd.rename(path) if path is truth else path.write_bytes(truth.read_bytes())
+    words = ("--prediction", found.parent, "--truth", truth.parent)
+    result = call("evaluate", "segmentation", *words)
+    assert result.exit_code == 0, result.output
+    assert "a[red]" in result.output
+
+
+@pytest.mark.parametrize("value", ["inf", "-inf", "nan"])
+@pytest.mark.parametrize("option", ["--epochs", "--minutes", "--learning-rate", "--crop"])
+def test_numbers_without_an_end(call: Call, tmp_path: Path, option: str, value: str) -> None:
+    words = ("--data", tmp_path, "-o", tmp_path / "run", option, value)
+    result = call("train", "segmentation", *words)
+    assert result.exit_code == 2
+    assert "Error: " in result.output and value in result.output
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_table_with_an_endless_field(call: Call, tmp_path: Path) -> None:
+    table = tmp_path / "pairs.csv"
+    table.write_text('image,label\na.tif,"' + "b" * 200_000 + "\n")
+    result = call("train", "segmentation", "--data", table, "-o", tmp_path / "run")
+    assert result.exit_code == 1
+    assert "is no table after line 1" in result.output
+    assert "quotation mark that is not closed" in result.output
