@@ -151,7 +151,8 @@ class TrainDock(JobDock):
         choices = self.form.value()
         self.data.set_structures(choices.learn == STRUCTURES)
         proposal = propose(choices, self.data.value())
-        if self._measured.ask(proposal.request):
+        # Not while somebody draws: it loads torch and keeps the processor busy for seconds.
+        if not self.collecting.autosave.is_used and self._measured.ask(proposal.request):
             proposal = with_pace(proposal)
         return proposal if choices.learn == STRUCTURES else self._with_doubts(proposal)
 
