@@ -51,7 +51,7 @@ TRAININGS: dict[str, Any] = {
     "structures-every-field": TrainStructuresRequest(**TRAIN_STRUCTURES, output=Path("run")),
 }
 
-#: Fields of requests about images that came later, as they are in requests that know nothing of them.
+#: Fields that came later, as they are in requests that know nothing of them.
 LATER = {"scene": None, "missing": "refuse"}
 
 
