@@ -40,6 +40,7 @@ CZI_SUFFIX, LIF_SUFFIX, ND2_SUFFIX, ZARR_SUFFIX = ".czi", ".lif", ".nd2", ".zarr
 MAKERS_SUFFIXES = (CZI_SUFFIX, LIF_SUFFIX, ND2_SUFFIX)
 #: Endings of the files that are read, in lower case; those with ".zarr" are folders.
 IMAGE_SUFFIXES = (*TIFF_SUFFIXES, *PICTURE_SUFFIXES, *MAKERS_SUFFIXES, ZARR_SUFFIX, ARCHIVE_SUFFIX)
+_COMPANION = ".companion.ome"
 _TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _PNG_START = b"\x89PNG\r\n\x1a\n"
 _JPEG_START = b"\xff\xd8\xff"
@@ -359,6 +360,11 @@ def _check_path(file: Path) -> None:
         )
     if suffix not in IMAGE_SUFFIXES and is_left_by_system(file):
         return  # told by its content
+    if file.name.lower().endswith(_COMPANION):
+        raise ValueError(
+            f"'{file}' only describes the images of a set of files. Give one of the TIFF files "
+            "beside it."
+        )
     if suffix not in IMAGE_SUFFIXES and not is_cellpose_name(file):
         raise ValueError(
             f"'{file}' ends with '{suffix}', but the formats read here are "

@@ -334,14 +334,14 @@ def test_folders_of_structures_are_planned(
         (tmp_path / "actin" / part).mkdir(parents=True)
         pixels = np.random.default_rng(0).integers(0, 99, (4, 200, 24)).astype(np.uint8)
         tifffile.imwrite(tmp_path / "actin" / part / "a.tif", pixels, photometric="minisblack")
-    (tmp_path / "actin" / "signal" / "Thumbs.db").touch()
+    (tmp_path / "actin" / "signal" / "notes.txt").touch()
     _choose(train_dock, learn=STRUCTURES, base="tiny-structures", duration=(1.0, MINUTES))
     settle(train_dock, qtbot)
     train_dock.data.add_path(tmp_path / "actin")
     found = _ready(train_dock, qtbot)
     assert "1 stack of actin to learn as one more structure of 'tiny-structures'" in found
     assert "a strip of 1 stack for validation" in found
-    assert "Thumbs.db" in train_dock.panel.warnings.text()
+    assert "notes.txt" in train_dock.panel.warnings.text()
     (tmp_path / "actin" / "target" / "a.tif").unlink()
     train_dock.data.set_value(())
     train_dock.data.add_path(tmp_path / "actin" / "signal")

@@ -88,6 +88,14 @@ def list_zarr(path: Path) -> list[ImageSource]:
     return [ImageSource(path, name or None, title(name)) for name in names]
 
 
+def image_folders(path: Path) -> dict[str | None, Path]:
+    """Find the folder of each image by its name; errors are those of `read_zarr`."""
+    group = _open(path)
+    places = _places(group, path)
+    names = _names(group, path, places)
+    return {name or None: path / place for name, place in zip(names, places, strict=True)}
+
+
 def is_plate(path: Path) -> bool:
     """Whether a Zarr is a plate of wells; errors are those of `read_zarr`."""
     return "plate" in ome_attributes(_open(path).attrs)
