@@ -6,6 +6,7 @@ from napari_ssp.service.annotation.saving import LabelPair, SavePairsRequest, St
 from napari_ssp.service.annotation.suggestions import SuggestRequest
 from napari_ssp.service.api import estimate_diameter, predict_structures, segment
 from napari_ssp.service.comparing import CompareRequest, Comparison
+from napari_ssp.service.inspecting import InspectRequest, NumberPartsRequest
 from napari_ssp.service.jobs import CancelledError, Job, JobState
 from napari_ssp.service.measuring import DigestRequest, MeasureRequest, SaveObjectsRequest
 from napari_ssp.service.model_requests import (
@@ -73,11 +74,13 @@ __all__ = [
     "FinishTrainingRequest",
     "GatesRequest",
     "ImportModelRequest",
+    "InspectRequest",
     "Job",
     "JobState",
     "LabelPair",
     "MeasureRequest",
     "ModelService",
+    "NumberPartsRequest",
     "Patch",
     "Plan",
     "PlanRequest",

@@ -127,9 +127,9 @@ def save_steps(request: SaveObjectsRequest) -> Steps[Path]:
         from napari_ssp.io.objects.geojson import write_geojson
 
         return write_geojson(path, labels, measurements=table, overwrite=overwrite)
-    from napari_ssp.io import write_labels
+    from napari_ssp.io import as_labels, write_labels
 
-    return write_labels(path, labels, overwrite=overwrite)
+    return write_labels(path, as_labels(labels, f"layer '{labels.name}'"), overwrite=overwrite)
 
 
 def digest_steps(request: DigestRequest) -> Steps[str]:

@@ -205,7 +205,8 @@ class TrainedModel:
     base_metrics : dict
         Scores of the base model on the same images; empty without a base.
     is_better : bool or None
-        Whether it beats its base; None where there was nothing to compare.
+        Whether it beats its base; None where there was nothing to compare, or fewer than 20
+        objects.
     installed : bool
         Whether it is now among the installed models, under its name.
     warnings : tuple of str

@@ -165,9 +165,9 @@ def test_negative_labels_are_said_in_the_dock(
     viewer: napari.Viewer, compare_dock: CompareDock, qtbot: QtBot
 ) -> None:
     viewer.add_labels(np.ones((8, 9), int), name="truth")
-    viewer.add_labels(np.full((8, 9), -1), name="wrong")
+    viewer.add_labels(np.full((8, 9), -2), name="wrong")
     run(compare_dock, qtbot)
-    assert "negative label -1" in compare_dock.panel.message.text()
+    assert "negative label -2" in compare_dock.panel.message.text()
 
 
 def test_empty_images_have_no_score(

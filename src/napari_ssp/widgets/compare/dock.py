@@ -21,7 +21,7 @@ from napari_ssp.widgets.docks.job_dock import JobDock
 from napari_ssp.widgets.docks.run_panel import RunPanel
 from napari_ssp.widgets.docks.viewer_watch import own_viewer
 from napari_ssp.widgets.forms.fields import ChoiceBox
-from napari_ssp.widgets.layers.alignment import check_same_place, labels_image
+from napari_ssp.widgets.layers.alignment import check_same_place, labels_image, place_of
 from napari_ssp.widgets.layers.images import full_level
 from napari_ssp.widgets.layers.layer_state import LayerState, lost_reason
 
@@ -139,7 +139,7 @@ class CompareDock(JobDock):
             ),
             features=_NAMES,
             metadata={COMPARISON_KEY: True},
-            **_place_of(prediction),
+            **place_of(prediction),
         )
         self._shown[prediction] = weakref.ref(layer)
         return layer
@@ -189,8 +189,3 @@ class CompareDock(JobDock):
 
 
 _NAMES = {"index": [int(key) for key in COLOURS], "object": [key.name.lower() for key in COLOURS]}
-
-
-def _place_of(layer: Labels) -> dict[str, Any]:
-    names = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
-    return {name: getattr(layer, name) for name in names}

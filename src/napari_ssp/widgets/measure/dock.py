@@ -17,15 +17,16 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_ssp.service import MeasureRequest, SaveObjectsRequest
+from napari_ssp.service import MeasureRequest, NumberPartsRequest, SaveObjectsRequest
 from napari_ssp.widgets.compare.comparing import list_object_labels
 from napari_ssp.widgets.docks.job_controller import JobController, JobSpec, Proposal
 from napari_ssp.widgets.docks.job_dock import JobDock
+from napari_ssp.widgets.docks.label_watch import LabelWatch, PartsButton
 from napari_ssp.widgets.docks.run_panel import RunPanel
 from napari_ssp.widgets.docks.viewer_watch import own_viewer
 from napari_ssp.widgets.forms.fields import ChoiceBox
 from napari_ssp.widgets.forms.task_list import TaskList
-from napari_ssp.widgets.layers.alignment import image_under, labels_image
+from napari_ssp.widgets.layers.alignment import image_under, labels_image, place_of
 from napari_ssp.widgets.layers.layer_state import LayerState, lost_reason
 from napari_ssp.widgets.layers.result_layers import METADATA_KEY
 from napari_ssp.widgets.measure.colour_row import ColourRow
@@ -69,6 +70,7 @@ class MeasureDock(JobDock):
         self.planewise = QCheckBox("Planes one by one")
         self.planewise.setVisible(False)
         self.planewise.setToolTip("A row for each object and plane, instead of whole volumes")
+        self.parts_button, self.label_watch = PartsButton(), LabelWatch(self)
         self.colours = ColourRow()
         self._label_colours = LabelColours()
         self._freshness = Freshness(self)
@@ -107,6 +109,14 @@ class MeasureDock(JobDock):
         if layer is not None:
             self.table.open(layer)
 
+    def number_parts(self) -> None:
+        """Give each part of a mask a number in a new layer, as the button does."""
+        layer = self.labels_box.value()
+        if layer is not None and not self.controller.is_running:
+            self._measured = (LayerState(layer),)
+            request = NumberPartsRequest(labels_image(layer))
+            self.controller.start(request, self._show_numbered)
+
     def _propose(self) -> Proposal:
         layer = self.labels_box.value()
         self._show_what_can_be_saved(layer)
@@ -114,12 +124,15 @@ class MeasureDock(JobDock):
             raise ValueError(_NO_LABELS)
         labels = labels_image(layer)
         self.planewise.setVisible(labels.sizes.get("z", 1) > 1)
-        images = [image_under(self._viewer.layers[name], layer) for name in self.image_list.value()]
+        chosen = [self._viewer.layers[name] for name in self.image_list.value()]
+        images = [image_under(one, layer) for one in chosen]
+        doubts = self.label_watch.look_at([layer], chosen)
+        self.parts_button.offer(doubts)
         planewise = self.planewise.isChecked() and not self.planewise.isHidden()
         request = MeasureRequest(labels, tuple(images), planewise)
         known = [image.voxel_size for image in (labels, *images) if image.voxel_size]
         warnings = (() if known else (_NO_SIZE,)) + ((_OLD,) if self._is_old() else ())
-        return Proposal(request, _summary(labels, images), warnings)
+        return Proposal(request, _summary(labels, images), (*doubts, *warnings))
 
     def _preparation(self) -> Callable[[Any], Any]:
         layer = self.labels_box.value()
@@ -129,6 +142,16 @@ class MeasureDock(JobDock):
 
     def _show_saved(self, path: Path) -> None:
         self.panel.set_message(f"Saved {path}.")
+
+    def _show_numbered(self, numbers: Any) -> None:
+        lost = lost_reason(self._measured, self._viewer, "numbering")
+        if lost is not None:
+            self.panel.set_message(lost, "warning")
+            return
+        layer = self._measured[0].layer
+        layer.visible = False
+        self._viewer.add_labels(numbers, name=f"{layer.name} parts", **place_of(layer))
+        self.panel.set_message(f"Numbered {int(numbers.max(initial=0))} parts in a new layer.")
 
     def _show_features(self, value: tuple[dict[str, Any], str]) -> None:
         features, digest = value
@@ -227,6 +250,9 @@ class MeasureDock(JobDock):
         self.left.connect(self._leave)
         self.image_list.changed.connect(self.controller.schedule)
         self.planewise.toggled.connect(self.controller.schedule)
+        self.label_watch.looked.connect(self.controller.schedule)
+        self.left.connect(self.label_watch.close)
+        self.parts_button.clicked.connect(self.number_parts)
         self.table_button.clicked.connect(self.show_table)
         self.save_button.clicked.connect(self._save_table)
 
@@ -256,7 +282,7 @@ class MeasureDock(JobDock):
         row.setContentsMargins(0, 0, 0, 0)
         for button in (self.table_button, self.save_button, self.export_button):
             row.addWidget(button)
-        self.add(form, self.panel, buttons, self.colours)
+        self.add(form, self.parts_button, self.panel, buttons, self.colours)
 
 
 def _fits(layer: Image, labels: Labels) -> bool:

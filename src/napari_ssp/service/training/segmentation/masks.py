@@ -10,6 +10,7 @@ import numpy as np
 from napari_ssp.io import read_label_image
 from napari_ssp.labels import (
     NOT_ANNOTATED,
+    NUMBER_PARTS,
     has_one_number,
     number_parts,
     warn_of_masks,
@@ -61,7 +62,7 @@ def check_masks(pairs: Sequence[Pair], crops: Crops) -> None:
         raise ValueError(
             f"{len(masks)} of {len(pairs)} label files are masks (dtype bool), without a number "
             f"for each object, e.g. {masks[0]}. Number their separate parts (--number-parts, or "
-            "'Number parts' in the dock), or give label images."
+            f"'{NUMBER_PARTS}' in the dock), or give label images."
         )
 
 
