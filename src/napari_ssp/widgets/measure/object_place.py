@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_ssp.widgets.layers.images import full_level, layer_axes
+from napari_ssp.place import PLACES
+from napari_ssp.widgets.layers.images import full_level, layer_axes, layer_image
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -109,9 +110,10 @@ def _magnification(layer: Labels, place: ObjectPlace, shown: Sequence[int]) -> f
 
 
 def _measured_box(layer: Labels, rows: Sequence[Mapping[str, float]]) -> tuple[slice, ...] | None:
-    """Box around all rows of an object."""
+    """Box around all rows of an object, whose places are those of the full image."""
     if not rows or "bbox_y_start_px" not in rows[0]:
         return None
+    origin = dict(zip(PLACES, layer_image(layer).origin, strict=True))
     box = []
     for letter, length in zip(layer_axes(layer), full_level(layer).shape, strict=True):
         first, last = f"bbox_{letter}_start_px", f"bbox_{letter}_stop_px"
@@ -120,8 +122,9 @@ def _measured_box(layer: Labels, rows: Sequence[Mapping[str, float]]) -> tuple[s
         elif letter in rows[0]:
             start, stop = min(r[letter] for r in rows), max(r[letter] for r in rows) + 1
         else:
-            start, stop = 0, length
-        box.append(slice(max(int(start), 0), min(int(stop), length)))
+            start, stop = origin.get(letter, 0), origin.get(letter, 0) + length
+        shift = origin.get(letter, 0)
+        box.append(slice(max(int(start) - shift, 0), max(min(int(stop) - shift, length), 0)))
     return tuple(box)
 
 
