@@ -11,6 +11,7 @@ from dock_driver import run, settle
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication, QTableView
 
+from napari_ssp.io.layer_attributes import ORIGIN_KEY
 from napari_ssp.service import JobState
 from napari_ssp.widgets.compare.dock import CompareDock
 from napari_ssp.widgets.measure.dock import MeasureDock
@@ -166,6 +167,25 @@ def test_a_row_of_a_stack_moves_the_slider_to_a_plane_of_its_object(
     panel = _panel(dock)
     (row,) = {index.row() for index in panel.view.selectionModel().selectedRows()}
     assert panel.model.values(row)["z"] == 7
+
+
+def test_a_part_of_an_image_is_shown_where_it_lies(
+    viewer: napari.Viewer, dock: MeasureDock, qtbot: QtBot
+) -> None:
+    data = np.zeros((1, 30, 40), np.uint16)
+    data[0, 4:8, 10:20] = 31
+    origin = {ORIGIN_KEY: {"z": 5, "y": 100, "x": 200}}
+    viewer.add_image(np.zeros((9, 140, 260), np.uint8), name="full")
+    cells = viewer.add_labels(data, name="part", translate=(5, 100, 200), metadata=origin)
+    viewer.dims.set_current_step(0, 1)
+    run(dock, qtbot)
+    dock.table_button.click()
+    assert _panel(dock).model.values(0)["bbox_y_start_px"] == 104
+    _click(dock, 0, qtbot)
+    assert cells.selected_label == 31
+    assert viewer.dims.current_step[0] == 5
+    np.testing.assert_allclose(viewer.scene.camera.center[-2:], (105.5, 214.5))
+    assert viewer.layers["selected object"].data.sum() == 40
 
 
 def test_painted_labels_make_the_table_old(

@@ -10,7 +10,7 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_ssp.widgets.layers.images import layer_axes
 from napari_ssp.widgets.measure.object_outline import ObjectOutline
-from napari_ssp.widgets.measure.object_place import find_object, show_object
+from napari_ssp.widgets.measure.object_place import find_object, layer_origin, show_object
 from napari_ssp.widgets.measure.object_table import from_features
 from napari_ssp.widgets.measure.table_panel import TablePanel
 
@@ -174,9 +174,10 @@ class TableLink(QObject):
 
 
 def _position(layer: Labels, viewer: napari.Viewer) -> dict[str, int]:
-    """Plane and frame on display, in the layer's pixels."""
+    """Plane and frame on display, as the table counts them."""
     place = np.round(np.asarray(layer.world_to_data(viewer.dims.point))).astype(int)
-    return {axis: int(i) for axis, i in zip(layer_axes(layer), place, strict=True) if axis in "tz"}
+    known, origin = zip(layer_axes(layer), place, strict=True), layer_origin(layer)
+    return {axis: int(i) + origin[axis] for axis, i in known if axis in "tz"}
 
 
 def _weak_click(link: TableLink) -> Any:

@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QPushButton, QVBoxL
 
 from napari_ssp.schema import describe_fields
 from napari_ssp.service import Thresholds
+from napari_ssp.widgets.forms.choice_history import ChoiceHistory
 from napari_ssp.widgets.forms.editor_form import FoldButton
 from napari_ssp.widgets.forms.slider_box import Scale, SliderBox
 from napari_ssp.widgets.forms.wrapped_label import WrappedLabel
@@ -55,6 +56,8 @@ class RefinePanel(QWidget):
         self._sliders, self._body = QWidget(), QWidget()
         self._lay_out()
         self._connect()
+        self._history = ChoiceHistory(self, self.value, self.set_value)
+        self.changed.connect(self._history.note)
         self.set_waiting(False)
         self.clear()
 
@@ -78,6 +81,7 @@ class RefinePanel(QWidget):
         self.blockSignals(True)
         self.set_value(run_with)
         self.blockSignals(False)
+        self._history.restart()
         self._offer(name, possible=True)
         self.set_message(_EXPLANATION)
         self.set_settled(True)
