@@ -316,3 +316,5 @@ def test_another_labels_layer_has_its_own_message_and_table(
     assert "'other' are not measured yet" in _panel(opened).title.text()
     viewer.layers.selection.active = cells
     assert _panel(opened).model.rowCount() == 5
+    cells.name = "nuclei"
+    assert _panel(opened).title.text() == "Objects of 'nuclei'"

@@ -119,7 +119,7 @@ class EditorForm(QWidget):
         self._advanced = tuple(advanced)
         for name in plain:
             self._add_row(name)
-        self._toggle = FoldButton("Advanced")
+        self._toggle = FoldButton("Advanced", _ADVANCED_HELP)
         self._toggle.toggled.connect(self._show_advanced)
         self.changed.connect(self._note_changes)
         self._form.addRow(self._toggle)
@@ -145,11 +145,18 @@ class EditorForm(QWidget):
 
 
 class FoldButton(ElidedToolButton):
-    """Title with an arrow that opens and closes what is below it."""
+    """Title with an arrow that opens and closes what is below it.
 
-    def __init__(self, title: str, parent: QWidget | None = None) -> None:
+    Parameters
+    ----------
+    title, tooltip : str
+        What is below, and what it is good for.
+    """
+
+    def __init__(self, title: str, tooltip: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setText(title)
+        self.setToolTip(tooltip)
         self.setCheckable(True)
         self.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.setAutoRaise(True)

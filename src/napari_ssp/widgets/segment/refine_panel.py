@@ -42,7 +42,7 @@ class RefinePanel(QWidget):
             for name, scale in _SCALES.items()
         }
         self._labels = {name: known[name].label for name in self.boxes}
-        self.fold = FoldButton("Refine")
+        self.fold = FoldButton("Refine", _EXPLANATION)
         self.fold.setChecked(True)
         self.waiting = WrappedLabel("A run is under way; the sliders wait for its end.")
         self.message = WrappedLabel()
@@ -112,7 +112,7 @@ class RefinePanel(QWidget):
     def set_name(self, name: str) -> None:
         """Say which layer changes."""
         self.fold.setText(f"Refine '{name}'")
-        self.fold.setToolTip(f"Change the thresholds of '{name}' without running the network again")
+        self.fold.setToolTip(f"Refine '{name}'. {_EXPLANATION}")
 
     def _offer(self, name: str, *, possible: bool) -> None:
         self.set_name(name)

@@ -20,8 +20,8 @@ class SetupFold(QWidget):
 
     def __init__(self, *parts: QWidget) -> None:
         super().__init__()
-        self.fold = FoldButton("Model and data")
-        self.fold.setToolTip("What is trained on what; closed while a training runs")
+        tooltip = "What is trained on what; closed while a training runs"
+        self.fold = FoldButton("Model and data", tooltip)
         self._body = QWidget()
         layout, inner = QVBoxLayout(self), QVBoxLayout(self._body)
         for each in (layout, inner):
