@@ -212,7 +212,7 @@ def test_the_best_weights_are_installed_under_a_name_of_their_own(finished: Trai
 @pytest.mark.parametrize(
     ("install", "base", "installed", "words"),
     [
-        ("better", 0.9, False, "not better than its base, not installed; it is in"),
+        ("better", 0.9, False, "not better than its base, not installed."),
         ("always", 0.9, True, "installed as 'mine' since that was asked for"),
         ("never", 0.1, False, "not installed, as was asked for"),
     ],

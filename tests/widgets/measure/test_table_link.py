@@ -185,6 +185,25 @@ def test_a_row_of_a_stack_moves_the_slider_to_a_plane_of_its_object(
     assert panel.model.values(row)["z"] == 7
 
 
+def test_a_part_of_an_image_is_shown_where_it_lies(
+    viewer: napari.Viewer, dock: MeasureDock, qtbot: QtBot
+) -> None:
+    data = np.zeros((1, 30, 40), np.uint16)
+    data[0, 4:8, 10:20] = 31
+    origin = {ORIGIN_KEY: {"z": 5, "y": 100, "x": 200}}
+    viewer.add_image(np.zeros((9, 140, 260), np.uint8), name="full")
+    cells = viewer.add_labels(data, name="part", translate=(5, 100, 200), metadata=origin)
+    viewer.dims.set_current_step(0, 1)
+    run(dock, qtbot)
+    dock.table_button.click()
+    assert _panel(dock).model.values(0)["bbox_y_start_px"] == 104
+    _click(dock, 0, qtbot)
+    assert cells.selected_label == 31
+    assert viewer.dims.current_step[0] == 5
+    np.testing.assert_allclose(viewer.scene.camera.center[-2:], (105.5, 214.5))
+    assert viewer.layers["selected object"].data.sum() == 40
+
+
 def test_painted_labels_make_the_table_old(
     viewer: napari.Viewer,
     opened: MeasureDock,
@@ -313,3 +332,5 @@ def test_another_labels_layer_has_its_own_message_and_table(
     assert "'other' are not measured yet" in _panel(opened).title.text()
     viewer.layers.selection.active = cells
     assert _panel(opened).model.rowCount() == 5
+    cells.name = "nuclei"
+    assert _panel(opened).title.text() == "Objects of 'nuclei'"

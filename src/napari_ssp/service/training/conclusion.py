@@ -88,7 +88,7 @@ def conclude(
     written = save_model(network, complete, run.folder, dtype)
     if wanted:
         _install(written)
-    sentence = words + _end(name, run.folder, better, wanted, judged) + _few(run)
+    sentence = words + _end(name, better, wanted, judged) + _few(run)
     return TrainedModel(
         name,
         run.folder,
@@ -141,14 +141,14 @@ def _remembered(mixture: Interpolated) -> str:
     return f"{words}, with {mixture.share:.0%} of the learned change, so that little is forgotten"
 
 
-def _end(name: str, folder: Path, better: bool | None, wanted: bool, judged: Judged) -> str:
+def _end(name: str, better: bool | None, wanted: bool, judged: Judged) -> str:
     verdict = " not better than its base," if better is False else ""
     if wanted:
         asked = " since that was asked for" if better is False else ""
         return f":{verdict} installed as '{name}'{asked}."
     if judged.install == "never" and better is not False:
-        return f": not installed, as was asked for; it is in {folder}."
-    return f":{verdict} not installed; it is in {folder}."
+        return ": not installed, as was asked for."
+    return f":{verdict} not installed."
 
 
 def _free_name(name: str, folder: Path) -> str:

@@ -72,6 +72,11 @@ def find_object(
     return _searched(data, label)
 
 
+def layer_origin(layer: Labels) -> dict[str, int]:
+    """First pixel of a layer in the full image, where tables count from, along each axis."""
+    return dict(zip(PLACES, layer_image(layer).origin, strict=True))
+
+
 def show_object(viewer: napari.Viewer, layer: Labels, place: ObjectPlace) -> None:
     """Bring an object into the middle of the view, in a plane that it lies in."""
     world = np.asarray(layer.data_to_world(place.centre), float)
@@ -113,8 +118,7 @@ def _measured_box(layer: Labels, rows: Sequence[Mapping[str, float]]) -> tuple[s
     """Box around all rows of an object, whose places are those of the full image."""
     if not rows or "bbox_y_start_px" not in rows[0]:
         return None
-    origin = dict(zip(PLACES, layer_image(layer).origin, strict=True))
-    box = []
+    box, origin = [], layer_origin(layer)
     for letter, length in zip(layer_axes(layer), full_level(layer).shape, strict=True):
         first, last = f"bbox_{letter}_start_px", f"bbox_{letter}_stop_px"
         if first in rows[0]:
@@ -122,9 +126,9 @@ def _measured_box(layer: Labels, rows: Sequence[Mapping[str, float]]) -> tuple[s
         elif letter in rows[0]:
             start, stop = min(r[letter] for r in rows), max(r[letter] for r in rows) + 1
         else:
-            start, stop = origin.get(letter, 0), origin.get(letter, 0) + length
-        shift = origin.get(letter, 0)
-        box.append(slice(max(int(start) - shift, 0), max(min(int(stop) - shift, length), 0)))
+            start, stop = origin[letter], length + origin[letter]
+        start, stop = int(start) - origin[letter], int(stop) - origin[letter]
+        box.append(slice(max(start, 0), max(min(stop, length), 0)))
     return tuple(box)
 
 

@@ -46,6 +46,7 @@ from napari_ssp.widgets.train.phases import (
     run_folder,
 )
 from napari_ssp.widgets.train.planning import data_folders, propose, save_request, with_pace
+from napari_ssp.widgets.train.setup_fold import SetupFold
 from napari_ssp.widgets.train.view import TrainView
 
 if TYPE_CHECKING:
@@ -95,8 +96,8 @@ class TrainDock(JobDock):
         service = service or shared_service("training")
         self._measured = PaceWatch(service, self)
         self.drive(JobController(spec, service, self))
-        parts = (self.form, self.data, self.collecting.panel, self.parts_button, self.panel)
-        self.add(*parts, self.view)
+        self.setup = SetupFold(self.form, self.data, self.collecting.panel)
+        self.add(self.setup, self.parts_button, self.panel, self.view)
         self._connect()
         self.refresh_models()
         self.watch(self._viewer, self._update_layers, self._follow_selection)
@@ -180,6 +181,7 @@ class TrainDock(JobDock):
         self.panel.set_model(phase.model if isinstance(phase, Idle) else None)
         request = request_to_submit(phase)
         if request is not None:
+            self.setup.fold.setChecked(False)  # or curves and picture would be below the window
             self.controller.start(request, self._show_result)
             self.panel.set_message(_STARTS[type(phase)])
 
