@@ -5,11 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from napari_ssp.io import (
-    IMAGE_SUFFIXES,
-    image_stem,
-    is_cellpose_name,
-)
+from napari_ssp.io import image_stem, is_cellpose_name, is_image_name
 from napari_ssp.io.label_names import find_labels, sort_files
 from napari_ssp.service.training.pair_tables import (
     TRAINING_SPLITS,
@@ -197,7 +193,7 @@ def _scan(source: Path, found: Sequence[Pair | str], strays: Iterable[Path] = ()
 def _files(folder: Path) -> tuple[list[Path], list[Path]]:
     """Images of a folder and other files; hidden ones count as neither."""
     shown = [path for path in sorted(folder.iterdir()) if not path.name.startswith(".")]
-    images = [p for p in shown if p.suffix.lower() in IMAGE_SUFFIXES or is_cellpose_name(p)]
+    images = [p for p in shown if is_image_name(p) or is_cellpose_name(p)]
     return images, [path for path in shown if path not in set(images)]
 
 

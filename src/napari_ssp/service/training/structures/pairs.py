@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from napari_ssp.io import IMAGE_SUFFIXES, image_stem
+from napari_ssp.io import image_stem, is_image_name
 from napari_ssp.service.training.manifest import Entry
 from napari_ssp.service.training.pair_tables import (
     TRAINING_SPLITS,
@@ -151,7 +151,7 @@ def _of_folder(folder: Path) -> _Found:
 def _images(folder: Path) -> tuple[list[Path], list[Path]]:
     """Images of a folder and other files; hidden ones count as neither."""
     shown = [path for path in sorted(folder.iterdir()) if not path.name.startswith(".")]
-    images = [path for path in shown if path.suffix.lower() in IMAGE_SUFFIXES]
+    images = [path for path in shown if is_image_name(path)]
     return images, [path for path in shown if path not in set(images)]
 
 
