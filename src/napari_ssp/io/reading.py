@@ -60,13 +60,13 @@ _STARTS: dict[bytes, Format] = {
 def read_image(
     path: str | os.PathLike[str], scene: str | int | None = None, missing: str = "refuse"
 ) -> MicroscopyImage:
-    """Read an image: TIFF (plain, ImageJ, OME), CZI, OME-Zarr 0.1 to 0.5, PNG or JPEG.
+    """Read an image: TIFF and its kinds, CZI, ND2, LIF, OME-Zarr 0.1 to 0.5, PNG or JPEG.
 
     Parameters
     ----------
     path : path-like
-        The file; of OME-Zarr the folder; of an OME-TIFF in several files any one of them. CZI needs
-        the extra "czi" of napari-ssp.
+        The file, by whatever name; of OME-Zarr the folder or its zip; of an OME-TIFF in several
+        files any one of them. CZI, ND2 and LIF need the extras "czi", "nd2" and "lif".
     scene : str or int, optional
         Which image of a file with several: its name, or its number from 0. Of a plate "A/1/0" is
         the field 0 of the well A1. Without it the first is read, and a warning on it says so.
@@ -77,8 +77,8 @@ def read_image(
     -------
     MicroscopyImage
         With the file's axes, voxel size in µm, channel names and pyramid levels, as far as it has
-        them. Axes of length 1 are dropped. CZI, OME-Zarr and large TIFF stay in the file until they
-        are looked at. PNG palettes become colours; TIFF palettes are left out, their indices are
+        them, and warnings of what is not believed. Axes of length 1 are dropped. CZI, ND2, LIF,
+        OME-Zarr and large TIFF stay in the file until they are looked at. PNG palettes become colours; TIFF palettes are left out, their indices are
         the pixels. Lengths of an OME-Zarr without a unit are µm, unless all of them are 1.
 
     Raises
