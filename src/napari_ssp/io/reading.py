@@ -78,8 +78,9 @@ def read_image(
     MicroscopyImage
         With the file's axes, voxel size in µm, channel names and pyramid levels, as far as it has
         them, and warnings of what is not believed. Axes of length 1 are dropped. CZI, ND2, LIF,
-        OME-Zarr and large TIFF stay in the file until they are looked at. PNG palettes become colours; TIFF palettes are left out, their indices are
-        the pixels. Lengths of an OME-Zarr without a unit are µm, unless all of them are 1.
+        OME-Zarr and large TIFF stay in the file until they are looked at. PNG palettes become
+        colours; TIFF palettes are left out, their indices are the pixels. Lengths of an OME-Zarr
+        without a unit are µm, unless all of them are 1.
 
     Raises
     ------
