@@ -134,7 +134,7 @@ def _scene(
 ) -> Scene:
     if entry.missing and (missing == "refuse" or not entry.series):
         raise missing_error(files.master, entry.missing)
-    parts = [_levels(tif, number, source, files.master) for number in entry.series]
+    parts = [_levels(tif, number, entry, source, files.master) for number in entry.series]
     levels, axes, rgb = parts[0]
     if len(parts) > 1:
         levels, axes = [_stacked([part[0][0] for part in parts])], f"z{axes}"
@@ -160,13 +160,15 @@ def _scene(
 
 
 def _levels(
-    tif: Any, number: int, source: TiffSource | None, path: Path
+    tif: Any, number: int, entry: Entry, source: TiffSource | None, path: Path
 ) -> tuple[list[Any], str, bool]:
     """Arrays of a series, the largest first; their axes; whether they hold colours."""
     series = tif.series[number]
     colour = series.keyframe.photometric in (_RGB, _YCBCR)
     named, shape = stk_axes(tif, number)
-    letters, rgb = name_axes(named, shape, colour)
+    position = tuple(entry.position.get(a, slice(None)) for a in named)
+    own = [(a, n) for a, n in zip(named, shape, strict=True) if a not in entry.position]
+    letters, rgb = name_axes("".join(a for a, _ in own), [n for _, n in own], colour)
     levels = []
     for level in range(len(series.levels)):
         array = _lazy_array(source, number, level) if source else None
@@ -174,7 +176,7 @@ def _levels(
             array = _decoded(tif, number, level, path)
         if len(named) > array.ndim:
             array = array.reshape(shape)
-        arranged, axes = arrange(array, letters, rgb)
+        arranged, axes = arrange(array[position], letters, rgb)
         levels.append(arranged)
     return levels, axes, rgb
 
