@@ -46,6 +46,8 @@ def _private_settings(tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("settings")
     os.environ["NAPARI_CONFIG"] = str(folder / "napari.yaml")
     os.environ["NAPARI_SSP_CACHE"] = str(folder / "cache")
+    # The offer of the first dock is tested where it is made, not in whichever test comes first.
+    (folder / "napari-ssp.yaml").write_text("files:\n  opened_with: as before\n")
 
 
 @pytest.fixture

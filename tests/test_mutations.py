@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 SEED = int(os.environ.get("NAPARI_SSP_MUTATIONS_SEED", "0"))
 COUNT = int(os.environ.get("NAPARI_SSP_MUTATIONS", "20"))
 RNG = np.random.default_rng(0)
-PIXELS = RNG.integers(0, 60000, (3, 40, 48)).astype("u2")
-LABELS = np.kron(np.arange(1, 13).reshape(3, 4), np.ones((10, 12), int)).astype("u2")
+LABELS = np.kron(np.arange(1, 13).reshape(3, 4), np.ones((14, 12), int)).astype("u2")
 LABELS[::10] = 0
+PIXELS = np.stack([LABELS, LABELS[::-1], LABELS[:, ::-1]])
 
 
 def write_czi(path: Path) -> None:
@@ -49,7 +49,7 @@ WRITERS: dict[str, Callable[[Path], Any]] = {
     "image.ome.zarr": lambda p: write_image(p, MicroscopyImage(PIXELS, "zyx", (1, 0.5, 0.5))),
     "grey.png": lambda p: p.write_bytes(imagecodecs.png_encode(PIXELS[0])),
     "colours.jpg": lambda p: p.write_bytes(
-        imagecodecs.jpeg_encode(RNG.integers(0, 255, (40, 48, 3)).astype("u1"))
+        imagecodecs.jpeg_encode(RNG.integers(0, 255, (42, 48, 3)).astype("u1"))
     ),
     "stack.czi": write_czi,
     "cells_seg.npy": write_cellpose,

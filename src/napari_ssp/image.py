@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 AXES = "tczyx"
 VoxelSize = tuple[float, float, float]
+#: Part of each warning that is settled as soon as somebody enters a voxel size.
+UNKNOWN_SIZE = "the voxel size is taken as unknown"
 
 # An axis this short, ahead of y and x, is read as channels when nobody named it.
 _MOST_GUESSED_CHANNELS = 6

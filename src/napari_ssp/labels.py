@@ -10,6 +10,8 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+#: What a dock's button is called that numbers the parts of a mask; sentences offer it by name.
+NUMBER_PARTS = "Number parts"
 #: Value of a pixel that nobody annotated.
 NOT_ANNOTATED = -1
 # Whole numbers below this are exact in float32.
@@ -103,7 +105,7 @@ def check_label_type(dtype: np.dtype[Any], name: str = "labels") -> None:
     if dtype.kind == "b":
         raise TypeError(
             f"{_no_integers(dtype, name)}: this is a mask. Number its separate parts "
-            "(--number-parts in a command, 'Number parts' in a dock, "
+            f"(--number-parts in a command, '{NUMBER_PARTS}' in a dock, "
             "napari_ssp.labels.number_parts in Python), or give the label image itself."
         )
     if dtype.kind not in "iuf":
@@ -157,7 +159,7 @@ def warn_of_masks(parts: Sequence[int], count: int) -> str:
     span = f"{min(parts)} to {max(parts)}" if min(parts) < max(parts) else f"{max(parts)}"
     return (
         f"{which} has one number for {span} separate parts: a mask? Number them by their parts "
-        "(--number-parts, or 'Number parts' in a dock), or they count as one object."
+        f"(--number-parts, or '{NUMBER_PARTS}' in a dock), or they count as one object."
     )
 
 

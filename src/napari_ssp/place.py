@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from napari_ssp.image import UNKNOWN_SIZE
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -36,14 +38,18 @@ def translation(image: MicroscopyImage) -> tuple[float, float, float]:
 
 
 def with_voxel_size(image: MicroscopyImage, size: VoxelSize | None) -> MicroscopyImage:
-    """Give an image another voxel size; a position that was in voxels is then in µm."""
+    """Give an image another voxel size; a position that was in voxels is then in µm.
+
+    Warnings that it was unknown are settled, and go.
+    """
     if size is None or size == image.voxel_size:
         return image
     position = image.position
     if image.voxel_size is None:
         z, y, x = (start * step for start, step in zip(position, size, strict=True))
         position = (z, y, x)
-    return replace(image, voxel_size=size, position=position)
+    warnings = tuple(line for line in image.warnings if UNKNOWN_SIZE not in line)
+    return replace(image, voxel_size=size, position=position, warnings=warnings)
 
 
 def is_part(image: MicroscopyImage) -> bool:

@@ -150,3 +150,12 @@ def test_what_nobody_annotated_counts_for_nothing(call: Call, save: Callable) ->
     (row,) = report["images"]
     assert (row["true"], row["ap_0.50"], row["f1_0.50"], row["pq"]) == (2, 1.0, 1.0, 1.0)
     assert "1 of 1 truth images have pixels that are -1, not annotated (900 in all)" in said
+
+
+def test_intensities_of_an_image_that_shows_nothing(
+    call: Call, save: Callable, tmp_path: Path
+) -> None:
+    labels, image = save("a.tif", LABELS), save("i.tif", np.full((40, 50), np.nan, np.float32))
+    result = call("measure", labels, "--image", image, "-o", tmp_path / "a.csv")
+    assert result.exit_code == 0, result.output
+    assert "The image 'i' has no finite values: all pixels are NaN or infinite." in result.stderr

@@ -1,15 +1,20 @@
 from __future__ import annotations
 
+import math
 import os
+import time
 from dataclasses import replace
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
 from torch import nn
 
-from napari_ssp.progress import run as drive
-from napari_ssp.training.loop import LoopSettings, TrainingRun, fit
+from napari_ssp.progress import Progress, run as drive
+from napari_ssp.training.loop import SCORED, LoopSettings, TrainingRun, fit
+from napari_ssp.training.records import CHECKPOINT_FILE, load_state
+from napari_ssp.training.scored_images import ScoredImages
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,6 +57,68 @@ def test_the_loop_learns_and_returns_the_smoothed_network(tmp_path: Path) -> Non
     assert after < 0.1 * before
     assert not network.training
     assert run.step == 60
+
+
+def test_what_is_being_done_is_said_from_the_first_moment(tmp_path: Path) -> None:
+    run = _run(tmp_path, 3)
+    run.settings = replace(run.settings, metric="f1", score_base=True, score_steps=2)
+    run.validation = ScoredImages(range(4))
+
+    def score(_: nn.Module) -> Any:
+        for done in range(1, 5):
+            yield Progress("windows", 0, 9)
+            yield Progress(SCORED, done, 4)
+        return {"f1": 0.5}
+
+    seen = list(fit(run, _batch, score))
+    stages = [key for key, _ in groupby(step.stage.split(",")[0] for step in seen)]
+    assert stages == ["scoring the base", "learning", "scoring", "learning", "scoring"]
+    base = [(step.done, step.total) for step in seen if step.stage == "scoring the base"]
+    assert base == [(n // 2, 4) for n in range(1, 9)]
+    learning = [step.preview for step in seen if step.stage.startswith("learning")]
+    assert math.isnan(learning[0].loss), "it is said before the first step is over"
+    assert (learning[1].step, math.isfinite(learning[1].loss)) == (1, True)
+    assert (learning[1].scored, learning[1].validation) == (4, 4)
+
+
+def test_scoring_is_part_of_the_time_but_leaves_four_fifths_for_learning(tmp_path: Path) -> None:
+    run = _run(tmp_path, 10**6)
+    run.settings = replace(run.settings, metric="f1", score_base=True, minutes=0.005)
+
+    def score(_: nn.Module) -> Any:
+        time.sleep(0.2)
+        yield Progress(SCORED, 1, 1)
+        return {"f1": 0.5}
+
+    began = time.monotonic()
+    drive(fit(run, _batch, score))
+    assert time.monotonic() - began > 0.4 + 0.8 * 0.3
+    assert run.step > 0
+
+
+def test_a_run_goes_on_scoring_the_same_images(tmp_path: Path) -> None:
+    def start() -> TrainingRun:
+        run = _run(tmp_path, 4)
+        run.validation = ScoredImages(range(9), 60.0)
+        run.resume()
+        return run
+
+    first = start()
+    first.base, first.validation.count = {"f1": 0.5}, 3
+    first.save()
+    assert start().validation.count == 3
+
+
+def test_a_run_that_scored_all_goes_on_doing_so(tmp_path: Path) -> None:
+    """As those of earlier versions, whose checkpoints do not say how many."""
+    old = _run(tmp_path, 4)
+    old.base = {"f1": 0.5}
+    old.save()
+    assert "scored" not in (load_state(tmp_path / CHECKPOINT_FILE) or {})
+    new = _run(tmp_path, 4)
+    new.validation = ScoredImages(range(9), 60.0)
+    new.resume()
+    assert new.validation.count == 9
 
 
 def test_a_score_that_looks_like_the_base_is_a_tie(tmp_path: Path) -> None:

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     "--data",
     multiple=True,
     type=source_type,
-    help="A folder with images and labels, or a CSV file with columns image and label.",
+    help="A folder of 'images' and 'labels' (or 'masks'), or of images with their labels beside "
+    "them (a.tif, a_masks.tif), or a CSV file with columns image and label.",
 )
 @click.option(
     "--validation",
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
     "sampling",
     "boundary_exclusion",
     "ignore_label",
+    "number_parts",
 )
 @click.option(
     "--replay", multiple=True, type=source_type, help="As --data: images that the base knows."

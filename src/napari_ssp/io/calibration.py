@@ -8,6 +8,8 @@ import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from napari_ssp.image import UNKNOWN_SIZE
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -223,13 +225,8 @@ def _are_alike(y: float, x: float) -> bool:
 
 
 def _doubtful(what: str) -> Calibration:
-    return Calibration(
-        None,
-        (
-            f"By the file, {what}, which cannot be: the voxel size is taken as unknown. Enter it "
-            "if you know it.",
-        ),
-    )
+    doubt = f"By the file, {what}, which cannot be: {UNKNOWN_SIZE}. Enter it if you know it."
+    return Calibration(None, (doubt,))
 
 
 def _text(size: float) -> str:

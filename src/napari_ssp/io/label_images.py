@@ -146,7 +146,7 @@ def number_mask(image: MicroscopyImage, name: str) -> MicroscopyImage:
     TypeError, ValueError
         As `as_labels`, but of bool.
     """
-    _check_grey(image, name)
+    check_grey(image, name)
     if image.dtype.kind != "b" and not look_at_labels(image, name).parts:
         return image
     frames, first = [], 1
@@ -194,10 +194,11 @@ def check_label_header(image: MicroscopyImage, name: str) -> None:
         If it has colours.
     """
     check_label_type(image.dtype, name)
-    _check_grey(image, name)
+    check_grey(image, name)
 
 
-def _check_grey(image: MicroscopyImage, name: str) -> None:
+def check_grey(image: MicroscopyImage, name: str) -> None:
+    """Refuse colours with a ValueError; arguments as of `as_labels`."""
     if not image.rgb:
         return
     plane = image.plane()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from napari_ssp.image import check_voxel_size
+from napari_ssp.image import UNKNOWN_SIZE, check_voxel_size
 from napari_ssp.io.stored_origin import parse_origin
 from napari_ssp.place import PLACES
 
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 #: Key of a layer's metadata: where its first pixel lies in the image that it is a part of, by the
 #: letters of that image's axes.
 ORIGIN_KEY = "napari_ssp_origin"
+#: Key of a layer's metadata: which image of its file it shows, where there are several.
+SCENE_KEY = "napari_ssp_scene"
+#: Key of a layer's metadata: what reading its file gave reason to doubt.
+WARNINGS_KEY = "napari_ssp_warnings"
 
 # Each index along such an axis is an image of its own, as a time point is; no neighbour of others.
 _FIELDS = (
@@ -141,6 +145,21 @@ def layer_place(
     return {"origin": origin, "position": tuple(position), "full_axes": "".join(stored)}
 
 
+def layer_warnings(size: VoxelSize | None, metadata: Mapping[Any, Any]) -> tuple[str, ...]:
+    """Give what reading a layer's file gave reason to doubt, but for what is settled by now.
+
+    Parameters
+    ----------
+    size : three floats or None
+        The layer's voxel size in µm, which somebody may have set since.
+    metadata : mapping
+        The layer's.
+    """
+    found = metadata.get(WARNINGS_KEY, ())
+    lines = tuple(map(str, found)) if isinstance(found, list | tuple) else ()
+    return tuple(line for line in lines if size is None or UNKNOWN_SIZE not in line)
+
+
 def micrometre_step(step: float, unit: Any) -> float:
     """Length of a step in µm; 0 where its unit is no length."""
     import pint  # takes a while, and only who works with layers needs it
@@ -172,3 +191,9 @@ def _check_letters(letters: Sequence[str], labels: Sequence[str], name: str) -> 
 
 def _quoted(words: Sequence[str]) -> str:
     return " and ".join(f"'{word}'" for word in words)
+
+
+def layer_scene(metadata: Mapping[Any, Any]) -> str | None:
+    """Which image of its file a layer shows, as its metadata say."""
+    scene = metadata.get(SCENE_KEY)
+    return str(scene) if scene else None

@@ -171,7 +171,7 @@ def _check_sizes(labels: MicroscopyImage, image: MicroscopyImage) -> None:
 
 
 def _places(labels: MicroscopyImage, planewise: bool) -> list[dict[str, int]]:
-    one_plane = labels.sizes.get("z") == 1 and "z" in labels.full_axes
+    one_plane = labels.sizes.get("z") == 1 and ("z" in labels.full_axes or labels.origin[1] > 0)
     axes = [a for a in "tz" if a in labels.axes and (a == "t" or planewise or one_plane)]
     places: list[dict[str, int]] = [{}]
     for axis in axes:

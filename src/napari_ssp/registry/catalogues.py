@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
-from napari_ssp.atomic import write_text
 from napari_ssp.registry.card import ModelCard, Remote
 from napari_ssp.registry.card_checks import check_name
 from napari_ssp.registry.folders import cache_folder
 from napari_ssp.registry.transfer.download import download
 from napari_ssp.registry.transfer.item import Download, RetryPolicy
+from napari_ssp.registry.user_lists import change_list, read_list
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,11 +29,7 @@ _PLACES = "catalogues.json"
 
 def catalogue_places() -> list[str]:
     """Folders and addresses of the user's extra catalogues."""
-    try:
-        places = json.loads((cache_folder() / _PLACES).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return []
-    return [place for place in places if isinstance(place, str)] if isinstance(places, list) else []
+    return read_list(_PLACES)
 
 
 def add_catalogue(place: str, retry_policy: RetryPolicy | None = None) -> Steps[list[ModelCard]]:
@@ -68,7 +63,8 @@ def add_catalogue(place: str, retry_policy: RetryPolicy | None = None) -> Steps[
         copy = _copy_of(place)
         fresh = copy.with_suffix(".new")
         fresh.unlink(missing_ok=True)
-        yield from _limited(download(Download(place, fresh), retry_policy or RetryPolicy()), place)
+        item = Download(place, fresh, longest=_LONGEST_CATALOGUE)
+        yield from download(item, retry_policy or RetryPolicy())
         try:
             _read(fresh, place)
         except ValueError:
@@ -79,7 +75,7 @@ def add_catalogue(place: str, retry_policy: RetryPolicy | None = None) -> Steps[
     else:
         place = str(Path(place).resolve())
         cards = _cards_of_folder(Path(place))
-    _remember([*(known for known in catalogue_places() if known != place), place])
+    change_list(_PLACES, lambda known: [*(k for k in known if k != place), place])
     return cards
 
 
@@ -98,7 +94,7 @@ def remove_catalogue(place: str) -> None:
             f"'{place}' is no catalogue that was added. There are: {', '.join(places) or 'none'}."
         )
     _copy_of(known).unlink(missing_ok=True)
-    _remember([other for other in places if other != known])
+    change_list(_PLACES, lambda others: [other for other in others if other != known])
 
 
 def model_folders() -> Iterator[Path]:
@@ -117,18 +113,6 @@ def list_offered_cards() -> Iterator[ModelCard]:
             continue
 
 
-def _limited(steps: Steps[Path], place: str) -> Steps[None]:
-    """Stop a download that is too long to be a list."""
-    with closing(steps):
-        for step in steps:
-            if max(step.done, step.total) > _LONGEST_CATALOGUE:
-                raise ValueError(
-                    f"'{place}' is no catalogue of models: it is longer than "
-                    f"{_LONGEST_CATALOGUE // 10**6} MB."
-                )
-            yield step
-
-
 def _is_address(place: str) -> bool:
     return urlsplit(place).scheme in ("http", "https")
 
@@ -136,12 +120,6 @@ def _is_address(place: str) -> bool:
 def _copy_of(place: str) -> Path:
     key = hashlib.sha256(place.encode()).hexdigest()[:16]
     return cache_folder() / "catalogues" / f"{key}.json"
-
-
-def _remember(places: list[str]) -> None:
-    folder = cache_folder()
-    folder.mkdir(parents=True, exist_ok=True)
-    write_text(folder / _PLACES, json.dumps(places, indent=2) + "\n")
 
 
 def _cards_of_folder(folder: Path) -> list[ModelCard]:
@@ -162,6 +140,8 @@ def _cards_of_folder(folder: Path) -> list[ModelCard]:
 
 def _read(path: Path, base: str) -> list[ModelCard]:
     try:
+        if path.stat().st_size > _LONGEST_CATALOGUE:
+            raise ValueError(f"it is longer than {_LONGEST_CATALOGUE // 10**6} MB")
         entries = json.loads(path.read_text(encoding="utf-8"))["models"]
         return [_card(entry, base) for entry in entries]
     except (ValueError, TypeError, KeyError, RecursionError) as error:

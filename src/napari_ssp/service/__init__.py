@@ -6,8 +6,9 @@ from napari_ssp.service.annotation.saving import LabelPair, SavePairsRequest, St
 from napari_ssp.service.annotation.suggestions import SuggestRequest
 from napari_ssp.service.api import estimate_diameter, predict_structures, segment
 from napari_ssp.service.comparing import CompareRequest, Comparison
+from napari_ssp.service.inspecting import InspectRequest, NumberPartsRequest
 from napari_ssp.service.jobs import CancelledError, Job, JobState
-from napari_ssp.service.measuring import MeasureRequest, SaveObjectsRequest
+from napari_ssp.service.measuring import DigestRequest, MeasureRequest, SaveObjectsRequest
 from napari_ssp.service.model_requests import (
     AddCatalogueRequest,
     DownloadModelRequest,
@@ -66,17 +67,20 @@ __all__ = [
     "CompareRequest",
     "Comparison",
     "DiameterRequest",
+    "DigestRequest",
     "Display",
     "DownloadModelRequest",
     "ExportModelRequest",
     "FinishTrainingRequest",
     "GatesRequest",
     "ImportModelRequest",
+    "InspectRequest",
     "Job",
     "JobState",
     "LabelPair",
     "MeasureRequest",
     "ModelService",
+    "NumberPartsRequest",
     "Patch",
     "Plan",
     "PlanRequest",

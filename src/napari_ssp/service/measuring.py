@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import zlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 #: End of the name of a file with a table.
 TABLE_SUFFIX = ".csv"
+_AT_ONCE = 2**24  # pixels
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +47,19 @@ class MeasureRequest(Request["Table"]):
 
 
 @dataclass(frozen=True, eq=False)
+class DigestRequest(Request[str]):
+    """Find out whether labels are still those that were measured; the result is `digest_labels`.
+
+    Attributes
+    ----------
+    labels : MicroscopyImage
+        Label image.
+    """
+
+    labels: MicroscopyImage
+
+
+@dataclass(frozen=True, eq=False)
 class SaveObjectsRequest(Request["Path"]):
     """Write objects to a file of the kind that its name says; the result is its path.
 
@@ -57,12 +73,16 @@ class SaveObjectsRequest(Request["Path"]):
         What was measured, for ".csv" and ".geojson".
     overwrite : bool
         Replace what is there.
+    measured : str or None
+        `digest_labels` of the labels that the table is of, where that is known: a table of other
+        labels is not written.
     """
 
     path: Path
     labels: MicroscopyImage
     table: Table | None = None
     overwrite: bool = False
+    measured: str | None = None
 
 
 def measure_steps(request: MeasureRequest) -> Steps[Table]:
@@ -93,10 +113,18 @@ def measure_steps(request: MeasureRequest) -> Steps[Table]:
 
 
 def save_steps(request: SaveObjectsRequest) -> Steps[Path]:
-    """Write a file of objects."""
+    """Write a file of objects.
+
+    Raises
+    ------
+    ValueError
+        When the labels are no longer those that the table is of.
+    """
     path, labels, table, overwrite = request.path, request.labels, request.table, request.overwrite
     yield Progress(f"writing {path.name}")
     name = path.name.lower()
+    if table is not None and name.endswith((TABLE_SUFFIX, ".geojson")):
+        _check_measured(request)
     if name.endswith(TABLE_SUFFIX):
         from napari_ssp.io.objects.tables import write_table
 
@@ -109,9 +137,33 @@ def save_steps(request: SaveObjectsRequest) -> Steps[Path]:
         from napari_ssp.io.objects.geojson import write_geojson
 
         return write_geojson(path, labels, measurements=table, overwrite=overwrite)
-    from napari_ssp.io import write_labels
+    from napari_ssp.io import as_labels, write_labels
 
-    return write_labels(path, labels, overwrite=overwrite)
+    return write_labels(path, as_labels(labels, f"layer '{labels.name}'"), overwrite=overwrite)
+
+
+def digest_steps(request: DigestRequest) -> Steps[str]:
+    """Digest of labels."""
+    yield Progress("looking at the labels")
+    return digest_labels(request.labels)
+
+
+def digest_labels(labels: MicroscopyImage) -> str:
+    """Short text that differs where labels differ in a pixel; reads all of them, part by part."""
+    data, found = labels.data, 0
+    rows = max(1, _AT_ONCE // max(math.prod(labels.shape[1:]), 1))
+    for start in range(0, labels.shape[0], rows):
+        found = zlib.crc32(np.ascontiguousarray(data[start : start + rows]).data, found)
+    return f"{labels.shape} {found:08x}"
+
+
+def _check_measured(request: SaveObjectsRequest) -> None:
+    if request.measured is None or request.measured == digest_labels(request.labels):
+        return
+    raise ValueError(
+        f"'{request.labels.name}' was changed after it was measured, so the table is older than "
+        "the labels and its numbers are those of other objects. Measure again, then save."
+    )
 
 
 def _named(image: MicroscopyImage) -> MicroscopyImage:

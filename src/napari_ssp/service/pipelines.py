@@ -12,7 +12,8 @@ from napari_ssp.registry import CELLPOSE, PACKAGE, find_family
 from napari_ssp.service.annotation.saving import SavePairsRequest
 from napari_ssp.service.annotation.suggestions import SuggestRequest
 from napari_ssp.service.comparing import CompareRequest
-from napari_ssp.service.measuring import MeasureRequest, SaveObjectsRequest
+from napari_ssp.service.inspecting import InspectRequest, NumberPartsRequest
+from napari_ssp.service.measuring import DigestRequest, MeasureRequest, SaveObjectsRequest
 from napari_ssp.service.model_requests import (
     AddCatalogueRequest,
     DownloadModelRequest,
@@ -89,7 +90,10 @@ _PIPELINES: dict[type[Request[Any]], Pipeline] = {
     FinishTrainingRequest: Pipeline("training.finishing:finish_steps"),
     PlanRequest: Pipeline("planning:plan_steps", Lane.PLANS),
     MeasureRequest: Pipeline("measuring:measure_steps", Lane.TABLES),
+    DigestRequest: Pipeline("measuring:digest_steps", Lane.TABLES),
     SaveObjectsRequest: Pipeline("measuring:save_steps", Lane.TABLES),
+    InspectRequest: Pipeline("inspecting:inspect_steps", Lane.PLANS),
+    NumberPartsRequest: Pipeline("inspecting:number_steps", Lane.TABLES),
     CompareRequest: Pipeline("comparing:compare_steps", Lane.TABLES),
     RefineRequest: Pipeline("segmentation.refinement:refine_steps", Lane.REFINEMENT),
     SuggestRequest: Pipeline("annotation.suggestions:suggest_steps", Lane.SUGGESTIONS),

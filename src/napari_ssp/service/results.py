@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+#: How a warning begins where an image without contrast gave no objects.
+NOTHING_TO_SEE = "No objects can be found in the image"
+
 
 class Plan(Protocol):
     """What a request means for its data, found before any work.
@@ -202,7 +205,8 @@ class TrainedModel:
     base_metrics : dict
         Scores of the base model on the same images; empty without a base.
     is_better : bool or None
-        Whether it beats its base; None where there was nothing to compare.
+        Whether it beats its base; None where there was nothing to compare, or fewer than 20
+        objects.
     installed : bool
         Whether it is now among the installed models, under its name.
     warnings : tuple of str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Generator
 
@@ -13,6 +14,7 @@ from napari_ssp.training.run import TrainingRun, choose_precision, smoothed
 from napari_ssp.training.settings import LoopSettings
 
 __all__ = [
+    "SCORED",
     "Batch",
     "LoopSettings",
     "Score",
@@ -23,6 +25,8 @@ __all__ = [
     "smoothed",
 ]
 
+#: Stage of a scoring whose units are whole images.
+SCORED = "scoring validation images"
 #: Scores a network; a preview of a `Progress` on the way is shown to whoever watches.
 Score = Callable[[nn.Module], Generator[Progress, None, dict[str, float]]]
 
@@ -55,10 +59,10 @@ def fit(run: TrainingRun, batch_of: BatchOf, score: Score) -> Steps[nn.Module]:
     """
     try:
         if run.settings.score_base and not run.base and run.step == 0:
-            run.base = yield from scored(run, smoothed(run), score)
+            run.base = yield from _scored_in_time(run, score, "scoring the base")
         yield from _learn(run, batch_of, score)
         if not run.rows or run.rows[-1]["step"] != run.step:
-            run.record((yield from scored(run, smoothed(run), score)))
+            run.record((yield from _scored_in_time(run, score)))
     except GeneratorExit:
         run.save()
         raise
@@ -74,15 +78,18 @@ def _learn(run: TrainingRun, batch_of: BatchOf, score: Score) -> Steps[None]:
     pause = 60.0 * settings.score_minutes
     steps = range(run.step, settings.steps)
     with batches_from(batch_of, steps, settings.workers, pin) as batches:
+        yield _progress(run)
         while run.share < 1.0:
             # Before the step and not after it: a run that ended while it was scored goes on here.
             by_time = not settings.score_steps and run.seconds - seen > pause
             if by_time or _is_due(run):
                 began = time.monotonic()
-                run.record((yield from scored(run, smoothed(run), score)))
+                run.record((yield from _scored_in_time(run, score)))
                 run.save()
                 seen = saved = run.seconds
                 pause = max(pause, 9.0 * (time.monotonic() - began))
+                yield _progress(run)
+                continue  # it may have used up the time
             began = time.monotonic()
             run.learn(next(batches))
             run.spend(time.monotonic() - began)
@@ -101,26 +108,54 @@ def _is_due(run: TrainingRun) -> bool:
 
 def _progress(run: TrainingRun) -> Progress:
     state = run.state()
-    stage = f"training, loss {state.loss:.2f}, {state.minutes_left:.0f} min left"
-    return Progress(stage, round(1000 * run.share), 1000, state)
+    parts = ["learning"]
+    if math.isfinite(state.loss):
+        parts.append(f"loss {state.loss:.2f}")
+    if math.isfinite(state.minutes_left):
+        parts.append(f"{state.minutes_left:.1f} min left")
+    return Progress(", ".join(parts), round(1000 * run.share), 1000, state)
 
 
-def scored(run: TrainingRun, network: nn.Module, score: Score) -> Steps[dict[str, float]]:
+def _scored_in_time(
+    run: TrainingRun, score: Score, stage: str = "scoring"
+) -> Steps[dict[str, float]]:
+    """Score what a run has by now, within its time."""
+    began = time.monotonic()
+    scores = yield from scored(run, smoothed(run), score, stage)
+    run.spend_on_scoring(time.monotonic() - began)
+    return scores
+
+
+def scored(
+    run: TrainingRun, network: nn.Module, score: Score, stage: str = "scoring"
+) -> Steps[dict[str, float]]:
     """Scores of a network of a run, for its first process; the last preview on the way is kept.
+
+    Parameters
+    ----------
+    run : TrainingRun
+        What the network belongs to.
+    network : torch.nn.Module
+        What is scored.
+    score : callable
+        Its steps; those of whole images have the stage `SCORED`.
+    stage : str
+        What is being done, for the user.
 
     Yields
     ------
     Progress
-        That of the scoring, with the run's `TrainingState` as preview.
+        Images that were scored, with the run's `TrainingState` as preview.
     """
     if not run.processes.is_main:
         return {}
-    steps = score(network)
+    steps, done = score(network), 0
     try:
         while True:
             progress = next(steps)
             run.preview = progress.preview or run.preview
-            yield Progress(progress.stage, progress.done, progress.total, run.state())
+            done = progress.done if progress.stage == SCORED else done
+            yield Progress(stage, done, len(run.validation), run.state())
     except StopIteration as stop:
         # Rounded here, so that the base and what came of it tie when they look the same.
         return {name: round(value, 4) for name, value in stop.value.items()}

@@ -23,6 +23,7 @@ from napari_ssp.training.records import (
     save_state,
     write_rows,
 )
+from napari_ssp.training.scored_images import SHARE, ScoredImages
 from napari_ssp.training.settings import OPTIMISERS, SCHEDULES, LoopSettings
 from napari_ssp.training.state import TrainingState
 
@@ -60,8 +61,10 @@ class TrainingRun:
     ----------
     step : int
         Optimiser steps taken.
-    seconds : float
-        Time spent learning.
+    seconds, scoring_seconds : float
+        Time spent learning, and scoring.
+    validation : ScoredImages
+        What is scored; set before `resume`, which knows how many were scored before.
     rows : list of dict
         Rows of ``metrics.csv``.
     base, best : dict
@@ -95,18 +98,21 @@ class TrainingRun:
         self.events = Events(folder)
         self.shared = processes.distribute(self.network)
         self.step = 0
-        self.seconds = 0.0
+        self.seconds = self.scoring_seconds = 0.0
         self.rows: list[Row] = []
         self.base: dict[str, float] = {}
         self.best: Row = {}
         self.losses = (0.0, 0)
         self.last_loss = math.nan
         self.preview: Preview | None = None
+        self.validation: ScoredImages[Any] = ScoredImages(())
+        self._warm: tuple[int, float] | None = None
 
     @property
     def share(self) -> float:
         """Share of the run that is over, 0 to 1."""
-        by_time = self.seconds / (60.0 * self.settings.minutes)
+        whole = 60.0 * self.settings.minutes
+        by_time = self.seconds / max(whole - self.scoring_seconds, (1.0 - SHARE) * whole)
         return min(1.0, max(self.step / self.settings.steps, by_time))
 
     def rate(self) -> float:
@@ -115,11 +121,10 @@ class TrainingRun:
 
     def state(self) -> TrainingState:
         """How the run stands."""
-        left = self.seconds / self.share * (1.0 - self.share) if self.share else math.nan
         return TrainingState(
             step=self.step,
             minutes=self.seconds / 60.0,
-            minutes_left=left / 60.0,
+            minutes_left=self._seconds_left() / 60.0,
             epoch=self.step / self.settings.epoch_steps,
             loss=self.last_loss,
             rows=tuple(self.rows),
@@ -127,7 +132,18 @@ class TrainingRun:
             best=dict(self.best),
             preview=self.preview,
             device=str(self.device),
+            scored=len(self.validation),
+            validation=len(self.validation.images),
+            objects=self.validation.objects,
         )
+
+    def _seconds_left(self) -> float:
+        """Time left by the limit that is reached first; NaN while that cannot be told."""
+        by_time = max(0.0, 60.0 * self.settings.minutes - self.seconds - self.scoring_seconds)
+        if self._warm is None or self.step == self._warm[0]:
+            return by_time if math.isfinite(by_time) else math.nan
+        per_step = (self.seconds - self._warm[1]) / (self.step - self._warm[0])
+        return min(by_time, per_step * (self.settings.steps - self.step))
 
     def learn(self, batch: Batch) -> float:
         """Take one optimiser step and return the loss.
@@ -194,6 +210,13 @@ class TrainingRun:
     def spend(self, seconds: float) -> None:
         """Count time; that of the first process counts for all."""
         self.seconds = self.processes.broadcast(self.seconds + seconds, self.device)
+        if self._warm is None and self.step:  # the first step, in which all is warmed up
+            self._warm = self.step, self.seconds
+
+    def spend_on_scoring(self, seconds: float) -> None:
+        """Count time as `spend`, of which at least four fifths are left for learning."""
+        total = self.scoring_seconds + seconds
+        self.scoring_seconds = self.processes.broadcast(total, self.device)
 
     def save(self) -> None:
         """Write the checkpoint under a temporary name, then rename it."""
@@ -211,6 +234,8 @@ class TrainingRun:
             "base": self.base,
             "losses": self.losses,
         }
+        if self.validation.is_limited:
+            state["scored"] = {"images": self.validation.count, "seconds": self.scoring_seconds}
         save_state(self.folder / CHECKPOINT_FILE, state)
 
     def resume(self) -> bool:
@@ -240,6 +265,10 @@ class TrainingRun:
         self.losses = tuple(state.get("losses", (0.0, 0)))
         best = load_state(self.folder / BEST_FILE)
         self.best = best["row"] if best else {}
+        if self.validation.is_limited and (self.rows or self.base):
+            # What was scored before goes on to be; earlier versions always scored all.
+            before = state.get("scored", {"images": len(self.validation), "seconds": 0.0})
+            self.validation.count, self.scoring_seconds = before["images"], before["seconds"]
         return True
 
     def winner(self) -> nn.Module:

@@ -33,7 +33,8 @@ class LoopSettings:
     steps : int
         Optimiser steps at most.
     minutes : float
-        Time at most; the learning rate falls along whichever of the two runs out first.
+        Time at most, scoring included; the learning rate falls along whichever of the two runs
+        out first.
     optimiser : str
         ``"adamw"`` or ``"adam"``.
     schedule : str

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from napari_ssp.training.scored_images import are_too_few
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -39,6 +41,10 @@ class TrainingState:
         (Y, X) or (Y, X, 3), int32 with -1 where nothing is annotated, uint32. Structures: float32.
     device : str
         Where the network runs.
+    scored, validation : int
+        Validation images that are scored, of how many.
+    objects : int or None
+        Annotated objects in those that are scored; None while unknown, and of structures.
     """
 
     step: int
@@ -51,3 +57,11 @@ class TrainingState:
     best: dict[str, float] = field(default_factory=dict)
     preview: Preview | None = None
     device: str = ""
+    scored: int = 0
+    validation: int = 0
+    objects: int | None = None
+
+    @property
+    def too_few(self) -> bool:
+        """Whether so few objects are scored that nothing can be judged by them."""
+        return are_too_few(self.objects)

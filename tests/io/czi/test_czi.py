@@ -77,6 +77,24 @@ def test_all_axes_start_where_the_file_says(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("size", "doubt"),
+    [
+        ({"scale_x": 1e-7, "scale_y": 1e-4}, "100 µm high and 0.1 µm wide"),
+        ({"scale_x": 0.1, "scale_y": 0.1}, "100000 µm high and 100000 µm wide"),
+        ({"scale_x": 1e-7, "scale_y": 1e-7, "scale_z": 1e-3}, "1000 µm apart"),
+    ],
+)
+def test_lengths_that_cannot_be(tmp_path: Path, size: dict[str, float], doubt: str) -> None:
+    def blocks(file: Any) -> None:
+        for z in range(2):
+            file.write(noise(9, 8)[..., None], plane={"Z": z})
+
+    image = read_image(written(tmp_path / "a.czi", blocks, **size))
+    assert image.voxel_size is None
+    assert doubt in image.warnings[0]
+
+
 def test_scenes_of_different_size_with_tiles(tmp_path: Path) -> None:
     left, right = noise(50, 30), noise(20, 25) + 7
 

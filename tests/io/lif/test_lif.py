@@ -160,5 +160,13 @@ def test_sizes_that_lie(tmp_path: Path) -> None:
         read_images(path)
 
 
+def test_a_description_that_was_damaged(tmp_path: Path) -> None:
+    path = tmp_path / "a.lif"
+    write_lif(path, ("a", noise(90, 80), "YX", ()))
+    path.write_bytes(path.read_bytes().replace("</Data>".encode("utf-16-le"), b"<\0" * 7))
+    with pytest.raises(OSError, match="is cut off or damaged: ParseError"):
+        read_images(path)
+
+
 def test_napari_offers_it() -> None:
     assert get_reader("cells.lif") is not None

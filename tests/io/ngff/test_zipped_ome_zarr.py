@@ -92,6 +92,15 @@ def test_a_block_that_was_damaged(tmp_path: Path) -> None:
         np.asarray(read_image(path).data)
 
 
+def test_a_description_that_was_damaged(tmp_path: Path) -> None:
+    path = zipped(tmp_path / "cells.ozx", folder(tmp_path))
+    data = bytearray(path.read_bytes())
+    data[data.index(b"multiscales")] = ord("M")
+    path.write_bytes(bytes(data))
+    with pytest.raises(ValueError, match=r"metadata cannot be read .*Bad CRC"):
+        read_image(path)
+
+
 @pytest.mark.parametrize(
     ("entries", "error", "message"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import struct
 from typing import TYPE_CHECKING, Any
 
@@ -14,13 +15,12 @@ from tiff_by_hand import (
     append,
     longs,
     page_tags,
-    rational,
     stack,
     text,
     write_pages,
 )
 
-from napari_ssp.io import read_image, read_images
+from napari_ssp.io import read_image
 from napari_ssp.io.tiff.reading import read_tiff
 
 if TYPE_CHECKING:
@@ -167,151 +167,6 @@ def test_an_stk_that_nobody_calibrated(tmp_path: Path) -> None:
     assert read_image(tmp_path / "a.stk").voxel_size is None
 
 
-# Slides
-
-
-def write_slide(path: Path, descriptions: tuple[str, str, str, str], **options: Any) -> np.ndarray:
-    """An image with a smaller level, and a thumbnail, a label and an overview beside it."""
-    full = stack(256, 320, 3, dtype="u1")
-    shared: dict[str, Any] = {"photometric": "rgb", "metadata": None, **options}
-    tile: dict[str, Any] = {"tile": (64, 64), **shared}
-    image, small, label, macro = descriptions
-    with tifffile.TiffWriter(path) as tif:
-        tif.write(full, description=image, **tile)
-        tif.write(full[::5, ::5], description=small, **shared)
-        tif.write(full[::2, ::2], description=image, **tile)
-        tif.write(stack(50, 40, 3, dtype="u1"), description=label, subfiletype=1, **shared)
-        tif.write(stack(30, 90, 3, dtype="u1"), description=macro, subfiletype=9, **shared)
-    return full
-
-
-@pytest.mark.parametrize("eager_bytes", [0, 10**9])
-def test_an_svs(tmp_path: Path, eager_bytes: int) -> None:
-    path = tmp_path / "a.svs"
-    text = "Aperio Image Library v11.2\r\n320x256 [0,0 320x256]|AppMag = 20|MPP = 0.4990"
-    descriptions = (text, "Aperio thumbnail", "Aperio label", "Aperio macro")
-    full = write_slide(path, descriptions, resolution=(72, 72), resolutionunit="INCH")
-    (scene,) = read_tiff(path, eager_bytes)
-    image = scene.image
-    assert (image.axes, image.rgb, image.name) == ("yxc", True, "a")
-    assert image.voxel_size == pytest.approx((1.0, 0.499, 0.499))
-    np.testing.assert_array_equal(np.asarray(image.data), full)
-    assert [level.shape for level in image.levels] == [(128, 160, 3)]
-
-
-def test_a_slide_of_a_maker_unknown_here(tmp_path: Path) -> None:
-    path = tmp_path / "a.tif"
-    full = write_slide(
-        path, ("", "", "", ""), resolution=(40000, 40000), resolutionunit="CENTIMETER"
-    )
-    (image,) = read_images(path)
-    assert image.voxel_size == pytest.approx((1.0, 0.25, 0.25))
-    np.testing.assert_array_equal(np.asarray(image.data), full)
-    assert [level.shape for level in image.levels] == [(128, 160, 3)]
-
-
-def test_pictures_of_a_slide_in_an_ome_tiff(tmp_path: Path) -> None:
-    path = tmp_path / "slide.ome.tif"
-    with tifffile.TiffWriter(path) as tif:
-        for name in ("slide.svs [0]", "label image", "macro image"):
-            pixels = stack(30, 40, 3, dtype="u1")
-            tif.write(pixels, photometric="rgb", metadata={"axes": "YXS", "Name": name})
-    assert [image.name for image in read_images(path)] == ["slide"]
-
-
-NDPI_TAGS = [text(271, "Hamamatsu"), longs(65420, 1), longs(296, 3, kind=3)]
-
-
-@pytest.mark.parametrize("name", ["a.ndpi", "a.tif"])
-@pytest.mark.parametrize("eager_bytes", [0, 10**9])
-def test_an_ndpi(tmp_path: Path, name: str, eager_bytes: int) -> None:
-    full = stack(64, 96, dtype="u1")
-    pages = []
-    for pixels, magnification, rate in (
-        (full, 20.0, 4),
-        (full[::2, ::2], 10.0, 2),
-        (full[::3], -1.0, 1),
-    ):
-        lens = (65421, 11, 1, struct.pack("<f", magnification))
-        resolution = [rational(code, rate * 10000.0) for code in (282, 283)]
-        pages.append((pixels, [*page_tags(pixels), *NDPI_TAGS, lens, *resolution]))
-    write_pages(tmp_path / name, pages, ndpi=True)
-    (scene,) = read_tiff(tmp_path / name, eager_bytes)
-    np.testing.assert_array_equal(np.asarray(scene.image.data), full)
-    assert scene.image.voxel_size == pytest.approx((1.0, 0.25, 0.25))
-    assert [level.shape for level in scene.image.levels] == [(32, 48)]
-
-
-SCN = """<?xml version="1.0"?><scn xmlns="http://www.leica-microsystems.com/scn/2010/10/01">
-<collection name="slide" sizeX="26564529" sizeY="76734000">
-<image name="macro"><pixels sizeX="40" sizeY="50"><dimension sizeX="40" sizeY="50" r="0" ifd="0"/>
-</pixels><view sizeX="26564529" sizeY="76734000" offsetX="0" offsetY="0"/></image>
-<image name="tissue"><pixels sizeX="320" sizeY="256">
-<dimension sizeX="320" sizeY="256" r="0" ifd="1"/><dimension sizeX="160" sizeY="128" r="1" ifd="2"/>
-</pixels><view sizeX="160000" sizeY="128000" offsetX="9" offsetY="9"/></image>
-</collection></scn>"""
-
-
-def test_an_scn(tmp_path: Path) -> None:
-    path = tmp_path / "a.scn"
-    full = stack(256, 320, 3, dtype="u1")
-    options: dict[str, Any] = {"photometric": "rgb", "metadata": None, "tile": (64, 64)}
-    with tifffile.TiffWriter(path, bigtiff=True) as tif:
-        tif.write(stack(50, 40, 3, dtype="u1"), description=SCN, **options)
-        tif.write(full, **options)
-        tif.write(full[::2, ::2], **options)
-    (image,) = read_images(path)
-    assert image.voxel_size == pytest.approx((1.0, 0.5, 0.5))
-    np.testing.assert_array_equal(np.asarray(image.data), full)
-    assert [level.shape for level in image.levels] == [(128, 160, 3)]
-
-
-def test_a_qptiff(tmp_path: Path) -> None:
-    path = tmp_path / "a.qptiff"
-    full = stack(2, 256, 320, dtype="u1")
-    options: dict[str, Any] = {
-        "photometric": "minisblack",
-        "metadata": None,
-        "software": "PerkinElmer-QPI",
-        "resolution": (20000, 20000),
-        "resolutionunit": "CENTIMETER",
-    }
-    element = "PerkinElmer-QPI-ImageDescription"
-    note = f"<?xml?><{element}><Name>{{}}</Name></{element}>"
-    with tifffile.TiffWriter(path) as tif:
-        for step in (1, 2):
-            for name, plane in zip(("DAPI", "FITC"), full, strict=True):
-                pixels = plane[::step, ::step]
-                tif.write(pixels, tile=(64, 64), description=note.format(name), **options)
-            if step == 1:
-                tif.write(stack(40, 50, 3, dtype="u1"), **{**options, "photometric": "rgb"})
-        tif.write(stack(30, 90, 3, dtype="u1"), **{**options, "photometric": "rgb"})
-    (image,) = read_images(path)
-    assert (image.axes, image.channel_names) == ("cyx", ("DAPI", "FITC"))
-    assert image.voxel_size == pytest.approx((1.0, 0.5, 0.5))
-    np.testing.assert_array_equal(np.asarray(image.data), full)
-    assert [level.shape for level in image.levels] == [(2, 128, 160)]
-
-
-def test_a_bif(tmp_path: Path) -> None:
-    path = tmp_path / "a.bif"
-    full = stack(256, 320, 3, dtype="u1")
-    scan = b'<Metadata><iScan Magnification="20" ScanRes="0.465000"/></Metadata>'
-    options: dict[str, Any] = {"photometric": "rgb", "metadata": None, "software": "Ventana"}
-    with tifffile.TiffWriter(path) as tif:
-        xmp = [(700, 1, len(scan), scan, True)]
-        label = stack(50, 40, 3, dtype="u1")
-        tif.write(label, description="Label_Image", extratags=xmp, **options)
-        for level in (0, 1):
-            pixels = full[:: level + 1, :: level + 1]
-            note = f"level={level} mag={20 // (level + 1)} quality=90"
-            tif.write(pixels, description=note, tile=(64, 64), **options)
-    (image,) = read_images(path)
-    assert image.voxel_size == pytest.approx((1.0, 0.465, 0.465))
-    np.testing.assert_array_equal(np.asarray(image.data), full)
-    assert [level.shape for level in image.levels] == [(128, 160, 3)]
-
-
 # Others that end with .tif
 
 
@@ -350,3 +205,95 @@ def test_tags_of_other_makers(tmp_path: Path, options: dict[str, Any], expected:
     path = tmp_path / "a.tif"
     tifffile.imwrite(path, stack(20, 30), metadata=None, resolution=(72, 72), **options)
     assert read_image(path).voxel_size == pytest.approx((1.0, expected, expected))
+
+
+def write_fluoview(path: Path, pixels: np.ndarray, steps: dict[str, float]) -> None:
+    """Olympus's stack (Z, Y, X) with its header of dimensions; steps in µm."""
+    header = np.zeros(1, np.dtype(tifffile.TIFF.MM_HEADER))
+    for k, (axis, length) in enumerate(zip("XYZ", pixels.shape[::-1], strict=True)):
+        header["Dimensions"][0, k] = (axis.encode(), length, 0.0, steps[axis], b"um")
+    # Dimensions that are not used have the length 0 and no name.
+    raw = header.tobytes()
+    tags = [(34361, BYTE, len(raw), raw), (34362, 12, 8, bytes(64))]
+    write_pages(path, [(plane, [*page_tags(plane), *tags]) for plane in pixels])
+
+
+def write_sis(path: Path, pixels: np.ndarray, side: float) -> None:
+    """Olympus's other kind: a structure that points to the calibration, here in nm."""
+    head = struct.pack("<4s6xhhhhh6x32sH", b"SIS0", 1, 1, 1, 1, 120, b"cells", 1)
+    structure = head + struct.pack("<hhI", 1, 1, 0)
+    write_pages(path, [(pixels, [*page_tags(pixels), (33560, BYTE, len(structure), structure)])])
+    values = struct.pack("<10xhdd8xd2x34s32s", -9, side, side, 20.0, b"camera", b"picture")
+    place = append(path, values)
+    data = bytearray(path.read_bytes())
+    struct.pack_into("<I", data, data.index(b"SIS0") + 64, place)
+    path.write_bytes(bytes(data))
+
+
+def test_olympus(tmp_path: Path) -> None:
+    pixels = stack(3, 20, 30)
+    write_fluoview(tmp_path / "a.tif", pixels, {"X": 0.2, "Y": 0.25, "Z": -1.5})
+    image = read_image(tmp_path / "a.tif")
+    assert (image.axes, image.voxel_size) == ("zyx", pytest.approx((1.5, 0.25, 0.2)))
+    np.testing.assert_array_equal(np.asarray(image.data), pixels)
+    write_sis(tmp_path / "b.tif", pixels[0], 325.0)
+    assert read_image(tmp_path / "b.tif").voxel_size == pytest.approx((1.0, 0.325, 0.325))
+
+
+# Micro-Manager
+
+
+def write_micromanager(path: Path, pixels: np.ndarray, side: float, step: float) -> None:
+    """A stack (T, Z, C, Y, X) as Micro-Manager writes it: pixels 162 bytes behind their page."""
+    frames, slices, channels, height, width = pixels.shape
+    summary = {
+        "MicroManagerVersion": "1.4.22",
+        "Frames": frames,
+        "Slices": slices,
+        "Channels": channels,
+        "Positions": 1,
+        "SlicesFirst": True,
+        "TimeFirst": True,
+        "PixelSize_um": side,
+        "z-step_um": step,
+        "ChNames": ["DAPI", "Cy5"],
+    }
+    raw = json.dumps(summary).encode()
+    first = 40 + len(raw) + len(raw) % 2
+    body = bytearray(struct.pack("<2sHI", b"II", 42, first).ljust(first, b"\0"))
+    index = []
+    for place in np.ndindex(frames, slices, channels):
+        offset, t = len(body), place
+        index += [t[2], t[1], t[0], 0, offset]
+        size = height * width * 2
+        text_at = offset + 162 + size
+        tags = [
+            (256, 4, width), (257, 4, height), (258, 3, 16), (259, 3, 1), (262, 3, 1),
+            (273, 4, offset + 162), (277, 3, 1), (278, 4, height), (279, 4, size),
+            (282, 5, text_at), (283, 5, text_at), (296, 3, 3), (51123, 2, text_at + 8),
+        ]  # fmt: skip
+        following = text_at + 12
+        body += struct.pack("<H", 13)
+        for code, kind, value in tags:
+            body += struct.pack("<HHII", code, kind, 4 if code == 51123 else 1, value)
+        body += struct.pack("<I", following) + pixels[t].tobytes()
+        body += struct.pack("<II", 1, 1) + b"{}\0\0"
+    struct.pack_into("<I", body, text_at - size - 4, 0)  # the last page has none behind it
+    map_at = len(body)
+    body += struct.pack("<II", 3453623, len(index) // 5) + struct.pack(f"<{len(index)}I", *index)
+    struct.pack_into("<IIIIIIII", body, 8, 54773648, map_at, 0, 0, 0, 0, 2355492, len(raw))
+    body[40 : 40 + len(raw)] = raw
+    path.write_bytes(bytes(body))
+
+
+@pytest.mark.parametrize("eager_bytes", [0, 10**9])
+def test_micromanager(tmp_path: Path, eager_bytes: int) -> None:
+    pixels = stack(3, 4, 2, 20, 30)
+    path = tmp_path / "run_MMStack.tif"
+    write_micromanager(path, pixels, 0.325, 2.0)
+    image = read_tiff(path, eager_bytes)[0].image
+    assert (image.axes, image.channel_names) == ("tzcyx", ("DAPI", "Cy5"))
+    assert image.voxel_size == pytest.approx((2.0, 0.325, 0.325))
+    np.testing.assert_array_equal(np.asarray(image.data), pixels)
+    write_micromanager(path, pixels, 0.0, 2.0)
+    assert read_image(path).voxel_size is None

@@ -101,13 +101,73 @@ def test_what_does_not_go_together_is_refused(
     assert "are the same layer" in settle(compare_dock, qtbot)
 
 
+def _ours(viewer: napari.Viewer, name: str = "found") -> Labels:
+    """Labels with our provenance, as a run leaves them."""
+    return viewer.add_labels(np.ones((8, 9), int), name=name, metadata={"napari_ssp": {}})
+
+
+@pytest.mark.parametrize("ours_first", [True, False])
+def test_what_we_predicted_is_the_prediction(
+    viewer: napari.Viewer, compare_dock: CompareDock, ours_first: bool
+) -> None:
+    found = _ours(viewer) if ours_first else None
+    drawn = viewer.add_labels(np.ones((8, 9), int), name="drawn")
+    found = found or _ours(viewer)
+    assert compare_dock.prediction_box.value() is found
+    assert compare_dock.truth_box.value() is drawn
+    viewer.layers.selection.active = drawn
+    assert compare_dock.prediction_box.value() is found, "selected is not judged"
+    second = viewer.add_labels(np.ones((8, 9), int), name="drawn by another")
+    assert compare_dock.truth_box.value() is second
+    newer = _ours(viewer, "found again")
+    assert compare_dock.prediction_box.value() is newer
+
+
+def test_layers_from_before_the_dock_are_told_apart(viewer: napari.Viewer) -> None:
+    found = _ours(viewer)
+    drawn = viewer.add_labels(np.ones((8, 9), int), name="drawn")
+    dock = CompareDock(viewer)
+    viewer.window.add_dock_widget(dock, name="Compare with truth")
+    assert dock.prediction_box.value() is found
+    assert dock.truth_box.value() is drawn
+
+
+def test_prediction_and_truth_are_swapped(
+    viewer: napari.Viewer, compare_dock: CompareDock, pair: tuple[Labels, Labels], qtbot: QtBot
+) -> None:
+    run(compare_dock, qtbot)
+    assert compare_dock.swap_button.toolTip()
+    compare_dock.swap_button.click()
+    assert compare_dock.prediction_box.value() is pair[0]
+    assert compare_dock.truth_box.value() is pair[1]
+    assert compare_dock.view.isHidden(), "numbers of the other way round"
+    viewer.layers["drawn"].name = "drawn by hand"
+    viewer.add_labels(np.ones((40, 60), int), name="third", scale=(0.5, 0.5))
+    compare_dock.prediction_box.set_value(pair[0])
+    run(compare_dock, qtbot)
+    assert viewer.layers[-1].name == "drawn by hand against the truth"
+    assert compare_dock.view.texts["Missed"].text() == "1 of 5 true objects"
+
+
+def test_the_result_of_a_comparison_is_neither(
+    viewer: napari.Viewer, compare_dock: CompareDock, pair: tuple[Labels, Labels], qtbot: QtBot
+) -> None:
+    run(compare_dock, qtbot)
+    result = viewer.layers[-1]
+    viewer.layers.selection.active = result
+    for box in (compare_dock.prediction_box, compare_dock.truth_box):
+        assert set(box.values()) == set(pair)
+    viewer.layers.append(type(result).create(*result.as_layer_data_tuple()))
+    assert len(compare_dock.truth_box.values()) == 2, "a copy of it neither"
+
+
 def test_negative_labels_are_said_in_the_dock(
     viewer: napari.Viewer, compare_dock: CompareDock, qtbot: QtBot
 ) -> None:
     viewer.add_labels(np.ones((8, 9), int), name="truth")
-    viewer.add_labels(np.full((8, 9), -1), name="wrong")
+    viewer.add_labels(np.full((8, 9), -2), name="wrong")
     run(compare_dock, qtbot)
-    assert "negative label -1" in compare_dock.panel.message.text()
+    assert "negative label -2" in compare_dock.panel.message.text()
 
 
 def test_empty_images_have_no_score(

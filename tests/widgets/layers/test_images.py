@@ -1,14 +1,21 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dask.array as da
 import numpy as np
 import pytest
+import tifffile
 from napari.components import ViewerModel
 from napari.layers import Image
 
+from napari_ssp.io import read_image
+from napari_ssp.io.napari_reader import read_layers
+from napari_ssp.place import with_voxel_size
 from napari_ssp.widgets.layers.images import current_plane, layer_axes, layer_image, visible_region
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.mark.parametrize(
@@ -157,3 +164,18 @@ def test_the_region_needs_y_and_x_on_display() -> None:
     viewer.dims.order = (1, 0, 2)
     with pytest.raises(ValueError, match="needs y and x on display"):
         visible_region(stack, viewer)
+
+
+def test_what_reading_a_file_gave_to_doubt_comes_with_its_layer(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(
+        path, np.zeros((9, 8), "u1"), resolution=(100, 0.01), resolutionunit="CENTIMETER"
+    )
+    ((data, attributes, _),) = read_layers(str(path))
+    layer = Image(data, **attributes)
+    (warning,) = layer_image(layer).warnings
+    assert "the voxel size is taken as unknown" in warning
+    assert read_image(path).warnings == (warning,)
+    layer.scale, layer.units = (0.5, 0.5), ("um", "um")
+    assert layer_image(layer).warnings == ()
+    assert with_voxel_size(read_image(path), (1.0, 0.5, 0.5)).warnings == ()

@@ -59,6 +59,16 @@ def maker_channels(tif: Any, number: int) -> list[str]:
     return []
 
 
+def maker_doubts(tif: Any) -> tuple[str, ...]:
+    """Say what is not right in the image of a maker's file, as far as it is read here."""
+    if tif.is_bif:
+        return (
+            "Tiles of a Ventana slide overlap, and are shown as they lie in the file: objects at "
+            "their borders may come twice. Export the region as OME-TIFF to have them joined.",
+        )
+    return ()
+
+
 def _lsm(tif: Any, _: int) -> Lengths:
     metadata = tif.lsm_metadata or {}
     return {axis: Length(metadata.get(f"VoxelSize{axis.upper()}"), "m") for axis in "zyx"}

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import struct
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 import tifffile
+
+from napari_ssp.io.tiff.claims import check_claims
 
 if TYPE_CHECKING:
     import os
@@ -20,13 +23,15 @@ _ENTRY_BYTES = 12
 
 
 @contextmanager
-def open_tiff(path: str | os.PathLike[str]) -> Iterator[Any]:
+def open_tiff(path: str | os.PathLike[str], omexml: str | None = None) -> Iterator[Any]:
     """Open a TIFF file of any kind.
 
     Parameters
     ----------
     path : path-like
         The file; its name does not count.
+    omexml : str, optional
+        A description to use in place of its own.
 
     Yields
     ------
@@ -38,15 +43,16 @@ def open_tiff(path: str | os.PathLike[str]) -> Iterator[Any]:
     tifffile.TiffFileError
         If it is no TIFF.
     OSError
-        If it cannot be read.
+        If it cannot be read, or its metadata are dangerous to follow.
     """
     with open(path, "rb") as file:
         ndpi = _is_ndpi(file)
     # MetaMorph leaves fractions of nothing, 0/0, in its tags.
     with (
         np.errstate(divide="ignore", invalid="ignore"),
-        tifffile.TiffFile(path, is_ndpi=ndpi) as tif,
+        tifffile.TiffFile(path, is_ndpi=ndpi, omexml=omexml) as tif,
     ):
+        check_claims(tif, Path(path))
         yield tif
 
 

@@ -20,10 +20,11 @@ from napari_ssp.registry.catalogue import is_shipped, list_cards, list_catalogue
 from napari_ssp.registry.digests import Digests, hash_file
 from napari_ssp.registry.folders import models_folder
 from napari_ssp.registry.importing.new_card import complete_card, new_card
-from napari_ssp.registry.importing.recognition import check_sizes, recognise
+from napari_ssp.registry.importing.recognition import recognise
 from napari_ssp.registry.importing.safetensors_files import is_safetensors, read_safetensors
 from napari_ssp.registry.importing.torch_files import is_torch_file, read_torch_file
 from napari_ssp.registry.model_archive import is_package, unpack_package
+from napari_ssp.registry.trust import trust
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -141,7 +142,10 @@ def _import_bioimage(
             card.write(card.folder)
             return card
         write = partial(shutil.copyfile, found.weights)
-        return (yield from _install(found.card, write, overwrite))
+        installed = yield from _install(found.card, write, overwrite)
+        if found.card.network["format"] == "torchscript":
+            trust(installed.sha256)  # not before: an import that was refused leaves no trust
+        return installed
 
 
 def _import_folder(
@@ -159,7 +163,6 @@ def _import_folder(
         )
     if not card.weights.is_file():
         raise FileNotFoundError(f"{path} holds no {WEIGHTS_FILE}, so there is nothing to import.")
-    check_sizes(card.network, path)
     found = yield from hash_file(card.weights, f"verifying {card.name}")
     if found.sha256 != card.sha256:
         raise ValueError(

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from napari_ssp.engine.contrast import describe_blank, read_bands
 from napari_ssp.engine.store import ArrayStore
 from napari_ssp.flows import TrackingSettings
 from napari_ssp.labels import number_from
 from napari_ssp.place import place_in
-from napari_ssp.service.results import Segmentation
+from napari_ssp.service.results import NOTHING_TO_SEE, Segmentation
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -88,7 +89,15 @@ def assemble_planes(
     record: dict[str, Any],
     count: int | None = None,
 ) -> Segmentation:
-    """Put planes together: labels (P, Y, X); flows, then probability, (2 or 3 + 1, P, Y, X)."""
+    """Put planes together: labels (P, Y, X); flows, then probability, (2 or 3 + 1, P, Y, X).
+
+    Where no object was found, the image is asked whether there was anything to see.
+    """
+    warnings = plan.warnings
+    pixels = read_bands(plan.image, plan.channel, plan.planes) if count == 0 else None
+    blank = describe_blank(pixels) if pixels else None
+    if blank:
+        warnings += (f"{NOTHING_TO_SEE}, which {blank}.",)
     shape = (*(plan.image.sizes[a] for a in plan.axes[:-2]), *plan.shape)
     t, z = plan.planes[0]
     lengths = dict(zip(plan.axes, shape, strict=True))
@@ -101,7 +110,7 @@ def assemble_planes(
         **place_in(plan.image, (t, z, plan.region[0], plan.region[2]), lengths),
         provenance=record,
         count=count,
-        warnings=plan.warnings,
+        warnings=warnings,
     )
 
 

@@ -13,6 +13,7 @@ from napari_ssp.registry import ModelCard, list_cards, save_model
 from napari_ssp.registry.folders import models_folder
 from napari_ssp.service.results import TrainedModel
 from napari_ssp.training.records import beats
+from napari_ssp.training.scored_images import FEWEST_OBJECTS, are_too_few
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -71,6 +72,7 @@ def conclude(
     metrics = _scores(run.best or (run.rows[-1] if run.rows else {}))
     before = dict(run.base)
     compared = judged.has_base and metric in metrics and metric in run.base
+    compared &= not are_too_few(run.validation.objects)
     better = beats(metrics, run.base, metric, run.settings.minimise) if compared else None
     wanted = judged.install == "always" or (
         judged.install == "better" and (bool(better) or not judged.has_base)
@@ -105,8 +107,20 @@ def _figures(metrics: dict[str, float], run: TrainingRun, judged: Judged) -> str
     metric = run.settings.metric
     if metric not in metrics:
         return "Not scored, since there are no validation images"
-    words = f"{judged.score} {metrics[metric]:.3f} on the validation part"
-    return f"{words}, {run.base[metric]:.3f} before" if metric in run.base else words
+    words = f"{judged.score} {metrics[metric]:.3f} on {_scored_part(run)}"
+    words += f", {run.base[metric]:.3f} before" if metric in run.base else ""
+    objects = run.validation.objects
+    if not are_too_few(objects):
+        return words
+    return (
+        f"{words}, which has {objects} object{'s' * (objects != 1)}: too few to judge by, "
+        f"{FEWEST_OBJECTS} are needed"
+    )
+
+
+def _scored_part(run: TrainingRun) -> str:
+    scored, count = len(run.validation), len(run.validation.images)
+    return f"{scored} of {count} validation images" if scored < count else "the validation part"
 
 
 def _known(scores: dict[str, float]) -> dict[str, float]:

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 class TrainingData(Protocol):
     """Data that were read, some of them perhaps into files of the run."""
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What reading them gave reason to say."""
+
     def close(self) -> None:
         """Remove the files."""
 

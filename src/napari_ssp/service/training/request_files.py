@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 
 REQUEST_FILE = "request.json"
-
+#: Choices that earlier versions do not know, written only where they are not these.
+_LATER = {"number_parts": False}
 
 #: Requests by the word for their task.
 TASKS: dict[str, type[TrainRequest] | type[TrainStructuresRequest]] = {
@@ -26,7 +27,9 @@ TASKS: dict[str, type[TrainRequest] | type[TrainStructuresRequest]] = {
 def write_request(request: TrainRequest | TrainStructuresRequest) -> None:
     """Write ``request.json`` into the run's folder."""
     task = next(name for name, kind in TASKS.items() if isinstance(request, kind))
-    text = json.dumps({"task": task, **flatten(request)}, indent=2)
+    values = flatten(request).items()
+    chosen = {name: value for name, value in values if _LATER.get(name, ...) != value}
+    text = json.dumps({"task": task, **chosen}, indent=2)
     write_text(request.output / REQUEST_FILE, text + "\n")
 
 

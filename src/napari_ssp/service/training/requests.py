@@ -115,6 +115,9 @@ class Crops:
         Turn the outlines of objects into background, as MEDIAR does with public data.
     ignore_label : int or None
         A value in label files that means "not annotated", besides all below 0.
+    number_parts : bool
+        Number the separate parts of masks: label files of true and false, or of one number for all
+        objects. Other label files stay as they are.
     """
 
     zoom: float | None = choice(
@@ -136,6 +139,9 @@ class Crops:
     )
     ignore_label: int | None = choice(
         None, "Ignore label", "Value of labels that means not annotated, besides all below 0"
+    )
+    number_parts: bool = choice(
+        False, "Number parts", "Number the separate parts of masks, which have one number for all"
     )
 
     def __post_init__(self) -> None:

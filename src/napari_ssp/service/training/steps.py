@@ -78,7 +78,8 @@ def train_steps(
             if not processes.is_main:
                 return TrainedModel(request.name, request.output)
             model = yield from _conclude(prepared)
-            return replace(model, warnings=plan.warnings)
+            said = " ".join((model.sentence, *data.warnings))
+            return replace(model, sentence=said, warnings=(*plan.warnings, *data.warnings))
     finally:
         data.close()
 

@@ -16,7 +16,7 @@ from napari_ssp.flows import flows_to_labels
 from napari_ssp.metrics import f1_score
 from napari_ssp.metrics.overlap import without_unknown
 from napari_ssp.progress import Progress
-from napari_ssp.training.loop import choose_precision
+from napari_ssp.training.loop import SCORED, choose_precision
 from napari_ssp.training.segmentation.annotation import targets
 from napari_ssp.training.segmentation.augmentation import AugmentationSettings, augment_crop
 from napari_ssp.training.segmentation.sampling import compute_sampling_weights
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from napari_ssp.progress import Steps
     from napari_ssp.training.batches import Batch
     from napari_ssp.training.data import LabelledImage
+    from napari_ssp.training.scored_images import ScoredImages
     from napari_ssp.training.state import Preview
 
 #: Score that decides which weights are kept.
@@ -120,7 +121,10 @@ class SegmentationBatches:
 
 
 def score_segmentation(
-    network: nn.Module, images: Sequence[LabelledImage], zoom: float = 1.0, precision: str = "auto"
+    network: nn.Module,
+    images: Sequence[LabelledImage] | ScoredImages[LabelledImage],
+    zoom: float = 1.0,
+    precision: str = "auto",
 ) -> Steps[dict[str, float]]:
     """Mean F1 at IoU 0.5 and 0.75 of whole images; unknown pixels count for nothing.
 
@@ -138,8 +142,13 @@ def score_segmentation(
         for threshold, values in scores.items():
             values.append(f1_score(truth, found, threshold))
         shown = make_preview(image, labels) if done == 1 else None
-        yield Progress("scoring validation images", done, len(images), shown)
+        yield Progress(SCORED, done, len(images), shown)
     return {f"f1_{t:.2f}": float(np.mean(v)) for t, v in scores.items() if v}
+
+
+def count_objects(image: LabelledImage) -> int:
+    """Annotated objects of a training image."""
+    return int(np.count_nonzero(np.unique(image.labels) > 0))
 
 
 def predict_labels(

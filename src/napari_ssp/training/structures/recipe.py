@@ -14,7 +14,7 @@ from napari_ssp.engine.tiling import Tile, choose_window
 from napari_ssp.engine.volume import Resampler, VolumeSource
 from napari_ssp.metrics import structure_metrics
 from napari_ssp.progress import Progress
-from napari_ssp.training.loop import choose_precision
+from napari_ssp.training.loop import SCORED, choose_precision
 from napari_ssp.training.losses import PROJECTIONS
 from napari_ssp.training.structures.crops import StructureAugmentation, random_crop
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from napari_ssp.progress import Steps
     from napari_ssp.training.data import StructurePair
     from napari_ssp.training.loop import Batch
+    from napari_ssp.training.scored_images import ScoredImages
     from napari_ssp.training.state import Preview
 
 #: RepMode halves its input four times.
@@ -140,7 +141,7 @@ def choose_crop(crop: tuple[int, int, int], pairs: Sequence[StructurePair]) -> t
 
 def score_structures(
     network: RepMode,
-    pairs: Sequence[StructurePair],
+    pairs: Sequence[StructurePair] | ScoredImages[StructurePair],
     tasks: Sequence[str],
     settings: TileSettings,
     projection: str = "max",
@@ -172,7 +173,7 @@ def score_structures(
         for name in BY_TASK:
             scores[f"{name} {tasks[pair.task]}"].append(float(metrics[name]))
         shown = _preview_of(pair, truth, stack) if done == 1 else None
-        yield Progress("scoring validation images", done, len(pairs), shown)
+        yield Progress(SCORED, done, len(pairs), shown)
     return {name: float(np.mean(values)) for name, values in scores.items()}
 
 

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 from napari.layers import Labels
 
 from napari_ssp.metrics import Category
+from napari_ssp.widgets.layers.result_layers import METADATA_KEY
 
 if TYPE_CHECKING:
     import napari
 
-#: In the metadata of layers that show a comparison: they hold no objects.
+#: In the metadata of layers that show something about objects, e.g. a comparison: they hold none.
 COMPARISON_KEY = "napari_ssp_comparison"
 
 #: Colours that people with any colour vision can tell apart (Okabe and Ito, 2008).
@@ -22,6 +23,11 @@ COLOURS = {
     Category.SPLIT: "#f0e442",
     Category.MERGED: "#cc79a7",
 }
+
+
+def is_predicted(layer: Labels) -> bool:
+    """Whether one of our models has made a layer."""
+    return METADATA_KEY in layer.metadata
 
 
 def list_object_labels(viewer: napari.Viewer) -> list[Labels]:

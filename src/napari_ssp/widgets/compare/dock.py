@@ -6,20 +6,28 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.colormaps import DirectLabelColormap
-from qtpy.QtWidgets import QFormLayout, QWidget
+from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QToolButton, QWidget
 
 from napari_ssp.service import CompareRequest
-from napari_ssp.widgets.compare.comparing import COLOURS, COMPARISON_KEY, list_object_labels
+from napari_ssp.widgets.compare.comparing import (
+    COLOURS,
+    COMPARISON_KEY,
+    is_predicted,
+    list_object_labels,
+)
 from napari_ssp.widgets.compare.view import ComparisonView
 from napari_ssp.widgets.docks.job_controller import JobController, JobSpec, Proposal
 from napari_ssp.widgets.docks.job_dock import JobDock
 from napari_ssp.widgets.docks.run_panel import RunPanel
 from napari_ssp.widgets.docks.viewer_watch import own_viewer
 from napari_ssp.widgets.forms.fields import ChoiceBox
-from napari_ssp.widgets.layers.alignment import check_same_place, labels_image
+from napari_ssp.widgets.layers.alignment import check_same_place, labels_image, place_of
 from napari_ssp.widgets.layers.images import full_level
+from napari_ssp.widgets.layers.layer_state import LayerState, lost_reason
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import napari
     from napari.layers import Labels
 
@@ -43,25 +51,46 @@ class CompareDock(JobDock):
     def __init__(self, napari_viewer: napari.Viewer) -> None:
         super().__init__(RunPanel("Compare the two layers, object by object", "Compare"))
         self._viewer = own_viewer(napari_viewer)
-        self._prediction: weakref.ref[Labels] | None = None
+        self._compared: tuple[LayerState, ...] = ()
         self._shown: weakref.WeakKeyDictionary[Labels, weakref.ref[Labels]] = (
             weakref.WeakKeyDictionary()
         )
+        self._is_chosen = False
+        self._offered: list[Labels] = []
         self.prediction_box = ChoiceBox("Labels layer to judge; follows the selected layer")
         self.truth_box = ChoiceBox("Labels layer that is right, e.g. drawn by hand")
+        self.swap_button = QToolButton()
+        self.swap_button.setText("⇄")
+        self.swap_button.setToolTip("Swap prediction and truth")
+        self.swap_button.clicked.connect(self.swap)
         self.view = ComparisonView()
-        form, rows = QWidget(), QFormLayout()
-        form.setLayout(rows)
-        rows.setContentsMargins(0, 0, 0, 0)
-        rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        rows.addRow("Prediction", self.prediction_box)
-        rows.addRow("Truth", self.truth_box)
-        self.add(form, self.panel, self.view)
+        self.add(self._make_form(), self.panel, self.view)
         spec = JobSpec("comparison", self._propose, self._show_comparison, self._preparation)
         self.drive(JobController(spec, parent=self))
         for box in (self.prediction_box, self.truth_box):
             box.currentIndexChanged.connect(self._forget)
+            box.activated.connect(self._note_choice)
         self.watch(self._viewer, self._update_layers, self._follow_selection)
+
+    def swap(self) -> None:
+        """Judge the other one of the two layers, as the ⇄ button does."""
+        prediction, truth = self.prediction_box.value(), self.truth_box.value()
+        self._is_chosen = True
+        self.prediction_box.set_value(truth)
+        self.truth_box.set_value(prediction)
+
+    def _make_form(self) -> QWidget:
+        form, rows, boxes = QWidget(), QFormLayout(), QWidget()
+        line = QHBoxLayout(form)
+        line.setContentsMargins(0, 0, 0, 0)
+        boxes.setLayout(rows)
+        rows.setContentsMargins(0, 0, 0, 0)
+        rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        rows.addRow("Prediction", self.prediction_box)
+        rows.addRow("Truth", self.truth_box)
+        line.addWidget(boxes, 1)
+        line.addWidget(self.swap_button)
+        return form
 
     def _propose(self) -> Proposal:
         prediction, truth = self.prediction_box.value(), self.truth_box.value()
@@ -78,13 +107,15 @@ class CompareDock(JobDock):
         return Proposal(request, f"{size} px")
 
     def _preparation(self) -> None:
-        self._prediction = weakref.ref(self.prediction_box.value())
+        boxes = (self.prediction_box, self.truth_box)
+        self._compared = tuple(LayerState(box.value()) for box in boxes)
 
     def _show_comparison(self, value: Comparison) -> None:
-        prediction = self._prediction() if self._prediction else None
-        if prediction is None or prediction not in self._viewer.layers:
-            self.panel.set_message("The labels layer was removed meanwhile.", "warning")
+        lost = lost_reason(self._compared, self._viewer, "comparison")
+        if lost is not None:
+            self.panel.set_message(lost, "warning")
             return
+        prediction = self._compared[0].layer
         layer = self._show_fates(value, prediction)
         self.view.set_comparison(value)
         self.panel.set_message(
@@ -108,7 +139,7 @@ class CompareDock(JobDock):
             ),
             features=_NAMES,
             metadata={COMPARISON_KEY: True},
-            **_place_of(prediction),
+            **place_of(prediction),
         )
         self._shown[prediction] = weakref.ref(layer)
         return layer
@@ -119,33 +150,42 @@ class CompareDock(JobDock):
         self.panel.set_message("")
         self.controller.schedule()
 
+    def _note_choice(self) -> None:
+        """Leave alone from now on what a person has chosen."""
+        self._is_chosen = True
+
     def _update_layers(self) -> None:
-        labels = [(layer.name, layer) for layer in list_object_labels(self._viewer)]
-        self.truth_box.set_choices(labels)
-        self.prediction_box.set_choices(labels)
-        self._tell_apart()
+        labels = list_object_labels(self._viewer)
+        before = (self.prediction_box.value(), self.truth_box.value())
+        is_new = set(labels) != set(self._offered)
+        self._offered = labels
+        for box in (self.truth_box, self.prediction_box):
+            box.set_choices([(layer.name, layer) for layer in labels])
+        if not set(before) <= set(labels):
+            self._is_chosen = False
+        if is_new and not self._is_chosen:
+            self._tell_apart(labels)
         self.controller.schedule()
 
     def _follow_selection(self) -> None:
+        """Take the selected layer for what it is: ours, or drawn by somebody."""
         active = self._viewer.layers.selection.active
-        if (
-            active is not None
-            and active in self.prediction_box
-            and active is not self.truth_box.value()
-        ):
-            self.prediction_box.set_value(active)
+        if active is None or active not in self.prediction_box:
+            return
+        prediction, truth = self.prediction_box.value(), self.truth_box.value()
+        if active is prediction or active is truth:
+            return
+        is_truth = not is_predicted(active) and is_predicted(prediction)
+        (self.truth_box if is_truth else self.prediction_box).set_value(active)
 
-    def _tell_apart(self) -> None:
-        """Choose another layer as prediction where both are the same."""
-        others = [layer for layer in self._viewer.layers if layer in self.prediction_box]
-        others = [layer for layer in others if layer is not self.truth_box.value()]
-        if others and self.prediction_box.value() is self.truth_box.value():
-            self.prediction_box.set_value(others[-1])
+    def _tell_apart(self, labels: Sequence[Labels]) -> None:
+        """Choose what we have predicted as prediction, and what somebody has drawn as truth."""
+        ours = [layer for layer in labels if is_predicted(layer)]
+        drawn = [layer for layer in labels if not is_predicted(layer)]
+        truth = next(iter([*drawn, *ours]), None)
+        prediction = next(iter([*reversed(ours), *reversed(drawn)]), None)
+        self.truth_box.set_value(truth)
+        self.prediction_box.set_value(prediction)
 
 
 _NAMES = {"index": [int(key) for key in COLOURS], "object": [key.name.lower() for key in COLOURS]}
-
-
-def _place_of(layer: Labels) -> dict[str, Any]:
-    names = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
-    return {name: getattr(layer, name) for name in names}

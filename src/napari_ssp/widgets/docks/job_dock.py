@@ -10,6 +10,7 @@ from qtpy.QtCore import QEvent, QTimer, Signal
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_ssp.service import JobState
+from napari_ssp.widgets.docks.file_offer import offer_once
 from napari_ssp.widgets.docks.font_style import font_style
 from napari_ssp.widgets.docks.messages import error_line, is_expected
 from napari_ssp.widgets.docks.scroll_column import ScrollColumn
@@ -129,10 +130,16 @@ class JobDock(QWidget):
         show_error(f"{title}: {line}")
 
     def showEvent(self, event: Any) -> None:
-        """Join the docks that are open already, once; the user may pull them apart again."""
+        """Join the docks that are open already, once; the user may pull them apart again.
+
+        The first dock of all offers to open image files with the plugin.
+        """
         super().showEvent(event)
         if not self._has_place:
             self._has_place = True
+            offer = offer_once()
+            if offer is not None:
+                self.column.add_first(offer)
             QTimer.singleShot(0, self._join_docks)
 
     def changeEvent(self, event: Any) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import weakref
 from dataclasses import dataclass, fields
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image
@@ -15,6 +15,7 @@ from napari_ssp.widgets.docks.messages import error_line
 from napari_ssp.widgets.docks.model_news import model_news
 from napari_ssp.widgets.forms.fields import ChoiceBox
 from napari_ssp.widgets.layers.images import region_obstacle
+from napari_ssp.widgets.layers.layer_state import LayerState, lost_reason
 from napari_ssp.widgets.layers.result_layers import METADATA_KEY, ResultLayers
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ class LayerJob(QObject):
     ) -> None:
         super().__init__(dock)
         self._viewer, self._form, self._task, self._panel = viewer, form, task, dock.panel
-        self._source: weakref.ref[Image] | None = None
+        self._source: LayerState | None = None
         self.results = ResultLayers(viewer)
         self.image_box = ChoiceBox(task.image_help)
         form.insert_first_row("Image", self.image_box)
@@ -138,8 +139,8 @@ class LayerJob(QObject):
 
     def look(self, request: Request[Any], show: Callable[[Any], None]) -> None:
         """Run another request about the chosen layer, whose result is no layer."""
-        self._source = weakref.ref(self.image_box.value())
-        self._controller.start(request, show)
+        self._source = LayerState(self.image_box.value())
+        self._controller.start(request, partial(self._show_if_same, show))
 
     def update_layers(self) -> None:
         """Offer the viewer's layers; a run whose layer has gone is stopped."""
@@ -169,14 +170,24 @@ class LayerJob(QObject):
         return Proposal(self._task.request(layer), needs_plan=True)
 
     def _prepare(self) -> Callable[[Any], Any]:
-        self._source = weakref.ref(self.image_box.value())
+        self._source = LayerState(self.image_box.value())
         return self._task.prepare()
 
     def _show(self, value: Any) -> None:
-        layer = self._find_source()
-        if layer is None:
-            self._say_gone()
+        self._show_if_same(self._show_layers, value)
+
+    def _show_if_same(self, show: Callable[[Any], None], value: Any) -> None:
+        """Show what was found, unless the layer is no more what was looked at."""
+        states = () if self._source is None else (self._source,)
+        lost = lost_reason(states, self._viewer, self._task.noun)
+        if lost is not None:
+            self._panel.set_message(lost, "warning")
             return
+        show(value)
+
+    def _show_layers(self, value: Any) -> None:
+        layer = self._find_source()
+        assert layer is not None
         self.results.show(value, layer)
         line = self._task.conclude(value, layer)
         self._panel.set_message(self._about() + line)
@@ -195,7 +206,7 @@ class LayerJob(QObject):
 
     def _find_source(self) -> Image | None:
         """Layer of the last run, where it is still there."""
-        layer = self._source() if self._source else None
+        layer = self._source.layer if self._source else None
         return layer if layer in self._viewer.layers else None
 
     def _say_gone(self) -> None:

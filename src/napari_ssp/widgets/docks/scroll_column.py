@@ -38,7 +38,14 @@ class ScrollColumn(QScrollArea):
 
     def add(self, widget: QWidget) -> None:
         """Put a widget below the others."""
-        self._column.insertWidget(self._column.count() - 1, widget)
+        self._insert(self._column.count() - 1, widget)
+
+    def add_first(self, widget: QWidget) -> None:
+        """Put a widget above the others."""
+        self._insert(0, widget)
+
+    def _insert(self, place: int, widget: QWidget) -> None:
+        self._column.insertWidget(place, widget)
         for kind in (QAbstractSpinBox, QComboBox, QSlider):
             for child in widget.findChildren(kind):
                 child.setFocusPolicy(Qt.FocusPolicy.StrongFocus)

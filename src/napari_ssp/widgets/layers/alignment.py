@@ -24,6 +24,12 @@ def labels_image(layer: Labels) -> MicroscopyImage:
     return layer_image(layer)
 
 
+def place_of(layer: Labels) -> dict[str, Any]:
+    """Attributes that put another layer of the same shape at the same place."""
+    names = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
+    return {name: getattr(layer, name) for name in names}
+
+
 def image_under(layer: Image, labels: Labels) -> MicroscopyImage:
     """Part of an image that labels cover.
 

@@ -52,8 +52,14 @@ def layer_image(layer: Layer) -> MicroscopyImage:
         voxel_size=size,
         name=layer.name,
         rgb=rgb,
+        warnings=layer_attributes.layer_warnings(size, layer.metadata),
         **place,
     )
+
+
+def layer_scene(layer: Layer) -> str | None:
+    """Which image of its file a layer shows; None where that is the only one, or it has no file."""
+    return layer_attributes.layer_scene(layer.metadata)
 
 
 def full_level(layer: Any) -> Any:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import weakref
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image
-from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QCheckBox,
     QFileDialog,
@@ -21,23 +20,23 @@ from qtpy.QtWidgets import (
 )
 
 from napari_ssp.measure import ManyObjectsError
-from napari_ssp.service import MeasureRequest, SaveObjectsRequest
+from napari_ssp.service import MeasureRequest, NumberPartsRequest, SaveObjectsRequest
 from napari_ssp.widgets.compare.comparing import list_object_labels
 from napari_ssp.widgets.docks.job_controller import JobController, JobSpec, Proposal
 from napari_ssp.widgets.docks.job_dock import JobDock
+from napari_ssp.widgets.docks.label_watch import LabelWatch, PartsButton
 from napari_ssp.widgets.docks.run_panel import RunPanel
 from napari_ssp.widgets.docks.viewer_watch import own_viewer
 from napari_ssp.widgets.forms.fields import ChoiceBox
 from napari_ssp.widgets.forms.task_list import TaskList
-from napari_ssp.widgets.layers.alignment import image_under, labels_image
+from napari_ssp.widgets.layers.alignment import image_under, labels_image, place_of
+from napari_ssp.widgets.layers.layer_state import LayerState, lost_reason
 from napari_ssp.widgets.layers.result_layers import METADATA_KEY
-from napari_ssp.widgets.measure.object_table import (
-    CSV,
-    KINDS,
-    FileKind,
-    as_features,
-    from_features,
-)
+from napari_ssp.widgets.measure.colour_row import ColourRow
+from napari_ssp.widgets.measure.freshness import MEASURED_KEY, Freshness
+from napari_ssp.widgets.measure.label_colours import LabelColours, columns
+from napari_ssp.widgets.measure.object_table import CSV, KINDS, FileKind, from_features, measured
+from napari_ssp.widgets.measure.table_link import TableLink
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -51,6 +50,7 @@ _NO_LABELS = (
     "There are no labels to measure. Segment an image first, or open a label image and choose "
     "'Convert to Labels' in the layer's menu."
 )
+_OLD = "The table is older than the labels: measure again before you save or read it."
 _NO_SIZE = "No pixel size is known, so sizes are in pixels. Set the layer's scale and units for µm."
 
 
@@ -67,23 +67,22 @@ class MeasureDock(JobDock):
         help_text = "Measure every object: the table becomes the layer's features"
         super().__init__(RunPanel(help_text, "Measure"))
         self._viewer = own_viewer(napari_viewer)
-        self._labels: weakref.ref[Labels] | None = None
+        self._measured: tuple[LayerState, ...] = ()
         self.labels_box = ChoiceBox("Labels layer to measure; follows the selected layer")
         self.image_list = TaskList("Image layer whose intensities are measured")
         self.planewise = QCheckBox("Planes one by one")
         self.planewise.setVisible(False)
         self.planewise.setToolTip("A row for each object and plane, instead of whole volumes")
+        self.parts_button, self.label_watch = PartsButton(), LabelWatch(self)
+        self.colours = ColourRow()
+        self._label_colours = LabelColours()
+        self._freshness = Freshness(self)
+        self.table = TableLink(self._viewer, self._freshness, self)
         self.table_button = QPushButton("Show table")
         self.save_button = QPushButton("Save CSV…")
         self.export_button = QPushButton("Export…")
-        spec = JobSpec(
-            "measurement",
-            self._propose,
-            self._show_features,
-            self._preparation,
-            self._ask_about_many,
-        )
-        self.drive(JobController(spec, parent=self))
+        work = (self._propose, self._show_features, self._preparation, self._ask_about_many)
+        self.drive(JobController(JobSpec("measurement", *work), parent=self))
         self._lay_out()
         self._connect()
         self.watch(self._viewer, self._update_layers, self._follow_selection)
@@ -103,17 +102,23 @@ class MeasureDock(JobDock):
         # The dialog has asked about the name that was typed, not about one that is made longer.
         path = path if is_whole else path.with_name(path.name + kind.suffix)
         table = from_features(layer.features) if len(layer.features) else None
-        request = SaveObjectsRequest(path, labels_image(layer), table, is_whole)
+        digest = layer.metadata.get(MEASURED_KEY) if table else None
+        request = SaveObjectsRequest(path, labels_image(layer), table, is_whole, digest)
         self.controller.start(request, self._show_saved)
 
     def show_table(self) -> None:
-        """Open napari's table of the layer's features, below the canvas: it is wide."""
-        self._viewer.layers.selection.active = self.labels_box.value()
-        window = self._viewer.window
-        frame, _ = window.add_plugin_dock_widget("napari", "Features table widget")
-        main: Any = frame.parent()
-        main.addDockWidget(Qt.DockWidgetArea.BottomDockWidgetArea, frame)
-        frame.show()
+        """Open the table of the layer's objects, below the canvas: it is wide."""
+        layer = self.labels_box.value()
+        if layer is not None:
+            self.table.open(layer)
+
+    def number_parts(self) -> None:
+        """Give each part of a mask a number in a new layer, as the button does."""
+        layer = self.labels_box.value()
+        if layer is not None and not self.controller.is_running:
+            self._measured = (LayerState(layer),)
+            request = NumberPartsRequest(labels_image(layer))
+            self.controller.start(request, self._show_numbered)
 
     def _propose(self) -> Proposal:
         layer = self.labels_box.value()
@@ -122,35 +127,54 @@ class MeasureDock(JobDock):
             raise ValueError(_NO_LABELS)
         labels = labels_image(layer)
         self.planewise.setVisible(labels.sizes.get("z", 1) > 1)
-        images = [image_under(self._viewer.layers[name], layer) for name in self.image_list.value()]
+        chosen = [self._viewer.layers[name] for name in self.image_list.value()]
+        images = [image_under(one, layer) for one in chosen]
+        doubts = self.label_watch.look_at([layer], chosen)
+        self.parts_button.offer(doubts)
         planewise = self.planewise.isChecked() and not self.planewise.isHidden()
         request = MeasureRequest(labels, tuple(images), planewise)
         known = [image.voxel_size for image in (labels, *images) if image.voxel_size]
-        return Proposal(request, _summary(labels, images), () if known else (_NO_SIZE,))
+        warnings = (() if known else (_NO_SIZE,)) + ((_OLD,) if self._is_old() else ())
+        return Proposal(request, _summary(labels, images), (*doubts, *warnings))
 
     def _preparation(self) -> Callable[[Any], Any]:
-        self._labels = weakref.ref(self.labels_box.value())
-        return as_features
+        layer = self.labels_box.value()
+        images = [self._viewer.layers[name] for name in self.image_list.value()]
+        self._measured = tuple(map(LayerState, (layer, *images)))
+        return partial(measured, labels=labels_image(layer))
 
     def _ask_about_many(self, error: BaseException | None) -> None:
         """Ask whether what looks like an image is to be measured as labels."""
-        if not isinstance(error, ManyObjectsError):
+        request = self._propose().request if isinstance(error, ManyObjectsError) else None
+        if not isinstance(request, MeasureRequest):
             return
         found = QMessageBox.question(self, "Measure", f"{error} Measure it nevertheless?")
         if found == QMessageBox.StandardButton.Yes:
-            agreed = replace(self._propose().request, many_objects=True)
+            agreed = replace(request, many_objects=True)
             self.controller.start(agreed, self._show_features, self._preparation())
 
     def _show_saved(self, path: Path) -> None:
         self.panel.set_message(f"Saved {path}.")
 
-    def _show_features(self, features: dict[str, Any]) -> None:
-        layer = self._labels() if self._labels else None
-        if layer is None or layer not in self._viewer.layers:
-            self.panel.set_message("The labels layer was removed meanwhile.", "warning")
+    def _show_numbered(self, numbers: Any) -> None:
+        lost = lost_reason(self._measured, self._viewer, "numbering")
+        if lost is not None:
+            self.panel.set_message(lost, "warning")
             return
+        layer = self._measured[0].layer
+        layer.visible = False
+        self._viewer.add_labels(numbers, name=f"{layer.name} parts", **place_of(layer))
+        self.panel.set_message(f"Numbered {int(numbers.max(initial=0))} parts in a new layer.")
+
+    def _show_features(self, value: tuple[dict[str, Any], str]) -> None:
+        features, digest = value
+        lost = lost_reason(self._measured, self._viewer, "measurement")
+        if lost is not None:
+            self.panel.set_message(lost, "warning")
+            return
+        layer = self._measured[0].layer
         layer.features = features
-        self._show_what_can_be_saved(self.labels_box.value())
+        self._freshness.note_measured(layer, digest)
         self.panel.set_message(_result_line(features))
 
     def _update_layers(self) -> None:
@@ -166,6 +190,47 @@ class MeasureDock(JobDock):
         if active is not None and active in self.labels_box:
             self.labels_box.set_value(active)
 
+    def _is_old(self) -> bool:
+        return self._freshness.is_old(self.labels_box.value())
+
+    def _follow_labels(self) -> None:
+        """Show what is known of the chosen labels: table, age, colours."""
+        layer = self.labels_box.value()
+        self._freshness.follow(layer)
+        self.table.follow(layer)
+        self._show_what_is_known()
+
+    def _show_what_is_known(self) -> None:
+        """Offer what the features allow; a column that is gone gives the colours back."""
+        layer = self.labels_box.value()
+        self._show_what_can_be_saved(layer)
+        names = columns(layer) if layer is not None else []
+        column = self._label_colours.column(layer) if layer is not None else None
+        self.colours.set_columns(names, column)
+        self._colour(column if column in names else None)
+
+    def _colour(self, column: str | None) -> None:
+        layer = self.labels_box.value()
+        limits = None
+        if layer is not None and column is not None:
+            limits = self._label_colours.colour(layer, column)
+        elif layer is not None:
+            self._label_colours.restore(layer)
+        self.colours.set_limits(limits)
+
+    def _show_age(self) -> None:
+        self._show_what_can_be_saved(self.labels_box.value())
+        self.controller.schedule()
+
+    def _forget_result(self) -> None:
+        """Take away what was said about other labels."""
+        if not self.controller.is_running:
+            self.panel.set_message("")
+
+    def _leave(self) -> None:
+        self.table.close()
+        self._freshness.close()
+
     def _suggest_images(self) -> None:
         """Tick the images that lie under the labels; predicted ones are offered only."""
         labels = self.labels_box.value()
@@ -177,21 +242,30 @@ class MeasureDock(JobDock):
         self.controller.schedule()
 
     def _show_what_can_be_saved(self, layer: Labels | None) -> None:
-        measured = layer is not None and len(layer.features) > 0
-        for button in (self.save_button, self.table_button):
-            button.setEnabled(measured)
-        self.save_button.setToolTip("Save the table" if measured else "Measure the objects first")
-        self.table_button.setToolTip(
-            "Open napari's table; a click on a row selects its object"
-            if measured
-            else "Measure the objects first"
-        )
+        known, old = layer is not None and len(layer.features) > 0, self._is_old()
+        self.table_button.setEnabled(known)
+        self.save_button.setEnabled(known and not old)
+        first = "Measure the objects first"
+        save = _OLD if old else "Save the table as a CSV file"
+        self.save_button.setToolTip(save if known else first)
+        table = "Open the table; a click on a row shows its object"
+        self.table_button.setToolTip(table if known else first)
         self.export_button.setEnabled(layer is not None)
 
     def _connect(self) -> None:
         self.labels_box.currentIndexChanged.connect(self._suggest_images)
+        self.labels_box.currentIndexChanged.connect(self._forget_result)
+        self.labels_box.currentIndexChanged.connect(self._follow_labels)
+        self._freshness.changed.connect(self._show_age)
+        self._freshness.renewed.connect(self._show_what_is_known)
+        self.table.measure_clicked.connect(self.run)
+        self.colours.changed.connect(self._colour)
+        self.left.connect(self._leave)
         self.image_list.changed.connect(self.controller.schedule)
         self.planewise.toggled.connect(self.controller.schedule)
+        self.label_watch.looked.connect(self.controller.schedule)
+        self.left.connect(self.label_watch.close)
+        self.parts_button.clicked.connect(self.number_parts)
         self.table_button.clicked.connect(self.show_table)
         self.save_button.clicked.connect(self._save_table)
 
@@ -215,12 +289,13 @@ class MeasureDock(JobDock):
             action.setData(kind)
         menu.triggered.connect(self._export)
         self.export_button.setMenu(menu)
+        self.export_button.setToolTip("Save outlines or labels for ImageJ, QuPath and others")
         buttons, row = QWidget(), QHBoxLayout()
         buttons.setLayout(row)
         row.setContentsMargins(0, 0, 0, 0)
         for button in (self.table_button, self.save_button, self.export_button):
             row.addWidget(button)
-        self.add(form, self.panel, buttons)
+        self.add(form, self.parts_button, self.panel, buttons, self.colours)
 
 
 def _fits(layer: Image, labels: Labels) -> bool:

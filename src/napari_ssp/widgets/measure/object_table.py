@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_ssp.service.measuring import TABLE_SUFFIX
+from napari_ssp.service.measuring import TABLE_SUFFIX, digest_labels
 
 if TYPE_CHECKING:
+    from napari_ssp.image import MicroscopyImage
     from napari_ssp.measure import Table
 
 _PLACES = ("t", "z")
@@ -48,6 +49,11 @@ def as_features(table: Table) -> dict[str, Any]:
     names = [name for name in table if name != "label"]
     ranked = sorted(names, key=_rank)
     return {"index": table["label"], **{name: table[name] for name in ranked}}
+
+
+def measured(table: Table, labels: MicroscopyImage) -> tuple[dict[str, Any], str]:
+    """Make, on the worker, features of a table, and the digest of the labels that it is of."""
+    return as_features(table), digest_labels(labels)
 
 
 def from_features(features: Any) -> Table:

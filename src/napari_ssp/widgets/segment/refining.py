@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, Signal
@@ -10,6 +9,7 @@ from qtpy.QtCore import QObject, Signal
 from napari_ssp.service import Refinement
 from napari_ssp.widgets.docks.messages import error_line
 from napari_ssp.widgets.layers.images import display_in_result
+from napari_ssp.widgets.layers.layer_state import LayerState, lost_reason
 from napari_ssp.widgets.segment.live_refinement import LiveRefinement
 from napari_ssp.widgets.segment.refine_panel import RefinePanel
 from napari_ssp.widgets.segment.results import refined
@@ -56,7 +56,7 @@ class Refining(QObject):
         super().__init__(parent)
         self._viewer = viewer
         self._results = results
-        self._source: weakref.ref[Image] | None = None
+        self._source: LayerState | None = None
         self._prepared: Prepared | None = None
         self.panel = RefinePanel()
         self._live = LiveRefinement(self)
@@ -77,7 +77,7 @@ class Refining(QObject):
         except ValueError as error:
             self.panel.set_obstacle(name, error_line(error))
             return
-        self._source, self._prepared = weakref.ref(source), prepared
+        self._source, self._prepared = LayerState(source), prepared
         self._live.set_result(refinement)
         self.panel.set_result(name, refinement.thresholds)
         self._warm_up(self.panel.fold.isChecked())
@@ -97,7 +97,7 @@ class Refining(QObject):
         self.panel.set_waiting(False)
 
     def follow_layers(self) -> None:
-        """Forget the result when its image has gone."""
+        """Forget the result when its image has gone, or is another one by now."""
         if self._prepared is not None and self._image() is None:
             self.clear()
 
@@ -113,8 +113,19 @@ class Refining(QObject):
         self.committed.emit(chosen, layer.name)
 
     def _image(self) -> Image | None:
-        source = self._source() if self._source else None
-        return source if source in self._viewer.layers else None
+        state = self._source
+        if state is None or not state.is_same or state.layer not in self._viewer.layers:
+            return None
+        found: Image = state.layer
+        return found
+
+    def _give_up(self) -> None:
+        """Leave the labels alone, for they are of another image than the layer shows."""
+        state = self._source
+        reason = lost_reason((state,), self._viewer, "refinement") if state is not None else None
+        self.clear()
+        if state is not None and reason is not None:
+            self.panel.set_obstacle(state.name, reason)
 
     def _warm_up(self, opened: bool) -> None:
         if opened and self._live.is_settled:
@@ -123,6 +134,7 @@ class Refining(QObject):
     def _ask(self) -> None:
         source = self._image()
         if source is None:
+            self._give_up()
             return
         self.panel.set_settled(False)
         self._live.ask(self.panel.value(), self._display(source))

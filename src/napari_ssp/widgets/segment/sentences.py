@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from napari_ssp.service.results import NOTHING_TO_SEE
+
 if TYPE_CHECKING:
     from napari_ssp.service import Thresholds
     from napari_ssp.widgets.segment.results import Prepared
@@ -13,6 +15,10 @@ def result_line(prepared: Prepared) -> str:
     """Say what was found and how long it took."""
     seconds = f"{prepared.provenance['seconds']:.1f} s"
     if prepared.num_objects == 0:
+        warnings = prepared.segmentation.warnings
+        blank = [line for line in warnings if line.startswith(NOTHING_TO_SEE)]
+        if blank:
+            return f"No cells found ({seconds}). {blank[0]}"
         return (
             f"No cells found ({seconds}). Try a lower cell threshold or minimum size, another "
             "channel or another model."

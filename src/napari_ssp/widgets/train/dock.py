@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from napari.layers import Image, Shapes
 from qtpy.QtCore import QTimer
 
+from napari_ssp.labels import NUMBER_PARTS
 from napari_ssp.registry import find_card, list_cards
 from napari_ssp.service import JobState, TrainingState
 from napari_ssp.service.training.runs import (
@@ -19,6 +20,7 @@ from napari_ssp.service.training.runs import (
 from napari_ssp.widgets.compare.comparing import list_object_labels
 from napari_ssp.widgets.docks.job_controller import JobController, JobSpec
 from napari_ssp.widgets.docks.job_dock import JobDock
+from napari_ssp.widgets.docks.label_watch import LabelWatch, PartsButton
 from napari_ssp.widgets.docks.model_news import model_news
 from napari_ssp.widgets.docks.open_dock import use_model
 from napari_ssp.widgets.docks.shared_service import shared_service
@@ -28,6 +30,7 @@ from napari_ssp.widgets.train.choices import STRUCTURES
 from napari_ssp.widgets.train.collect.collecting import Collecting
 from napari_ssp.widgets.train.data import TrainData
 from napari_ssp.widgets.train.form import TrainForm
+from napari_ssp.widgets.train.pairs import LayerPair
 from napari_ssp.widgets.train.panel import TrainPanel
 from napari_ssp.widgets.train.phases import (
     Finishing,
@@ -84,10 +87,13 @@ class TrainDock(JobDock):
         self._viewer = own_viewer(napari_viewer)
         self.phase: Phase = Idle()
         self.form, self.data, self.view = TrainForm(), TrainData(), TrainView()
+        self.parts_button, self.label_watch = PartsButton(), LabelWatch(self)
+        self.parts_button.setCheckable(True)
         self.collecting = Collecting(self._viewer, self.data, self)
         spec = JobSpec("training", self._propose, self._show_result)
         self.drive(JobController(spec, service or shared_service("training"), self))
-        self.add(self.form, self.data, self.collecting.panel, self.panel, self.view)
+        parts = (self.form, self.data, self.collecting.panel, self.parts_button, self.panel)
+        self.add(*parts, self.view)
         self._connect()
         self.refresh_models()
         self.watch(self._viewer, self._update_layers, self._follow_selection)
@@ -141,7 +147,26 @@ class TrainDock(JobDock):
     def _propose(self) -> Proposal:
         choices = self.form.value()
         self.data.set_structures(choices.learn == STRUCTURES)
-        return propose(choices, self.data.value())
+        proposal = propose(choices, self.data.value())
+        return proposal if choices.learn == STRUCTURES else self._with_doubts(proposal)
+
+    def _with_doubts(self, proposal: Proposal) -> Proposal:
+        """Say what is doubtful about layers, and number the parts of masks where that is chosen."""
+        pairs = [source for source in self.data.value() if isinstance(source, LayerPair)]
+        images = dict.fromkeys(pair.image for pair in pairs)
+        doubts = self.label_watch.look_at([pair.target for pair in pairs], list(images))
+        request: Any = proposal.request
+        if self.parts_button.isChecked():
+            doubts = tuple(line for line in doubts if NUMBER_PARTS not in line)
+            request = replace(request, crops=replace(request.crops, number_parts=True))
+        return replace(proposal, request=request, warnings=(*proposal.warnings, *doubts))
+
+    def _offer_parts(self) -> None:
+        """Offer to number the parts of masks where the plan, or the obstacle, names that."""
+        if self.form.value().learn == STRUCTURES:
+            self.parts_button.setVisible(False)
+        else:
+            self.parts_button.offer((self.panel.plan.text(), self.panel.warnings.text()))
 
     def _enter(self, phase: Phase) -> None:
         """Begin a phase: its work, and what the panel offers meanwhile."""
@@ -203,6 +228,10 @@ class TrainDock(JobDock):
     def _connect(self) -> None:
         self.form.changed.connect(self.controller.schedule)
         self.data.changed.connect(self.controller.schedule)
+        self.parts_button.toggled.connect(self.controller.schedule)
+        self.label_watch.looked.connect(self.controller.schedule)
+        self.planned.connect(self._offer_parts)
+        self.left.connect(self.label_watch.close)
         self.controller.progressed.connect(self._note_progress)
         self.done.connect(self._note_end)
         self.left.connect(self.collecting.close)

@@ -37,7 +37,9 @@ class TrainPanel(RunPanel):
         self.use_button = QPushButton("Use the new model")
         self.use_button.setToolTip("Choose the new model in the dock that runs it")
         self.install_button = QPushButton("Install anyway")
-        self.install_button.setToolTip("Offer the new model in all docks, though it is not better")
+        self.install_button.setToolTip(
+            "Offer the new model in all docks, though it is not known to be better"
+        )
         self.resume_button.clicked.connect(self.resume_clicked)
         self.use_button.clicked.connect(self.use_clicked)
         self.install_button.clicked.connect(self.install_clicked)
@@ -59,7 +61,7 @@ class TrainPanel(RunPanel):
     def set_progress(self, progress: Progress, text: str) -> None:
         """Show a step of the run; of a training the rest is said below, in more detail."""
         if isinstance(progress.preview, TrainingState):
-            text = f"{progress.stage.split(',')[0]} …"
+            text = f"{progress.stage.split(',')[0]}{_images(progress)} …"
         super().set_progress(progress, text)
 
     def _update_run_button(self) -> None:
@@ -74,3 +76,10 @@ class TrainPanel(RunPanel):
         row.addWidget(self.use_button)
         row.addWidget(self.install_button)
         layout.addLayout(row)
+
+
+def _images(progress: Progress) -> str:
+    """Which image is scored; learning counts shares of its time."""
+    if not progress.stage.startswith("scoring") or progress.total < 2:
+        return ""
+    return f", image {min(progress.done + 1, progress.total)} of {progress.total}"

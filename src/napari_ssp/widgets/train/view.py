@@ -122,4 +122,18 @@ def facts_line(state: TrainingState) -> str:
         parts.append(f"about {duration(60.0 * state.minutes_left)} left")
     if state.device:
         parts.append(f"on {state.device}")
+    if score_name(state) is not None:
+        parts += _scored_facts(state)
     return ", ".join(parts)
+
+
+def _scored_facts(state: TrainingState) -> list[str]:
+    """Say what a score is worth, where it is not that of all images or of few objects."""
+    parts = []
+    if state.scored < state.validation:
+        parts.append(f"scored on {state.scored} of {state.validation} validation images")
+    if state.too_few:
+        parts.append(
+            f"{state.objects} object{'s' * (state.objects != 1)} scored: too few to judge by"
+        )
+    return parts

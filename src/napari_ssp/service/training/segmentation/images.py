@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from napari_ssp.engine.contrast import describe_blank
 from napari_ssp.io import read_image
 from napari_ssp.progress import Progress, Steps
 from napari_ssp.service.training.manifest import Entry
+from napari_ssp.service.training.segmentation.masks import read_labels
 from napari_ssp.training.data import LabelledImage
 from napari_ssp.training.segmentation.annotation import set_strip_aside, without_outlines
 from napari_ssp.training.segmentation.image_store import ImageStore
 
 if TYPE_CHECKING:
-    from napari_ssp.service.training.requests import TrainRequest
+    from napari_ssp.service.training.requests import Crops, TrainRequest
     from napari_ssp.service.training.segmentation.pairs import Pair
     from napari_ssp.service.training.segmentation.plan import TrainingFiles
 
@@ -26,12 +28,20 @@ class TrainingImages:
     ----------
     training, validation, replay, known : ImageStore
         Learned from, scored, mixed in, scored in the end for what was forgotten.
+    blank : list of str
+        Images that were left out, since they show nothing, and why.
     """
 
     training: ImageStore
     validation: ImageStore
     replay: ImageStore
     known: ImageStore
+    blank: list[str] = field(default_factory=list, init=False)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What reading them gave reason to say."""
+        return (f"Left out: {'; '.join(self.blank)}.",) if self.blank else ()
 
     def close(self) -> None:
         """Remove files in which they were kept."""
@@ -97,7 +107,9 @@ def _read_all(
     for pairs, add in sources:
         for pair in pairs:
             try:
-                add(_read(pair, request.crops.ignore_label))
+                image = _read(pair, request.crops, found)
+                if image is not None:
+                    add(image)
             except (OSError, ValueError, TypeError) as error:
                 problems.append(f"{pair.image.name}: {error}")
             done += 1
@@ -105,12 +117,22 @@ def _read_all(
     if problems:
         lines = "\n  ".join(problems)
         raise ValueError(f"{len(problems)} of {total} training pairs cannot be used:\n  {lines}")
+    if not found.training:
+        raise ValueError(
+            f"None of the {len(files.training)} training images shows anything: "
+            f"{'; '.join(found.blank)}. Export them again."
+        )
 
 
-def _read(pair: Pair, ignore: int | None) -> LabelledImage:
+def _read(pair: Pair, crops: Crops, found: TrainingImages) -> LabelledImage | None:
+    """Image with its labels; None where there is nothing to see, which is noted."""
     plane = read_image(pair.image).plane(channel=pair.channel)
-    labels = read_image(pair.labels).plane()
-    return LabelledImage.from_planes(pair.name, plane, labels, ignore)
+    blank = describe_blank([plane])
+    if blank:
+        found.blank.append(f"{pair.name} {blank}")
+        return None
+    labels = read_labels(pair.labels, crops)
+    return LabelledImage.from_planes(pair.name, plane, labels, crops.ignore_label)
 
 
 def _learn_from(

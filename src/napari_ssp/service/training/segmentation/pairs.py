@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-import struct
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from napari_ssp.atomic import is_special
-from napari_ssp.io import IMAGE_SUFFIXES, image_stem, is_cellpose_name, read_image
+from napari_ssp.io import (
+    IMAGE_SUFFIXES,
+    image_stem,
+    is_cellpose_name,
+)
+from napari_ssp.io.label_names import find_labels, sort_files
 from napari_ssp.service.training.pair_tables import (
     TRAINING_SPLITS,
     parse_channel,
     read_lines,
     require,
+)
+from napari_ssp.service.training.segmentation.plane_headers import (
+    describe_difference,
+    label_header,
+    plane_header,
 )
 
 if TYPE_CHECKING:
@@ -21,9 +29,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _COLUMNS = ("image", "label")
-#: A label file is named after its image with one of these endings.
-LABEL_ENDINGS = ("_label", "_labels", "_masks", "_cp_masks", "_seg", "")
-_PNG_START = b"\x89PNG\r\n\x1a\n"
+#: Folders of label files beside "images": ours, and StarDist's.
+_LABEL_FOLDERS = ("labels", "masks")
 
 
 @dataclass(frozen=True)
@@ -38,12 +45,15 @@ class Pair:
         (Y, X) of both.
     channel : int or None
         Channel of the image, from 0; None is its colours, or the first.
+    is_mask : bool
+        Whether the labels are true and false only, without numbers.
     """
 
     image: Path
     labels: Path
     shape: tuple[int, int]
     channel: int | None = None
+    is_mask: bool = False
 
     @property
     def name(self) -> str:
@@ -81,40 +91,72 @@ def scan_pairs(
     Parameters
     ----------
     source : pathlib.Path
-        Folder that holds ``images`` and ``labels``; a label file is named as its image plus
-        ``_label``, ``_labels``, ``_masks``, ``_cp_masks``, ``_seg`` or nothing. Or a CSV file with
-        the columns ``image`` and ``label``, and possibly ``channel`` and ``split``; paths are
-        relative to the file.
+        Folder that holds ``images`` and ``labels`` (or ``masks``); a label file is named as its
+        image, possibly with one of `napari_ssp.io.LABEL_ENDINGS`. Or a folder in which images and
+        labels with such an ending lie side by side, as cellpose has them. Or a folder with such a
+        folder for each split, e.g. ``train``. Or a CSV file with the columns ``image`` and
+        ``label``, and possibly ``channel`` and ``split``; paths are relative to the file.
     exclude : iterable of str
         Names, without suffix, of images to leave out.
     splits : sequence of str
-        Lines of a table count whose split is one of these; in a table without the column all do.
+        Lines of a table, or folders, count whose split is one of these; in a table without the
+        column all do, and so does the folder itself.
     """
     if source.is_file():
         return _of_table(source, set(exclude), splits)
-    return _of_folder(source, set(exclude))
+    return _of_folder(source, set(exclude), splits)
 
 
-def _of_folder(folder: Path, left_out: set[str]) -> PairScan:
+def _of_folder(source: Path, left_out: set[str], splits: Sequence[str]) -> PairScan:
+    inside = [source / split if split else source for split in splits]
+    if source.name == "images":
+        inside.append(source.parent)
+    places = [folder for folder in inside if folder.is_dir() and _find_files(folder)]
+    files = _find_files(places[0]) if places else None
+    if files is None:
+        return PairScan(problems=(_no_layout(source),)) if "" in splits else PairScan()
+    by_stem = {image_stem(path): path for path in files.labels}
+    wanted = [path for path in files.images if image_stem(path) not in left_out]
+    used = {find_labels(path, by_stem) for path in files.images}
+    lonely = [path for path in files.labels if path not in used]
+    bare = []
+    if files.side_by_side:  # who annotates there does so one by one
+        bare = [path for path in wanted if find_labels(path, by_stem) is None]
+        wanted = [path for path in wanted if path not in bare]
+    pairs = [_pair(image, find_labels(image, by_stem)) for image in wanted]
+    return _scan(places[0], pairs, (*files.others, *lonely, *bare))
+
+
+class _FolderFiles(NamedTuple):
+    images: Sequence[Path]
+    labels: Sequence[Path]
+    others: Sequence[Path]
+    side_by_side: bool = False
+
+
+def _find_files(folder: Path) -> _FolderFiles | None:
+    """Images and labels of a folder by its layout; None where it has none of those known."""
+    for part in _LABEL_FOLDERS:
+        if (folder / "images").is_dir() and (folder / part).is_dir():
+            found, others = _files(folder / "images")
+            labels, more = _files(folder / part)
+            images, beside, _ = sort_files(found)
+            named, more_named, _ = sort_files(labels)
+            return _FolderFiles(images, [*named, *more_named], [*others, *beside, *more])
+    for place in (folder, folder / "images"):
+        found, others = _files(place) if place.is_dir() else ([], [])
+        images, labels, _ = sort_files(found)
+        if labels:
+            return _FolderFiles(images, labels, others, side_by_side=True)
+    return None
+
+
+def _no_layout(folder: Path) -> str:
     missing = [part for part in ("images", "labels") if not (folder / part).is_dir()]
-    if missing:
-        words = " and ".join(f"'{part}'" for part in missing)
-        return PairScan(
-            problems=(
-                f"Training data needs the folders 'images' and 'labels' in {folder}; "
-                f"{words} is missing.",
-            )
-        )
-    images, strays = _files(folder / "images")
-    labels, more = _files(folder / "labels")
-    by_stem = {image_stem(path): path for path in labels}
-    wanted = [path for path in images if image_stem(path) not in left_out]
-    used = {_label_of(path, by_stem) for path in images}
-    lonely = [path for path in labels if path not in used]
-    return _scan(
-        folder,
-        [_pair(image, _label_of(image, by_stem)) for image in wanted],
-        (*strays, *more, *lonely),
+    words = " and ".join(f"'{part}'" for part in missing)
+    return (
+        f"Training data needs the folders 'images' and 'labels' in {folder}, or labels beside "
+        f"their images, e.g. a.tif and a_masks.tif; {words} is missing."
     )
 
 
@@ -161,13 +203,6 @@ def _files(folder: Path) -> tuple[list[Path], list[Path]]:
     return images, [path for path in shown if path not in set(images)]
 
 
-def _label_of(image: Path, by_stem: Mapping[str, Path]) -> Path | None:
-    for ending in LABEL_ENDINGS:
-        if image_stem(image) + ending in by_stem:
-            return by_stem[image_stem(image) + ending]
-    return None
-
-
 def _pair(image: Path, labels: Path | None, channel: int | None = None) -> Pair | str:
     """Pair of two files, or what is wrong with them."""
     if labels is None:
@@ -176,41 +211,9 @@ def _pair(image: Path, labels: Path | None, channel: int | None = None) -> Pair 
             "added, e.g. a.png and a_label.tiff."
         )
     try:
-        shapes = plane_shape(image, channel), plane_shape(labels)
+        header, target = plane_header(image, channel), label_header(labels)
     except (OSError, ValueError, TypeError, ImportError) as error:
         return f"{image.name}: {error}"
-    if shapes[0] != shapes[1]:
-        return f"{image.name}: the image is {shapes[0]} and its labels are {shapes[1]}"
-    return Pair(image, labels, shapes[0], channel)
-
-
-def plane_shape(path: Path, channel: int | None = None) -> tuple[int, int]:
-    """(Y, X) of an image file, from its header where the format allows.
-
-    Raises
-    ------
-    ValueError
-        When it is a stack, has no such channel, or cannot be read; others as `read_image`.
-    """
-    state = path.stat()
-    return _plane_shape(path, channel, state.st_mtime_ns, state.st_size)
-
-
-@lru_cache(maxsize=65536)
-def _plane_shape(path: Path, channel: int | None, changed: int, size: int) -> tuple[int, int]:
-    if path.is_file() and channel is None:
-        with path.open("rb") as file:
-            start = file.read(24)
-        if start.startswith(_PNG_START) and len(start) == 24:
-            width, height = struct.unpack(">II", start[16:])
-            return int(height), int(width)
-    image = read_image(path)
-    if image.num_planes > 1:
-        raise ValueError(
-            f"it is a stack of {image.num_planes} planes; training takes single planes. Save those "
-            "with labels as files of their own; the Train dock does that by itself"
-        )
-    count = image.num_channels
-    if channel is not None and channel >= count:
-        raise ValueError(f"it has {count} channel{'s' * (count != 1)}, so there is no {channel}")
-    return image.sizes["y"], image.sizes["x"]
+    if header.shape != target.shape:
+        return f"{image.name}: {describe_difference(header.shape, target.shape)}"
+    return Pair(image, labels, header.shape, channel, target.is_mask)

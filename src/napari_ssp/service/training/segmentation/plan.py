@@ -15,6 +15,7 @@ from napari_ssp.service.training.plan_words import (
     warn_skipped,
     warn_too_small,
 )
+from napari_ssp.service.training.segmentation.masks import check_masks, warn_of_mask_files
 from napari_ssp.service.training.segmentation.pairs import Pair, PairScan, scan_pairs
 from napari_ssp.training.holdout import WHOLE_FROM, choose_holdout
 
@@ -104,6 +105,7 @@ def find_files(request: TrainRequest) -> TrainingFiles:
         raise _error(every)
     pairs = {name: [p for scan in part for p in scan.pairs] for name, part in scans.items()}
     strays = tuple(path for scan in every for path in scan.strays)
+    check_masks([pair for part in pairs.values() for pair in part], request.crops)
     replay, known = _known(pairs["replay"]) if request.base else (pairs["replay"], [])
     files = TrainingFiles(
         tuple(pairs["training"]), tuple(pairs["validation"]), tuple(replay), tuple(known), strays
@@ -121,9 +123,8 @@ def _known(replay: list[Pair]) -> tuple[list[Pair], list[Pair]]:
 
 
 def _kept_apart(request: TrainRequest) -> list[PairScan]:
-    """Find what the tables of the data themselves keep apart to be scored."""
-    tables = (source for source in request.data if source.is_file())
-    scans = [scan_pairs(table, request.exclude, SCORED_SPLITS) for table in tables]
+    """Find what the data themselves keep apart to be scored: lines of tables, or folders."""
+    scans = [scan_pairs(source, request.exclude, SCORED_SPLITS) for source in request.data]
     return [scan for scan in scans if scan.count]
 
 
@@ -185,6 +186,9 @@ def _warnings(request: TrainRequest, files: TrainingFiles, card: ModelCard | Non
     warnings = []
     if files.strays:
         warnings.append(warn_skipped(files.strays))
+    masks = warn_of_mask_files((*files.training, *files.validation, *files.replay), request.crops)
+    if masks:
+        warnings.append(masks)
     narrow = [p.name for p in files.training if files.strip and max(p.shape) < 2 * _NARROWEST]
     if narrow:
         warnings.append(warn_too_small(narrow))

@@ -20,15 +20,21 @@ from napari_ssp.training.adapting import choose_rate, choose_trainable
 from napari_ssp.training.loop import LoopSettings, TrainingRun, scored
 from napari_ssp.training.losses import segmentation_loss
 from napari_ssp.training.processes import read_process_group, synchronise_batch_norm
+from napari_ssp.training.scored_images import ScoredImages, seconds_of_scoring
 from napari_ssp.training.segmentation.augmentation import STRENGTHS
-from napari_ssp.training.segmentation.recipe import METRIC, SegmentationBatches, score_segmentation
+from napari_ssp.training.segmentation.recipe import (
+    METRIC,
+    SegmentationBatches,
+    count_objects,
+    score_segmentation,
+)
 from napari_ssp.training.weight_interpolation import interpolate_until
 
 if TYPE_CHECKING:
     from napari_ssp.progress import Steps
     from napari_ssp.service.training.requests import TrainRequest
     from napari_ssp.service.training.segmentation.images import TrainingImages
-    from napari_ssp.training.segmentation.image_store import ImageStore
+    from napari_ssp.training.data import LabelledImage
     from napari_ssp.training.weight_interpolation import Interpolated
 
 #: How often a run is scored, at most.
@@ -58,13 +64,14 @@ def _prepare(
         part=(processes.rank, processes.world_size),
     )
     epoch = len(images.training) / (request.schedule.batch_size - batches.replayed)
-    run = _start(request, card, loop_settings(request, card, epoch, bool(images.validation)))
+    settings = loop_settings(request, card, epoch, bool(images.validation))
+    run = _start(request, card, settings, images)
     mixed = bool(images.known) or request.forgetting.most_learned != 1.0
     return PreparedTraining(
         run,
         card,
         batches,
-        partial(_score, request, zoom, images.validation),
+        partial(_score, request, zoom, run.validation),
         Judged("F1", request.install, base is not None),
         torch.float16,
         mix=partial(_mix, run, request, zoom, images) if mixed else None,
@@ -72,7 +79,10 @@ def _prepare(
 
 
 def _score(
-    request: TrainRequest, zoom: float, images: ImageStore, network: torch.nn.Module
+    request: TrainRequest,
+    zoom: float,
+    images: ScoredImages[LabelledImage],
+    network: torch.nn.Module,
 ) -> Steps[dict[str, float]]:
     return score_segmentation(network, images, zoom, request.machine.precision)
 
@@ -81,15 +91,17 @@ def _mix(
     run: TrainingRun, request: TrainRequest, zoom: float, images: TrainingImages
 ) -> Steps[Interpolated]:
     """Mix winner and base until little enough is forgotten, and score the mixture."""
+    known = ScoredImages(images.known, seconds_of_scoring(run.settings.minutes, known=True))
+    stage = "scoring replayed images"
     mixture = yield from interpolate_until(
         load_model(str(request.base)).to(run.device),
         run.winner(),
-        lambda network: scored(run, network, partial(_score, request, zoom, images.known)),
+        lambda network: scored(run, network, partial(_score, request, zoom, known), stage),
         request.forgetting.most_forgotten,
         request.forgetting.most_learned,
     )
     if mixture.share < 1.0 and images.validation:
-        score = partial(_score, request, zoom, images.validation)
+        score = partial(_score, request, zoom, run.validation)
         run.best = run.best | (yield from scored(run, mixture.network, score))
     return mixture
 
@@ -168,7 +180,9 @@ def _card(
     )
 
 
-def _start(request: TrainRequest, card: ModelCard, settings: LoopSettings) -> TrainingRun:
+def _start(
+    request: TrainRequest, card: ModelCard, settings: LoopSettings, images: TrainingImages
+) -> TrainingRun:
     torch.manual_seed(request.machine.seed)
     network = build_network(card) if request.base is None else load_model(request.base)
     choose_trainable(network, request.forgetting.trainable, request.forgetting.lora_rank)
@@ -177,6 +191,8 @@ def _start(request: TrainRequest, card: ModelCard, settings: LoopSettings) -> Tr
     network = network.to(resolve_device(processes.device(request.machine.device)))
     purpose = f"segmentation ({request.forgetting.trainable})"
     run = TrainingRun(network, segmentation_loss, settings, request.output, purpose, processes)
+    seconds = seconds_of_scoring(settings.minutes, bool(images.known))
+    run.validation = ScoredImages(images.validation, seconds, count_objects)
     run.resume()
     return run
 

@@ -48,6 +48,8 @@ class StructureData:
         (z, y, x) in µm where all files that state one agree.
     store : StackStore
         Keeps the arrays.
+    warnings : tuple of str
+        What reading them gave reason to say.
     """
 
     training: list[StructurePair]
@@ -57,6 +59,7 @@ class StructureData:
     target_statistics: dict[str, tuple[float, float]] = field(default_factory=dict)
     voxel_size: VoxelSize | None = None
     store: StackStore = field(kw_only=True)
+    warnings: tuple[str, ...] = ()
 
     def close(self) -> None:
         """Remove files in which stacks were kept."""

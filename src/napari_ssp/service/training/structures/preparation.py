@@ -19,6 +19,7 @@ from napari_ssp.service.training.structures.pairs import entries
 from napari_ssp.training.loop import LoopSettings, TrainingRun
 from napari_ssp.training.losses import structure_loss
 from napari_ssp.training.processes import read_process_group
+from napari_ssp.training.scored_images import ScoredImages, seconds_of_scoring
 from napari_ssp.training.structures.new_structure import learn_last_task, most_similar
 from napari_ssp.training.structures.parts import set_aside
 from napari_ssp.training.structures.recipe import (
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from napari_ssp.service.training.requests import TrainStructuresRequest
     from napari_ssp.service.training.structures.data import StructureData
     from napari_ssp.service.training.structures.plan import StructureFiles
+    from napari_ssp.training.data import StructurePair
     from napari_ssp.training.structures.recipe import StructureRecipe
 
 #: How often a run is scored, at most.
@@ -83,14 +85,14 @@ def _prepare(
     batches = StructureBatches(
         data.training, augmentation, request.schedule.batch_size, request.machine.seed
     )
-    run = yield from _start(request, base, card, batches)
+    run = yield from _start(request, base, card, batches, data.validation)
     run.settings = replace(run.settings, metric=METRIC if data.validation else "")
     window = TileSettings(crop, overlap=0.25, device=run.device)
 
     def score(network: nn.Module) -> Steps[dict[str, float]]:
         return score_structures(
             network,  # type: ignore[arg-type]
-            data.validation,
+            run.validation,
             data.tasks,
             window,
             request.stacks.projection,
@@ -106,6 +108,7 @@ def _start(
     base: ModelCard | None,
     card: ModelCard,
     batches: StructureBatches,
+    validation: list[StructurePair],
 ) -> Steps[TrainingRun]:
     torch.manual_seed(request.machine.seed)
     device = resolve_device(request.machine.device)
@@ -116,13 +119,15 @@ def _start(
         network = load_model(base, device)
         if is_new:
             network = yield from _with_new_task(network, request, base, batches)
+    settings = _settings(request, RECIPES[request.stacks.recipe], base, is_new)
     run = TrainingRun(
         network.to(device),
         partial(structure_loss, projection=request.stacks.projection),
-        _settings(request, RECIPES[request.stacks.recipe], base, is_new),
+        replace(settings, epoch_steps=len(batches.pairs) / batches.size),
         request.output,
         purpose=f"structures: {', '.join(card.tasks)}",
     )
+    run.validation = ScoredImages(validation, seconds_of_scoring(request.schedule.minutes))
     run.resume()
     return run
 

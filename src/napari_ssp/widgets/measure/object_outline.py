@@ -1,0 +1,81 @@
+"""Layer with the outline of one object, on top of the labels that it belongs to."""
+
+from __future__ import annotations
+
+import weakref
+from typing import TYPE_CHECKING
+
+import numpy as np
+from napari.layers import Labels
+from napari.utils.colormaps import DirectLabelColormap
+from napari.utils.transforms import CompositeAffine
+
+from napari_ssp.widgets.compare.comparing import COMPARISON_KEY
+
+if TYPE_CHECKING:
+    import napari
+
+    from napari_ssp.widgets.measure.object_place import ObjectPlace
+
+_NAME = "selected object"
+_COLOUR = "#ffe100"  # hardly a label's own colour, and seen on dark and bright images
+_WIDTH = 2
+
+
+class ObjectOutline:
+    """Shows the outline of an object at a time; setters in: ``show``, ``clear``.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        Gets the layer.
+    """
+
+    def __init__(self, viewer: napari.Viewer) -> None:
+        self._viewer = viewer
+        self._layer: weakref.ref[Labels] | None = None
+
+    def show(self, labels: Labels, place: ObjectPlace) -> None:
+        """Draw around an object; what is selected in the list of layers stays so."""
+        self.clear()
+        selected, active = set(self._viewer.layers.selection), self._viewer.layers.selection.active
+        layer = _outline(labels, place)
+        self._viewer.layers.insert(self._viewer.layers.index(labels) + 1, layer)
+        self._viewer.layers.selection = selected
+        self._viewer.layers.selection.active = active
+        self._layer = weakref.ref(layer)
+
+    def clear(self) -> None:
+        """Take the outline away."""
+        layer = self._layer() if self._layer else None
+        if layer is not None and layer in self._viewer.layers:
+            self._viewer.layers.remove(layer)
+        self._layer = None
+
+
+def _outline(labels: Labels, place: ObjectPlace) -> Labels:
+    # Drawn inside of the edge: with a margin, an object that fills its box has an edge too.
+    mask = np.pad(place.mask, 1).astype(np.uint8)
+    own = CompositeAffine(
+        scale=labels.scale,
+        translate=labels.translate,
+        rotate=labels.rotate,
+        shear=labels.shear,
+        ndim=labels.ndim,
+    )
+    layer = Labels(
+        mask,
+        name=_NAME,
+        colormap=DirectLabelColormap(color_dict={None: "transparent", 1: _COLOUR}),
+        opacity=1.0,
+        metadata={COMPARISON_KEY: True},
+        scale=labels.scale,
+        translate=own(np.array(place.start, float) - 1),
+        rotate=labels.rotate,
+        shear=labels.shear,
+        affine=labels.affine,
+        units=labels.units,
+        axis_labels=labels.axis_labels,
+    )
+    layer.contour = _WIDTH
+    return layer
