@@ -6,6 +6,7 @@ import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
@@ -61,17 +62,13 @@ def add_catalogue(place: str, retry_policy: RetryPolicy | None = None) -> Steps[
     """
     if _is_address(place):
         copy = _copy_of(place)
-        fresh = copy.with_suffix(".new")
-        fresh.unlink(missing_ok=True)
-        item = Download(place, fresh, longest=_LONGEST_CATALOGUE)
-        yield from download(item, retry_policy or RetryPolicy())
-        try:
-            _read(fresh, place)
-        except ValueError:
-            fresh.unlink()
-            raise
-        fresh.replace(copy)
-        cards = _read(copy, place)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        # A folder of its own: several windows may fetch the same one.
+        with TemporaryDirectory(prefix=".", dir=copy.parent, ignore_cleanup_errors=True) as folder:
+            item = Download(place, Path(folder) / copy.name, longest=_LONGEST_CATALOGUE)
+            yield from download(item, retry_policy or RetryPolicy())
+            cards = _read(item.path, place)
+            item.path.replace(copy)
     else:
         place = str(Path(place).resolve())
         cards = _cards_of_folder(Path(place))
