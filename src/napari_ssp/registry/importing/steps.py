@@ -251,10 +251,10 @@ def check_free(name: str, overwrite: bool) -> None:
 
 def _save(state: dict[str, Any], path: Path) -> None:
     """Store weights with the numbers they have: halving them would change results."""
-    from safetensors.torch import save_file
+    from napari_ssp.registry.weights import write_tensors
 
     contiguous = {key: value.detach().contiguous() for key, value in state.items()}
-    save_file(contiguous, path, metadata={"format": "pt"})
+    write_tensors(contiguous, path)
 
 
 def _install(card: ModelCard, write: Callable[[Path], Any], overwrite: bool) -> Steps[ModelCard]:
