@@ -21,12 +21,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+#: By hand: more of them, and others.
 SEED = int(os.environ.get("NAPARI_SSP_MUTATIONS_SEED", "0"))
 COUNT = int(os.environ.get("NAPARI_SSP_MUTATIONS", "20"))
 RNG = np.random.default_rng(0)
-PIXELS = RNG.integers(0, 60000, (3, 40, 48)).astype("u2")
-LABELS = np.kron(np.arange(1, 13).reshape(3, 4), np.ones((10, 12), int)).astype("u2")
+LABELS = np.kron(np.arange(1, 13).reshape(3, 4), np.ones((14, 12), int)).astype("u2")
 LABELS[::10] = 0
+PIXELS = np.stack([LABELS, LABELS[::-1], LABELS[:, ::-1]])
 
 
 def write_czi(path: Path) -> None:
@@ -49,14 +50,12 @@ WRITERS: dict[str, Callable[[Path], Any]] = {
     "image.ome.zarr": lambda p: write_image(p, MicroscopyImage(PIXELS, "zyx", (1, 0.5, 0.5))),
     "grey.png": lambda p: p.write_bytes(imagecodecs.png_encode(PIXELS[0])),
     "colours.jpg": lambda p: p.write_bytes(
-        imagecodecs.jpeg_encode(RNG.integers(0, 255, (40, 48, 3)).astype("u1"))
+        imagecodecs.jpeg_encode(RNG.integers(0, 255, (42, 48, 3)).astype("u1"))
     ),
     "stack.czi": write_czi,
     "cells_seg.npy": write_cellpose,
     "cells_label.tif": lambda p: write_labels(p, LABELS),
 }
-#: Formats whose pixels have a checksum, or none at all: a changed bit is another right picture.
-UNCHECKED = ("plain.tif", "imagej.tif", "colours.jpg", "stack.czi", "cells_seg.npy")
 
 
 def flip(data: bytearray, chance: random.Random) -> None:
@@ -111,7 +110,7 @@ def damaged(original: Path, target: Path, chance: random.Random) -> None:
     place.write_bytes(data)
 
 
-def is_sentence(text: str, path: Path) -> bool:
+def is_sentence(text: str) -> bool:
     return len(text.splitlines()) == 1 and len(text) < 900 and text.endswith(".")
 
 
@@ -129,16 +128,16 @@ def check(path: Path, folder: Path) -> None:
     try:
         read(path)
     except (OSError, ValueError, TypeError, MemoryError) as error:
-        assert is_sentence(str(error), path), repr(error)
+        assert is_sentence(str(error)), repr(error)
     before = sorted(folder.iterdir())
     result = CliRunner().invoke(main, ["measure", str(path), "-o", str(folder / "out.csv")])
     assert isinstance(result.exception, SystemExit | None), result.exc_info
     if result.exit_code:
         assert result.exit_code in (1, 2), result.output
         said = result.stderr.partition("Error: ")[2].strip()
-        assert is_sentence(said, path), result.stderr
-    else:
-        (folder / "out.csv").unlink()
+        assert is_sentence(said), result.stderr
+    for table in folder.glob("out*.csv"):  # one for each scene, up to the one that is damaged
+        table.unlink()
     assert sorted(folder.iterdir()) == before
 
 

@@ -84,6 +84,38 @@ def atomic_path(path: str | os.PathLike[str], overwrite: bool = False) -> Iterat
         temporary.unlink(missing_ok=True)
 
 
+@contextmanager
+def replaced_file(final: Path, kept: Path) -> Iterator[Path]:
+    """Give a temporary path as `atomic_path`; what had the name before goes on under another.
+
+    Parameters
+    ----------
+    final : pathlib.Path
+        The final name.
+    kept : pathlib.Path
+        Name beside it of the file that it replaces, if there is one.
+
+    Yields
+    ------
+    pathlib.Path
+        Where to write. If the block raises, both names stay as they were.
+
+    Raises
+    ------
+    OSError
+        As `atomic_path`.
+    """
+    temporary = _beside(final, final)
+    try:
+        with _explained(final):
+            yield temporary
+            if final.exists():
+                os.replace(final, kept)
+            os.replace(temporary, final)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a whole text file anew, as UTF-8 and with the ends of lines that the text has.
 

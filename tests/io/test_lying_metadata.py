@@ -63,7 +63,6 @@ LIES = {
         ]
     },
     "too many": (ome(Z="100000000"), "counts 100000000 planes"),
-    "more": (ome(Z="7"), "count 7 planes, of which 4 are not there"),
     "fewer": (ome(Z="2"), "count 2 planes, but there are 3"),
     "order": (ome(order="XYZTT"), "DimensionOrder 'XYZTT'"),
     "count": (ome('<TiffData PlaneCount="10000000000"/>'), "PlaneCount '10000000000'"),

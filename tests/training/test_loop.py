@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import math
 import os
 import time
@@ -176,12 +177,13 @@ class _Moments:
         self.seen, self.fatal = 0, fatal
         save, rename = torch.save, os.replace
 
-        def half_written(state: Any, path: Path) -> None:
-            save(state, path)
-            whole = path.read_bytes()
-            path.write_bytes(whole[: len(whole) // 2])
+        def half_written(state: Any, file: Any) -> None:
+            buffer = io.BytesIO()
+            save(state, buffer)
+            whole = buffer.getvalue()
+            file.write(whole[: len(whole) // 2])
             self.pass_one()
-            path.write_bytes(whole)
+            file.write(whole[len(whole) // 2 :])
 
         def renamed(path: Path, target: Path) -> None:
             self.pass_one()

@@ -148,10 +148,9 @@ def confirm_objects(labels: MicroscopyImage, agreed: bool) -> None:
     try:
         check_objects(labels)
     except ManyObjectsError as error:
-        if sys.stdin is not None and sys.stdin.isatty():
-            click.confirm(f"{error} Go on with it nevertheless?", abort=True, err=True)
-            return
-        raise ManyObjectsError(f"{error} If these are labels, add --many-objects.") from error
+        if sys.stdin is None or not sys.stdin.isatty():
+            raise ManyObjectsError(f"{error} If these are labels, add --many-objects.") from error
+        click.confirm(f"{error} Go on with it nevertheless?", abort=True, err=True)
 
 
 def with_axes(image: MicroscopyImage, axes: str | None) -> MicroscopyImage:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from functools import cache
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psutil
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+#: Where Linux says what a container may take.
 _LIMIT_FILE = Path("/sys/fs/cgroup/memory.max")
-#: Where a system does not say how much it has.
-_UNKNOWN = 2**36
 
 
 def check_fits(path: Path, shape: Sequence[int], itemsize: int, what: str) -> None:
@@ -50,29 +49,9 @@ def check_fits(path: Path, shape: Sequence[int], itemsize: int, what: str) -> No
 @cache
 def memory_size() -> int:
     """Bytes of memory that this process may have at most."""
-    sizes = [_physical_size()]
+    sizes = [int(psutil.virtual_memory().total)]
     try:
         sizes.append(int(_LIMIT_FILE.read_text(encoding="ascii")))
     except (OSError, ValueError):
         pass  # no container, or one without a limit
     return min(sizes)
-
-
-def _physical_size() -> int:
-    if sys.platform == "win32":
-        return _size_on_windows()
-    try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (ValueError, OSError):
-        return _UNKNOWN
-
-
-def _size_on_windows() -> int:
-    import ctypes
-
-    kilobytes = ctypes.c_ulonglong()
-    windows: object = getattr(ctypes, "windll", None)
-    kernel = getattr(windows, "kernel32", None)
-    if kernel is None or not kernel.GetPhysicallyInstalledSystemMemory(ctypes.byref(kilobytes)):
-        return _UNKNOWN
-    return kilobytes.value * 1024

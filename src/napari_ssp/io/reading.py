@@ -200,13 +200,14 @@ def read_scenes(
         As `read_image`.
     """
     file = Path(path)
+    found = find_format(file)
     with reading(file):
-        return _read(file, scene, missing)
+        return _read(file, found, scene, missing)
 
 
-def _read(file: Path, scene: str | int | None, missing: str) -> list[Scene]:
+def _read(file: Path, found: Format, scene: str | int | None, missing: str) -> list[Scene]:
     # Each format's libraries take a while to import.
-    match find_format(file):
+    match found:
         case "zarr":
             from napari_ssp.io.ngff.reading import read_zarr
 
@@ -263,7 +264,13 @@ def list_images(path: str | os.PathLike[str]) -> list[ImageSource]:
         As `read_image`.
     """
     file = Path(path)
-    match find_format(file):
+    found = find_format(file)
+    with reading(file):
+        return _list(file, found)
+
+
+def _list(file: Path, found: Format) -> list[ImageSource]:
+    match found:
         case "zarr":
             from napari_ssp.io.ngff.reading import list_zarr
 
@@ -273,8 +280,8 @@ def list_images(path: str | os.PathLike[str]) -> list[ImageSource]:
 
             return list_tiff(file)
         case "czi" | "lif" | "nd2":
-            found = read_scenes(file)
-            return [ImageSource(file, one.name or None, one.image.name) for one in found]
+            scenes = read_scenes(file)
+            return [ImageSource(file, one.name or None, one.image.name) for one in scenes]
     return [ImageSource(file, None, image_stem(file))]
 
 

@@ -6,16 +6,17 @@ import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
-from napari_ssp.atomic import write_text
 from napari_ssp.registry.card import ModelCard, Remote
 from napari_ssp.registry.card_checks import check_name
 from napari_ssp.registry.folders import cache_folder
 from napari_ssp.registry.transfer.download import download
 from napari_ssp.registry.transfer.item import Download, RetryPolicy
 from napari_ssp.registry.transfer.reaching import explained
+from napari_ssp.registry.user_lists import change_list, read_list
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,11 +31,7 @@ _PLACES = "catalogues.json"
 
 def catalogue_places() -> list[str]:
     """Folders and addresses of the user's extra catalogues."""
-    try:
-        places = json.loads((cache_folder() / _PLACES).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return []
-    return [place for place in places if isinstance(place, str)] if isinstance(places, list) else []
+    return read_list(_PLACES)
 
 
 def add_catalogue(place: str, retry_policy: RetryPolicy | None = None) -> Steps[list[ModelCard]]:
@@ -66,21 +63,17 @@ def add_catalogue(place: str, retry_policy: RetryPolicy | None = None) -> Steps[
     """
     if _is_address(place):
         copy = _copy_of(place)
-        fresh = copy.with_suffix(".new")
-        fresh.unlink(missing_ok=True)
-        item = Download(place, fresh, longest=_LONGEST_CATALOGUE)
-        yield from explained(download(item, retry_policy or RetryPolicy()))
-        try:
-            _read(fresh, place)
-        except ValueError:
-            fresh.unlink()
-            raise
-        fresh.replace(copy)
-        cards = _read(copy, place)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        # A folder of its own: several windows may fetch the same one.
+        with TemporaryDirectory(prefix=".", dir=copy.parent, ignore_cleanup_errors=True) as folder:
+            item = Download(place, Path(folder) / copy.name, longest=_LONGEST_CATALOGUE)
+            yield from explained(download(item, retry_policy or RetryPolicy()))
+            cards = _read(item.path, place)
+            item.path.replace(copy)
     else:
         place = str(Path(place).resolve())
         cards = _cards_of_folder(Path(place))
-    _remember([*(known for known in catalogue_places() if known != place), place])
+    change_list(_PLACES, lambda known: [*(k for k in known if k != place), place])
     return cards
 
 
@@ -99,7 +92,7 @@ def remove_catalogue(place: str) -> None:
             f"'{place}' is no catalogue that was added. There are: {', '.join(places) or 'none'}."
         )
     _copy_of(known).unlink(missing_ok=True)
-    _remember([other for other in places if other != known])
+    change_list(_PLACES, lambda others: [other for other in others if other != known])
 
 
 def model_folders() -> Iterator[Path]:
@@ -125,12 +118,6 @@ def _is_address(place: str) -> bool:
 def _copy_of(place: str) -> Path:
     key = hashlib.sha256(place.encode()).hexdigest()[:16]
     return cache_folder() / "catalogues" / f"{key}.json"
-
-
-def _remember(places: list[str]) -> None:
-    folder = cache_folder()
-    folder.mkdir(parents=True, exist_ok=True)
-    write_text(folder / _PLACES, json.dumps(places, indent=2) + "\n")
 
 
 def _cards_of_folder(folder: Path) -> list[ModelCard]:

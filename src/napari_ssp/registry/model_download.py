@@ -19,6 +19,7 @@ from napari_ssp.registry.importing.torch_files import read_torch_file
 from napari_ssp.registry.transfer.download import download
 from napari_ssp.registry.transfer.item import Download, RetryPolicy
 from napari_ssp.registry.transfer.reaching import UnreachableError, describe_connection
+from napari_ssp.registry.user_lists import locked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,6 +53,8 @@ def download_steps(
 
     Raises
     ------
+    BlockingIOError
+        When another window or command is downloading it.
     DownloadError
         When no address gave the file; with what each said, and how to do without.
     FileNotFoundError
@@ -71,13 +74,14 @@ def download_steps(
         return find_in_catalogue(name)
     if card.remote is None:
         raise ValueError(f"The card of '{name}' does not say where to download it.")
-    path = _downloads() / card.remote.name
-    file = yield from _first_of(card, mirrors, retry_policy or RetryPolicy(), path)
-    yield Progress(f"importing {file.name}")
-    package_name = name if file.suffix == ".zip" else None
-    installed = yield from import_steps(file, package_name, card=card)
-    if file.parent == _downloads():
-        file.unlink()
+    with locked(f"download of {card.name}"):
+        path = _downloads() / card.remote.name
+        file = yield from _first_of(card, mirrors, retry_policy or RetryPolicy(), path)
+        yield Progress(f"importing {file.name}")
+        package_name = name if file.suffix == ".zip" else None
+        installed = yield from import_steps(file, package_name, card=card)
+        if file.parent == _downloads():
+            file.unlink()
     return installed
 
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from napari_ssp.atomic import write_text
-from napari_ssp.registry.folders import cache_folder
+from napari_ssp.registry.user_lists import change_list, read_list
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
 _FILE = "trusted.json"
+_on_trial: list[str] = []
 
 
 class UntrustedError(PermissionError):
@@ -20,23 +20,19 @@ class UntrustedError(PermissionError):
 
 def is_trusted(sha256: str) -> bool:
     """Whether the user on this computer has agreed to run a file."""
-    return sha256 in _trusted()
+    return sha256 in _on_trial or sha256 in read_list(_FILE)
 
 
 def trust(sha256: str) -> None:
     """Note that the user agreed to run exactly this file."""
-    path = _path()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_text(path, json.dumps(sorted({*_trusted(), sha256}), indent=2))
+    change_list(_FILE, lambda known: sorted({*known, sha256}))
 
 
-def _path() -> Path:
-    return cache_folder() / _FILE
-
-
-def _trusted() -> set[str]:
+@contextmanager
+def on_trial(sha256: str) -> Iterator[None]:
+    """Run a file that was agreed to in this process alone, until it has shown what it is."""
+    _on_trial.append(sha256)
     try:
-        found = json.loads(_path().read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return set()
-    return {item for item in found if isinstance(item, str)} if isinstance(found, list) else set()
+        yield
+    finally:
+        _on_trial.remove(sha256)

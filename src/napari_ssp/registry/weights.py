@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -128,10 +130,27 @@ def save_model(
     folder.mkdir(parents=True, exist_ok=True)
     state = {key: _stored(value, dtype) for key, value in network.state_dict().items()}
     with atomic_path(folder / WEIGHTS_FILE, overwrite=True) as temporary:
-        save_file(state, temporary, metadata={"format": "pt"})
+        write_tensors(state, temporary)
         written = replace(card, sha256=file_sha256(temporary), folder=folder)
     written.write(folder)
     return written
+
+
+def write_tensors(state: dict[str, torch.Tensor], path: Path) -> None:
+    """Write tensors as safetensors.
+
+    Raises
+    ------
+    OSError
+        When the disk is full, or may not be written to.
+    """
+    try:
+        save_file(state, path, metadata={"format": "pt"})
+    except SafetensorError as error:
+        found = re.search(r"os error (\d+)", str(error))
+        if found is None:
+            raise
+        raise OSError(int(found[1]), os.strerror(int(found[1]))) from error
 
 
 def _stored(value: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:

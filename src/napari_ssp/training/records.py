@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import math
+import os
+from contextlib import suppress
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import torch
 
-from napari_ssp.atomic import atomic_path, write_text
+from napari_ssp.atomic import atomic_path, replaced_file, write_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,6 +22,9 @@ if TYPE_CHECKING:
 METRICS_FILE = "metrics.csv"
 BEST_FILE = "best.pt"
 CHECKPOINT_FILE = "checkpoint.pt"
+PREVIOUS_FILE = "checkpoint.previous.pt"
+#: What a run cannot go on without.
+_ENTRIES = {"purpose", "network", "average", "optimiser", "random", "step", "seconds"}
 
 Row = dict[str, float]
 
@@ -34,17 +40,103 @@ def write_rows(folder: Path, rows: Sequence[Row]) -> None:
 
 
 def save_state(path: Path, state: dict[str, Any]) -> None:
-    """Write tensors and plain values, as a whole or not at all."""
+    """Write tensors and plain values, as a whole or not at all.
+
+    Raises
+    ------
+    OSError
+        When the disk is full, or may not be written to.
+    """
     with atomic_path(path, overwrite=True) as temporary:
-        torch.save(state, temporary)
+        _write_state(temporary, state)
+
+
+def _write_state(path: Path, state: dict[str, Any]) -> None:
+    with path.open("wb") as file:
+        noted: Any = _NotedFile(file)
+        try:
+            torch.save(state, noted)
+        except RuntimeError:
+            # What torch says when it cannot write is no sentence.
+            raise noted.error or OSError(errno.EIO, os.strerror(errno.EIO)) from None
+
+
+class _NotedFile:
+    """Open file that remembers why it could not be written, which torch forgets."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.error: OSError | None = None
+
+    def write(self, content: Any) -> int:
+        try:
+            return self._file.write(content)
+        except OSError as error:
+            self.error = self.error or error
+            raise
+
+    def flush(self) -> None:
+        self._file.flush()
 
 
 def load_state(path: Path, device: torch.device | str = "cpu") -> dict[str, Any] | None:
-    """Read what `save_state` wrote; None when there is nothing. Executes nothing."""
+    """Read what `save_state` wrote; None when there is nothing. Executes nothing.
+
+    Raises
+    ------
+    ValueError
+        When it is cut off, damaged, or asks to run code.
+    """
     if not path.exists():
         return None
-    state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+    try:
+        state = torch.load(path, map_location=device, weights_only=True)
+    except Exception as error:  # damaged files fail in many ways
+        asks = "GLOBAL" in str(error) or "WeightsUnpickler" in str(error)
+        words = "asks for more than weights, so it was not loaded" if asks else "is damaged"
+        raise ValueError(f"'{path}' {words}.") from error
+    if not isinstance(state, dict):
+        raise ValueError(f"'{path}' holds no state of a run.")
     return state
+
+
+def save_checkpoint(folder: Path, state: dict[str, Any]) -> None:
+    """Write a run's checkpoint; the one before it is kept, for one may be damaged later."""
+    path = folder / CHECKPOINT_FILE
+    with replaced_file(path, kept=folder / PREVIOUS_FILE) as temporary:
+        _write_state(temporary, state)
+
+
+def has_checkpoint(folder: Path) -> bool:
+    """Whether a run was stopped in a folder."""
+    return any((folder / name).exists() for name in (CHECKPOINT_FILE, PREVIOUS_FILE))
+
+
+def load_checkpoint(
+    folder: Path, device: torch.device | str = "cpu"
+) -> tuple[dict[str, Any] | None, str]:
+    """Read a run's last good checkpoint, and a sentence where that is not the last one.
+
+    Raises
+    ------
+    ValueError
+        When none of them can be read.
+    """
+    doubts = []
+    for name in (CHECKPOINT_FILE, PREVIOUS_FILE):
+        try:
+            state = load_state(folder / name, device)
+        except ValueError as error:
+            doubts.append(str(error))
+            continue
+        if state is not None and _ENTRIES <= set(state):
+            said = f"{doubts[0]} The run goes on from the one before it." if doubts else ""
+            return state, said
+        if state is not None:
+            doubts.append(f"'{folder / name}' holds no state of a run.")
+    if doubts:
+        raise ValueError(f"{doubts[0]} There is no earlier one; train in another folder.")
+    return None, ""
 
 
 def beats(row: Row, other: Row, metric: str, minimise: bool = False) -> bool:
@@ -79,7 +171,8 @@ class Events:
         for name, value in row.items():
             if name not in ("step", "minutes") and math.isfinite(value):
                 self._writer.add_scalar(name, value, int(row["step"]))
-        self._writer.flush()
+        with suppress(OSError):  # a full disk is said of the checkpoint
+            self._writer.flush()
 
     def close(self) -> None:
         """End the file."""

@@ -15,11 +15,12 @@ from napari_ssp.training.adapting import learning_parameters, plain, train_mode
 from napari_ssp.training.processes import SINGLE_PROCESS, ProcessGroup
 from napari_ssp.training.records import (
     BEST_FILE,
-    CHECKPOINT_FILE,
     Events,
     Row,
     beats,
+    load_checkpoint,
     load_state,
+    save_checkpoint,
     save_state,
     write_rows,
 )
@@ -69,6 +70,8 @@ class TrainingRun:
         Rows of ``metrics.csv``.
     base, best : dict
         Scores before the first step; row whose weights are kept.
+    doubt : str
+        What was wrong with the files that it went on from; empty where nothing was.
     """
 
     def __init__(
@@ -101,6 +104,7 @@ class TrainingRun:
         self.seconds = self.scoring_seconds = 0.0
         self.rows: list[Row] = []
         self.base: dict[str, float] = {}
+        self.doubt = ""
         self.best: Row = {}
         self.losses = (0.0, 0)
         self.last_loss = math.nan
@@ -236,7 +240,7 @@ class TrainingRun:
         }
         if self.validation.is_limited:
             state["scored"] = {"images": self.validation.count, "seconds": self.scoring_seconds}
-        save_state(self.folder / CHECKPOINT_FILE, state)
+        save_checkpoint(self.folder, state)
 
     def resume(self) -> bool:
         """Continue from the folder's checkpoint; False when there is none.
@@ -246,7 +250,7 @@ class TrainingRun:
         ValueError
             When the checkpoint is of another network or purpose.
         """
-        state = load_state(self.folder / CHECKPOINT_FILE, self.device)
+        state, self.doubt = load_checkpoint(self.folder, self.device)
         if state is None:
             return False
         same = state.get("purpose") == self.purpose
@@ -263,7 +267,7 @@ class TrainingRun:
         self.step, self.seconds = int(state["step"]), float(state["seconds"])
         self.rows, self.base = list(state.get("rows", [])), dict(state.get("base", {}))
         self.losses = tuple(state.get("losses", (0.0, 0)))
-        best = load_state(self.folder / BEST_FILE)
+        best = self._best_state()
         self.best = best["row"] if best else {}
         if self.validation.is_limited and (self.rows or self.base):
             # What was scored before goes on to be; earlier versions always scored all.
@@ -271,10 +275,19 @@ class TrainingRun:
             self.validation.count, self.scoring_seconds = before["images"], before["seconds"]
         return True
 
+    def _best_state(self) -> dict[str, Any] | None:
+        """Weights that scored best, with their row; None where they are missing or damaged."""
+        try:
+            best = load_state(self.folder / BEST_FILE, self.device)
+        except ValueError as error:
+            self.doubt = f"{error} The best weights from here on count."
+            return None
+        return best if best and {"row", "weights"} <= set(best) else None
+
     def winner(self) -> nn.Module:
         """Best network by the deciding score, else the present one; for prediction."""
         network = plain(smoothed(self))
-        best = load_state(self.folder / BEST_FILE, self.device)
+        best = self._best_state()
         if self.settings.metric and best:
             network.load_state_dict(best["weights"])
         return network

@@ -89,6 +89,7 @@ def _refused(path: Path, cache: Path, words: str) -> None:
         import_checkpoint(path, trusted=True)
     models = cache / "models"
     assert not models.exists() or list(models.iterdir()) == []
+    assert not (cache / "trusted.json").exists()  # what was refused is not trusted either
 
 
 def test_a_program_needs_consent(cache: Path, package: Callable[..., Path]) -> None:

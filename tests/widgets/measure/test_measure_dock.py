@@ -243,15 +243,6 @@ def test_features_and_tables_go_round(nuclei: NDArray[np.uint8]) -> None:
         np.testing.assert_array_equal(again[name], column)
 
 
-def test_the_table_opens(
-    viewer: napari.Viewer, measure_dock: MeasureDock, squares: Labels, qtbot: QtBot
-) -> None:
-    run(measure_dock, qtbot)
-    measure_dock.table_button.click()
-    docks = viewer.window._wrapped_dock_widgets
-    assert any("Features table" in name for name in docks)
-
-
 def test_an_image_as_labels_is_asked_about(
     viewer: napari.Viewer,
     measure_dock: MeasureDock,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from napari_ssp.image import MicroscopyImage
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 # Larger planes come with smaller levels, so that a viewer need not read all of them.
 _LARGE_SIDE = 4096
 _SMALL_SIDE = 1024
+# A recording may miss planes, but not nearly all of them.
+_MOST_EMPTY = 1000
 _UNKNOWN_AXES = {"H": "phases", "I": "illuminations", "R": "rotations", "V": "views"}
 
 
@@ -102,6 +105,11 @@ def _blocks(file: Any) -> list[_Block]:
 def _check_axes(blocks: list[_Block], path: Path) -> None:
     if not blocks:
         raise damage_error(path, "there is no image in it")
+    spans = [_span(block.position.get(axis, 0) for block in blocks) for axis in "TCZ"]
+    if prod(map(len, spans)) > _MOST_EMPTY * len(blocks):
+        raise damage_error(
+            path, f"its {len(blocks)} blocks say that there are {prod(map(len, spans))} planes"
+        )
     for axis, name in _UNKNOWN_AXES.items():
         count = len({block.position.get(axis, 0) for block in blocks})
         if count > 1:

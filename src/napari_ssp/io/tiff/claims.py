@@ -40,7 +40,7 @@ def check_claims(tif: Any, path: Path) -> None:
     OSError
         With what was found.
     """
-    text = str(tif.pages.first.description) if len(tif.pages) else ""
+    text = _document(tif)
     if not text.lstrip("\ufeff \r\n\t").startswith("<"):
         return
     try:
@@ -60,7 +60,7 @@ def check_claims(tif: Any, path: Path) -> None:
 
 
 def check_planes(tif: Any, path: Path) -> None:
-    """Refuse a file whose metadata count more planes than there are, or fewer.
+    """Refuse a file whose metadata count other pages than there are.
 
     Parameters
     ----------
@@ -110,7 +110,7 @@ def find_doubts(tif: Any) -> tuple[str, ...]:
 
 
 def _ome_doubts(tif: Any) -> Iterator[str]:
-    root = parse_xml(str(tif.pages.first.description))
+    root = parse_xml(_document(tif))
     if root is None:
         yield (
             "Its OME-XML is damaged and was left out: axes are guessed, and the voxel size and "
@@ -140,6 +140,13 @@ def _imagej_doubts(tif: Any) -> Iterator[str]:
             f"Its ImageJ metadata count {planes} planes by channels, slices and frames; there are "
             f"{count}, and these were read as one stack."
         )
+
+
+def _document(tif: Any) -> str:
+    """Give what the first page says, or was given in its place."""
+    if not len(tif.pages):
+        return ""
+    return str((tif.ome_metadata if tif.is_ome else None) or tif.pages.first.description)
 
 
 def _name(element: Element) -> str:

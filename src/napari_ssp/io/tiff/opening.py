@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import struct
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 import tifffile
+
+from napari_ssp.io.tiff.claims import check_claims
 
 if TYPE_CHECKING:
     import os
@@ -40,7 +43,7 @@ def open_tiff(path: str | os.PathLike[str], omexml: str | None = None) -> Iterat
     tifffile.TiffFileError
         If it is no TIFF.
     OSError
-        If it cannot be read.
+        If it cannot be read, or its metadata are dangerous to follow.
     """
     with open(path, "rb") as file:
         ndpi = _is_ndpi(file)
@@ -49,6 +52,7 @@ def open_tiff(path: str | os.PathLike[str], omexml: str | None = None) -> Iterat
         np.errstate(divide="ignore", invalid="ignore"),
         tifffile.TiffFile(path, is_ndpi=ndpi, omexml=omexml) as tif,
     ):
+        check_claims(tif, Path(path))
         yield tif
 
 

@@ -22,7 +22,7 @@ from napari_ssp.io.scene import (
 )
 from napari_ssp.io.tiff.axes import arrange, name_axes
 from napari_ssp.io.tiff.checks import check_complete
-from napari_ssp.io.tiff.claims import check_claims, check_planes, find_doubts
+from napari_ssp.io.tiff.claims import check_planes, find_doubts
 from napari_ssp.io.tiff.entries import Entry, find_entries
 from napari_ssp.io.tiff.lazy import TiffArray, TiffSource, is_elsewhere
 from napari_ssp.io.tiff.makers import maker_channels, maker_doubts, maker_lengths
@@ -87,7 +87,6 @@ def read_tiff(
 def list_tiff(path: Path) -> list[ImageSource]:
     """List the images of a TIFF file from its headers; parameter and errors as of `read_tiff`."""
     with reading(path), opened_set(path) as (tif, files):
-        check_claims(tif, files.master)
         names = scene_names([entry.ome.name for entry in find_entries(tif, files)])
     stem = image_stem(files.files[0])
     return [ImageSource(path, name or None, image_name(stem, name)) for name in names]
@@ -102,7 +101,6 @@ def list_files(path: Path) -> tuple[Path, ...]:
 def _scenes(
     tif: Any, files: FileSet, eager_bytes: int, scene: str | int | None, missing: str
 ) -> list[Scene]:
-    check_claims(tif, files.master)
     found = find_entries(tif, files)
     names = scene_names([entry.ome.name for entry in found])
     chosen = list(range(len(found)))
@@ -119,9 +117,14 @@ def _scenes(
     # Where an image lies is the same whether all are read or it alone.
     shown = [entry for entry in found if entry.series]
     corner = find_corner([e.ome.place for e in shown], [_is_measured(tif, e) for e in shown])
-    return [
-        replace(scene, image=place_image(scene.image, entry.ome.place, corner))
+    doubts = find_doubts(tif)
+    placed = [
+        place_image(scene.image, entry.ome.place, corner)
         for scene, entry in zip(scenes, entries, strict=True)
+    ]
+    return [
+        replace(scene, image=replace(image, warnings=(*doubts, *image.warnings)))
+        for scene, image in zip(scenes, placed, strict=True)
     ]
 
 
@@ -150,7 +153,6 @@ def _scene(
         rgb=rgb,
         levels=tuple(levels[1:]),
         warnings=(
-            *find_doubts(tif),
             *entry.doubts(tif, files.master),
             *calibration.warnings,
             *maker_doubts(tif),

@@ -15,7 +15,7 @@ from napari_ssp.registry.bioimage.network import PackageNetwork, has_onnx, load_
 from napari_ssp.registry.bioimage.operations import apply_operations
 from napari_ssp.registry.bioimage.reading import Entry, build_card, choose_weights, read_about
 from napari_ssp.registry.digests import hash_file
-from napari_ssp.registry.trust import UntrustedError, trust
+from napari_ssp.registry.trust import UntrustedError, on_trial
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -91,12 +91,11 @@ def unpack_bioimage(path: Path, name: str, folder: Path, trusted: bool) -> Steps
         )
     if card is None:
         return Unpacked(None, weights, about)
-    if entry.kind == "torchscript":
-        trust(digests.sha256)
     card = replace(card, sha256=digests.sha256, folder=folder)
     card = replace(card, origin=f"imported from {path.name}, sha256 {digests.sha256}")
     yield Progress(f"testing {card.name}")
-    yield from _prove(card, files, content)
+    with on_trial(digests.sha256):
+        yield from _prove(card, files, content)
     return Unpacked(card, weights, about)
 
 

@@ -124,7 +124,9 @@ def _trace(network: nn.Module, values: NDArray[np.float32], path: Path) -> NDArr
     # Deprecated in favour of a format that BioImage.IO does not know.
     with warnings.catch_warnings(), torch.inference_mode():
         warnings.simplefilter("ignore")
-        jit.save(jit.trace(network, tensor, check_trace=False), str(path))
+        traced = jit.trace(network, tensor, check_trace=False)
+        with path.open("wb") as file:  # torch's own writer has no words for a full disk
+            jit.save(traced, file)
         output: NDArray[np.float32] = network(tensor).numpy()
     return output
 

@@ -22,6 +22,7 @@ from napari_ssp.registry.importing.recognition import recognise
 from napari_ssp.registry.importing.safetensors_files import is_safetensors, read_safetensors
 from napari_ssp.registry.importing.torch_files import is_torch_file, read_torch_file
 from napari_ssp.registry.model_archive import is_package, unpack_package
+from napari_ssp.registry.trust import trust
 from napari_ssp.scratch import scratch_folder
 
 if TYPE_CHECKING:
@@ -139,7 +140,10 @@ def _import_bioimage(
             card.write(card.folder)
             return card
         write = partial(shutil.copyfile, found.weights)
-        return (yield from _install(found.card, write, overwrite))
+        installed = yield from _install(found.card, write, overwrite)
+        if found.card.network["format"] == "torchscript":
+            trust(installed.sha256)  # not before: an import that was refused leaves no trust
+        return installed
 
 
 def _import_folder(
@@ -245,10 +249,10 @@ def check_free(name: str, overwrite: bool) -> None:
 
 def _save(state: dict[str, Any], path: Path) -> None:
     """Store weights with the numbers they have: halving them would change results."""
-    from safetensors.torch import save_file
+    from napari_ssp.registry.weights import write_tensors
 
     contiguous = {key: value.detach().contiguous() for key, value in state.items()}
-    save_file(contiguous, path, metadata={"format": "pt"})
+    write_tensors(contiguous, path)
 
 
 def _install(card: ModelCard, write: Callable[[Path], Any], overwrite: bool) -> Steps[ModelCard]:

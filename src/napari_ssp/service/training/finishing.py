@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from napari_ssp.schema import flatten, restore
 from napari_ssp.service.training.request_files import read_request
 from napari_ssp.service.training.steps import train_steps
-from napari_ssp.training.records import CHECKPOINT_FILE, load_state
+from napari_ssp.training.records import load_checkpoint
 
 if TYPE_CHECKING:
     from napari_ssp.progress import Steps
@@ -34,7 +34,7 @@ def finish_steps(request: FinishTrainingRequest) -> Steps[TrainedModel]:
         When nothing was learned yet.
     """
     original = read_request(request.folder)
-    state = load_state(request.folder / CHECKPOINT_FILE)
+    state, _ = load_checkpoint(request.folder)
     if state is None or not state["step"]:
         raise ValueError(
             f"The run in {request.folder} has not learned anything yet, so there is no model to "

@@ -16,7 +16,7 @@ from napari_ssp.service.training.segmentation.preparation import SEGMENTATION
 from napari_ssp.service.training.structures.preparation import STRUCTURES
 from napari_ssp.training.loop import fit
 from napari_ssp.training.processes import connect_processes, read_process_group
-from napari_ssp.training.records import CHECKPOINT_FILE
+from napari_ssp.training.records import has_checkpoint
 
 if TYPE_CHECKING:
     from napari_ssp.progress import Steps
@@ -68,7 +68,7 @@ def train_steps(
         request = yield from kind.fit(request)
     request.output.mkdir(parents=True, exist_ok=True)
     if processes.is_main:
-        started = (request.output / CHECKPOINT_FILE).exists()
+        started = has_checkpoint(request.output)
         write_manifest(kind.entries(plan.files), request.output, started)
     if processes.is_main and record:
         write_request(request)
@@ -80,8 +80,9 @@ def train_steps(
             if not processes.is_main:
                 return TrainedModel(request.name, request.output)
             model = yield from _conclude(prepared)
-            said = " ".join((model.sentence, *data.warnings))
-            return replace(model, sentence=said, warnings=(*plan.warnings, *data.warnings))
+            doubts = (*data.warnings, *filter(None, [prepared.run.doubt]))
+            said = " ".join((model.sentence, *doubts))
+            return replace(model, sentence=said, warnings=(*plan.warnings, *doubts))
     finally:
         data.close()
 

@@ -81,14 +81,8 @@ class MeasureDock(JobDock):
         self.table_button = QPushButton("Show table")
         self.save_button = QPushButton("Save CSV…")
         self.export_button = QPushButton("Export…")
-        spec = JobSpec(
-            "measurement",
-            self._propose,
-            self._show_features,
-            self._preparation,
-            self._ask_about_many,
-        )
-        self.drive(JobController(spec, parent=self))
+        work = (self._propose, self._show_features, self._preparation, self._ask_about_many)
+        self.drive(JobController(JobSpec("measurement", *work), parent=self))
         self._lay_out()
         self._connect()
         self.watch(self._viewer, self._update_layers, self._follow_selection)
@@ -151,11 +145,11 @@ class MeasureDock(JobDock):
 
     def _ask_about_many(self, error: BaseException | None) -> None:
         """Ask whether what looks like an image is to be measured as labels."""
-        if not isinstance(error, ManyObjectsError):
+        request = self._propose().request if isinstance(error, ManyObjectsError) else None
+        if not isinstance(request, MeasureRequest):
             return
         found = QMessageBox.question(self, "Measure", f"{error} Measure it nevertheless?")
-        request = self._propose().request
-        if found == QMessageBox.StandardButton.Yes and isinstance(request, MeasureRequest):
+        if found == QMessageBox.StandardButton.Yes:
             agreed = replace(request, many_objects=True)
             self.controller.start(agreed, self._show_features, self._preparation())
 
