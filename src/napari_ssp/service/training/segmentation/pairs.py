@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from napari_ssp.io import IMAGE_SUFFIXES, image_stem, is_cellpose_name
+from napari_ssp.atomic import is_special
+from napari_ssp.io import image_stem, is_cellpose_name, is_image_name
 from napari_ssp.io.hidden import is_left_by_system
 from napari_ssp.io.label_names import sort_files
 from napari_ssp.io.scene import image_name
@@ -217,7 +218,8 @@ def _scan(source: Path, lines: Iterable[Pair | str], strays: Iterable[Path] = ()
 def _files(folder: Path) -> tuple[list[Path], list[Path]]:
     """Images of a folder and other files; hidden ones count as neither."""
     shown = [path for path in sorted(folder.iterdir()) if not is_left_by_system(path)]
-    images = [p for p in shown if p.suffix.lower() in IMAGE_SUFFIXES or is_cellpose_name(p)]
+    named = [path for path in shown if is_image_name(path) or is_cellpose_name(path)]
+    images = [path for path in named if not is_special(path)]
     return images, [path for path in shown if path not in set(images)]
 
 

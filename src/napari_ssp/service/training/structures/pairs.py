@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from napari_ssp.io import IMAGE_SUFFIXES, ImageSource, image_stem
+from napari_ssp.atomic import is_special
+from napari_ssp.io import ImageSource, image_stem, is_image_name
 from napari_ssp.io.hidden import is_left_by_system
 from napari_ssp.io.scene import image_name
 from napari_ssp.io.sources import without_members
@@ -197,7 +198,7 @@ def _scenes(files: PairFiles) -> list[PairFiles]:
 def _images(folder: Path) -> tuple[list[Path], list[Path]]:
     """Images of a folder and other files; hidden ones count as neither."""
     shown = [path for path in sorted(folder.iterdir()) if not is_left_by_system(path)]
-    images = [path for path in shown if path.suffix.lower() in IMAGE_SUFFIXES]
+    images = [path for path in shown if is_image_name(path) and not is_special(path)]
     return images, [path for path in shown if path not in set(images)]
 
 
