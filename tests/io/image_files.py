@@ -95,7 +95,8 @@ def write_companion_set(folder: Path, channels: Sequence[np.ndarray]) -> list[Pa
 
 def write_appended(path: Path, pages: Sequence[np.ndarray]) -> Path:
     for page in pages:
-        tifffile.imwrite(path, page, append=True)
+        colour = page.ndim == 3 and page.shape[-1] == 3
+        tifffile.imwrite(path, page, append=True, photometric="rgb" if colour else "minisblack")
     return path
 
 

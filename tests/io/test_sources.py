@@ -241,6 +241,25 @@ def test_pages_of_one_shape_are_a_stack(
     np.testing.assert_array_equal(np.asarray(layer[0]), [A, B, C])
 
 
+@pytest.mark.parametrize("eager_bytes", [0, 10**9])
+def test_pages_are_a_stack_however_each_is_compressed(
+    tmp_path: Path, eager_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "EAGER_BYTES", eager_bytes)
+    path = tmp_path / "mixed.tif"
+    for page, compression in ((A, None), (B, "zlib"), (C, None)):
+        tifffile.imwrite(path, page, append=True, metadata=None, compression=compression)
+    image = read_image(path)
+    assert image.axes == "zyx"
+    np.testing.assert_array_equal(np.asarray(image.data), [A, B, C])
+    assert "3 pages of one shape" in image.warnings[0]
+
+
+def test_stacks_that_were_appended_stay_apart(tmp_path: Path) -> None:
+    path = write_appended(tmp_path / "stacks.tif", [noise(4, 20, 30), noise(4, 20, 30, seed=1)])
+    assert [image.shape for image in read_images(path)] == [(4, 20, 30)] * 2
+
+
 def test_pages_of_colours_and_pages_that_differ(tmp_path: Path) -> None:
     colours = [noise(20, 30, 3, seed=k) for k in range(2)]
     path = write_appended(tmp_path / "colours.tif", colours)

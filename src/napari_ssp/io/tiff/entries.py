@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from napari_ssp.io.tiff.sets import FileSet
 
+_LOOSE = "I"
 #: Series of tifffile whose pages nothing but their shape holds together.
 _PLAIN = ("shaped", "generic", "uniform")
 
@@ -47,8 +48,9 @@ class Entry:
     def doubts(self, tif: Any, path: Path) -> tuple[str, ...]:
         """Say what a user should know of how the image was put together."""
         if len(self.series) > 1:
+            count = sum(len(tif.series[number].pages) for number in self.series)
             return (
-                f"'{path.name}' holds {len(self.series)} pages of one shape, and nothing says what "
+                f"'{path.name}' holds {count} pages of one shape, and nothing says what "
                 "they are: taken as a stack along z. Name the axes (e.g. tyx) if they are time "
                 "points; save images that do not belong together as files of their own.",
             )
@@ -124,8 +126,9 @@ def _described(
 
 
 def _is_stack(series: Sequence[Any]) -> bool:
-    first = series[0]
-    alike = {(s.shape, s.dtype, s.axes, s.keyframe.photometric) for s in series}
-    plain = all(s.kind in _PLAIN and not s.name for s in series)
-    single = all(len(s.pages) == len(s.levels) == 1 for s in series)
-    return len(series) > 1 and plain and single and len(alike) == 1 and "Z" not in first.axes
+    alike = {(p.shape, p.dtype, p.axes, p.photometric) for p in (s.keyframe for s in series)}
+    plain = all(s.kind in _PLAIN and not s.name and len(s.levels) == 1 for s in series)
+    # tifffile puts those together that are compressed alike; what was written as a stack stays one.
+    loose = all(len(s.pages) == 1 or s.axes.startswith(_LOOSE) for s in series)
+    whole = all(s.shape[s.ndim - len(s.keyframe.shape) :] == s.keyframe.shape for s in series)
+    return len(series) > 1 and plain and loose and whole and len(alike) == 1

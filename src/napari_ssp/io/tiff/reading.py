@@ -140,7 +140,8 @@ def _scene(
     parts = [_levels(tif, number, entry, source, files.master) for number in entry.series]
     levels, axes, rgb = parts[0]
     if len(parts) > 1:
-        levels, axes = [_stacked([part[0][0] for part in parts])], f"z{axes}"
+        levels = [_stacked(tif, entry.series, [part[0][0] for part in parts])]
+        axes = f"z{axes.replace('z', '')}"
     number, stem = entry.series[0], image_stem(files.files[0])
     channels = 1 if rgb or "c" not in axes else levels[0].shape[axes.index("c")]
     calibration = calibrate(_lengths(tif, number, entry.ome), "z" in axes)
@@ -183,7 +184,14 @@ def _levels(
     return levels, axes, rgb
 
 
-def _stacked(planes: list[Any]) -> Any:
+def _stacked(tif: Any, series: tuple[int, ...], arrays: list[Any]) -> Any:
+    """Put pages together in the order of the file, which several series share."""
+    by_page: dict[int, Any] = {}
+    for number, array in zip(series, arrays, strict=True):
+        pages = list(tif.series[number].pages)
+        single = [array] if len(pages) == 1 else array
+        by_page |= {page.index: plane for page, plane in zip(pages, single, strict=True)}
+    planes = [by_page[index] for index in sorted(by_page)]
     if all(isinstance(plane, np.ndarray) for plane in planes):
         return np.stack(planes)
     import dask.array as da  # takes a while to import
