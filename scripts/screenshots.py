@@ -125,7 +125,9 @@ def measuring(viewer: napari.Viewer, dock: MeasureDock) -> None:
     viewer.add_labels(_bright_objects(viewer.layers[0].data), name="nuclei", **_place(viewer))
     _run(dock)
     dock.table_button.click()
-    _save(viewer, "measure-objects")
+    dock.colours.box.set_value("area_um2")
+    dock.table.panel.view.selectRow(4)
+    _save(viewer, "measure-objects", whole=False)
 
 
 def comparing(viewer: napari.Viewer, dock: CompareDock) -> None:

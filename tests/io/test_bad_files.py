@@ -49,6 +49,21 @@ def test_another_format(tmp_path: Path, name: str) -> None:
         read_image(path)
 
 
+@pytest.mark.parametrize("name", ["image", "image.dat", "image.czi", "image.tif.bak"])
+def test_a_known_format_under_any_name(tmp_path: Path, name: str) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", STACK[0, 0, 0])
+    (tmp_path / "a.tif").rename(tmp_path / name)
+    np.testing.assert_array_equal(read_image(tmp_path / name).data, STACK[0, 0, 0])
+
+
+@pytest.mark.parametrize("name", ["photo.nef", "photo.CR2", "slide.vsi"])
+def test_a_tiff_that_only_previews_its_pixels(tmp_path: Path, name: str) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", STACK[0, 0, 0])
+    (tmp_path / "a.tif").rename(tmp_path / name)
+    with pytest.raises(ValueError, match=r"formats read here are \.tif, .*OME-TIFF"):
+        read_image(tmp_path / name)
+
+
 @pytest.mark.parametrize(
     "address",
     [

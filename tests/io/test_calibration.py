@@ -154,6 +154,15 @@ def test_how_large_to_print_is_no_calibration(dpi: float) -> None:
     assert f"{dpi} to the inch" in doubt(x=f"{pixel:.6g}", y=f"{pixel:.6g}")
 
 
+def test_a_resolution_that_nobody_set_is_no_calibration() -> None:
+    for unit in (2, 3):
+        assert size(**resolution_lengths((1, 1), unit)) is None
+
+
+def test_coarse_pixels_in_units_of_prints_are_asked_about() -> None:
+    assert "50 µm wide, 508 to the inch" in doubt(y=Length(5e-3, "cm"), x=Length(5e-3, "cm"))
+
+
 def test_scanners_and_large_pixels_are_calibrated() -> None:
     assert size(**resolution_lengths((25400, 25400), 2)) == (1.0, 1.0, 1.0)
     assert size(**resolution_lengths((2400, 2400), 2)) == pytest.approx(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import shutil
+import tempfile
 import weakref
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,8 +15,7 @@ from napari_ssp.engine.tiling import pieces
 from napari_ssp.scratch import make_scratch_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Iterable, Iterator
 
     from numpy.typing import DTypeLike, NDArray
 
@@ -24,6 +25,22 @@ if TYPE_CHECKING:
 MEMORY_LIMIT = 2**26
 # Bytes of a file that are mapped at a time: pages count as the process's memory while they are.
 _MAPPED = 2**23
+
+
+def check_room(sizes: Iterable[int]) -> None:
+    """Refuse arrays that the temporary folder has no room for; small ones are kept in memory.
+
+    Parameters
+    ----------
+    sizes : iterable of int
+        Bytes of each array.
+
+    Raises
+    ------
+    OSError
+        If there is too little room; the message says where.
+    """
+    _check_free(Path(tempfile.gettempdir()), sum(size for size in sizes if size > MEMORY_LIMIT))
 
 
 class ArrayStore:
@@ -115,13 +132,17 @@ class _Folder:
     def __init__(self, size: int) -> None:
         self.path = make_scratch_folder()
         weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
-        free = shutil.disk_usage(self.path).free
-        if free < size:
-            raise OSError(
-                f"The result needs {size / 2**30:.1f} GiB, but the temporary folder "
-                f"{self.path.parent} has {free / 2**30:.1f} GiB left. Free some room, set TMPDIR "
-                "to a folder on a larger disk, or choose a smaller region."
-            )
+        _check_free(self.path.parent, size)
 
     def release(self) -> None:
         """End a reference that was only held to keep the folder."""
+
+
+def _check_free(folder: Path, size: int) -> None:
+    free = shutil.disk_usage(folder).free
+    if free < size:
+        raise OSError(
+            f"The result needs {size / 2**30:.1f} GiB, but the temporary folder {folder} has "
+            f"{free / 2**30:.1f} GiB left. Free some room, set TMPDIR to a folder on a larger "
+            "disk, or choose a smaller region."
+        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from napari_ssp.io.label_images import as_labels, number_mask
 from napari_ssp.io.reading import (
     IMAGE_SUFFIXES,
+    is_image_name,
     read_image,
     read_images,
     read_label_image,
@@ -31,6 +32,7 @@ __all__ = [
     "image_stem",
     "is_cellpose_name",
     "is_folder",
+    "is_image_name",
     "number_mask",
     "read_image",
     "read_images",

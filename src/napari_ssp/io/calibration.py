@@ -87,7 +87,7 @@ def calibrate(lengths: Mapping[str, Length], planes: bool) -> Calibration:
 
     A missing unit is that of the other axes where the numbers are equal, else µm. Pixels are square
     where only y or x is known, and planes 1 µm apart, as in ImageJ, where nothing is said of z.
-    Resolutions that only say how large to print are left out.
+    Usual resolutions that only say how large to print are left out without a word.
 
     Parameters
     ----------
@@ -101,14 +101,18 @@ def calibrate(lengths: Mapping[str, Length], planes: bool) -> Calibration:
     Calibration
         Unknown, with a warning, where a length is no positive number, pixels are above 1 mm or
         below 10 pm, y and x more than 10-fold apart, or planes more than 500 or less than 0.02
-        pixels.
+        pixels; where a print resolution is given in µm, or pixels above 20 µm in inch or cm.
     """
     sizes = _sizes(lengths)
     y, x = sizes.get("y", sizes.get("x")), sizes.get("x", sizes.get("y"))
-    if y is None or x is None or _is_print_resolution(y, x, lengths):
+    if y is None or x is None:
         return Calibration()
-    if (dots := _converted_dots(y, x)) is not None:
-        return _doubtful(f"pixels are {_text(x)} wide, {dots} to the inch as for a print")
+    coarse, usual = _is_coarse_print(y, x, lengths), _is_usual_print(y, x)
+    if coarse and (usual or min(y, x) > _LARGEST):
+        return Calibration()
+    if coarse or usual:
+        dots = f"{25400 / x:.4g} to the inch"
+        return _doubtful(f"pixels are {_text(x)} wide, {dots} as for a print")
     if not (_SMALLEST <= min(y, x) <= max(y, x) <= _LARGEST and _are_alike(y, x)):
         return _doubtful(f"pixels are {_text(y)} high and {_text(x)} wide")
     z = sizes.get("z", 1.0)
@@ -205,18 +209,14 @@ def _unit_of_others(axis: str, lengths: Mapping[str, Length]) -> str | None:
     return next(filter(None, same), None)
 
 
-def _is_print_resolution(y: float, x: float, lengths: Mapping[str, Length]) -> bool:
+def _is_coarse_print(y: float, x: float, lengths: Mapping[str, Length]) -> bool:
     units = {_factor(lengths[a].unit) for a in "yx" if a in lengths}
     return units <= _PRINT_UNITS and _are_alike(y, x) and min(y, x) > _LARGEST_PIXEL
 
 
-def _converted_dots(y: float, x: float) -> int | None:
-    same = (n for n in _PRINT_RESOLUTIONS if all(_is_close(25400 / n, size) for size in (y, x)))
-    return next(same, None)
-
-
-def _is_close(size: float, other: float) -> bool:
-    return math.isclose(size, other, rel_tol=1e-3)
+def _is_usual_print(y: float, x: float) -> bool:
+    sizes = [25400 / dots for dots in _PRINT_RESOLUTIONS]
+    return any(all(math.isclose(n, size, rel_tol=1e-3) for n in (y, x)) for size in sizes)
 
 
 def _are_alike(y: float, x: float) -> bool:

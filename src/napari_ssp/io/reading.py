@@ -7,7 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from napari_ssp.atomic import is_special
 from napari_ssp.io.czi.checks import CZI_START
+from napari_ssp.io.errors import reading
 from napari_ssp.io.hidden import is_left_by_system
 from napari_ssp.io.lif.reading import LIF_START
 from napari_ssp.io.nd2.reading import ND2_STARTS
@@ -38,25 +40,36 @@ CZI_SUFFIX, LIF_SUFFIX, ND2_SUFFIX, ZARR_SUFFIX = ".czi", ".lif", ".nd2", ".zarr
 MAKERS_SUFFIXES = (CZI_SUFFIX, LIF_SUFFIX, ND2_SUFFIX)
 #: Endings of the files that are read, in lower case; those with ".zarr" are folders.
 IMAGE_SUFFIXES = (*TIFF_SUFFIXES, *PICTURE_SUFFIXES, *MAKERS_SUFFIXES, ZARR_SUFFIX, ARCHIVE_SUFFIX)
-_TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-_PNG_START = b"\x89PNG\r\n\x1a\n"
-_JPEG_START = b"\xff\xd8\xff"
+_COMPANION = ".companion.ome"
 # Two letters at least, since "C:" is a drive.
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 
+# Endings of a longer name, a folder that somebody zipped.
+_ZIPPED = ".zarr.zip"
+# TIFFs whose pages are previews: cameras' raw data, and Olympus slides with their pixels elsewhere.
+_PREVIEWS = (".cr2", ".nef", ".arw", ".dng", ".orf", ".pef", ".rw2", ".srw", ".vsi")
+
 Format = Literal["zarr", "tiff", "czi", "lif", "nd2", "cellpose", "picture"]
+#: How files begin, whatever their names.
+_STARTS: dict[bytes, Format] = {
+    **dict.fromkeys((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), "tiff"),
+    **dict.fromkeys((b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"), "picture"),
+    CZI_START: "czi",
+    LIF_START: "lif",
+    **dict.fromkeys(ND2_STARTS, "nd2"),
+}
 
 
 def read_image(
     path: str | os.PathLike[str], scene: str | int | None = None, missing: str = "refuse"
 ) -> MicroscopyImage:
-    """Read an image: TIFF (plain, ImageJ, OME), CZI, OME-Zarr 0.1 to 0.5, PNG or JPEG.
+    """Read an image: TIFF and its kinds, CZI, ND2, LIF, OME-Zarr 0.1 to 0.5, PNG or JPEG.
 
     Parameters
     ----------
     path : path-like
-        The file; of OME-Zarr the folder; of an OME-TIFF in several files any one of them. CZI needs
-        the extra "czi" of napari-ssp.
+        The file, by whatever name; of OME-Zarr the folder or its zip; of an OME-TIFF in several
+        files any one of them. CZI, ND2 and LIF need the extras "czi", "nd2" and "lif".
     scene : str or int, optional
         Which image of a file with several: its name, or its number from 0. Of a plate "A/1/0" is
         the field 0 of the well A1. Without it the first is read, and a warning on it says so.
@@ -67,9 +80,10 @@ def read_image(
     -------
     MicroscopyImage
         With the file's axes, voxel size in µm, channel names and pyramid levels, as far as it has
-        them. Axes of length 1 are dropped. CZI, OME-Zarr and large TIFF stay in the file until they
-        are looked at. PNG palettes become colours; TIFF palettes are left out, their indices are
-        the pixels. Lengths of an OME-Zarr without a unit are µm, unless all of them are 1.
+        them, and warnings of what is not believed. Axes of length 1 are dropped. CZI, ND2, LIF,
+        OME-Zarr and large TIFF stay in the file until they are looked at. PNG palettes become
+        colours; TIFF palettes are left out, their indices are the pixels. Lengths of an OME-Zarr
+        without a unit are µm, unless all of them are 1.
 
     Raises
     ------
@@ -186,6 +200,11 @@ def read_scenes(
         As `read_image`.
     """
     file = Path(path)
+    with reading(file):
+        return _read(file, scene, missing)
+
+
+def _read(file: Path, scene: str | int | None, missing: str) -> list[Scene]:
     # Each format's libraries take a while to import.
     match find_format(file):
         case "zarr":
@@ -218,6 +237,11 @@ def read_scenes(
             scenes = [read_picture(file)]
     chosen = range(1) if scene is None else find_scenes([""], scene, file)
     return [scenes[k] for k in chosen]
+
+
+def is_image_name(path: Path) -> bool:
+    """Whether a file of a folder is taken for an image, by the end of its name alone."""
+    return path.suffix.lower() in IMAGE_SUFFIXES or path.name.lower().endswith(_ZIPPED)
 
 
 def list_images(path: str | os.PathLike[str]) -> list[ImageSource]:
@@ -284,26 +308,33 @@ def find_format(file: Path) -> Format:
         return "cellpose"
     with file.open("rb") as handle:
         start = handle.read(16)
-    if start.startswith(_TIFF_STARTS):
-        return "tiff"
-    if start.startswith((_PNG_START, _JPEG_START)):
-        return "picture"
-    if start.startswith(CZI_START):
-        return "czi"
-    if start.startswith(LIF_START):
-        return "lif"
-    if start.startswith(ND2_STARTS):
-        return "nd2"
-    if not start:
-        raise ValueError(f"'{file}' is empty (0 bytes). Copy or export it again.")
+    for beginning, known in _STARTS.items():
+        if start.startswith(beginning) and file.suffix.lower() not in _PREVIEWS:
+            return known
+    raise _unknown(file, start)
+
+
+def _unknown(file: Path, start: bytes) -> ValueError:
+    suffix = file.suffix.lower()
     if is_left_by_system(file):
-        raise ValueError(
+        return ValueError(
             f"'{file}' is no image: the system keeps its own notes in files of this name. Leave it "
             "out, and give the image that lies beside it."
         )
-    raise ValueError(
-        f"'{file}' is named as an image but begins with {start!r}, which is neither TIFF, CZI, PNG "
-        "nor JPEG. Export it again in one of these formats; renaming a file does not convert it."
+    if suffix not in IMAGE_SUFFIXES:
+        return ValueError(
+            f"'{file}' ends with '{suffix}', but the formats read here are "
+            f"{', '.join(IMAGE_SUFFIXES)}. Save it as an OME-TIFF, e.g. from Fiji with Bio-Formats."
+        )
+    if not start:
+        return ValueError(f"'{file}' is empty (0 bytes). Copy or export it again.")
+    if suffix in (ZARR_SUFFIX, ARCHIVE_SUFFIX):
+        return ValueError(
+            f"'{file}' is neither a folder nor a zip, as an OME-Zarr is. Copy or export it again."
+        )
+    return ValueError(
+        f"'{file}' is named as an image but begins with {start!r}, which is none of the formats "
+        "read here. Export it again, e.g. as OME-TIFF; renaming a file does not convert it."
     )
 
 
@@ -335,19 +366,16 @@ def _check_path(file: Path) -> None:
         )
     if not file.exists():
         raise FileNotFoundError(f"There is no file '{file}'. Check the name and the folder.")
-    suffix = file.suffix.lower()
-    if is_zarr(file):
-        return
-    if file.is_dir():
-        raise IsADirectoryError(f"'{file}' is a folder. Give the image files in it one by one.")
-    if suffix in (ZARR_SUFFIX, ARCHIVE_SUFFIX):
+    # Opening a FIFO would wait for ever.
+    if is_special(file):
         raise ValueError(
-            f"'{file}' is neither a folder nor a zip, as an OME-Zarr is. Copy or export it again."
+            f"'{file}' is no file but a device, FIFO or socket, from which no image is read. Save "
+            "what it gives to a file first."
         )
-    if suffix not in IMAGE_SUFFIXES and is_left_by_system(file):
-        return  # told by its content
-    if suffix not in IMAGE_SUFFIXES and not is_cellpose_name(file):
+    if file.is_dir() and not is_zarr(file):
+        raise IsADirectoryError(f"'{file}' is a folder. Give the image files in it one by one.")
+    if file.name.lower().endswith(_COMPANION):
         raise ValueError(
-            f"'{file}' ends with '{suffix}', but the formats read here are "
-            f"{', '.join(IMAGE_SUFFIXES)}. Save it as an OME-TIFF, e.g. from Fiji with Bio-Formats."
+            f"'{file}' only describes the images of a set of files. Give one of the TIFF files "
+            "beside it."
         )

@@ -6,6 +6,7 @@ from napari_ssp.service.annotation.saving import LabelPair, SavePairsRequest, St
 from napari_ssp.service.annotation.suggestions import SuggestRequest
 from napari_ssp.service.api import estimate_diameter, predict_structures, segment
 from napari_ssp.service.comparing import CompareRequest, Comparison
+from napari_ssp.service.estimating import EstimateRequest
 from napari_ssp.service.inspecting import InspectRequest, NumberPartsRequest
 from napari_ssp.service.jobs import CancelledError, Job, JobState
 from napari_ssp.service.measuring import DigestRequest, MeasureRequest, SaveObjectsRequest
@@ -70,6 +71,7 @@ __all__ = [
     "DigestRequest",
     "Display",
     "DownloadModelRequest",
+    "EstimateRequest",
     "ExportModelRequest",
     "FinishTrainingRequest",
     "GatesRequest",

@@ -33,6 +33,8 @@ class ModelCache:
         self._merged_bytes = merged_bytes
         self._networks: OrderedDict[tuple[str, str, str], Any] = OrderedDict()
         self._merged: OrderedDict[tuple[str, int, str, str, int], nn.Module] = OrderedDict()
+        #: Seconds of a window, by what they depend on.
+        self.paces: dict[tuple[Any, ...], float] = {}
         self._users: weakref.WeakSet[object] = weakref.WeakSet()
         self._lock = threading.Lock()
 

@@ -12,6 +12,7 @@ from napari_ssp.registry import CELLPOSE, PACKAGE, find_family
 from napari_ssp.service.annotation.saving import SavePairsRequest
 from napari_ssp.service.annotation.suggestions import SuggestRequest
 from napari_ssp.service.comparing import CompareRequest
+from napari_ssp.service.estimating import EstimateRequest
 from napari_ssp.service.inspecting import InspectRequest, NumberPartsRequest
 from napari_ssp.service.measuring import DigestRequest, MeasureRequest, SaveObjectsRequest
 from napari_ssp.service.model_requests import (
@@ -35,6 +36,7 @@ from napari_ssp.service.training.requests import (
     TrainRequest,
     TrainStructuresRequest,
 )
+from napari_ssp.service.training.segmentation.pace import PaceRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,7 +74,7 @@ class Pipeline:
         What it waits for.
     takes : tuple of str
         What the function takes besides the request: ``"models"``, the networks that are loaded;
-        ``"plan"``, the plan that was made already, or None.
+        ``"plan"``, the plan that was made already, or None; ``"begin"``, what starts other steps.
     """
 
     steps: str
@@ -87,8 +89,10 @@ _PIPELINES: dict[type[Request[Any]], Pipeline] = {
     GatesRequest: Pipeline("structures.gates:gates_steps", Lane.LOOKUPS, ("models",)),
     TrainRequest: Pipeline("training.steps:train_steps", takes=("plan",)),
     TrainStructuresRequest: Pipeline("training.steps:train_steps", takes=("plan",)),
+    PaceRequest: Pipeline("training.segmentation.measuring:pace_steps"),
     FinishTrainingRequest: Pipeline("training.finishing:finish_steps"),
     PlanRequest: Pipeline("planning:plan_steps", Lane.PLANS),
+    EstimateRequest: Pipeline("estimating:estimate_steps", takes=("models", "begin")),
     MeasureRequest: Pipeline("measuring:measure_steps", Lane.TABLES),
     DigestRequest: Pipeline("measuring:digest_steps", Lane.TABLES),
     SaveObjectsRequest: Pipeline("measuring:save_steps", Lane.TABLES),
@@ -143,7 +147,11 @@ def prepare_steps(
         When the request is none that the service knows.
     """
     pipeline = _find_pipeline(request)
-    given = {"models": models, "plan": plan}
+
+    def begin(other: Request[Any]) -> Steps[Any]:
+        return prepare_steps(other, models)()
+
+    given = {"models": models, "plan": plan, "begin": begin}
 
     def start() -> Steps[R]:
         if pipeline.lane is not Lane.PLANS:

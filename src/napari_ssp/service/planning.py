@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from napari_ssp.engine.store import check_room
 from napari_ssp.progress import Progress, Steps
 from napari_ssp.service.requests import PredictRequest, Request, SegmentRequest
 from napari_ssp.service.results import Plan
-from napari_ssp.service.segmentation.plan import plan_segmentation
-from napari_ssp.service.structures.plan import plan_prediction
+from napari_ssp.service.segmentation.plan import SegmentPlan, plan_segmentation
+from napari_ssp.service.structures.plan import PredictionPlan, plan_prediction
 from napari_ssp.service.training.plan import plan_training
 from napari_ssp.service.training.requests import TrainRequest, TrainStructuresRequest
 
@@ -52,4 +53,7 @@ def plan_steps(request: PlanRequest) -> Steps[Plan]:
         names = ", ".join(known.__name__ for known in _PLANNERS)
         raise TypeError(f"Plans are made of {names}; got {kind.__name__}.")
     yield Progress("looking at the data")
-    return _PLANNERS[kind](request.request)
+    plan = _PLANNERS[kind](request.request)
+    if isinstance(plan, SegmentPlan | PredictionPlan):
+        check_room(plan.room)
+    return plan

@@ -54,9 +54,13 @@ def element(
         + "</ChannelDescription>"
         for k in range(count)
     )
+    stage = "".join(f'<Tile PosX="{1e-4 * (3 - k)}" PosY="0.002"/>' for k in range(pixels.shape[0]))
+    flip = int(name.startswith("flipped"))
+    tiles = f'<Attachment Name="TileScanInfo" FlipX="{flip}" SwapXY="0">{stage}</Attachment>'
     return (
         f'<Element Name="{name}" UniqueID="{name}"><Data><Image><ImageDescription><Channels>'
-        f"{channels}</Channels><Dimensions>{dimensions}</Dimensions></ImageDescription></Image>"
+        f"{channels}</Channels><Dimensions>{dimensions}</Dimensions></ImageDescription>{tiles}"
+        "</Image>"
         f'</Data><Memory Size="{pixels.nbytes}" MemoryBlockID="{name}"/></Element>'
     )
 
@@ -110,6 +114,13 @@ def test_every_image_and_every_position_of_a_mosaic(tmp_path: Path) -> None:
         assert image.axes == "yx"
         np.testing.assert_array_equal(np.asarray(image.data), expected)
     assert images[0].channel_names == ("Gray 0",)
+    assert [image.position for image in images] == [
+        pytest.approx((0, 0, 100)),
+        (0, 0, 0),
+        (0, 0, 0),
+    ]
+    write_lif(path, ("flipped", mosaic, "MYX", ()))
+    assert [image.position for image in read_images(path)] == [(0, 0, 0)] * 2
 
 
 def test_colours(tmp_path: Path) -> None:

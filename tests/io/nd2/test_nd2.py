@@ -35,7 +35,8 @@ def variant(name: str, value: Any) -> str:
 
 def loop(kind: int, count: int, step: float, names: tuple[str, ...]) -> dict[str, Any]:
     if kind == POSITIONS:
-        return {"Points": [{"dPosX": 1.0, "dPosY": 2.0, "pPosName": name} for name in names]}
+        places = [{"dPosX": 900.0 - 100 * k, "dPosY": 50.0 * k} for k in range(count)]
+        return {"Points": [p | {"pPosName": n} for p, n in zip(places, names, strict=True)]}
     if kind == STACK:
         return {"uiCount": count, "dZStep": step, "dZLow": 0.0, "dZHigh": step * (count - 1)}
     return {"uiCount": count, "dStart": 0.0, "dPeriod": 100.0, "dDuration": 100.0}
@@ -139,6 +140,7 @@ def test_positions_are_images(tmp_path: Path) -> None:
     write_nd2(tmp_path / "a.nd2", pixels.reshape(-1, 9, 8, 1), loops, names=("A1", "", "B2"))
     images = read_images(tmp_path / "a.nd2")
     assert [image.name for image in images] == ["a A1", "a 1", "a B2"]
+    assert [image.position for image in images] == [(0, 0, 200), (0, 50, 100), (0, 100, 0)]
     for image, expected in zip(images, pixels[..., 0], strict=True):
         assert (image.axes, image.channel_names) == ("zyx", ("DAPI",))
         np.testing.assert_array_equal(np.asarray(image.data), expected)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from napari_ssp.image import MicroscopyImage
-from napari_ssp.io import read_image, read_scenes, write_image, write_labels
+from napari_ssp.io import find_images, read_image, read_scenes, write_image, write_labels
 from napari_ssp.io.napari_reader import get_reader
 
 if TYPE_CHECKING:
@@ -69,6 +69,16 @@ def test_labels_in_a_zip(tmp_path: Path) -> None:
         ("cells", False),
         ("cells nuclei", True),
     ]
+
+
+def test_zips_in_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "source").mkdir()
+    source = folder(tmp_path / "source")
+    zipped(tmp_path / "a.ozx", source)
+    zipped(tmp_path / "b.ome.zarr.zip", source)
+    zipped(tmp_path / "results.zip", source)
+    found, _ = find_images([tmp_path])
+    assert [(one.path.name, one.name) for one in found] == [("a.ozx", "a"), ("b.ome.zarr.zip", "b")]
 
 
 @pytest.mark.parametrize("share", [0.1, 0.6, 0.99])

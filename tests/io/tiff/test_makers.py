@@ -20,7 +20,7 @@ from tiff_by_hand import (
     write_pages,
 )
 
-from napari_ssp.io import read_image
+from napari_ssp.io import read_image, read_images
 from napari_ssp.io.tiff.reading import read_tiff
 
 if TYPE_CHECKING:
@@ -42,7 +42,9 @@ def test_a_plain_tiff_under_any_name(tmp_path: Path, suffix: str, eager_bytes: i
 # Zeiss LSM
 
 
-def lsm_info(shape: tuple[int, ...], scan: int, voxel: tuple[float, float, float]) -> bytes:
+def lsm_info(
+    shape: tuple[int, ...], scan: int, voxel: tuple[float, float, float], positions: int = 0
+) -> bytes:
     """Zeiss's structure of a stack (T, Z, C, Y, X); voxel size in m along x, y and z."""
     info = np.zeros(1, np.dtype(tifffile.TIFF.CZ_LSMINFO))
     info["MagicNumber"], info["StructureSize"] = 67127628, info.itemsize
@@ -50,7 +52,7 @@ def lsm_info(shape: tuple[int, ...], scan: int, voxel: tuple[float, float, float
         info[f"Dimension{name}"] = length
     for name, size in zip("XYZ", voxel, strict=True):
         info[f"VoxelSize{name}"] = size
-    info["ScanType"] = scan
+    info["ScanType"], info["DimensionP"] = scan, positions
     return info.tobytes()
 
 
@@ -63,9 +65,11 @@ def colour_names(*names: str) -> bytes:
 
 
 def write_lsm(path: Path, pixels: np.ndarray, scan: int, voxel: tuple[float, float, float]) -> None:
-    info = lsm_info(pixels.shape, scan, voxel)
+    """Write a stack (T, Z, C, Y, X), or several with the positions in front."""
+    positions = len(pixels) if pixels.ndim == 6 else 0
+    info = lsm_info(pixels.shape[-5:], scan, voxel, positions)
     pages = []
-    for plane in pixels.reshape(-1, *pixels.shape[2:]):
+    for plane in pixels.reshape(-1, *pixels.shape[-3:]):
         extra = [] if pages else [(34412, BYTE, len(info), info)]
         small = plane[:, ::4, ::4]
         pages += [
@@ -96,6 +100,17 @@ def test_an_lsm(
     assert image.voxel_size == pytest.approx((1.0, 0.25, 0.2))
     assert image.channel_names == ("Ch1-T1", "ChS2-T2", "T PMT")
     np.testing.assert_array_equal(np.asarray(image.data), pixels.reshape(image.shape))
+
+
+@pytest.mark.parametrize("eager_bytes", [0, 10**9])
+def test_positions_of_an_lsm_are_images(tmp_path: Path, eager_bytes: int) -> None:
+    pixels = stack(2, 1, 4, 3, 24, 32)
+    write_lsm(tmp_path / "a.lsm", pixels, 0, (0.2e-6, 0.2e-6, 1e-6))
+    scenes = read_tiff(tmp_path / "a.lsm", eager_bytes)
+    assert [scene.image.name for scene in scenes] == ["a 0", "a 1"]
+    for scene, expected in zip(scenes, pixels[:, 0], strict=True):
+        assert scene.image.axes == "zcyx"
+        np.testing.assert_array_equal(np.asarray(scene.image.data), expected)
 
 
 def test_an_lsm_in_wrong_units(tmp_path: Path) -> None:
@@ -244,14 +259,14 @@ def test_olympus(tmp_path: Path) -> None:
 
 
 def write_micromanager(path: Path, pixels: np.ndarray, side: float, step: float) -> None:
-    """A stack (T, Z, C, Y, X) as Micro-Manager writes it: pixels 162 bytes behind their page."""
-    frames, slices, channels, height, width = pixels.shape
+    """Stacks (R, T, Z, C, Y, X) as Micro-Manager has them: pixels 162 bytes behind their page."""
+    positions, frames, slices, channels, height, width = pixels.shape
     summary = {
         "MicroManagerVersion": "1.4.22",
         "Frames": frames,
         "Slices": slices,
         "Channels": channels,
-        "Positions": 1,
+        "Positions": positions,
         "SlicesFirst": True,
         "TimeFirst": True,
         "PixelSize_um": side,
@@ -262,9 +277,9 @@ def write_micromanager(path: Path, pixels: np.ndarray, side: float, step: float)
     first = 40 + len(raw) + len(raw) % 2
     body = bytearray(struct.pack("<2sHI", b"II", 42, first).ljust(first, b"\0"))
     index = []
-    for place in np.ndindex(frames, slices, channels):
+    for place in np.ndindex(positions, frames, slices, channels):
         offset, t = len(body), place
-        index += [t[2], t[1], t[0], 0, offset]
+        index += [t[3], t[2], t[1], t[0], offset]
         size = height * width * 2
         text_at = offset + 162 + size
         tags = [
@@ -288,12 +303,15 @@ def write_micromanager(path: Path, pixels: np.ndarray, side: float, step: float)
 
 @pytest.mark.parametrize("eager_bytes", [0, 10**9])
 def test_micromanager(tmp_path: Path, eager_bytes: int) -> None:
-    pixels = stack(3, 4, 2, 20, 30)
+    pixels = stack(2, 3, 4, 2, 20, 30)
     path = tmp_path / "run_MMStack.tif"
     write_micromanager(path, pixels, 0.325, 2.0)
-    image = read_tiff(path, eager_bytes)[0].image
-    assert (image.axes, image.channel_names) == ("tzcyx", ("DAPI", "Cy5"))
-    assert image.voxel_size == pytest.approx((2.0, 0.325, 0.325))
-    np.testing.assert_array_equal(np.asarray(image.data), pixels)
-    write_micromanager(path, pixels, 0.0, 2.0)
-    assert read_image(path).voxel_size is None
+    scenes = read_tiff(path, eager_bytes)
+    for scene, expected in zip(scenes, pixels, strict=True):
+        image = scene.image
+        assert (image.axes, image.channel_names) == ("tzcyx", ("DAPI", "Cy5"))
+        assert image.voxel_size == pytest.approx((2.0, 0.325, 0.325))
+        np.testing.assert_array_equal(np.asarray(image.data), expected)
+    write_micromanager(path, pixels[:1], 0.0, 2.0)
+    (image,) = read_images(path)
+    assert image.voxel_size is None

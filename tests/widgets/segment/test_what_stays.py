@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from typing import TYPE_CHECKING, Any
 
+import dask.array as da
 import numpy as np
 import pytest
 from dock_driver import LONG, run, settle
@@ -134,3 +136,17 @@ def test_the_sliders_of_an_older_result_wait_for_the_run(
     assert panel.waiting.isHidden()
     assert panel.fold.text() == "Refine 'one labels'"
     slow_service.gate.set()
+
+
+def test_the_plan_of_a_huge_image_says_its_time_or_that_there_is_no_room(
+    viewer: napari.Viewer, slow_dock: SegmentDock, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    viewer.add_image(da.zeros((3000, 3000), np.uint8), name="wide", contrast_limits=(0, 255))
+    with qtbot.waitSignal(slow_dock.controller._estimator.ended, timeout=LONG):
+        settle(slow_dock, qtbot)
+    assert re.search(r", about \S+ \w+ on this computer$", settle(slow_dock, qtbot))
+    disk = shutil.disk_usage("/")._replace(free=2**20)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: disk)
+    slow_dock.form.change(overlap=0.5)
+    assert "the temporary folder" in settle(slow_dock, qtbot)
+    assert not slow_dock.panel.run_button.isEnabled()

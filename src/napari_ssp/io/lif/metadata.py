@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from napari_ssp.io.calibration import Length, Lengths
@@ -10,6 +11,9 @@ if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
 _DESCRIPTION = "Data/Image/ImageDescription"
+_TILES = 'Data/Image/Attachment[@Name="TileScanInfo"]'
+_TURNS = ("FlipX", "FlipY", "SwapXY")
+_METRE = 1e6
 _AXES = {"1": "x", "2": "y", "3": "z"}
 _DYE = "DyeName"
 
@@ -52,6 +56,30 @@ def lif_channels(element: Element) -> tuple[str, ...]:
         In the order of the pixels; empty where channels have no names.
     """
     return tuple(_name(channel) for channel in _channels(element))
+
+
+def lif_corners(element: Element) -> list[tuple[float, float, float]]:
+    """Place of each position of a mosaic.
+
+    Parameters
+    ----------
+    element : xml.etree.ElementTree.Element
+        What the file says of the image.
+
+    Returns
+    -------
+    list of three floats
+        Along z, y and x in µm, from the upper left of all; empty where the file has none, or the
+        stage lies mirrored or turned to the image.
+    """
+    scan = element.find(_TILES)
+    if scan is None or any(scan.get(turn, "0") != "0" for turn in _TURNS):
+        return []
+    places = [(float(t.get("PosY", "nan")), float(t.get("PosX", "nan"))) for t in scan]
+    if not all(math.isfinite(n) for place in places for n in place):
+        return []
+    top, left = (min(axis) for axis in zip(*places, strict=True)) if places else (0.0, 0.0)
+    return [(0.0, (y - top) * _METRE, (x - left) * _METRE) for y, x in places]
 
 
 def _channels(element: Element) -> list[Element]:

@@ -9,7 +9,7 @@ from napari_ssp.image import MicroscopyImage
 from napari_ssp.io.calibration import calibrate
 from napari_ssp.io.errors import damage_error, import_extra
 from napari_ssp.io.lazy import as_dask
-from napari_ssp.io.lif.metadata import lif_channels, lif_lengths
+from napari_ssp.io.lif.metadata import lif_channels, lif_corners, lif_lengths
 from napari_ssp.io.mapped import MappedArray
 from napari_ssp.io.scene import Scene, find_scenes, image_name, image_stem, scene_names
 
@@ -39,6 +39,7 @@ class _Part:
     lengths: Lengths
     channel_names: tuple[str, ...]
     rgb: bool
+    corner: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
 
 def read_lif(path: Path, wanted: str | int | None = None) -> list[Scene]:
@@ -54,9 +55,9 @@ def read_lif(path: Path, wanted: str | int | None = None) -> list[Scene]:
     Returns
     -------
     list of Scene
-        In the order of the file, each position of a mosaic for itself. Colours are read at once.
-        What is no image of time, channels, z, y and x (such as histograms of lifetimes) is left
-        out, and said.
+        In the order of the file, each position of a mosaic for itself, beside each other as the
+        stage says. Colours are read at once. What is no image of time, channels, z, y and x (such
+        as histograms of lifetimes) is left out, and said.
 
     Raises
     ------
@@ -111,11 +112,12 @@ def _parts(image: Any, path: Path) -> Iterator[_Part]:
     if _POSITIONS not in axes:
         yield whole
         return
-    place = axes.index(_POSITIONS)
-    for number in range(array.shape[place]):
-        key = (slice(None),) * place + (number,)
-        left = axes.replace(_POSITIONS, "")
-        yield replace(whole, array=array[key], axes=left, name=f"{image.name} {number}")
+    place, left = axes.index(_POSITIONS), axes.replace(_POSITIONS, "")
+    count, corners = array.shape[place], lif_corners(element)
+    for number in range(count):
+        tile = array[(slice(None),) * place + (number,)]
+        part = replace(whole, array=tile, axes=left, name=f"{image.name} {number}")
+        yield replace(part, corner=corners[number]) if len(corners) == count else part
 
 
 def _pixels(image: Any, path: Path) -> Any:
@@ -145,6 +147,7 @@ def _scenes(
             channel_names=part.channel_names,
             name=image_name(stem, names[number]),
             rgb=part.rgb,
+            position=part.corner if calibration.voxel_size else (0.0, 0.0, 0.0),
             warnings=(*calibration.warnings, *doubts),
         )
         scenes.append(Scene.of(image, stem, name=names[number]))

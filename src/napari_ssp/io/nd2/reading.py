@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from napari_ssp.image import MicroscopyImage
@@ -32,8 +32,8 @@ def read_nd2(path: Path, wanted: str | int | None = None) -> list[Scene]:
     Returns
     -------
     list of Scene
-        In the order of the positions. Planes that were never taken, because the recording was
-        stopped, are 0, and a warning says so.
+        In the order of the positions, beside each other as the stage says. Planes that were never
+        taken, because the recording was stopped, are 0, and a warning says so.
 
     Raises
     ------
@@ -48,28 +48,34 @@ def read_nd2(path: Path, wanted: str | int | None = None) -> list[Scene]:
     try:
         with library.ND2File(path) as file:
             frames, described = Nd2Frames.of(file), _describe(file, path)
-            positions = _positions(file)
+            positions = _positions(file, frames.positions)
     except Exception as error:  # the library has no errors of its own
         raise damage_error(path, f"{type(error).__name__}: {error}") from error
     frames.check(path)
-    calibration = calibrate(described.lengths, "z" in frames.axes)
-    channels = described.channel_names
-    count, stem, scenes = frames.positions, image_stem(path), []
-    names = scene_names(positions if len(positions) == count else [""] * count)
-    chosen = range(count) if wanted is None else find_scenes(names, wanted, path)
+    names = scene_names([position.name for position in positions])
+    chosen = range(len(names)) if wanted is None else find_scenes(names, wanted, path)
+    stem, scenes = image_stem(path), []
     for number in chosen:
-        array, axes = _kept(Nd2Array(str(path), frames, number), frames.axes)
-        image = MicroscopyImage(
-            data=array,
-            axes=axes,
-            voxel_size=calibration.voxel_size,
-            channel_names=channels if len(channels) == frames.channels and not frames.rgb else (),
-            name=image_name(stem, names[number]),
-            rgb=frames.rgb,
-            warnings=(*calibration.warnings, *described.doubts, *_stopped(frames, path)),
-        )
+        image = _image(path, frames, described, number)
+        image = replace(image, name=image_name(stem, names[number]))
+        if image.voxel_size is not None:
+            image = replace(image, position=positions[number].corner)
         scenes.append(Scene.of(image, stem, name=names[number]))
     return scenes
+
+
+def _image(path: Path, frames: Nd2Frames, described: _Description, number: int) -> MicroscopyImage:
+    array, axes = _kept(Nd2Array(str(path), frames, number), frames.axes)
+    calibration = calibrate(described.lengths, "z" in frames.axes)
+    channels = described.channel_names
+    return MicroscopyImage(
+        data=array,
+        axes=axes,
+        voxel_size=calibration.voxel_size,
+        channel_names=channels if len(channels) == frames.channels and not frames.rgb else (),
+        rgb=frames.rgb,
+        warnings=(*calibration.warnings, *described.doubts, *_stopped(frames, path)),
+    )
 
 
 @dataclass(frozen=True)
@@ -122,8 +128,26 @@ def _channels(file: Any) -> tuple[str, ...]:
     return tuple(n or f"channel {i}" for i, n in enumerate(names)) if any(names) else ()
 
 
-def _positions(file: Any) -> list[str]:
-    for loop in file.experiment:
-        if loop.type == "XYPosLoop":
-            return [str(point.name or "").strip() for point in loop.parameters.points]
-    return []
+@dataclass(frozen=True)
+class _Position:
+    """Name of a position, and its place (z, y, x) in µm from the upper left of all."""
+
+    name: str = ""
+    corner: tuple[float, float, float] = (0.0, 0.0, 0.0)
+
+
+def _positions(file: Any, count: int) -> list[_Position]:
+    points = [
+        point
+        for loop in file.experiment
+        if loop.type == "XYPosLoop"
+        for point in loop.parameters.points
+    ]
+    if len(points) != count:
+        return [_Position()] * count
+    x, y = zip(*(point.stagePositionUm[:2] for point in points), strict=True)
+    # The stage's own zero is far away from images of other files.
+    return [
+        _Position(str(point.name or "").strip(), (0.0, down - min(y), right - min(x)))
+        for point, down, right in zip(points, y, x, strict=True)
+    ]

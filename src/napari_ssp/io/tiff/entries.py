@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from napari_ssp.io.errors import damage_error
 from napari_ssp.io.tiff.ome import OmeImage, parse_ome
+from napari_ssp.io.tiff.positions import list_positions
 from napari_ssp.io.tiff.slides import without_pictures
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from napari_ssp.io.tiff.sets import FileSet
@@ -33,12 +34,15 @@ class Entry:
         Files that hold planes of it and are not there.
     name : str
         By which it is told from the others of the file.
+    position : mapping
+        Which of the positions that lie in its series, by `list_positions`.
     """
 
     series: tuple[int, ...]
     ome: OmeImage = field(default_factory=OmeImage)
     missing: tuple[Path, ...] = ()
     name: str = ""
+    position: Mapping[str, int] = field(default_factory=dict)
 
     def doubts(self, tif: Any, path: Path) -> tuple[str, ...]:
         """Say what a user should know of how the image was put together."""
@@ -90,7 +94,14 @@ def find_entries(tif: Any, files: FileSet) -> list[Entry]:
         raise damage_error(files.master, "there is no image in it")
     if not described and _is_stack([tif.series[i] for i in usable]):
         return [Entry(tuple(usable))]
-    return entries
+    return [part for entry in entries for part in _by_position(tif, entry)]
+
+
+def _by_position(tif: Any, entry: Entry) -> list[Entry]:
+    if not entry.series:
+        return [entry]
+    places = list_positions(tif.series[entry.series[0]])
+    return [replace(entry, position=place) for place in places]
 
 
 def _described(

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_ssp.atomic import replaced_folder
+from napari_ssp.atomic import is_special, replaced_folder
 from napari_ssp.progress import Progress, Steps, run
 from napari_ssp.registry.bioimage.files import is_bioimage
 from napari_ssp.registry.card import CARD_FILE, PACKAGE, WEIGHTS_FILE, ModelCard
@@ -95,6 +95,11 @@ def import_steps(
         The card of the installed model.
     """
     path = Path(path)
+    if is_special(path):
+        raise ValueError(
+            f"'{path}' is no file but a device, FIFO or socket, from which no model is read. Save "
+            "what it gives to a file first."
+        )
     if path.exists() and is_bioimage(path) and not (path / CARD_FILE).is_file():
         return (yield from _import_bioimage(path, name, overwrite, trusted))
     if path.is_dir():

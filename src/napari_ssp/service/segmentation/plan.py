@@ -94,6 +94,14 @@ class SegmentPlan:
         return "".join(a for a in "tz" if a in sizes and whole) + "yx"
 
     @property
+    def room(self) -> tuple[int, ...]:
+        """Bytes of the arrays that are worked in: labels, flows with probability, grey levels."""
+        pixels = len(self.planes) * math.prod(self.shape)
+        parts = 3 if self.volume is None else 4
+        levels = pixels if self.volume is not None else math.prod(self.shape)
+        return 4 * pixels, 4 * parts * pixels, (3 if self.image.rgb else 1) * levels
+
+    @property
     def summary(self) -> str:
         """One line for the user: "2D RGB, 0.5 µm/px, 1 plane, 4 windows"."""
         image = self.image

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -75,6 +76,12 @@ class PredictionPlan:
     def shape(self) -> Shape:
         """Lengths of the part that is predicted, in the stack's own voxels."""
         return tuple(stop - start for start, stop in self.box)
+
+    @property
+    def room(self) -> tuple[int, ...]:
+        """Bytes of the arrays that are worked in: as the network sees them, and the result."""
+        structures = 4 * len(self.tasks)
+        return structures * math.prod(self.network_shape), structures * math.prod(self.shape)
 
     @property
     def place(self) -> dict[str, Any]:

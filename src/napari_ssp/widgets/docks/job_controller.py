@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from napari_ssp.service import JobState, PlanRequest
+from napari_ssp.service import EstimateRequest, JobState, PlanRequest
+from napari_ssp.service.estimating import is_long
 from napari_ssp.widgets.docks.messages import obstacle_lines
 from napari_ssp.widgets.docks.relay import Outcome
 from napari_ssp.widgets.docks.runner import Runner
-from napari_ssp.widgets.docks.time_left import TimeLeft
+from napari_ssp.widgets.docks.time_left import TimeLeft, duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -125,11 +127,15 @@ class JobController(QObject):
         self._answer: Outcome | None = None
         self._time_left = TimeLeft()
         self._planner, self._runner = Runner(service, self), Runner(service, self)
+        self._estimator = Runner(service, self)
+        self._estimated: Plan | None = None
+        self._time_needed = ""
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(_PAUSE_MS)
         self._timer.timeout.connect(self.update_plan)
         self._planner.ended.connect(self._on_plan)
+        self._estimator.ended.connect(self._on_estimate)
         self._runner.progressed.connect(self._on_progress)
         self._runner.ended.connect(self._on_end)
 
@@ -197,6 +203,7 @@ class JobController(QObject):
             What the request means, where that was found out already.
         """
         self._show, self._time_left = show, TimeLeft()
+        self._estimator.cancel()  # the run would wait for it
         self.started.emit()
         self._runner.start(request, prepare, plan)
 
@@ -218,10 +225,12 @@ class JobController(QObject):
         """Stop everything."""
         self._timer.stop()
         self._planner.cancel()
+        self._estimator.cancel()
         self.cancel()
 
     def _forget_plan(self) -> None:
         self._planner.cancel()
+        self._estimator.cancel()
         self._asked = self._answer = None
 
     def _ask(self, request: Request[Any]) -> None:
@@ -245,10 +254,25 @@ class JobController(QObject):
                 self.refused.emit(obstacle_lines(self._answer.error))
                 return None
             plan = self._answer.value
-            summary = ", ".join(part for part in (summary, plan.summary) if part)
+            self._estimate(plan)
+            summary = ", ".join(filter(None, (summary, plan.summary, self._time_needed)))
             warnings = (*warnings, *plan.warnings)
         self.planned.emit(summary, warnings)
         return proposal.request
+
+    def _estimate(self, plan: Plan) -> None:
+        """Find out how long a large image takes, once for each plan."""
+        if plan is self._estimated or self.is_running:
+            return
+        self._estimated, self._time_needed = plan, ""
+        self._estimator.cancel()
+        if self._asked is not None and is_long(plan):
+            self._estimator.start(EstimateRequest(self._asked, plan))
+
+    def _on_estimate(self, outcome: Outcome) -> None:
+        if outcome.state is JobState.DONE and math.isfinite(outcome.value):
+            self._time_needed = f"about {duration(outcome.value)} on this computer"
+            self._tell_plan(self._proposal)
 
     def _on_plan(self, outcome: Outcome) -> None:
         self._answer = outcome

@@ -8,6 +8,7 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QCheckBox, QFormLayout, QLabel, QWidget
 
 from napari_ssp.schema import describe_fields
+from napari_ssp.widgets.forms.choice_history import ChoiceHistory
 from napari_ssp.widgets.forms.elided import ElidedToolButton
 from napari_ssp.widgets.forms.fields import (
     ChoiceBox,
@@ -62,6 +63,14 @@ class EditorForm(QWidget):
     def _applying(self) -> list[str]:
         return [name for name in self._editors if name not in self._idle]
 
+    def _contents(self) -> dict[str, Any]:
+        """Read the editors, also those that do not apply."""
+        return {name: editor.get() for name, editor in self._editors.items()}
+
+    def _show_contents(self, values: dict[str, Any]) -> None:
+        now = self._contents()
+        self.change(**{name: value for name, value in values.items() if now[name] != value})
+
     def _set_applies(self, name: str, applies: bool) -> None:
         """Tell whether a choice means anything for what is worked on; if not, it has no effect."""
         (self._idle.discard if applies else self._idle.add)(name)
@@ -110,7 +119,7 @@ class EditorForm(QWidget):
         self._advanced = tuple(advanced)
         for name in plain:
             self._add_row(name)
-        self._toggle = FoldButton("Advanced")
+        self._toggle = FoldButton("Advanced", _ADVANCED_HELP)
         self._toggle.toggled.connect(self._show_advanced)
         self.changed.connect(self._note_changes)
         self._form.addRow(self._toggle)
@@ -118,6 +127,8 @@ class EditorForm(QWidget):
             self._add_row(name)
         self._show_advanced()
         self._note_changes()
+        self._history = ChoiceHistory(self, self._contents, self._show_contents)
+        self.changed.connect(self._history.note)
 
     def _add_row(self, name: str) -> None:
         widget: Any = self._editors[name].widget
@@ -134,11 +145,18 @@ class EditorForm(QWidget):
 
 
 class FoldButton(ElidedToolButton):
-    """Title with an arrow that opens and closes what is below it."""
+    """Title with an arrow that opens and closes what is below it.
 
-    def __init__(self, title: str, parent: QWidget | None = None) -> None:
+    Parameters
+    ----------
+    title, tooltip : str
+        What is below, and what it is good for.
+    """
+
+    def __init__(self, title: str, tooltip: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setText(title)
+        self.setToolTip(tooltip)
         self.setCheckable(True)
         self.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.setAutoRaise(True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtCore import QSize, Qt
+from qtpy.QtCore import QEvent, QSize, Qt
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -72,6 +72,10 @@ class ElidedCheckBox(QCheckBox):
 
     _help = ""
 
+    def __init__(self, text: str, parent: QWidget | None = None) -> None:
+        super().__init__(text, parent)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+
     def setToolTip(self, text: str | None) -> None:
         """Explain the box; a label that does not fit is put in front."""
         self._help = text or ""
@@ -117,6 +121,12 @@ class ElidedToolButton(QToolButton):
         spare = self.sizeHint().width() - _advance(self, self.text())
         return _elided(self, self.text(), self.width() - spare)
 
+    def changeEvent(self, event: Any) -> None:
+        """Ask for the room that other letters need."""
+        super().changeEvent(event)
+        if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
+            self.updateGeometry()
+
     def minimumSizeHint(self) -> QSize:
         """Ask for the arrow and a few letters."""
         return _narrow(self, super().minimumSizeHint())
@@ -143,4 +153,6 @@ def _advance(widget: QWidget, text: str) -> int:
 
 
 def _elided(widget: QWidget, text: str, room: int) -> str:
+    if _advance(widget, text) <= room:  # fractions of a pixel are no reason
+        return text
     return widget.fontMetrics().elidedText(text, Qt.TextElideMode.ElideMiddle, max(room, 0))

@@ -105,6 +105,7 @@ class SliderBox(QWidget):
 
     def _fit(self) -> None:
         """Make all numbers equally wide, so that sliders below each other are equally long."""
+        self.number.ensurePolished()  # its font is known then
         self.number.setFixedWidth(self.number.fontMetrics().horizontalAdvance(_WIDEST) + _BUTTONS)
 
     def _follow_slider(self, position: int) -> None:

@@ -88,7 +88,7 @@ class VoxelBox(QWidget):
         elif self._model is not None:
             self._show(self._model, "from the model")
         else:
-            self._show((0.0, 0.0, 0.0), "unknown; taken as it is")
+            self._show((0.0, 0.0, 0.0), "unknown")
 
     def _show(self, size: Size, source: str) -> None:
         for box, length in zip(self._boxes, size, strict=True):
@@ -98,7 +98,8 @@ class VoxelBox(QWidget):
         self._show_source(source)
 
     def _show_source(self, source: str) -> None:
-        self.source.setText(f"µm, {source}")
+        unknown = source == "unknown"
+        self.source.setText("unknown; voxels are taken as they are" if unknown else f"µm, {source}")
         self.reset_button.setVisible(self._is_entered)
 
     def _make_box(self, letter: str, tooltip: str) -> QDoubleSpinBox:
@@ -106,6 +107,7 @@ class VoxelBox(QWidget):
         box.setDecimals(_DECIMALS)
         box.setRange(0.0, _LARGEST)
         box.setPrefix(f"{letter} ")
+        box.setSpecialValueText(f"{letter} ?")  # no voxel has the length 0
         box.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
         box.setKeyboardTracking(False)
         box.setMinimumWidth(60)

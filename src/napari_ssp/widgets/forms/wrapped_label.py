@@ -33,9 +33,10 @@ class WrappedLabel(QLabel):
             self._fit()
 
     def _fit(self) -> None:
+        before = self.minimumHeight()
+        self.setMinimumHeight(0)  # or the height would never be less than that
         height = self.heightForWidth(self.width())
-        if height != self.minimumHeight():
-            self.setMinimumHeight(max(height, 0))
+        self.setMinimumHeight(before if height < 0 else height)
 
 
 class SmallPrint(WrappedLabel):

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_ssp.widgets.layers.images import full_level, layer_axes
+from napari_ssp.place import PLACES
+from napari_ssp.widgets.layers.images import full_level, layer_axes, layer_image
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -71,6 +72,11 @@ def find_object(
     return _searched(data, label)
 
 
+def layer_origin(layer: Labels) -> dict[str, int]:
+    """First pixel of a layer in the full image, where tables count from, along each axis."""
+    return dict(zip(PLACES, layer_image(layer).origin, strict=True))
+
+
 def show_object(viewer: napari.Viewer, layer: Labels, place: ObjectPlace) -> None:
     """Bring an object into the middle of the view, in a plane that it lies in."""
     world = np.asarray(layer.data_to_world(place.centre), float)
@@ -109,10 +115,10 @@ def _magnification(layer: Labels, place: ObjectPlace, shown: Sequence[int]) -> f
 
 
 def _measured_box(layer: Labels, rows: Sequence[Mapping[str, float]]) -> tuple[slice, ...] | None:
-    """Box around all rows of an object."""
+    """Box around all rows of an object, whose places are those of the full image."""
     if not rows or "bbox_y_start_px" not in rows[0]:
         return None
-    box = []
+    box, origin = [], layer_origin(layer)
     for letter, length in zip(layer_axes(layer), full_level(layer).shape, strict=True):
         first, last = f"bbox_{letter}_start_px", f"bbox_{letter}_stop_px"
         if first in rows[0]:
@@ -120,8 +126,9 @@ def _measured_box(layer: Labels, rows: Sequence[Mapping[str, float]]) -> tuple[s
         elif letter in rows[0]:
             start, stop = min(r[letter] for r in rows), max(r[letter] for r in rows) + 1
         else:
-            start, stop = 0, length
-        box.append(slice(max(int(start), 0), min(int(stop), length)))
+            start, stop = origin[letter], length + origin[letter]
+        start, stop = int(start) - origin[letter], int(stop) - origin[letter]
+        box.append(slice(max(start, 0), max(min(stop, length), 0)))
     return tuple(box)
 
 

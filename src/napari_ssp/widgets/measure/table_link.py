@@ -10,7 +10,7 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_ssp.widgets.layers.images import layer_axes
 from napari_ssp.widgets.measure.object_outline import ObjectOutline
-from napari_ssp.widgets.measure.object_place import find_object, show_object
+from napari_ssp.widgets.measure.object_place import find_object, layer_origin, show_object
 from napari_ssp.widgets.measure.object_table import from_features
 from napari_ssp.widgets.measure.table_panel import TablePanel
 
@@ -75,11 +75,13 @@ class TableLink(QObject):
             return
         if before is not None:
             before.events.features.disconnect(self._show_table)
+            before.events.name.disconnect(self._show_title)
             before.events.selected_label.disconnect(self._follow_label)
             self._outline.clear()
         self._layer = None if layer is None else weakref.ref(layer)
         if layer is not None:
             layer.events.features.connect(self._show_table)
+            layer.events.name.connect(self._show_title)
             layer.events.selected_label.connect(self._follow_label)
             self._label = int(layer.selected_label)
         self._show_table()
@@ -105,13 +107,21 @@ class TableLink(QObject):
         if self.panel is None:
             return
         self._outline.clear()
-        table = from_features(layer.features) if layer is not None else from_features({})
-        title = f"Objects of '{layer.name}'" if layer is not None else "No labels are chosen."
-        if layer is not None and not len(layer.features):
-            title = f"The objects of '{layer.name}' are not measured yet."
-        self.panel.set_table(title, table)
+        self.panel.set_table(from_features(layer.features if layer is not None else {}))
         self.panel.set_note("")
+        self._show_title()
         self._show_age()
+
+    def _show_title(self, event: Any = None) -> None:
+        layer = self.layer()
+        if self.panel is None:
+            return
+        if layer is None:
+            self.panel.title.setText("No labels are chosen.")
+        elif len(layer.features):
+            self.panel.title.setText(f"Objects of '{layer.name}'")
+        else:
+            self.panel.title.setText(f"The objects of '{layer.name}' are not measured yet.")
 
     def _show_age(self) -> None:
         if self.panel is not None:
@@ -174,9 +184,10 @@ class TableLink(QObject):
 
 
 def _position(layer: Labels, viewer: napari.Viewer) -> dict[str, int]:
-    """Plane and frame on display, in the layer's pixels."""
+    """Plane and frame on display, as the table counts them."""
     place = np.round(np.asarray(layer.world_to_data(viewer.dims.point))).astype(int)
-    return {axis: int(i) for axis, i in zip(layer_axes(layer), place, strict=True) if axis in "tz"}
+    known, origin = zip(layer_axes(layer), place, strict=True), layer_origin(layer)
+    return {axis: int(i) + origin[axis] for axis, i in known if axis in "tz"}
 
 
 def _weak_click(link: TableLink) -> Any:

@@ -56,9 +56,8 @@ class TablePanel(QWidget):
         self.set_old(False)
         self.set_note("")
 
-    def set_table(self, title: str, table: Table) -> None:
+    def set_table(self, table: Table) -> None:
         """Show a table of a layer's objects."""
-        self.title.setText(title)
         self.model.set_table(table)
         header: Any = self.view.horizontalHeader()
         header.setSortIndicator(-1, Qt.SortOrder.AscendingOrder)  # as it was measured

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QSize, Qt, Signal
+from qtpy.QtCore import QEvent, QSize, Qt, Signal
 from qtpy.QtWidgets import QLabel, QLineEdit, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
 from napari_ssp.registry import is_installed, matches, size_words, task_words
@@ -14,8 +14,7 @@ if TYPE_CHECKING:
 
     from napari_ssp.registry import ModelCard
 
-_HEIGHT = 190  # then it scrolls
-_ROW = 40
+_ROWS = 4.75  # then it scrolls
 _NAME_ROLE = Qt.ItemDataRole.UserRole
 
 
@@ -36,7 +35,6 @@ class ModelList(QWidget):
         self.search.setToolTip("Shows models whose card has all of these words")
         self.search.setAcceptDrops(False)  # a dropped file is a model, not a word
         self.entries = QListWidget()
-        self.entries.setFixedHeight(_HEIGHT)
         self.nothing = QLabel("No model has these words on its card.")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -45,6 +43,12 @@ class ModelList(QWidget):
         self.search.textChanged.connect(self._fill)
         self.entries.currentItemChanged.connect(self._pass_change)
         self._fill()
+
+    def changeEvent(self, event: Any) -> None:
+        """Follow the font."""
+        super().changeEvent(event)
+        if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
+            self._fit_rows()
 
     def set_cards(self, cards: Sequence[ModelCard]) -> None:
         """Show models; the chosen one stays chosen where it is still there."""
@@ -76,6 +80,15 @@ class ModelList(QWidget):
     def _item(self, row: int) -> Any:
         return self.entries.item(row)
 
+    def _fit_rows(self) -> None:
+        """Give each entry room for its two lines."""
+        self.entries.ensurePolished()
+        row = 2 * self.entries.fontMetrics().lineSpacing() + 8
+        for index in range(self.entries.count()):
+            item: Any = self.entries.item(index)
+            item.setSizeHint(QSize(0, row))
+        self.entries.setFixedHeight(round(_ROWS * row))
+
     def _fill(self) -> None:
         """List the models that have the words; of those the chosen one, or the first."""
         before = self.value()
@@ -87,8 +100,8 @@ class ModelList(QWidget):
             item = QListWidgetItem(f"{card.name}\n{_second_line(card)}")
             item.setData(_NAME_ROLE, card.name)
             item.setToolTip(card.description)
-            item.setSizeHint(QSize(0, _ROW))
             self.entries.addItem(item)
+        self._fit_rows()
         names = self._names()
         self.entries.setCurrentRow(names.index(before) if before in names else 0)
         self.entries.blockSignals(False)

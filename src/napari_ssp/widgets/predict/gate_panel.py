@@ -37,7 +37,7 @@ class GatePanel(QWidget):
         super().__init__(parent)
         self._model = ""
         self._shown: tuple[str, str] | None = None
-        self.fold = FoldButton("Which scales does this structure use?")
+        self.fold = FoldButton("Which scales does this structure use?", _EXPLANATION)
         self.task_box = ChoiceBox("Structure whose scales are shown")
         self.view = GateView()
         self.message = SmallPrint()

@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QPushButton, QVBoxL
 
 from napari_ssp.schema import describe_fields
 from napari_ssp.service import Thresholds
+from napari_ssp.widgets.forms.choice_history import ChoiceHistory
 from napari_ssp.widgets.forms.editor_form import FoldButton
 from napari_ssp.widgets.forms.slider_box import Scale, SliderBox
 from napari_ssp.widgets.forms.wrapped_label import WrappedLabel
@@ -41,7 +42,7 @@ class RefinePanel(QWidget):
             for name, scale in _SCALES.items()
         }
         self._labels = {name: known[name].label for name in self.boxes}
-        self.fold = FoldButton("Refine")
+        self.fold = FoldButton("Refine", _EXPLANATION)
         self.fold.setChecked(True)
         self.waiting = WrappedLabel("A run is under way; the sliders wait for its end.")
         self.message = WrappedLabel()
@@ -55,6 +56,8 @@ class RefinePanel(QWidget):
         self._sliders, self._body = QWidget(), QWidget()
         self._lay_out()
         self._connect()
+        self._history = ChoiceHistory(self, self.value, self.set_value)
+        self.changed.connect(self._history.note)
         self.set_waiting(False)
         self.clear()
 
@@ -78,6 +81,7 @@ class RefinePanel(QWidget):
         self.blockSignals(True)
         self.set_value(run_with)
         self.blockSignals(False)
+        self._history.restart()
         self._offer(name, possible=True)
         self.set_message(_EXPLANATION)
         self.set_settled(True)
@@ -108,7 +112,7 @@ class RefinePanel(QWidget):
     def set_name(self, name: str) -> None:
         """Say which layer changes."""
         self.fold.setText(f"Refine '{name}'")
-        self.fold.setToolTip(f"Change the thresholds of '{name}' without running the network again")
+        self.fold.setToolTip(f"Refine '{name}'. {_EXPLANATION}")
 
     def _offer(self, name: str, *, possible: bool) -> None:
         self.set_name(name)

@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QSizePolicy, QWidget
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_SIZE = QSize(300, 110)
+_SIZE = QSize(300, 100)
 _MARGIN = 6
 _BEST = "#f0b030"
 # A change that is smaller, of the value itself, should not look like one.
@@ -92,7 +92,8 @@ class CurvePlot(QWidget):
         line = metrics.height()
         ticks = _ticks(self._values())
         left = max(metrics.horizontalAdvance(_number(tick)) for tick in ticks) + _MARGIN
-        area = QRectF(left, line + 4, self.width() - left - _MARGIN, self.height() - 2 * line - 8)
+        top, height = 1.5 * line, self.height() - 2.5 * line - 4  # half a line for the top number
+        area = QRectF(left, top, self.width() - left - _MARGIN, height)
         words = self.palette().color(QPalette.ColorRole.WindowText)
         painter.setPen(words)
         painter.drawText(QRectF(0, 0, self.width(), line), Qt.AlignmentFlag.AlignLeft, self.text())
@@ -108,7 +109,8 @@ class CurvePlot(QWidget):
             painter.setPen(faint)
             painter.drawLine(QPointF(area.left(), y), QPointF(area.right(), y))
             painter.setPen(words)
-            box = QRectF(0, y - 10, area.left() - 4, 20)
+            half = QFontMetricsF(self.font()).height() / 2
+            box = QRectF(0, y - half, area.left() - 4, 2 * half)
             flags = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
             painter.drawText(box, flags, _number(tick))
         below = QRectF(area.left(), area.bottom() + 2, area.width(), self.height() - area.bottom())

@@ -36,7 +36,9 @@ class CollectPanel(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.fold = FoldButton("Correct and collect")
+        self.fold = FoldButton(
+            "Correct and collect", "Build a training set of your own while you correct labels"
+        )
         self.folder_box = FolderBox("Training set: labels that are added go here", "choose one")
         self.folder_box.set_value(default_training_set())
         self.add_button = QPushButton("Add to training set")
