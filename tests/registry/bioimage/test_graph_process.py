@@ -146,7 +146,7 @@ def test_what_cannot_be_loaded_is_a_sentence(
     pytest.importorskip("onnxruntime")
     path = tmp_path / "w.onnx"
     path.write_bytes(b"no graph at all")
-    with pytest.raises(GraphError, match=r"The network of 'it' failed: .*[Pp]rotobuf"):
+    with pytest.raises(GraphError, match=r"w\.onnx of 'it' cannot be loaded: .*[Pp]rotobuf"):
         process(path).start()
 
 

@@ -62,6 +62,11 @@ class GraphProcess:
         Memory that it may take; None takes most of what is free when it starts.
     patience : float
         Seconds for one answer, after which it is ended.
+
+    Attributes
+    ----------
+    path : pathlib.Path
+        Where the network is; it may be moved meanwhile.
     """
 
     def __init__(
@@ -75,7 +80,7 @@ class GraphProcess:
         most_bytes: int | None = None,
         patience: float = PATIENCE,
     ) -> None:
-        self._name, self._path, self._kind = name, path, kind
+        self.path, self._name, self._kind = path, name, kind
         self._device, self._threads = device, threads
         self._wanted_bytes, self._most_bytes = most_bytes, 0
         self._patience = patience
@@ -83,6 +88,7 @@ class GraphProcess:
         self._process: subprocess.Popen[bytes] | None = None
         self._answers: SimpleQueue[Any] = SimpleQueue()
         self._end: Any = None
+        self._is_wanted = True
 
     @property
     def pid(self) -> int | None:
@@ -99,6 +105,7 @@ class GraphProcess:
             When it cannot be loaded.
         """
         with self._lock:
+            self._is_wanted = True
             if self.pid is None:
                 self._start()
 
@@ -111,6 +118,7 @@ class GraphProcess:
             When the network fails, takes too much memory, does not end in time, or was stopped.
         """
         with self._lock:
+            self._is_wanted = True
             if self.pid is None:
                 self._start()
             found = self._ask({}, values)
@@ -119,7 +127,7 @@ class GraphProcess:
 
     def stop(self) -> None:
         """End the process at once, whatever it does; may be called on any thread."""
-        end = self._end
+        self._is_wanted, end = False, self._end
         if end is not None:
             end()
 
@@ -141,7 +149,7 @@ class GraphProcess:
         listener = (self._process.stdout, self._answers, self._most_bytes)
         threading.Thread(target=_listen, args=listener, daemon=True).start()
         wanted = {
-            "path": str(self._path),
+            "path": str(self.path),
             "format": self._kind,
             "device": self._device,
             "threads": self._threads,
@@ -149,8 +157,12 @@ class GraphProcess:
         }
         try:
             self._ask(wanted)
-        except BaseException:
+        except BaseException as error:
             self.stop()
+            if isinstance(error, GraphError):
+                raise GraphError(
+                    f"{self.path.name} of '{self._name}' cannot be loaded: {error}"
+                ) from error
             raise
 
     def _ask(
@@ -158,6 +170,8 @@ class GraphProcess:
     ) -> NDArray[np.float32] | None:
         assert self._process is not None
         assert self._process.stdin is not None
+        if not self._is_wanted:  # stopped while it was being started
+            raise self._gone()
         try:
             write_message(self._process.stdin, head, values)
         except (OSError, ValueError) as error:

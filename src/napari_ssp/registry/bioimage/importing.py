@@ -11,7 +11,7 @@ import numpy as np
 from napari_ssp.progress import Progress, Steps, in_background
 from napari_ssp.registry.bioimage.files import PackageFiles
 from napari_ssp.registry.bioimage.graph_process import GraphError
-from napari_ssp.registry.bioimage.network import PackageNetwork, has_onnx, load_package
+from napari_ssp.registry.bioimage.network import PackageNetwork, has_onnx, keep_proven
 from napari_ssp.registry.bioimage.operations import apply_operations
 from napari_ssp.registry.bioimage.reading import Entry, build_card, choose_weights, read_about
 from napari_ssp.registry.digests import hash_file
@@ -143,8 +143,9 @@ def _prove(card: ModelCard, files: PackageFiles, content: dict[str, Any]) -> Ste
         return
     axes = ("channel", *card.axes)
     before = apply_operations(given[0], axes, card.network["preprocessing"])
+    network = PackageNetwork(card)
     try:
-        found = yield from _compute(card, before[None])
+        found = yield from in_background(_compute(card, network, before[None]), network.stop)
     except GraphError as error:
         raise ValueError(f"{files.path.name} cannot be imported: {error}") from error
     if found.shape != wanted.shape:
@@ -160,25 +161,13 @@ def _prove(card: ModelCard, files: PackageFiles, content: dict[str, Any]) -> Ste
             f"difference is {difference:.3g}. The package is damaged, or asks for something that "
             "is done in another way here."
         )
+    keep_proven(card, network)
 
 
-def _compute(card: ModelCard, values: NDArray[np.float32]) -> Steps[NDArray[np.float32]]:
-    """Compute what the package's network gives; closing this ends it."""
-    loaded: list[PackageNetwork] = []
-
-    def work() -> Steps[NDArray[np.float32]]:
-        yield Progress(f"testing {card.name}")
-        loaded.append(load_package(card))
-        return loaded[0].process.compute(values)
-
-    def stop() -> None:
-        for network in loaded:
-            network.stop()
-
-    try:
-        return (yield from in_background(work(), stop))
-    finally:
-        stop()
+def _compute(card: ModelCard, network: PackageNetwork, values: NDArray[np.float32]) -> Steps[Any]:
+    """Compute what a package's network gives."""
+    yield Progress(f"testing {card.name}")
+    return network.process.compute(values)
 
 
 def _tensor(files: PackageFiles, entry: dict[str, Any]) -> NDArray[Any] | None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import torch
 
-from napari_ssp.registry.bioimage.graph_process import GraphError, GraphProcess
+from napari_ssp.registry.bioimage.graph_process import GraphProcess
 from napari_ssp.registry.trust import UntrustedError, is_trusted
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def load_package(card: ModelCard, device: str | torch.device = "cpu") -> PackageNetwork:
-    """Network of a package whose digest was compared with its card's.
+    """Network of a package whose digest was compared with its card's; it starts when it is needed.
 
     Raises
     ------
@@ -23,8 +24,6 @@ def load_package(card: ModelCard, device: str | torch.device = "cpu") -> Package
         When it needs onnxruntime, which is not installed.
     UntrustedError
         When it is a program that nobody on this computer has agreed to run.
-    ValueError
-        When it is damaged, or asks for something that is not there.
     """
     if card.network["format"] == "onnx":
         if not has_onnx():
@@ -38,14 +37,33 @@ def load_package(card: ModelCard, device: str | torch.device = "cpu") -> Package
             f"'{card.name}' is a program (TorchScript) that nobody agreed to on this computer. "
             "Import its package and agree, if you trust who made it."
         )
-    network = PackageNetwork(card, device)
-    try:
-        network.process.start()
-    except GraphError as error:
-        raise ValueError(
-            f"{card.weights.name} of '{card.name}' cannot be loaded: {error}"
-        ) from error
+    network = _PROVEN.pop((card.sha256, str(device)), None)
+    if network is None:
+        return PackageNetwork(card, device)
+    network.process.path = card.weights
     return network
+
+
+#: The network that was imported last, by digest and device: as a rule it is used at once.
+_PROVEN: dict[tuple[str, str], PackageNetwork] = {}
+_KEPT = 60.0  # seconds
+
+
+def keep_proven(card: ModelCard, network: PackageNetwork) -> None:
+    """Keep the process of a network that was just imported for a while; its start takes seconds."""
+    for earlier in list(_PROVEN):
+        _end_proven(earlier)
+    key = (card.sha256, "cpu")
+    _PROVEN[key] = network
+    timer = threading.Timer(_KEPT, _end_proven, [key])
+    timer.daemon = True
+    timer.start()
+
+
+def _end_proven(key: tuple[str, str]) -> None:
+    network = _PROVEN.pop(key, None)
+    if network is not None:
+        network.stop()
 
 
 def has_onnx() -> bool:
