@@ -91,7 +91,6 @@ def _learn(run: TrainingRun, batch_of: BatchOf, score: Score) -> Steps[None]:
                 seen = saved = run.seconds
                 pause = max(pause, 9.0 * (time.monotonic() - began))
                 yield _progress(run)
-                continue  # it may have used up the time
             began = time.monotonic()
             run.learn(next(batches))
             run.spend(time.monotonic() - began)

@@ -102,6 +102,7 @@ class TrainingRun:
         self.shared = processes.distribute(self.network)
         self.step = 0
         self.seconds = self.scoring_seconds = 0.0
+        self._agreed_scoring = 0.0  # what all processes know of it
         self.rows: list[Row] = []
         self.base: dict[str, float] = {}
         self.doubt = ""
@@ -116,7 +117,7 @@ class TrainingRun:
     def share(self) -> float:
         """Share of the run that is over, 0 to 1."""
         whole = 60.0 * self.settings.minutes
-        by_time = self.seconds / max(whole - self.scoring_seconds, (1.0 - SHARE) * whole)
+        by_time = self.seconds / max(whole - self._agreed_scoring, (1.0 - SHARE) * whole)
         return min(1.0, max(self.step / self.settings.steps, by_time))
 
     def rate(self) -> float:
@@ -212,15 +213,15 @@ class TrainingRun:
         return beats(row, other, self.settings.metric, self.settings.minimise)
 
     def spend(self, seconds: float) -> None:
-        """Count time; that of the first process counts for all."""
+        """Count time, also that of scoring before; that of the first process counts for all."""
         self.seconds = self.processes.broadcast(self.seconds + seconds, self.device)
+        self._agreed_scoring = self.processes.broadcast(self.scoring_seconds, self.device)
         if self._warm is None and self.step:  # the first step, in which all is warmed up
             self._warm = self.step, self.seconds
 
     def spend_on_scoring(self, seconds: float) -> None:
-        """Count time as `spend`, of which at least four fifths are left for learning."""
-        total = self.scoring_seconds + seconds
-        self.scoring_seconds = self.processes.broadcast(total, self.device)
+        """Count time that only this process knows of; four fifths are left for learning."""
+        self.scoring_seconds += seconds
 
     def save(self) -> None:
         """Write the checkpoint under a temporary name, then rename it."""
@@ -272,7 +273,8 @@ class TrainingRun:
         if self.validation.is_limited and (self.rows or self.base):
             # What was scored before goes on to be; earlier versions always scored all.
             before = state.get("scored", {"images": len(self.validation), "seconds": 0.0})
-            self.validation.count, self.scoring_seconds = before["images"], before["seconds"]
+            self.validation.count = before["images"]
+            self.scoring_seconds = self._agreed_scoring = before["seconds"]
         return True
 
     def _best_state(self) -> dict[str, Any] | None:
