@@ -177,6 +177,8 @@ def test_lists_are_taken_and_images_compare_by_identity() -> None:
         ({"origin": (0, 1, 2)}, "four places"),
         ({"origin": (0, 0, -1, 0)}, "four places"),
         ({"origin": (0, 0, 0.5, 0)}, "four places"),
+        ({"full_axes": "czyx"}, "may be 't', 'z', 'y' and 'x'"),
+        ({"full_axes": "zyyx"}, "may be 't', 'z', 'y' and 'x'"),
         ({"position": (0.0, 1.0)}, "three numbers"),
         ({"position": (0.0, math.nan, 1.0)}, "three numbers"),
     ],

@@ -87,6 +87,7 @@ class MicroscopyImage:
         object.__setattr__(self, "origin", _check_origin(self.origin))
         object.__setattr__(self, "position", _check_position(self.position))
         object.__setattr__(self, "warnings", tuple(self.warnings))
+        _check_full_axes(self.full_axes)
         if self.rgb:
             _check_colour(self.axes, self.shape)
         self._check_channel_names()
@@ -354,6 +355,14 @@ def _check_origin(origin: Sequence[int]) -> tuple[int, int, int, int]:
         )
     t, z, y, x = whole
     return t, z, y, x
+
+
+def _check_full_axes(axes: str) -> None:
+    if len(set(axes)) < len(axes) or set(axes) - set("tzyx"):
+        raise ValueError(
+            f"The axes of the full image are '{axes}', but they may be 't', 'z', 'y' and 'x', each "
+            "letter once."
+        )
 
 
 def _check_position(position: Sequence[float]) -> tuple[float, float, float]:

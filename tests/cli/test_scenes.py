@@ -19,7 +19,7 @@ from image_files import (
 from skimage import data
 
 import napari_ssp as ssp
-from napari_ssp.io import read_image, write_labels
+from napari_ssp.io import read_image, read_scenes, write_labels
 from napari_ssp.service import restore_request
 
 if TYPE_CHECKING:
@@ -149,6 +149,32 @@ def test_all_fields_of_a_plate(segment: Call, tiny_model: Path, tmp_path: Path) 
             path.unlink()
         assert segment(*words).exit_code == 0
         assert names(out) == expected[:2]
+
+
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+def test_labels_are_added_to_the_fields_of_a_plate(
+    call: Call, tiny_model: Path, tmp_path: Path, version: str
+) -> None:
+    plate = write_plate(tmp_path / "p.ome.zarr", ["A/1", "B/2"], [A, B], version)
+    words = ("segment", plate, "-o", plate, "--model", tiny_model)
+    result = call(*words)
+    assert result.exit_code == 0, result.output
+    expected = ssp.segment(B, str(tiny_model), voxel_size=(1.0, 0.65, 0.65)).labels
+    for well in ("A/1", "B/2"):
+        scenes = read_scenes(plate, f"{well}/1")
+        assert [(s.is_labels, s.name) for s in scenes] == [
+            (False, f"{well}/1"),
+            (True, f"{well}/1 cells"),
+        ]
+        np.testing.assert_array_equal(np.asarray(scenes[1].image.data), expected)
+        assert scenes[1].image.voxel_size == (1.0, 0.65, 0.65)
+    assert "4 outputs exist already" in call(*words).output
+    assert call(*words, "--scene", "A/1/0", "--overwrite").exit_code == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["p.ome.zarr"]
+    other = write_plate(tmp_path / "q.ome.zarr", ["A/1"], [A])
+    result = call("segment", other, "-o", plate, "--model", tiny_model)
+    assert result.exit_code == 2
+    assert "is an OME-Zarr. Labels are added to it only when it is the one" in result.output
 
 
 def test_the_same_scene_again_from_its_provenance(positions: Path, tiny_model: Path) -> None:

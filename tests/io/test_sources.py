@@ -168,8 +168,12 @@ def test_complete_positions_of_an_incomplete_set_are_read(tmp_path: Path) -> Non
     assert [s.scene for s in find_images([tmp_path / "set"])[0]] == ["Pos0", "Pos1", "Pos2"]
     np.testing.assert_array_equal(pixels(files[1], "Pos2"), C)
     np.testing.assert_array_equal(pixels(files[2], "Pos1"), B)
-    with pytest.raises(FileNotFoundError, match=r"of which 'well_p0\.ome\.tif' is not there"):
+    message = r"of which 'well_p0\.ome\.tif' is not there"
+    with pytest.raises(FileNotFoundError, match=message):
         read_image(files[1], "Pos0")
+    with pytest.warns(UserWarning, match=f"well_p0 Pos0: .*{message}"):
+        layers = read_layers(str(files[1]))
+    assert [layer[1]["name"] for layer in layers] == ["well_p0 Pos1", "well_p0 Pos2"]
 
 
 def test_a_companion_describes_a_set(tmp_path: Path) -> None:
@@ -180,6 +184,8 @@ def test_a_companion_describes_a_set(tmp_path: Path) -> None:
     files[0].unlink()
     with pytest.raises(FileNotFoundError, match=r"of which 'part0\.ome\.tif' is not there"):
         read_image(files[1])
+    with pytest.raises(ValueError, match="only describes the images of a set"):
+        read_image(tmp_path / "set" / "all.companion.ome")
     (tmp_path / "set" / "all.companion.ome").unlink()
     with pytest.raises(FileNotFoundError, match=r"leaves its description to 'all\.companion\.ome'"):
         read_image(files[1])
@@ -206,7 +212,9 @@ def test_a_recording_that_ended_early_is_said(tmp_path: Path) -> None:
     )
     path = tmp_path / "short.ome.tif"
     tifffile.imwrite(path, np.stack([A, B]), description=ome(content), metadata=None)
-    image = read_image(path)
+    with pytest.raises(OSError, match=r"3 planes, of which 1 are not there.*--missing zeros"):
+        read_image(path)
+    image = read_image(path, missing="zeros")
     np.testing.assert_array_equal(image.data, [A, B, np.zeros_like(A)])
     assert image.warnings == (
         "1 of 3 planes of 'short.ome.tif' are 0, because the file does not hold them.",

@@ -10,6 +10,7 @@ import pytest
 import tifffile
 from click.testing import CliRunner
 from dock_driver import LONG, run
+from image_files import noise, write_channel_set
 from qtpy.QtWidgets import QApplication
 
 from napari_ssp.cli import main
@@ -101,6 +102,37 @@ def test_the_copied_command_makes_the_layer_again(
     assert done.exit_code == 0, done.output
     [path] = (tmp_path / "out").glob("*_label.tiff")
     np.testing.assert_array_equal(tifffile.imread(path), labels.data)
+
+
+def test_the_command_names_the_scene_of_the_layer(
+    viewer: napari.Viewer,
+    dock: SegmentDock,
+    nuclei: NDArray[np.uint8],
+    tmp_path: Path,
+    qtbot: QtBot,
+) -> None:
+    path = tmp_path / "positions.ome.tif"
+    with tifffile.TiffWriter(path) as tif:
+        for name, image in (("left", nuclei[::-1]), ("right side", nuclei)):
+            tif.write(image, metadata={"axes": "YX", "Name": name})
+    viewer.open(str(path), plugin="napari-ssp")
+    assert [layer.name for layer in viewer.layers] == ["positions left", "positions right side"]
+    dock.image_box.set_value(viewer.layers[1])
+    labels = _segmented(viewer, dock, qtbot)
+    assert labels.metadata["napari_ssp"]["request"]["scene"] == "right side"
+    words = shlex.split(build_command(viewer))
+    assert words[words.index("--scene") + 1] == "right side"
+    words[words.index("-o") + 1] = str(tmp_path / "out")
+    assert CliRunner().invoke(main, words[1:]).exit_code == 0
+    found = tifffile.imread(tmp_path / "out" / "positions right side_label.tiff")
+    np.testing.assert_array_equal(found, labels.data)
+
+
+def test_files_of_a_set_are_opened_once(viewer: napari.Viewer, tmp_path: Path) -> None:
+    files = write_channel_set(tmp_path / "set", [noise(20, 30, seed=k) for k in range(2)])
+    with pytest.warns(UserWarning, match="which is open already"):
+        viewer.open([str(file) for file in files], plugin="napari-ssp")
+    assert [layer.name for layer in viewer.layers] == ["set_C0 channel 0", "set_C0 channel 1"]
 
 
 def test_why_not_is_said(

@@ -34,6 +34,8 @@ _tables = click.option(
 )
 
 
+#: Most remarks on single files that are shown.
+_LISTED = 5
 _folder = click.Path(file_okay=False, path_type=Path)
 
 
@@ -142,6 +144,10 @@ def prepare_structures(json_path: Path | None, tables: tuple[Path, ...], **choic
     done = _run(prepare_steps(request), "prepare")
     for line in done.left_out:
         say(f"Left out: {line}")
+    for line in done.doubts[:_LISTED]:
+        say(line)
+    if len(done.doubts) > _LISTED:
+        say(f"{len(done.doubts) - _LISTED} more such remarks are in the report (--json).")
     counts = {s: sum(c[s] for c in done.counts.values()) for s in ("train", "val", "test")}
     say(
         f"{counts['train']} pairs to train, {counts['val']} to validate, {counts['test']} to test "
@@ -154,6 +160,7 @@ def prepare_structures(json_path: Path | None, tables: tuple[Path, ...], **choic
         "made": done.made,
         "kept": done.kept,
         "left_out": list(done.left_out),
+        "warnings": list(done.doubts),
     }
     write_report(report, json_path)
 

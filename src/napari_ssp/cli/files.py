@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING
 from napari_ssp.atomic import check_folder, is_taken
 from napari_ssp.cli.reporting import say
 from napari_ssp.io import find_images, find_label_images
+from napari_ssp.io.ngff.reading import image_folders
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from napari_ssp.io import ImageSource
+
+#: How labels are called that are added to an OME-Zarr image.
+_LABELS_NAME = "cells"
 
 
 def find_sources(paths: Iterable[Path], scene: str | None = None) -> list[ImageSource]:
@@ -60,6 +64,31 @@ def name_outputs(images: Sequence[ImageSource], folder: Path, ending: str) -> li
             f"Results would be written over images that are read: {', '.join(replaced[:5])}. Give "
             "another output folder, or leave the results of an earlier run out of the images."
         )
+    return targets
+
+
+def name_labels_inside(images: Sequence[ImageSource], output: Path, save_flows: bool) -> list[Path]:
+    """Places for labels in the OME-Zarr images themselves: "plate.ome.zarr/A/1/0/labels/cells".
+
+    Raises
+    ------
+    ValueError
+        When the output is another Zarr than the images are read from, or takes no labels; or when
+        flows are to be saved, which have no place there.
+    """
+    from napari_ssp.io.ngff.writing import check_labels_place  # loads zarr
+
+    if any(image.path.resolve() != output.resolve() for image in images):
+        raise ValueError(
+            f"The output {output} is an OME-Zarr. Labels are added to it only when it is the one "
+            "image, or plate, to segment; give a folder."
+        )
+    if save_flows:
+        raise ValueError(f"Flows have no place in {output}. Give a folder, or leave them out.")
+    folders = image_folders(output)
+    targets = [folders[image.scene] / "labels" / _LABELS_NAME for image in images]
+    for target in targets:
+        check_labels_place(target)
     return targets
 
 

@@ -8,11 +8,12 @@ from typing import Any
 
 import click
 
-from napari_ssp.cli.files import find_sources, name_outputs
+from napari_ssp.cli.files import find_sources, name_labels_inside, name_outputs
 from napari_ssp.cli.image_command import Batch, image_command, title
 from napari_ssp.cli.options import request_options
 from napari_ssp.cli.reporting import as_usage_error, say, wait_for
 from napari_ssp.io import write_image, write_labels
+from napari_ssp.io.ngff.reading import is_zarr
 from napari_ssp.service import (
     DiameterRequest,
     ModelService,
@@ -70,7 +71,8 @@ def segment(
     """Segment cells or nuclei in each IMAGE (a file, or a folder of images).
 
     Writes NAME_label.tiff, or NAME_label.zarr, for each: object numbers, 0 is background. Of a file
-    with several images all are done, as "NAME SCENE"; of a plate all fields, as "NAME A1 0".
+    with several images all are done, as "NAME SCENE"; of a plate all fields, as "NAME A1 0". Where
+    the output is the OME-Zarr or plate itself, labels are added to its images, as labels/cells.
     """
     with as_usage_error():
         find_members(choices["model"])
@@ -78,7 +80,10 @@ def segment(
             raise ValueError("Give one of --diameter, --diameter-um and --estimate-diameter.")
         sources = find_sources(paths, scene)
         requests = [SegmentRequest(s.path, scene=s.scene, **choices) for s in sources]
-        targets = name_outputs(sources, batch.output, f"_label.{batch.kind}")
+        if is_zarr(batch.output):
+            targets = name_labels_inside(sources, batch.output, save_flows)
+        else:
+            targets = name_outputs(sources, batch.output, f"_label.{batch.kind}")
         flows = [_flows_name(target) for target in targets] if save_flows else []
         batch.prepare([*targets, *flows])
 

@@ -37,12 +37,15 @@ class CheckedFiles:
         Rows that cannot be used.
     voxel_sizes : list of tuple
         µm along z, y and x, of the files that say so.
+    doubts : list of str
+        What reading their headers gave reason to doubt.
     """
 
     places: dict[str, Path] = field(default_factory=dict)
     prints: dict[str, str] = field(default_factory=dict)
     broken: set[StackRow] = field(default_factory=set)
     voxel_sizes: list[VoxelSize] = field(default_factory=list)
+    doubts: list[str] = field(default_factory=list)
 
     def voxel_size(self) -> VoxelSize | None:
         """Voxel size of all files, or None where they differ or nobody knows."""
@@ -102,6 +105,7 @@ def _opened(row_path: str, roots: Sequence[Path], checked: CheckedFiles) -> Micr
     except (OSError, ValueError, TypeError) as error:
         return str(error)
     checked.places[row_path] = place
+    checked.doubts += [line for line in image.warnings if line not in checked.doubts]
     if image.voxel_size is not None:
         checked.voxel_sizes.append(image.voxel_size)
     return image

@@ -98,6 +98,8 @@ class PreparedData:
         Stacks that were prepared now, and that were there already.
     left_out : tuple of str
         What was missing or broken, one line each.
+    doubts : tuple of str
+        What reading the files gave reason to doubt, such as several images in one.
     """
 
     folder: Path
@@ -105,6 +107,7 @@ class PreparedData:
     made: int
     kept: int
     left_out: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -159,7 +162,8 @@ def prepare_steps(request: PrepareRequest) -> Steps[PreparedData]:
     write_index(request.output, _settings(request, checked), pairs)
     made = len(todo) - len(failed)
     there = len({source.key for source in sources.values()}) - len(todo)
-    return PreparedData(request.output, _counts(pairs), made, there, tuple(problems.lines))
+    lines, doubts = tuple(problems.lines), tuple(checked.doubts)
+    return PreparedData(request.output, _counts(pairs), made, there, lines, doubts)
 
 
 def _roots(request: PrepareRequest) -> list[Path]:

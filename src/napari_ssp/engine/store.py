@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_ssp.engine.tiling import pieces
+from napari_ssp.scratch import make_scratch_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -129,7 +130,7 @@ class _Folder:
     """A temporary folder that is removed when nobody refers to this object any more."""
 
     def __init__(self, size: int) -> None:
-        self.path = Path(tempfile.mkdtemp(prefix="napari-ssp-"))
+        self.path = make_scratch_folder()
         weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
         _check_free(self.path.parent, size)
 

@@ -82,7 +82,8 @@ def read_layers(path: PathOrPaths) -> list[LayerData]:
     files, notes = without_members([Path(file) for file in _as_list(path)])
     for note in notes:
         warnings.warn(note, stacklevel=2)
-    return [layer for file in files for layer in _OPEN_SETS.read(file)]
+    layers = [layer for file in files for layer in _OPEN_SETS.read(file)]
+    return layers or [(None,)]  # npe2's word for: read, but there is no layer
 
 
 class _OpenSets:
@@ -101,7 +102,7 @@ class _OpenSets:
         if first != file and any(array() is not None for array in arrays):
             note = f"{file.name} belongs to the set of '{first}', which is open already."
             warnings.warn(note, stacklevel=3)
-            return [(None,)]  # npe2's word for: read, but there is no layer
+            return []
         layers = _read(file)
         arrays = [weakref.ref(array) for data, *_ in layers for array in _arrays(data)]
         self._read[key] = file, arrays
@@ -114,7 +115,26 @@ _OPEN_SETS = _OpenSets()
 def _read(file: Path) -> list[LayerData]:
     if is_zarr(file) and is_plate(file):
         _check_plate(file)
-    return [layer for scene in read_scenes(file) for layer in scene_layers(scene)]
+    return [layer for scene in _complete_scenes(file) for layer in scene_layers(scene)]
+
+
+def _complete_scenes(file: Path) -> list[Scene]:
+    """Read the images of a file; those of which files of a set are missing are said."""
+    try:
+        return read_scenes(file)
+    except FileNotFoundError:
+        scenes: list[Scene] = []
+        faults: list[str] = []
+        for source in list_images(file):
+            try:
+                scenes += read_scenes(file, source.scene)
+            except FileNotFoundError as error:
+                faults.append(f"{source.name}: {error}")
+        if not scenes:
+            raise
+        for fault in faults:
+            warnings.warn(fault, stacklevel=4)
+        return scenes
 
 
 def _check_plate(file: Path) -> None:

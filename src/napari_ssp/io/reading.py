@@ -7,7 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from napari_ssp.atomic import is_special
 from napari_ssp.io.czi.checks import CZI_START
+from napari_ssp.io.errors import reading
 from napari_ssp.io.hidden import is_left_by_system
 from napari_ssp.io.lif.reading import LIF_START
 from napari_ssp.io.nd2.reading import ND2_STARTS
@@ -38,6 +40,7 @@ CZI_SUFFIX, LIF_SUFFIX, ND2_SUFFIX, ZARR_SUFFIX = ".czi", ".lif", ".nd2", ".zarr
 MAKERS_SUFFIXES = (CZI_SUFFIX, LIF_SUFFIX, ND2_SUFFIX)
 #: Endings of the files that are read, in lower case; those with ".zarr" are folders.
 IMAGE_SUFFIXES = (*TIFF_SUFFIXES, *PICTURE_SUFFIXES, *MAKERS_SUFFIXES, ZARR_SUFFIX, ARCHIVE_SUFFIX)
+_COMPANION = ".companion.ome"
 _TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _PNG_START = b"\x89PNG\r\n\x1a\n"
 _JPEG_START = b"\xff\xd8\xff"
@@ -186,6 +189,11 @@ def read_scenes(
         As `read_image`.
     """
     file = Path(path)
+    with reading(file):
+        return _read(file, scene, missing)
+
+
+def _read(file: Path, scene: str | int | None, missing: str) -> list[Scene]:
     # Each format's libraries take a while to import.
     match find_format(file):
         case "zarr":
@@ -335,6 +343,12 @@ def _check_path(file: Path) -> None:
         )
     if not file.exists():
         raise FileNotFoundError(f"There is no file '{file}'. Check the name and the folder.")
+    # Opening a FIFO would wait for ever.
+    if is_special(file):
+        raise ValueError(
+            f"'{file}' is no file but a device, FIFO or socket, from which no image is read. Save "
+            "what it gives to a file first."
+        )
     suffix = file.suffix.lower()
     if is_zarr(file):
         return
@@ -346,6 +360,11 @@ def _check_path(file: Path) -> None:
         )
     if suffix not in IMAGE_SUFFIXES and is_left_by_system(file):
         return  # told by its content
+    if file.name.lower().endswith(_COMPANION):
+        raise ValueError(
+            f"'{file}' only describes the images of a set of files. Give one of the TIFF files "
+            "beside it."
+        )
     if suffix not in IMAGE_SUFFIXES and not is_cellpose_name(file):
         raise ValueError(
             f"'{file}' ends with '{suffix}', but the formats read here are "

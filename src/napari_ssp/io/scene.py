@@ -147,9 +147,13 @@ def is_zarr_name(path: Path) -> bool:
 
 
 def is_labels_name(path: Path) -> bool:
-    """Whether a name is that of labels in an OME-Zarr image: "image.ome.zarr/labels/cells"."""
+    """Whether a name is that of labels in an OME-Zarr image: "image.ome.zarr/labels/cells".
+
+    The image may lie in a plate: "plate.ome.zarr/A/1/0/labels/cells".
+    """
     folder = path.parent
-    return folder.name == "labels" and folder.parent.suffix.lower() == _ZARR
+    inside = any(part.lower().endswith(_ZARR) for part in folder.parent.parts)
+    return folder.name == "labels" and inside
 
 
 def scene_names(given: Sequence[str]) -> list[str]:

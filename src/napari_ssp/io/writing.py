@@ -39,7 +39,7 @@ def write_labels(
     path : path-like
         The file, e.g. ending with ".tif" or ".ome.tif". A name ending with ".zarr" becomes an
         OME-Zarr of its own; "image.ome.zarr/labels/cells" adds the labels "cells" to an OME-Zarr
-        image of version 0.5.
+        image of version 0.4 or 0.5, also in a plate.
     labels : MicroscopyImage, or array of bool or int
         0 is background; floats that are whole count as integers. Saved as uint16 when the numbers
         fit, else as uint32. A MicroscopyImage also says where it lies: its origin in the full

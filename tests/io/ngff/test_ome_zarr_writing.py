@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import tempfile
 import tracemalloc
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 import dask.array as da
 import numpy as np
 import pytest
+import zarr
 from hypothesis import given, settings, strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -146,13 +148,31 @@ def test_labels_in_an_image(tmp_path: Path) -> None:
         write_labels(path / "labels" / "cells", np.ones((30, 40), int))
 
 
-def test_places_where_labels_cannot_go(tmp_path: Path, shared_data: Path) -> None:
+def test_labels_beside_a_real_image_of_version_0_4(tmp_path: Path, shared_data: Path) -> None:
+    path = tmp_path / "image.ome.zarr"
+    shutil.copytree(shared_data / "reader_files" / "brightfield_lamin_v04.ome.zarr", path)
+    labels = np.zeros((16, 128, 128), np.uint16)
+    labels[4:9, 20:60, 30:80] = 7
+    write_labels(path / "labels" / "cells", labels, axes="zyx")
+    _, found = read_scenes(path)
+    assert (found.is_labels, found.image.name) == (True, "image cells")
+    assert found.image.voxel_size == (0.29, 0.29, 0.29)
+    np.testing.assert_array_equal(np.asarray(found.image.data), labels)
+    group = zarr.open_group(path / "labels" / "cells", mode="r")
+    assert group.metadata.zarr_format == 2
+    assert group.attrs["multiscales"][0]["version"] == "0.4"
+    assert "image-label" in group.attrs
+    assert zarr.open_group(path / "labels", mode="r").attrs["labels"] == ["cells"]
+
+
+def test_places_where_labels_cannot_go(tmp_path: Path) -> None:
     labels = np.ones((30, 40), int)
-    with pytest.raises(ValueError, match=r"version 0\.5, but '.*gone\.zarr' is none"):
+    with pytest.raises(ValueError, match=r"version 0\.4 or 0\.5, but '.*gone\.zarr' is none"):
         write_labels(tmp_path / "gone.zarr" / "labels" / "cells", labels)
-    old = shared_data / "reader_files" / "brightfield_lamin_v04.ome.zarr" / "labels" / "cells"
-    with pytest.raises(ValueError, match=r"Write the labels to a \.zarr of their own"):
-        write_labels(old, labels)
+    old = zarr.open_group(tmp_path / "old.zarr", mode="w", zarr_format=2)
+    old.attrs["multiscales"] = [{"version": "0.3"}]
+    with pytest.raises(ValueError, match=r"is of version 0\.3\. Write the labels to a \.zarr of"):
+        write_labels(tmp_path / "old.zarr" / "labels" / "cells", labels)
     image = MicroscopyImage(labels.astype("u1"), "yx")
     path = write_image(tmp_path / "a.zarr", image)
     with pytest.raises(ValueError, match=r"is a place for labels, and this is an image"):

@@ -8,20 +8,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from dock_driver import run, settle
+from napari.layers import Labels
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication, QTableView
 
 from napari_ssp.io.layer_attributes import ORIGIN_KEY
+from napari_ssp.measure import measure_objects
 from napari_ssp.service import JobState
 from napari_ssp.widgets.compare.dock import CompareDock
+from napari_ssp.widgets.layers.images import layer_image
 from napari_ssp.widgets.measure.dock import MeasureDock
+from napari_ssp.widgets.measure.object_place import find_object
 from napari_ssp.widgets.measure.object_table import CSV, KINDS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import napari
-    from napari.layers import Labels
     from numpy.typing import NDArray
     from pytestqt.qtbot import QtBot
 
@@ -79,6 +82,19 @@ def _outline(viewer: napari.Viewer) -> NDArray[Any]:
     places = np.argwhere(layer.data > 0)
     world = np.array([layer.data_to_world(place) for place in places])
     return np.unique([np.round(cells.world_to_data(w)).astype(int) for w in world], axis=0)
+
+
+def test_an_object_of_a_part_is_found_by_its_place_in_the_full_image() -> None:
+    data = np.zeros((1, 30, 40), np.uint32)
+    data[0, 5:9, 10:12], data[0, 20:22, 30:33] = 1, 2
+    place: dict[str, Any] = {"metadata": {ORIGIN_KEY: {"z": 7, "y": 100, "x": 200}}}
+    layer = Labels(data, axis_labels=("z", "y", "x"), **place)
+    table = measure_objects(layer_image(layer))
+    assert table["bbox_y_start_px"].tolist() == [105, 120]
+    for row, start in ((0, (0, 5, 10)), (1, (0, 20, 30))):
+        found = find_object(layer, row + 1, [{name: table[name][row] for name in table}])
+        assert found is not None
+        assert found.start == start
 
 
 def test_a_click_on_a_row_shows_its_object(

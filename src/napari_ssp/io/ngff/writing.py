@@ -1,10 +1,10 @@
-"""Writer of OME-Zarr 0.5, slab by slab."""
+"""Writer of OME-Zarr 0.5, slab by slab; labels also into images of version 0.4."""
 
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,12 @@ from napari_ssp.atomic import atomic_folder
 from napari_ssp.io.ngff.metadata import ome_attributes
 from napari_ssp.io.ngff.pyramid import chunk_shape, halve, level_sides
 from napari_ssp.io.ngff.reading import read_zarr
-from napari_ssp.io.ngff.written_metadata import VERSION, image_attributes, stored_axes
+from napari_ssp.io.ngff.written_metadata import (
+    VERSION,
+    image_attributes,
+    stored_axes,
+    with_version,
+)
 from napari_ssp.io.scene import is_labels_name
 from napari_ssp.io.slabs import slab_depth, slabs
 from napari_ssp.place import is_part, with_voxel_size
@@ -26,6 +31,19 @@ if TYPE_CHECKING:
     from napari_ssp.image import MicroscopyImage
 
     Windows = dict[int, tuple[float, float]]
+
+
+#: Versions of images that labels are added to, and the Zarr format of each.
+_ZARR_FORMATS: dict[str, Literal[2, 3]] = {"0.4": 2, VERSION: 3}
+_LABELS_VERSIONS = tuple(_ZARR_FORMATS)
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """Whether object numbers are written, and as which version."""
+
+    is_labels: bool
+    version: str = VERSION
 
 
 def write_zarr(
@@ -52,40 +70,55 @@ def write_zarr(
     FileExistsError, FileNotFoundError, OSError
         As `atomic_folder`.
     ValueError
-        If the place in an image is not for labels, or the image is no OME-Zarr 0.5.
+        If the place in an image is not for labels, or the image is no OME-Zarr 0.4 or 0.5.
     """
     if not is_labels_name(path):
-        _write_folder(path, image, dtype, overwrite, is_labels)
+        _write_folder(path, image, dtype, overwrite, _Kind(is_labels))
         return
-    _check_place(path, is_labels)
-    image = _beside(image, path.parent.parent)
-    path.parent.mkdir(exist_ok=True)
-    try:
-        _write_folder(path, image, dtype, overwrite, is_labels)
-    except BaseException:
-        with suppress(OSError):  # other labels are there
-            path.parent.rmdir()
-        raise
-    _register(path)
-
-
-def _check_place(path: Path, is_labels: bool) -> None:
-    holder = path.parent.parent
     if not is_labels:
         raise ValueError(
             f"'{path}' is a place for labels, and this is an image. Give a name that ends with "
             ".zarr, or use napari_ssp.io.write_labels."
         )
+    version = check_labels_place(path)
+    image = _beside(image, path.parent.parent)
+    path.parent.mkdir(exist_ok=True)
     try:
-        version = ome_attributes(zarr.open_group(holder, mode="r").attrs)["version"]
-    except (KeyError, TypeError, ValueError, OSError):
-        version = None
-    if version != VERSION:
+        _write_folder(path, image, dtype, overwrite, _Kind(is_labels, version))
+    except BaseException:
+        with suppress(OSError):  # other labels are there
+            path.parent.rmdir()
+        raise
+    _register(path, version)
+
+
+def check_labels_place(path: Path) -> str:
+    """Give the version of the image that labels are to be put into.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The place of the labels, "image.ome.zarr/labels/cells".
+
+    Raises
+    ------
+    ValueError
+        If there is no OME-Zarr image of a version that is written.
+    """
+    holder = path.parent.parent
+    try:
+        attributes = zarr.open_group(holder, mode="r").attrs
+        ome = ome_attributes(attributes)
+        version = str(ome["version"] if "ome" in attributes else ome["multiscales"][0]["version"])
+    except (KeyError, IndexError, TypeError, ValueError, OSError):
+        version = ""
+    if version not in _LABELS_VERSIONS:
         found = f"is of version {version}" if version else "is none"
         raise ValueError(
-            f"Labels can be added to an OME-Zarr of version {VERSION}, but '{holder}' {found}. "
-            "Write the labels to a .zarr of their own."
+            f"Labels can be added to an OME-Zarr of version {' or '.join(_LABELS_VERSIONS)}, but "
+            f"'{holder}' {found}. Write the labels to a .zarr of their own."
         )
+    return version
 
 
 def _beside(labels: MicroscopyImage, holder: Path) -> MicroscopyImage:
@@ -101,12 +134,14 @@ def _beside(labels: MicroscopyImage, holder: Path) -> MicroscopyImage:
     return replace(labels, origin=image.origin, full_axes=image.full_axes)
 
 
-def _register(path: Path) -> None:
+def _register(path: Path, version: str) -> None:
     """Name the labels in the list that the image's folder of labels keeps."""
-    group = zarr.open_group(path.parent, mode="a", zarr_format=3)
+    group = zarr.open_group(path.parent, mode="a", zarr_format=_ZARR_FORMATS[version])
     names = list(ome_attributes(group.attrs).get("labels", ()))
-    if path.name not in names:
-        group.attrs["ome"] = {"version": VERSION, "labels": [*names, path.name]}
+    if path.name in names:
+        return
+    names.append(path.name)
+    group.attrs.update(with_version({"labels": names}, version))
 
 
 def _write_folder(
@@ -114,18 +149,18 @@ def _write_folder(
     image: MicroscopyImage,
     dtype: np.dtype[Any],
     overwrite: bool,
-    is_labels: bool,
+    kind: _Kind,
 ) -> None:
     with atomic_folder(path, overwrite) as folder:
-        group = zarr.open_group(folder, mode="a", zarr_format=3)
+        group = zarr.open_group(folder, mode="a", zarr_format=_ZARR_FORMATS[kind.version])
         levels = _create_levels(group, image, dtype)
-        windows = _fill(levels, image, dtype, is_labels)
-        group.attrs.update(image_attributes(image, [a.shape for a in levels], windows, is_labels))
+        windows = _fill(levels, image, dtype, kind.is_labels)
+        shapes = [level.shape for level in levels]
+        group.attrs.update(image_attributes(image, shapes, windows, **asdict(kind)))
 
 
 def _create_levels(group: Any, image: MicroscopyImage, dtype: np.dtype[Any]) -> list[Any]:
     axes = stored_axes(image)
-    compressor = BloscCodec(cname="zstd", clevel=3, shuffle="shuffle")
     levels = []
     for number, (height, width) in enumerate(level_sides(image.sizes["y"], image.sizes["x"])):
         sizes = {**image.sizes, "y": height, "x": width}
@@ -134,11 +169,18 @@ def _create_levels(group: Any, image: MicroscopyImage, dtype: np.dtype[Any]) -> 
             shape=tuple(sizes[a] for a in axes),
             chunks=chunk_shape(axes, sizes, dtype.itemsize),
             dtype=dtype,
-            compressors=compressor,
-            dimension_names=list(axes),
+            **_storage(group, axes),
         )
         levels.append(array)
     return levels
+
+
+def _storage(group: Any, axes: str) -> dict[str, Any]:
+    """How the pixels of a level are stored."""
+    if group.metadata.zarr_format == _ZARR_FORMATS[VERSION]:
+        compressor = BloscCodec(cname="zstd", clevel=3, shuffle="shuffle")
+        return {"compressors": compressor, "dimension_names": list(axes)}
+    return {"chunk_key_encoding": {"name": "v2", "separator": "/"}}
 
 
 def _fill(

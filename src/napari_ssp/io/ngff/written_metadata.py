@@ -1,4 +1,4 @@
-"""The metadata of an OME-Zarr 0.5 image."""
+"""The metadata of an OME-Zarr image, as versions 0.5 and 0.4 have them."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ def image_attributes(
     shapes: Sequence[tuple[int, ...]],
     windows: Mapping[int, tuple[float, float]],
     is_labels: bool,
+    version: str = VERSION,
 ) -> dict[str, Any]:
     """Build the attributes of the group.
 
@@ -44,6 +45,8 @@ def image_attributes(
         Least and largest value of each channel.
     is_labels : bool
         Whether the values are object numbers.
+    version : str
+        "0.5", or "0.4".
 
     Returns
     -------
@@ -56,7 +59,7 @@ def image_attributes(
         "datasets": [_dataset(image, level, is_labels) for level in range(len(shapes))],
         "type": "nearest" if is_labels else "mean",
     }
-    ome: dict[str, Any] = {"version": VERSION, "multiscales": [multiscale]}
+    ome: dict[str, Any] = {"multiscales": [multiscale]}
     names = _RGB_NAMES[: image.sizes["c"]] if image.rgb else image.channel_names
     if is_labels:
         ome["image-label"] = {}
@@ -67,7 +70,15 @@ def image_attributes(
         ome["omero"] = {"channels": channels}
     origin = list_origin(image)
     own = {**({"rgb": True} if image.rgb else {}), **({"origin": origin} if origin else {})}
-    return {"ome": ome, **({OWN_KEY: own} if own else {})}
+    return {**with_version(ome, version), **({OWN_KEY: own} if own else {})}
+
+
+def with_version(ome: dict[str, Any], version: str) -> dict[str, Any]:
+    """Put attributes where a version of OME-Zarr has them: below "ome" since 0.5."""
+    if version == VERSION:
+        return {"ome": {"version": version, **ome}}
+    images = [{"version": version, **one} for one in ome.get("multiscales", ())]
+    return {**ome, **({"multiscales": images} if images else {})}
 
 
 def _axis(image: MicroscopyImage, letter: str) -> dict[str, str]:

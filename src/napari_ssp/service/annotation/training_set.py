@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_ssp.io import IMAGE_SUFFIXES, image_stem, write_image, write_labels
+from napari_ssp.io.hidden import is_left_by_system
 
 if TYPE_CHECKING:
     from napari_ssp.image import MicroscopyImage
@@ -175,7 +176,7 @@ def _signed(labels: np.ndarray) -> np.ndarray:
 
 
 def _is_image(path: Path) -> bool:
-    return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
+    return path.suffix.lower() in IMAGE_SUFFIXES and not is_left_by_system(path)
 
 
 def _size(image: MicroscopyImage) -> str:

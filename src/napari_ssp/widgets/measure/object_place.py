@@ -115,7 +115,7 @@ def _magnification(layer: Labels, place: ObjectPlace, shown: Sequence[int]) -> f
 
 
 def _measured_box(layer: Labels, rows: Sequence[Mapping[str, float]]) -> tuple[slice, ...] | None:
-    """Box around all rows of an object."""
+    """Box around all rows of an object, whose places are those of the full image."""
     if not rows or "bbox_y_start_px" not in rows[0]:
         return None
     box, origin = [], layer_origin(layer)

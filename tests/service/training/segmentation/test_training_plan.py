@@ -42,11 +42,11 @@ def test_a_chosen_validation_folder_leaves_all_data_for_learning(tmp_path: Path)
 
 def test_all_problems_are_said_together_and_strays_are_noted(tmp_path: Path) -> None:
     data = write_discs(tmp_path / "d", 4)
-    (data / "images" / "Thumbs.db").write_bytes(b"x")
+    (data / "images" / "notes.txt").write_bytes(b"x")
     (data / "labels" / "lonely_label.tif").write_bytes(b"x")
     (data / "images" / ".hidden.tif").write_bytes(b"x")
     plan = plan_training(TrainRequest((data,), tmp_path / "run"))
-    assert any("Thumbs.db, lonely_label.tif" in warning for warning in plan.warnings)
+    assert any("notes.txt, lonely_label.tif" in warning for warning in plan.warnings)
 
     (data / "images" / "im0.tif").write_bytes(b"II*\0broken")
     tifffile.imwrite(data / "labels" / "im1_label.tif", np.zeros((5, 6), np.int32))

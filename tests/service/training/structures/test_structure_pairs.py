@@ -109,10 +109,10 @@ def test_all_broken_pairs_are_listed_together(folder: Path, tmp_path: Path) -> N
 
 def test_signals_without_targets_and_lacking_folders_are_said(folder: Path, tmp_path: Path) -> None:
     (folder / "target" / "s1.tif").rename(folder / "target" / "other.tif")
-    (folder / "signal" / "Thumbs.db").touch()
+    (folder / "signal" / "notes.txt").touch()
     scan = scan_structures(folder)
     assert [pair.name for pair in scan.pairs] == ["s0", "s2"]
-    assert [path.name for path in scan.strays] == ["Thumbs.db", "other.tif"]
+    assert [path.name for path in scan.strays] == ["notes.txt", "other.tif"]
     (problem,) = scan.problems
     assert "no target for s1.tif" in problem
     assert not scan_structures(folder, exclude=["s1"]).problems

@@ -111,7 +111,8 @@ def _read_all(
                 if image is not None:
                     add(image)
             except (OSError, ValueError, TypeError) as error:
-                problems.append(f"{pair.image.name}: {error}")
+                where = f", scene {pair.scene}" if pair.scene else ""
+                problems.append(f"{pair.image.name}{where}: {error}")
             done += 1
             yield Progress("reading training images", done, total)
     if problems:
@@ -126,12 +127,12 @@ def _read_all(
 
 def _read(pair: Pair, crops: Crops, found: TrainingImages) -> LabelledImage | None:
     """Image with its labels; None where there is nothing to see, which is noted."""
-    plane = read_image(pair.image).plane(channel=pair.channel)
+    plane = read_image(pair.image, pair.scene).plane(channel=pair.channel)
     blank = describe_blank([plane])
     if blank:
         found.blank.append(f"{pair.name} {blank}")
         return None
-    labels = read_labels(pair.labels, crops)
+    labels = read_labels(pair, crops)
     return LabelledImage.from_planes(pair.name, plane, labels, crops.ignore_label)
 
 

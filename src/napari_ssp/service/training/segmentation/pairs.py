@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from napari_ssp.io import (
-    IMAGE_SUFFIXES,
-    image_stem,
-    is_cellpose_name,
-)
-from napari_ssp.io.label_names import find_labels, sort_files
+from napari_ssp.atomic import is_special
+from napari_ssp.io import IMAGE_SUFFIXES, image_stem, is_cellpose_name
+from napari_ssp.io.hidden import is_left_by_system
+from napari_ssp.io.label_names import sort_files
+from napari_ssp.io.scene import image_name
+from napari_ssp.io.sources import without_members
 from napari_ssp.service.training.pair_tables import (
     TRAINING_SPLITS,
     parse_channel,
     read_lines,
     require,
 )
+from napari_ssp.service.training.segmentation.matching import match_files, match_image
 from napari_ssp.service.training.segmentation.plane_headers import (
     describe_difference,
     label_header,
@@ -26,6 +27,9 @@ from napari_ssp.service.training.segmentation.plane_headers import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
+
+    from napari_ssp.io import ImageSource
+    from napari_ssp.service.training.segmentation.matching import Match
 
 _COLUMNS = ("image", "label")
 #: Folders of label files beside "images": ours, and StarDist's.
@@ -46,6 +50,8 @@ class Pair:
         Channel of the image, from 0; None is its colours, or the first.
     is_mask : bool
         Whether the labels are true and false only, without numbers.
+    scene, label_scene : str or None
+        Which images of the files, where these hold several.
     """
 
     image: Path
@@ -53,11 +59,13 @@ class Pair:
     shape: tuple[int, int]
     channel: int | None = None
     is_mask: bool = False
+    scene: str | None = None
+    label_scene: str | None = None
 
     @property
     def name(self) -> str:
-        """File name of the image without its suffix."""
-        return str(image_stem(self.image))
+        """File name of the image without its suffix, and the scene's name."""
+        return image_name(image_stem(self.image), self.scene or "")
 
 
 @dataclass(frozen=True)
@@ -74,12 +82,15 @@ class PairScan:
         What is wrong with the others, one line each.
     count : int
         How many images there are, usable or not.
+    notes : tuple of str
+        Files that belong to the set of another one.
     """
 
     pairs: tuple[Pair, ...] = ()
     strays: tuple[Path, ...] = ()
     problems: tuple[str, ...] = ()
     count: int = 0
+    notes: tuple[str, ...] = ()
 
 
 def scan_pairs(
@@ -95,6 +106,8 @@ def scan_pairs(
         labels with such an ending lie side by side, as cellpose has them. Or a folder with such a
         folder for each split, e.g. ``train``. Or a CSV file with the columns ``image`` and
         ``label``, and possibly ``channel`` and ``split``; paths are relative to the file.
+        All images of a file with several are paired with those of a label file, or with label files
+        of their own names.
     exclude : iterable of str
         Names, without suffix, of images to leave out.
     splits : sequence of str
@@ -114,16 +127,22 @@ def _of_folder(source: Path, left_out: set[str], splits: Sequence[str]) -> PairS
     files = _find_files(places[0]) if places else None
     if files is None:
         return PairScan(problems=(_no_layout(source),)) if "" in splits else PairScan()
+    images, notes = without_members(files.images)
     by_stem = {image_stem(path): path for path in files.labels}
-    wanted = [path for path in files.images if image_stem(path) not in left_out]
-    used = {find_labels(path, by_stem) for path in files.images}
+    found = [match for path in images for match in match_image(path, by_stem)]
+    used = {match.labels.path for match in found if match.labels}
     lonely = [path for path in files.labels if path not in used]
-    bare = []
+    wanted = [match for match in found if not _is_left_out(match.image, left_out)]
+    bare: list[Path] = []
     if files.side_by_side:  # who annotates there does so one by one
-        bare = [path for path in wanted if find_labels(path, by_stem) is None]
-        wanted = [path for path in wanted if path not in bare]
-    pairs = [_pair(image, find_labels(image, by_stem)) for image in wanted]
-    return _scan(places[0], pairs, (*files.others, *lonely, *bare))
+        bare = [m.image.path for m in wanted if m.labels is None and not m.problem]
+        wanted = [match for match in wanted if match.labels or match.problem]
+    scan = _scan(places[0], map(_pair, wanted), (*files.others, *lonely, *dict.fromkeys(bare)))
+    return replace(scan, notes=tuple(notes))
+
+
+def _is_left_out(image: ImageSource, left_out: set[str]) -> bool:
+    return bool({image.name, image_stem(image.path)} & left_out)
 
 
 class _FolderFiles(NamedTuple):
@@ -165,28 +184,30 @@ def _of_table(path: Path, left_out: set[str], splits: Sequence[str]) -> PairScan
     except ValueError as error:
         return PairScan(problems=(str(error),))
     wanted = [line for line in lines if image_stem(path / line.values["image"]) not in left_out]
-    found = []
+    found: list[Pair | str] = []
     for number, values in wanted:
-        one = _of_line(path.parent, values)
-        found.append(f"{path.name}, line {number}: {one}" if isinstance(one, str) else one)
+        for one in _of_line(path.parent, values, left_out):
+            found.append(f"{path.name}, line {number}: {one}" if isinstance(one, str) else one)
     return _scan(path, found)
 
 
-def _of_line(folder: Path, values: Mapping[str, str]) -> Pair | str:
-    """Pair of a line, or what is wrong with it."""
+def _of_line(folder: Path, values: Mapping[str, str], left_out: set[str]) -> list[Pair | str]:
+    """Pairs of a line, or what is wrong with it."""
     try:
         require(values, _COLUMNS)
         channel = parse_channel(values.get("channel", ""))
     except ValueError as error:
-        return str(error)
+        return [str(error)]
     image, labels = (folder / values[name] for name in _COLUMNS)
     gone = [path for path in (image, labels) if not path.exists()]
     if gone:
-        return f"there is no file {' and no '.join(str(path) for path in gone)}"
-    return _pair(image, labels, channel)
+        return [f"there is no file {' and no '.join(str(path) for path in gone)}"]
+    matches = match_files(image, labels)
+    return [_pair(match, channel) for match in matches if match.image.name not in left_out]
 
 
-def _scan(source: Path, found: Sequence[Pair | str], strays: Iterable[Path] = ()) -> PairScan:
+def _scan(source: Path, lines: Iterable[Pair | str], strays: Iterable[Path] = ()) -> PairScan:
+    found = list(lines)
     pairs = tuple(one for one in found if isinstance(one, Pair))
     problems = [one for one in found if isinstance(one, str)]
     if not found:
@@ -196,22 +217,36 @@ def _scan(source: Path, found: Sequence[Pair | str], strays: Iterable[Path] = ()
 
 def _files(folder: Path) -> tuple[list[Path], list[Path]]:
     """Images of a folder and other files; hidden ones count as neither."""
-    shown = [path for path in sorted(folder.iterdir()) if not path.name.startswith(".")]
-    images = [p for p in shown if p.suffix.lower() in IMAGE_SUFFIXES or is_cellpose_name(p)]
+    shown = [path for path in sorted(folder.iterdir()) if not is_left_by_system(path)]
+    named = [p for p in shown if p.suffix.lower() in IMAGE_SUFFIXES or is_cellpose_name(p)]
+    images = [path for path in named if not is_special(path)]
     return images, [path for path in shown if path not in set(images)]
 
 
-def _pair(image: Path, labels: Path | None, channel: int | None = None) -> Pair | str:
-    """Pair of two files, or what is wrong with them."""
+def _pair(match: Match, channel: int | None = None) -> Pair | str:
+    """Pair of two images, or what is wrong with them."""
+    image, labels, problem = match
+    if problem:
+        return problem
     if labels is None:
+        name = image.name if image.scene else image.path.name
         return (
-            f"{image}: no label file for {image.name}. Name labels like their image with '_label' "
+            f"{image}: no label file for {name}. Name labels like their image with '_label' "
             "added, e.g. a.png and a_label.tiff."
         )
+    where = f"{image.path.name}, scene {image.scene}" if image.scene else image.path.name
     try:
         header, target = plane_header(image, channel), label_header(labels)
     except (OSError, ValueError, TypeError, ImportError) as error:
-        return f"{image.name}: {error}"
+        return f"{where}: {error}"
     if header.shape != target.shape:
-        return f"{image.name}: {describe_difference(header.shape, target.shape)}"
-    return Pair(image, labels, header.shape, channel, target.is_mask)
+        return f"{where}: {describe_difference(header.shape, target.shape)}"
+    return Pair(
+        image.path,
+        labels.path,
+        header.shape,
+        channel,
+        is_mask=target.is_mask,
+        scene=image.scene,
+        label_scene=labels.scene,
+    )

@@ -37,6 +37,8 @@ class TrainingFiles:
         Learned from, scored, mixed in, scored in the end for what was forgotten.
     strays : tuple of pathlib.Path
         Skipped.
+    notes : tuple of str
+        Files that belong to the set of another one.
     strip : bool
         Whether the validation part is a strip of each training image.
     chosen_by_us : bool
@@ -48,6 +50,7 @@ class TrainingFiles:
     replay: tuple[Pair, ...] = ()
     known: tuple[Pair, ...] = ()
     strays: tuple[Path, ...] = ()
+    notes: tuple[str, ...] = ()
     strip: bool = False
     chosen_by_us: bool = False
 
@@ -108,7 +111,12 @@ def find_files(request: TrainRequest) -> TrainingFiles:
     check_masks([pair for part in pairs.values() for pair in part], request.crops)
     replay, known = _known(pairs["replay"]) if request.base else (pairs["replay"], [])
     files = TrainingFiles(
-        tuple(pairs["training"]), tuple(pairs["validation"]), tuple(replay), tuple(known), strays
+        tuple(pairs["training"]),
+        tuple(pairs["validation"]),
+        tuple(replay),
+        tuple(known),
+        strays,
+        tuple(dict.fromkeys(note for scan in every for note in scan.notes)),
     )
     return files if files.validation else set_aside(files)
 
@@ -183,7 +191,7 @@ def _images(count: int) -> str:
 
 
 def _warnings(request: TrainRequest, files: TrainingFiles, card: ModelCard | None) -> list[str]:
-    warnings = []
+    warnings = [*files.notes]
     if files.strays:
         warnings.append(warn_skipped(files.strays))
     masks = warn_of_mask_files((*files.training, *files.validation, *files.replay), request.crops)
@@ -192,8 +200,8 @@ def _warnings(request: TrainRequest, files: TrainingFiles, card: ModelCard | Non
     narrow = [p.name for p in files.training if files.strip and max(p.shape) < 2 * _NARROWEST]
     if narrow:
         warnings.append(warn_too_small(narrow))
-    scored = {pair.image.resolve() for pair in files.validation}
-    both = [pair.name for pair in files.training if pair.image.resolve() in scored]
+    scored = {(pair.image.resolve(), pair.scene) for pair in files.validation}
+    both = [p.name for p in files.training if (p.image.resolve(), p.scene) in scored]
     if both:
         warnings.append(warn_scored_as_well(both))
     if card is not None and not files.replay and request.forgetting.trainable == "all":

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from napari_ssp.image import MicroscopyImage
+    from napari_ssp.io import ImageSource
 
 _PNG_START = b"\x89PNG\r\n\x1a\n"
 #: Bits and kind of colours of grey PNGs; those of one bit are masks.
@@ -26,39 +27,39 @@ class PlaneHeader(NamedTuple):
     is_mask: bool = False
 
 
-def plane_header(path: Path, channel: int | None = None) -> PlaneHeader:
-    """Header of an image file, without its pixels where the format allows.
+def plane_header(image: ImageSource, channel: int | None = None) -> PlaneHeader:
+    """Header of an image, without its pixels where the format allows.
 
     Raises
     ------
     ValueError
         When it is a stack, has no such channel, or cannot be read; others as `read_image`.
     """
-    state = path.stat()
-    return _plane_header(path, channel, state.st_mtime_ns, state.st_size)
+    state = image.path.stat()
+    return _plane_header(image, channel, state.st_mtime_ns, state.st_size)
 
 
-def label_header(path: Path) -> PlaneHeader:
-    """Header of a label file; errors as of `plane_header`, also when it has colours or channels."""
-    state = path.stat()
-    return _label_header(path, state.st_mtime_ns, state.st_size)
+def label_header(labels: ImageSource) -> PlaneHeader:
+    """Header of labels; errors as of `plane_header`, also when they have colours or channels."""
+    state = labels.path.stat()
+    return _label_header(labels, state.st_mtime_ns, state.st_size)
 
 
 @lru_cache(maxsize=65536)
-def _plane_header(path: Path, channel: int | None, changed: int, size: int) -> PlaneHeader:
-    start = _png_start(path)
+def _plane_header(source: ImageSource, channel: int | None, changed: int, size: int) -> PlaneHeader:
+    start = _png_start(source.path)
     if channel is None and start:
         return _png_header(start)
-    return _header(read_image(path), channel)
+    return _header(read_image(source.path, source.scene), channel)
 
 
 @lru_cache(maxsize=65536)
-def _label_header(path: Path, changed: int, size: int) -> PlaneHeader:
-    start = _png_start(path)
+def _label_header(source: ImageSource, changed: int, size: int) -> PlaneHeader:
+    start = _png_start(source.path)
     if start[24:] in _PNG_GREY:
         return _png_header(start)
-    image = read_label_image(path)
-    check_grey(image, f"label file {path.name}")
+    image = read_label_image(source.path, source.scene)
+    check_grey(image, f"label file {source.path.name}")
     if image.num_channels > 1:
         raise ValueError(
             f"its labels have {image.num_channels} channels (shape {image.shape}); give one number "

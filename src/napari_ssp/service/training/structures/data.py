@@ -137,7 +137,8 @@ def _load(files: Pair, task: int, store: StackStore) -> _Loaded:
 
 
 def _load_files(files: PairFiles, task: int, store: StackStore) -> _Loaded:
-    signal, target = read_image(files.signal), read_image(files.target)
+    signal = read_image(files.signal, files.scene_signal)
+    target = read_image(files.target, files.scene_target)
     check_stack(signal, "signal", files.channel_signal)
     check_stack(target, "target", files.channel_target)
     source = _scored(signal, files.channel_signal, "signal", store)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from napari_ssp.io import IMAGE_SUFFIXES, image_stem
+from napari_ssp.atomic import is_special
+from napari_ssp.io import IMAGE_SUFFIXES, ImageSource, image_stem
+from napari_ssp.io.hidden import is_left_by_system
+from napari_ssp.io.scene import image_name
+from napari_ssp.io.sources import without_members
 from napari_ssp.service.training.manifest import Entry
 from napari_ssp.service.training.pair_tables import (
     TRAINING_SPLITS,
@@ -14,6 +18,7 @@ from napari_ssp.service.training.pair_tables import (
     read_lines,
     require,
 )
+from napari_ssp.service.training.scenes import image_scenes, pair_scenes
 from napari_ssp.training.structures.volumes import (
     INDEX_FILE,
     PreparedPair,
@@ -43,6 +48,8 @@ class PairFiles:
         Channels, from 0; None takes the only or first one.
     description : str
         One line about the structure.
+    scene_signal, scene_target : str or None
+        Which images of the files, where these hold several.
     """
 
     signal: Path
@@ -51,11 +58,23 @@ class PairFiles:
     channel_signal: int | None = None
     channel_target: int | None = None
     description: str = ""
+    scene_signal: str | None = None
+    scene_target: str | None = None
 
     @property
     def name(self) -> str:
-        """Name of the signal's file without its suffix."""
-        return image_stem(self.signal)
+        """Name of the signal's file without its suffix, and the scene's name."""
+        return image_name(image_stem(self.signal), self.scene_signal or "")
+
+    @property
+    def signal_source(self) -> ImageSource:
+        """Where the transmitted light is."""
+        return ImageSource(self.signal, self.scene_signal, self.name)
+
+    @property
+    def target_source(self) -> ImageSource:
+        """Where the fluorescence is."""
+        return ImageSource(self.target, self.scene_target, self.name)
 
 
 Pair = PairFiles | PreparedPair
@@ -88,11 +107,11 @@ def scan_structures(
     ) as error:  # as the table or the folder tells
         return StructureScan(problems=(str(error),))
     left_out = set(exclude)
-    kept = tuple(pair for pair in scan.pairs if pair.name not in left_out)
+    kept = tuple(pair for pair in scan.pairs if not _names(pair) & left_out)
     problems = tuple(line for name, line in scan.bad.items() if name not in left_out)
     if not kept and not problems:
         problems = (f"{source} has no pairs that are left to use.",)
-    return StructureScan(kept, scan.strays, problems)
+    return StructureScan(kept, scan.strays, problems, scan.notes)
 
 
 @dataclass(frozen=True)
@@ -107,17 +126,26 @@ class StructureScan:
         Files that are no images, and targets of no signal; they are skipped.
     problems : tuple of str
         What is wrong with the others, one line each.
+    notes : tuple of str
+        Files that belong to the set of another one.
     """
 
     pairs: tuple[Pair, ...] = ()
     strays: tuple[Path, ...] = ()
     problems: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def _names(pair: Pair) -> set[str]:
+    """Names of a pair: its own, and that of its file."""
+    return {pair.name, image_stem(pair.signal)} if isinstance(pair, PairFiles) else {pair.name}
 
 
 class _Found(NamedTuple):
     pairs: Sequence[Pair]
     strays: tuple[Path, ...] = ()
     bad: Mapping[str, str] = MappingProxyType({})
+    notes: tuple[str, ...] = ()
 
 
 def _scan(source: Path, splits: Sequence[str]) -> _Found:
@@ -137,29 +165,50 @@ def _of_folder(folder: Path) -> _Found:
             )
     signals, strays = _images(folder / "signal")
     measured, more = _images(folder / "target")
+    signals, notes = without_members(signals)
+    measured, others = without_members(measured)
     targets = {image_stem(path): path for path in measured}
-    pairs, bad = [], {}
+    pairs: list[Pair] = []
+    bad = {}
     for path in signals:
         name = image_stem(path)
-        if name in targets:
-            pairs.append(PairFiles(path, targets.pop(name), folder.name))
-        else:
+        if name not in targets:
             bad[name] = f"{path}: no target for {path.name}. A target has its signal's name."
-    return _Found(pairs, (*strays, *more, *targets.values()), bad)
+            continue
+        try:
+            pairs += _scenes(PairFiles(path, targets.pop(name), folder.name))
+        except ValueError as error:
+            bad[name] = f"{path}: {error}."
+    strays += [*more, *targets.values()]
+    return _Found(pairs, tuple(strays), bad, (*notes, *others))
+
+
+def _scenes(files: PairFiles) -> list[PairFiles]:
+    """Pairs of all images of two files.
+
+    Raises
+    ------
+    ValueError
+        If their numbers differ.
+    """
+    found = pair_scenes(image_scenes(files.signal), image_scenes(files.target))
+    return [replace(files, scene_signal=s.scene, scene_target=t.scene) for s, t in found]
 
 
 def _images(folder: Path) -> tuple[list[Path], list[Path]]:
     """Images of a folder and other files; hidden ones count as neither."""
-    shown = [path for path in sorted(folder.iterdir()) if not path.name.startswith(".")]
-    images = [path for path in shown if path.suffix.lower() in IMAGE_SUFFIXES]
+    shown = [path for path in sorted(folder.iterdir()) if not is_left_by_system(path)]
+    named = [path for path in shown if path.suffix.lower() in IMAGE_SUFFIXES]
+    images = [path for path in named if not is_special(path)]
     return images, [path for path in shown if path not in set(images)]
 
 
 def _of_table(path: Path, splits: Sequence[str]) -> _Found:
-    pairs, bad = [], {}
+    pairs: list[Pair] = []
+    bad = {}
     for number, values in read_lines(path, _COLUMNS, _MORE_COLUMNS, splits):
         try:
-            pairs.append(_of_line(path.parent, values))
+            pairs += _scenes(_of_line(path.parent, values))
         except ValueError as error:
             bad[f"{path.name}:{number}"] = f"{path.name}, line {number}: {error}"
     return _Found(pairs, (), bad)

@@ -19,7 +19,7 @@ from napari_ssp.service.training.plan_words import (
     warn_skipped,
     warn_too_small,
 )
-from napari_ssp.service.training.requests import StructureSchedule
+from napari_ssp.service.training.structure_choices import StructureSchedule
 from napari_ssp.service.training.structures.card import base_card, check_voxel_size, new_structure
 from napari_ssp.service.training.structures.pairs import PairFiles, scan_structures, task_order
 from napari_ssp.service.training.structures.stack_headers import (
@@ -57,6 +57,8 @@ class StructureFiles:
         (z, y, x) in µm where the files state one.
     strays : tuple of pathlib.Path
         Skipped.
+    notes : tuple of str
+        Files that belong to the set of another one.
     """
 
     training: tuple[Pair, ...]
@@ -65,6 +67,7 @@ class StructureFiles:
     shapes: tuple[_Shape, ...] = ()
     voxel_size: VoxelSize | None = None
     strays: tuple[Path, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def set_aside(self) -> tuple[list[int], list[int], list[int]]:
         """Find places of stacks held out whole, by a strip, and too small for one."""
@@ -129,7 +132,10 @@ def find_structure_files(request: TrainStructuresRequest, base: ModelCard | None
         check_voxel_size(request.stacks.voxel_size or size, base)
     shapes = tuple(shape for shape, _ in headers[: len(training)])
     strays = tuple(dict.fromkeys(path for scan in every for path in scan.strays))
-    return StructureFiles(training, validation, order, shapes, size, strays)
+    notes = tuple(dict.fromkeys(note for scan in every for note in scan.notes))
+    return StructureFiles(
+        training, validation, order, shapes=shapes, voxel_size=size, strays=strays, notes=notes
+    )
 
 
 def _header(pair: Pair, problems: list[str]) -> tuple[_Shape, VoxelSize | None]:
@@ -137,8 +143,8 @@ def _header(pair: Pair, problems: list[str]) -> tuple[_Shape, VoxelSize | None]:
     if not isinstance(pair, PairFiles):
         return pair.shape, None
     try:
-        signal = stack_header(pair.signal, "signal", pair.channel_signal)
-        target = stack_header(pair.target, "target", pair.channel_target)
+        signal = stack_header(pair.signal_source, "signal", pair.channel_signal)
+        target = stack_header(pair.target_source, "target", pair.channel_target)
         check_shapes(signal.shape, target.shape)
     except (OSError, ValueError, TypeError, ImportError) as error:
         problems.append(f"{pair.name}: {error}")
@@ -188,6 +194,7 @@ def _warnings(
     files: StructureFiles,
     small: Sequence[str],
 ) -> Iterator[str]:
+    yield from files.notes
     if files.strays:
         yield warn_skipped(files.strays)
     scored = set(files.validation)

@@ -11,9 +11,9 @@ from napari_ssp.io import read_image
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
     from napari_ssp.image import MicroscopyImage, VoxelSize
+    from napari_ssp.io import ImageSource
 
 #: Voxel sizes that differ by more than this share are called different.
 _SAME_SIZE = 0.02
@@ -26,13 +26,13 @@ class StackHeader(NamedTuple):
     voxel_size: VoxelSize | None
 
 
-def stack_header(path: Path, role: str, channel: int | None) -> StackHeader:
-    """Header of a file of a pair.
+def stack_header(source: ImageSource, role: str, channel: int | None) -> StackHeader:
+    """Header of an image of a pair.
 
     Parameters
     ----------
-    path : pathlib.Path
-        An image file.
+    source : ImageSource
+        The image.
     role : str
         ``"signal"`` or ``"target"``.
     channel : int or None
@@ -45,15 +45,17 @@ def stack_header(path: Path, role: str, channel: int | None) -> StackHeader:
     FileNotFoundError, OSError, TypeError, ImportError
         As `read_image`.
     """
-    if not path.exists():
-        raise FileNotFoundError(f"there is no file {path}")
-    state = path.stat()
-    return _header(path, role, channel, state.st_mtime_ns, state.st_size)
+    if not source.path.exists():
+        raise FileNotFoundError(f"there is no file {source.path}")
+    state = source.path.stat()
+    return _header(source, role, channel, state.st_mtime_ns, state.st_size)
 
 
 @lru_cache(maxsize=65536)
-def _header(path: Path, role: str, channel: int | None, changed: int, size: int) -> StackHeader:
-    image = read_image(path)
+def _header(
+    source: ImageSource, role: str, channel: int | None, changed: int, size: int
+) -> StackHeader:
+    image = read_image(source.path, source.scene)
     check_stack(image, role, channel)
     shape = tuple(image.sizes[letter] for letter in "zyx" if letter in image.axes)
     return StackHeader(shape, image.voxel_size)
