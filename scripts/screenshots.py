@@ -259,7 +259,7 @@ def scales(viewer: napari.Viewer, dock: PredictDock) -> None:
     dock.gates.fold.click()
     _wait(lambda: bool(dock.gates.view.bars))
     _pause(300)
-    dock.column.ensureWidgetVisible(dock.gates)
+    dock.column.show_from(dock.gates)
     _save(viewer, "predict-scales")
 
 
