@@ -91,9 +91,8 @@ def expand(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:
 
 def folder_images(folder: Path) -> list[Path]:
     """List the images of a folder by their endings, without files that systems leave there."""
-    shown = (path for path in sorted(folder.iterdir()) if not is_special(path))
-    named = (path for path in shown if path.suffix.lower() in IMAGE_SUFFIXES)
-    return [path for path in named if not is_left_by_system(path)]
+    named = (path for path in sorted(folder.iterdir()) if path.suffix.lower() in IMAGE_SUFFIXES)
+    return [path for path in named if not (is_left_by_system(path) or is_special(path))]
 
 
 def is_folder(path: Path) -> bool:

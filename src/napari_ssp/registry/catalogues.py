@@ -15,6 +15,7 @@ from napari_ssp.registry.card_checks import check_name
 from napari_ssp.registry.folders import cache_folder
 from napari_ssp.registry.transfer.download import download
 from napari_ssp.registry.transfer.item import Download, RetryPolicy
+from napari_ssp.registry.transfer.reaching import explained
 from napari_ssp.registry.user_lists import change_list, read_list
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def add_catalogue(place: str, retry_policy: RetryPolicy | None = None) -> Steps[
         # A folder of its own: several windows may fetch the same one.
         with TemporaryDirectory(prefix=".", dir=copy.parent, ignore_cleanup_errors=True) as folder:
             item = Download(place, Path(folder) / copy.name, longest=_LONGEST_CATALOGUE)
-            yield from download(item, retry_policy or RetryPolicy())
+            yield from explained(download(item, retry_policy or RetryPolicy()))
             cards = _read(item.path, place)
             item.path.replace(copy)
     else:

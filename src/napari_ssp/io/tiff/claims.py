@@ -74,6 +74,15 @@ def check_planes(tif: Any, path: Path) -> None:
     OSError
         With both numbers.
     """
+    for series in tif.series:
+        missing = sum(page is None for page in series.pages)
+        if missing and not series.is_multifile:
+            total = len(series.pages)
+            raise damage_error(
+                path,
+                f"its metadata count {total} planes, of which {missing} are not there (if the "
+                "recording ended early, let them be 0: --missing zeros)",
+            )
     if tif.is_ome:
         _check_left_out(tif, path)
     elif tif.is_imagej and not tif.is_micromanager:

@@ -108,7 +108,8 @@ def _scenes(
         known = names if len(names) > 1 else [found[0].ome.name]
         chosen = find_scenes(known, scene, files.master)
     check_complete(tif, files.master)
-    check_planes(tif, files.master)
+    if missing == "refuse" and not any(entry.missing for entry in found):
+        check_planes(tif, files.master)
     entries = [replace(found[k], name=names[k]) for k in chosen]
     size = sum(tif.series[i].nbytes for entry in entries for i in entry.series)
     source = TiffSource(str(files.master), tif) if size > eager_bytes else None
@@ -151,7 +152,11 @@ def _scene(
         name=image_name(stem, entry.name),
         rgb=rgb,
         levels=tuple(levels[1:]),
-        warnings=(*entry.doubts(tif, files.master), *calibration.warnings, *maker_doubts(tif)),
+        warnings=(
+            *entry.doubts(tif, files.master),
+            *calibration.warnings,
+            *maker_doubts(tif),
+        ),
     )
     return Scene.of(image, stem, entry.ome.description, entry.name)
 

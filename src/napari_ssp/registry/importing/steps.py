@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import re
 import shutil
-from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from napari_ssp.atomic import is_special, replaced_folder
@@ -25,9 +23,11 @@ from napari_ssp.registry.importing.safetensors_files import is_safetensors, read
 from napari_ssp.registry.importing.torch_files import is_torch_file, read_torch_file
 from napari_ssp.registry.model_archive import is_package, unpack_package
 from napari_ssp.registry.trust import trust
+from napari_ssp.scratch import scratch_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
 
 def import_checkpoint(
@@ -118,12 +118,10 @@ def _import_package(path: Path, name: str | None, overwrite: bool) -> Steps[Mode
         return (yield from _import_folder(folder, path, card, name, overwrite))
 
 
-@contextmanager
-def _scratch_folder() -> Iterator[Path]:
+def _scratch_folder() -> AbstractContextManager[Path]:
     """Give a folder to unpack to, on the disk of the models, that is removed at the end."""
     models_folder().mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=".", dir=models_folder(), ignore_cleanup_errors=True) as folder:
-        yield Path(folder)
+    return scratch_folder(models_folder())
 
 
 def _import_bioimage(
