@@ -24,17 +24,22 @@ class Line(NamedTuple):
     values: dict[str, str]
 
 
-def read_lines(
-    path: Path, columns: Sequence[str], more: Sequence[str], splits: Sequence[str]
-) -> list[Line]:
+class TableLayout(NamedTuple):
+    """Columns that a table must have, and those that it may have besides ``split``."""
+
+    columns: tuple[str, ...]
+    more: tuple[str, ...]
+
+
+def read_lines(path: Path, layout: TableLayout, splits: Sequence[str]) -> list[Line]:
     """Lines of a table of pairs whose split is wanted.
 
     Parameters
     ----------
     path : pathlib.Path
         CSV file in UTF-8, divided by commas or semicolons.
-    columns, more : sequence of str
-        Columns that it must have, and may have; ``split`` may always be there.
+    layout : TableLayout
+        Its columns.
     splits : sequence of str
         Values of ``split`` to take; in a table without that column it is empty everywhere.
 
@@ -44,6 +49,7 @@ def read_lines(
         When it is no such table.
     """
     rows = read_rows(path)
+    columns, more = layout
     missing = [name for name in columns if not rows or name not in rows[0][1]]
     if missing:
         raise ValueError(

@@ -68,6 +68,12 @@ def test_folders_of_stardist(tmp_path: Path, given: str) -> None:
     assert pairs(tmp_path / given) == [("a.tif", "a.tif"), ("b.tif", "b.tif")]
 
 
+def test_what_is_learned_is_not_scored_as_well(tmp_path: Path) -> None:
+    write_discs(tmp_path, 5)
+    plan = plan_training(TrainRequest((tmp_path / "images",), tmp_path / "run"))
+    assert (len(plan.training), len(plan.validation)) == (4, 1)
+
+
 def test_labels_in_a_folder_of_images_only(tmp_path: Path) -> None:
     put(tmp_path / "images", ["a.tif", "a_masks.tif"])
     assert pairs(tmp_path) == pairs(tmp_path / "images") == [("a.tif", "a_masks.tif")]

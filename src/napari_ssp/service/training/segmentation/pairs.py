@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from napari_ssp.io import (
@@ -11,12 +11,8 @@ from napari_ssp.io import (
     is_cellpose_name,
 )
 from napari_ssp.io.label_names import find_labels, sort_files
-from napari_ssp.service.training.pair_tables import (
-    TRAINING_SPLITS,
-    parse_channel,
-    read_lines,
-    require,
-)
+from napari_ssp.service.training.pair_sources import PairScan, list_files, make_pairs, scan_table
+from napari_ssp.service.training.pair_tables import TRAINING_SPLITS, TableLayout, parse_channel
 from napari_ssp.service.training.segmentation.plane_headers import (
     describe_difference,
     label_header,
@@ -27,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-_COLUMNS = ("image", "label")
+_TABLE = TableLayout(("image", "label"), ("channel",))
 #: Folders of label files beside "images": ours, and StarDist's.
 _LABEL_FOLDERS = ("labels", "masks")
 
@@ -60,31 +56,9 @@ class Pair:
         return str(image_stem(self.image))
 
 
-@dataclass(frozen=True)
-class PairScan:
-    """What a folder or a table of training images holds.
-
-    Attributes
-    ----------
-    pairs : tuple of Pair
-        What can be used, by the names of the images.
-    strays : tuple of pathlib.Path
-        Files that are no images, and labels of no image; they are skipped.
-    problems : tuple of str
-        What is wrong with the others, one line each.
-    count : int
-        How many images there are, usable or not.
-    """
-
-    pairs: tuple[Pair, ...] = ()
-    strays: tuple[Path, ...] = ()
-    problems: tuple[str, ...] = ()
-    count: int = 0
-
-
 def scan_pairs(
     source: Path, exclude: Iterable[str] = (), splits: Sequence[str] = TRAINING_SPLITS
-) -> PairScan:
+) -> PairScan[Pair]:
     """Pair the images and labels of a folder or a table, reading headers only.
 
     Parameters
@@ -102,13 +76,17 @@ def scan_pairs(
         column all do, and so does the folder itself.
     """
     if source.is_file():
-        return _of_table(source, set(exclude), splits)
-    return _of_folder(source, set(exclude), splits)
+        scan = scan_table(source, _TABLE, splits, exclude, _of_line)
+    else:
+        scan = _of_folder(source, set(exclude), splits)
+    if scan.count or scan.problems:
+        return scan
+    return replace(scan, problems=(f"{source}: no images at all.",))
 
 
-def _of_folder(source: Path, left_out: set[str], splits: Sequence[str]) -> PairScan:
+def _of_folder(source: Path, left_out: set[str], splits: Sequence[str]) -> PairScan[Pair]:
     inside = [source / split if split else source for split in splits]
-    if source.name == "images":
+    if source.name == "images" and "" in splits:
         inside.append(source.parent)
     places = [folder for folder in inside if folder.is_dir() and _find_files(folder)]
     files = _find_files(places[0]) if places else None
@@ -121,9 +99,12 @@ def _of_folder(source: Path, left_out: set[str], splits: Sequence[str]) -> PairS
     bare = []
     if files.side_by_side:  # who annotates there does so one by one
         bare = [path for path in wanted if find_labels(path, by_stem) is None]
-        wanted = [path for path in wanted if path not in bare]
-    pairs = [_pair(image, find_labels(image, by_stem)) for image in wanted]
-    return _scan(places[0], pairs, (*files.others, *lonely, *bare))
+        wanted = [path for path in wanted if path not in set(bare)]
+    return make_pairs(
+        wanted,
+        lambda image: _pair(image, find_labels(image, by_stem)),
+        (*files.others, *lonely, *bare),
+    )
 
 
 class _FolderFiles(NamedTuple):
@@ -159,59 +140,30 @@ def _no_layout(folder: Path) -> str:
     )
 
 
-def _of_table(path: Path, left_out: set[str], splits: Sequence[str]) -> PairScan:
-    try:
-        lines = read_lines(path, _COLUMNS, ("channel",), splits)
-    except ValueError as error:
-        return PairScan(problems=(str(error),))
-    wanted = [line for line in lines if image_stem(path / line.values["image"]) not in left_out]
-    found = []
-    for number, values in wanted:
-        one = _of_line(path.parent, values)
-        found.append(f"{path.name}, line {number}: {one}" if isinstance(one, str) else one)
-    return _scan(path, found)
-
-
-def _of_line(folder: Path, values: Mapping[str, str]) -> Pair | str:
-    """Pair of a line, or what is wrong with it."""
-    try:
-        require(values, _COLUMNS)
-        channel = parse_channel(values.get("channel", ""))
-    except ValueError as error:
-        return str(error)
-    image, labels = (folder / values[name] for name in _COLUMNS)
+def _of_line(folder: Path, values: Mapping[str, str]) -> Pair:
+    channel = parse_channel(values.get("channel", ""))
+    image, labels = (folder / values[name] for name in _TABLE.columns)
     gone = [path for path in (image, labels) if not path.exists()]
     if gone:
-        return f"there is no file {' and no '.join(str(path) for path in gone)}"
+        raise ValueError(f"there is no file {' and no '.join(str(path) for path in gone)}")
     return _pair(image, labels, channel)
 
 
-def _scan(source: Path, found: Sequence[Pair | str], strays: Iterable[Path] = ()) -> PairScan:
-    pairs = tuple(one for one in found if isinstance(one, Pair))
-    problems = [one for one in found if isinstance(one, str)]
-    if not found:
-        problems.append(f"{source}: no images at all.")
-    return PairScan(pairs, tuple(strays), tuple(problems), len(found))
-
-
 def _files(folder: Path) -> tuple[list[Path], list[Path]]:
-    """Images of a folder and other files; hidden ones count as neither."""
-    shown = [path for path in sorted(folder.iterdir()) if not path.name.startswith(".")]
-    images = [p for p in shown if p.suffix.lower() in IMAGE_SUFFIXES or is_cellpose_name(p)]
-    return images, [path for path in shown if path not in set(images)]
+    return list_files(folder, lambda p: p.suffix.lower() in IMAGE_SUFFIXES or is_cellpose_name(p))
 
 
-def _pair(image: Path, labels: Path | None, channel: int | None = None) -> Pair | str:
-    """Pair of two files, or what is wrong with them."""
+def _pair(image: Path, labels: Path | None, channel: int | None = None) -> Pair:
+    """Pair of two files, or a ValueError that says what is wrong with them."""
     if labels is None:
-        return (
+        raise ValueError(
             f"{image}: no label file for {image.name}. Name labels like their image with '_label' "
             "added, e.g. a.png and a_label.tiff."
         )
     try:
         header, target = plane_header(image, channel), label_header(labels)
     except (OSError, ValueError, TypeError, ImportError) as error:
-        return f"{image.name}: {error}"
+        raise ValueError(f"{image.name}: {error}") from error
     if header.shape != target.shape:
-        return f"{image.name}: {describe_difference(header.shape, target.shape)}"
+        raise ValueError(f"{image.name}: {describe_difference(header.shape, target.shape)}")
     return Pair(image, labels, header.shape, channel, target.is_mask)

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from napari_ssp.io import IMAGE_SUFFIXES, image_stem
 from napari_ssp.service.training.manifest import Entry
-from napari_ssp.service.training.pair_tables import (
-    TRAINING_SPLITS,
-    parse_channel,
-    read_lines,
-    require,
-)
+from napari_ssp.service.training.pair_sources import PairScan, list_files, make_pairs, scan_table
+from napari_ssp.service.training.pair_tables import TRAINING_SPLITS, TableLayout, parse_channel
 from napari_ssp.training.structures.volumes import (
     INDEX_FILE,
     PreparedPair,
@@ -25,8 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-_COLUMNS = ("signal", "target", "task")
-_MORE_COLUMNS = ("channel_signal", "channel_target", "description")
+_TABLE = TableLayout(
+    ("signal", "target", "task"), ("channel_signal", "channel_target", "description")
+)
 
 
 @dataclass(frozen=True)
@@ -63,7 +59,7 @@ Pair = PairFiles | PreparedPair
 
 def scan_structures(
     source: Path, splits: Sequence[str] = TRAINING_SPLITS, exclude: Iterable[str] = ()
-) -> StructureScan:
+) -> PairScan[Pair]:
     """Pairs of a folder with ``signal`` and ``target``, of a table, or of prepared data.
 
     Parameters
@@ -79,94 +75,56 @@ def scan_structures(
     exclude : iterable of str
         Names, without suffix, of signals to leave out.
     """
-    try:
-        scan = _scan(source, splits)
-    except (
-        OSError,
-        ValueError,
-        ImportError,
-    ) as error:  # as the table or the folder tells
-        return StructureScan(problems=(str(error),))
     left_out = set(exclude)
-    kept = tuple(pair for pair in scan.pairs if pair.name not in left_out)
-    problems = tuple(line for name, line in scan.bad.items() if name not in left_out)
-    if not kept and not problems:
-        problems = (f"{source} has no pairs that are left to use.",)
-    return StructureScan(kept, scan.strays, problems)
+    try:
+        scan = _scan(source, splits, left_out)
+    except (OSError, ValueError, ImportError) as error:  # as the folder tells
+        return PairScan(problems=(str(error),))
+    if scan.count or scan.problems:
+        return scan
+    return replace(scan, problems=(f"{source} has no pairs that are left to use.",))
 
 
-@dataclass(frozen=True)
-class StructureScan:
-    """What a source of training stacks holds.
-
-    Attributes
-    ----------
-    pairs : tuple of PairFiles or PreparedPair
-        What can be used, as far as names tell.
-    strays : tuple of pathlib.Path
-        Files that are no images, and targets of no signal; they are skipped.
-    problems : tuple of str
-        What is wrong with the others, one line each.
-    """
-
-    pairs: tuple[Pair, ...] = ()
-    strays: tuple[Path, ...] = ()
-    problems: tuple[str, ...] = ()
-
-
-class _Found(NamedTuple):
-    pairs: Sequence[Pair]
-    strays: tuple[Path, ...] = ()
-    bad: Mapping[str, str] = MappingProxyType({})
-
-
-def _scan(source: Path, splits: Sequence[str]) -> _Found:
+def _scan(source: Path, splits: Sequence[str], left_out: set[str]) -> PairScan[Pair]:
     if source.is_file():
-        return _of_table(source, splits)
+        return scan_table(source, _TABLE, splits, left_out, _of_line)
     if (source / INDEX_FILE).is_file():
-        return _Found([pair for pair in PreparedVolumes(source).pairs if pair.split in splits])
-    return _of_folder(source)
+        prepared = [one for one in PreparedVolumes(source).pairs if one.split in splits]
+        kept = tuple(one for one in prepared if one.name not in left_out)
+        return PairScan(kept, count=len(kept))
+    return _of_folder(source, left_out)
 
 
-def _of_folder(folder: Path) -> _Found:
+def _of_folder(folder: Path, left_out: set[str]) -> PairScan[Pair]:
     for part in ("signal", "target"):
         if not (folder / part).is_dir():
             raise ValueError(
                 f"Structures are learned from a folder that holds 'signal' and 'target', or from a "
                 f"CSV file; {folder} has no '{part}'."
             )
-    signals, strays = _images(folder / "signal")
-    measured, more = _images(folder / "target")
+    signals, strays = list_files(folder / "signal", _is_image)
+    measured, more = list_files(folder / "target", _is_image)
     targets = {image_stem(path): path for path in measured}
-    pairs, bad = [], {}
-    for path in signals:
-        name = image_stem(path)
-        if name in targets:
-            pairs.append(PairFiles(path, targets.pop(name), folder.name))
-        else:
-            bad[name] = f"{path}: no target for {path.name}. A target has its signal's name."
-    return _Found(pairs, (*strays, *more, *targets.values()), bad)
+    names = {image_stem(path) for path in signals}
+    lonely = [path for name, path in targets.items() if name not in names]
+
+    def pair(signal: Path) -> Pair:
+        target = targets.get(image_stem(signal))
+        if target is None:
+            raise ValueError(
+                f"{signal}: no target for {signal.name}. A target has its signal's name."
+            )
+        return PairFiles(signal, target, folder.name)
+
+    wanted = [path for path in signals if image_stem(path) not in left_out]
+    return make_pairs(wanted, pair, (*strays, *more, *lonely))
 
 
-def _images(folder: Path) -> tuple[list[Path], list[Path]]:
-    """Images of a folder and other files; hidden ones count as neither."""
-    shown = [path for path in sorted(folder.iterdir()) if not path.name.startswith(".")]
-    images = [path for path in shown if path.suffix.lower() in IMAGE_SUFFIXES]
-    return images, [path for path in shown if path not in set(images)]
+def _is_image(path: Path) -> bool:
+    return path.suffix.lower() in IMAGE_SUFFIXES
 
 
-def _of_table(path: Path, splits: Sequence[str]) -> _Found:
-    pairs, bad = [], {}
-    for number, values in read_lines(path, _COLUMNS, _MORE_COLUMNS, splits):
-        try:
-            pairs.append(_of_line(path.parent, values))
-        except ValueError as error:
-            bad[f"{path.name}:{number}"] = f"{path.name}, line {number}: {error}"
-    return _Found(pairs, (), bad)
-
-
-def _of_line(folder: Path, values: dict[str, str]) -> PairFiles:
-    require(values, _COLUMNS)
+def _of_line(folder: Path, values: Mapping[str, str]) -> Pair:
     return PairFiles(
         folder / values["signal"],
         folder / values["target"],
