@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from napari_ssp.io.layer_attributes import ORIGIN_KEY, WARNINGS_KEY
 from napari_ssp.io.ngff.reading import is_zarr
 from napari_ssp.io.reading import MAKERS_SUFFIXES, TIFF_SUFFIXES, read_scenes
-from napari_ssp.io.scene import is_cellpose_name
+from napari_ssp.io.scene import LABEL_ENDINGS, is_cellpose_name
 from napari_ssp.io.stored_origin import list_origin
 from napari_ssp.place import add_axes, translation
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _LAYER_AXES = "tzyx"
 #: Other PNG files are left to napari.
-_MASKS = "_masks.png"
+_LABEL_PNGS = tuple(f"{ending}.png" for ending in LABEL_ENDINGS)
 _TRANSMITTED = re.compile(r"bright|phase|\bdic\b|transmitted|\btl\b|\bbf\b|oblique", re.IGNORECASE)
 _FEW_COLOURS = {1: ("green",), 2: ("magenta", "green")}
 _COLOURS = ("blue", "green", "red", "cyan", "magenta", "yellow")
@@ -98,8 +98,8 @@ def scene_layers(scene: Scene) -> list[LayerData]:
 
 
 def _is_ours(path: Path) -> bool:
-    cellpose = is_cellpose_name(path) or path.name.lower().endswith(_MASKS)
-    return path.suffix.lower() in (*TIFF_SUFFIXES, *MAKERS_SUFFIXES) or cellpose or is_zarr(path)
+    labels = is_cellpose_name(path) or path.name.lower().endswith(_LABEL_PNGS)
+    return path.suffix.lower() in (*TIFF_SUFFIXES, *MAKERS_SUFFIXES) or labels or is_zarr(path)
 
 
 def _as_list(path: PathOrPaths) -> list[str]:

@@ -113,14 +113,21 @@ def read_label_image(path: str | os.PathLike[str]) -> MicroscopyImage:
     -------
     MicroscopyImage
         As it is in the file, whole floats as integers; the first image where none is named as
-        labels. `as_labels` and `with_numbered_parts` check it.
+        labels. `as_labels` and `number_mask` check it.
 
     Raises
     ------
-    FileNotFoundError, IsADirectoryError, ModuleNotFoundError, OSError, TypeError, ValueError
+    ValueError
+        If it is a JPEG, or as `read_image`.
+    FileNotFoundError, IsADirectoryError, ModuleNotFoundError, OSError, TypeError
         As `read_image`.
     """
     scenes = read_scenes(path)
+    if _is_jpeg(Path(path)):
+        raise ValueError(
+            f"'{path}' is a JPEG, which changes numbers to save space, so it holds no labels. Save "
+            "them as PNG or TIFF."
+        )
     return next((scene.image for scene in scenes if scene.is_labels), scenes[0].image)
 
 
@@ -181,6 +188,13 @@ def read_scenes(path: str | os.PathLike[str]) -> list[Scene]:
         f"'{file}' is named as an image but begins with {start!r}, which is neither TIFF, CZI, PNG "
         "nor JPEG. Export it again in one of these formats; renaming a file does not convert it."
     )
+
+
+def _is_jpeg(file: Path) -> bool:
+    if file.is_dir():
+        return False
+    with file.open("rb") as handle:
+        return handle.read(len(_JPEG_START)) == _JPEG_START
 
 
 def _check_path(file: Path) -> None:

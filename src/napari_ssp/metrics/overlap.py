@@ -9,7 +9,7 @@ import numpy.typing as npt
 from scipy import sparse
 from scipy.sparse.csgraph import maximum_bipartite_matching
 
-from napari_ssp.labels import known_labels, number_labels, whole_numbers
+from napari_ssp.labels import explain_shapes, known_labels, number_labels, whole_numbers
 
 Labels = npt.NDArray[np.integer[Any]]
 Numbers = npt.NDArray[np.intp]
@@ -115,6 +115,7 @@ def check_pair(truth: npt.ArrayLike, prediction: npt.ArrayLike) -> tuple[Labels,
         raise ValueError(
             f"The truth has shape {pair[0].shape} and the prediction {pair[1].shape}. "
             "Give two label images of the same region."
+            f"{explain_shapes(pair[1].shape, pair[0].shape)}"
         )
     return pair[0], without_unknown(pair[1], whole_numbers(truth) < 0)
 

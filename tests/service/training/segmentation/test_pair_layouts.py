@@ -111,9 +111,12 @@ def test_a_folder_without_labels_is_explained(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("labels", "words"),
     [
-        (np.zeros((32, 24), np.uint8), "rows and columns are exchanged. Transpose one of them"),
-        (np.zeros((48, 64), np.uint8), "2 times as large. Resize the labels without interpolation"),
-        (np.zeros((12, 16), np.uint8), "0.5 times as large. Resize the labels"),
+        (np.zeros((32, 24), np.uint8), "Rows and columns are exchanged: transpose one of them."),
+        (
+            np.zeros((48, 64), np.uint8),
+            "The labels are 2 times as large: resize them without interpolation.",
+        ),
+        (np.zeros((12, 16), np.uint8), "The labels are 0.5 times as large: resize"),
         (np.zeros((24, 30), np.uint8), r"the image is (24, 32) and its labels are (24, 30)"),
         (np.zeros((*SHAPE, 3), np.uint8), "three colours are the same everywhere: save one"),
     ],

@@ -11,10 +11,10 @@ from napari_ssp.io import (
     is_cellpose_name,
 )
 from napari_ssp.io.label_names import find_labels, sort_files
+from napari_ssp.labels import explain_shapes
 from napari_ssp.service.training.pair_sources import PairScan, list_files, make_pairs, scan_table
 from napari_ssp.service.training.pair_tables import TRAINING_SPLITS, TableLayout, parse_channel
 from napari_ssp.service.training.segmentation.plane_headers import (
-    describe_difference,
     label_header,
     plane_header,
 )
@@ -165,5 +165,8 @@ def _pair(image: Path, labels: Path | None, channel: int | None = None) -> Pair:
     except (OSError, ValueError, TypeError, ImportError) as error:
         raise ValueError(f"{image.name}: {error}") from error
     if header.shape != target.shape:
-        raise ValueError(f"{image.name}: {describe_difference(header.shape, target.shape)}")
+        raise ValueError(
+            f"{image.name}: the image is {header.shape} and its labels are {target.shape}."
+            f"{explain_shapes(header.shape, target.shape)}"
+        )
     return Pair(image, labels, header.shape, channel, target.is_mask)
