@@ -137,3 +137,12 @@ def test_one_channel_per_class_is_no_label_image(tmp_path: Path) -> None:
     write_image(tmp_path / "a_masks.ome.tif", classes)
     (problem,) = scan_pairs(tmp_path).problems
     assert "its labels have 2 channels (shape (2, 24, 32)); give one number per object" in problem
+
+
+def test_a_file_of_several_images_is_not_taken_for_its_first(tmp_path: Path) -> None:
+    put(tmp_path, ["a_masks.tif"])
+    with tifffile.TiffWriter(tmp_path / "a.ome.tif") as tif:
+        for k in range(2):
+            tif.write(np.zeros(SHAPE, np.uint8), metadata={"axes": "YX", "Name": f"Pos{k}"})
+    (problem,) = scan_pairs(tmp_path).problems
+    assert "a.ome.tif: it holds 2 images (a Pos0, a Pos1); save those with labels" in problem

@@ -6,7 +6,7 @@ import struct
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from napari_ssp.io import read_image, read_label_image
+from napari_ssp.io import read_images, read_label_image
 from napari_ssp.io.label_images import check_grey
 
 if TYPE_CHECKING:
@@ -32,7 +32,8 @@ def plane_header(path: Path, channel: int | None = None) -> PlaneHeader:
     Raises
     ------
     ValueError
-        When it is a stack, has no such channel, or cannot be read; others as `read_image`.
+        When it is a stack, has no such channel, or cannot be read, or the file holds several
+        images; others as `read_image`.
     """
     state = path.stat()
     return _plane_header(path, channel, state.st_mtime_ns, state.st_size)
@@ -49,7 +50,13 @@ def _plane_header(path: Path, channel: int | None, changed: int, size: int) -> P
     start = _png_start(path)
     if channel is None and start:
         return _png_header(start)
-    return _header(read_image(path), channel)
+    images = read_images(path)
+    if len(images) > 1:
+        names = ", ".join(image.name for image in images[:5]) + " ..." * (len(images) > 5)
+        raise ValueError(
+            f"it holds {len(images)} images ({names}); save those with labels as files of their own"
+        )
+    return _header(images[0], channel)
 
 
 @lru_cache(maxsize=65536)
