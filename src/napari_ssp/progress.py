@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from contextlib import closing
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from functools import partial
+from queue import Empty, SimpleQueue
+from threading import Thread
+from typing import Any, Generic, NoReturn, TypeVar
 
+Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 #: Long work: yields its progress and returns its result. Closing it cancels the work.
@@ -45,3 +50,103 @@ def run(steps: Steps[Result]) -> Result:
         except StopIteration as stop:
             result: Result = stop.value
             return result
+
+
+class Background(Generic[Item, Result]):
+    """Long work on a thread of its own, so that who waits for it hears a cancel at once.
+
+    The work goes on only when it is asked for its next step.
+
+    Parameters
+    ----------
+    work : generator
+        What to do; it is closed on its thread.
+    stop : callable
+        Called when the waiting ends early; ends the step that the work is in the midst of, where
+        that is possible.
+    """
+
+    def __init__(
+        self, work: Generator[Item, None, Result], stop: Callable[[], None] = lambda: None
+    ) -> None:
+        self._work, self._stop = work, stop
+        self._asked: SimpleQueue[bool] = SimpleQueue()
+        self._given: SimpleQueue[Callable[[], Item]] = SimpleQueue()
+        # A daemon: a look-up of a name must not keep a closed program alive.
+        self._thread = Thread(target=self._go_on, name="napari-ssp background", daemon=True)
+
+    def steps(self, patience: float = 0.1) -> Generator[Item | None, None, Result]:
+        """Yield what the work yields, and None every ``patience`` seconds in which nothing comes.
+
+        Returns
+        -------
+        Result
+            What the work returns; its errors are raised here.
+        """
+        self._thread.start()
+        is_over = False
+        try:
+            while True:
+                self._asked.put(True)
+                while (take := self._wait(patience)) is None:
+                    yield None
+                try:
+                    item = take()
+                except StopIteration as stop:
+                    is_over = True
+                    result: Result = stop.value
+                    return result
+                except BaseException:
+                    is_over = True
+                    raise
+                yield item
+        finally:
+            if not is_over:
+                self._asked.put(False)
+                self._stop()
+
+    def _wait(self, seconds: float) -> Callable[[], Item] | None:
+        try:
+            return self._given.get(timeout=seconds)
+        except Empty:
+            return None
+
+    def _go_on(self) -> None:
+        """Do a step whenever one is asked for; on the thread."""
+        while self._asked.get():
+            try:
+                item = next(self._work)
+            except BaseException as error:  # belongs to who waits
+                self._given.put(partial(_raise, error))
+                return
+            self._given.put(partial(_keep, item))
+        self._work.close()
+
+
+def _keep(item: Item) -> Item:
+    return item
+
+
+def _raise(error: BaseException) -> NoReturn:
+    raise error
+
+
+def in_background(work: Steps[Result], stop: Callable[[], None] = lambda: None) -> Steps[Result]:
+    """Do long work on a thread of its own; while nothing comes its last progress is told again.
+
+    Parameters
+    ----------
+    work : generator
+        What to do.
+    stop : callable
+        Ends the step that the work is in the midst of, when this generator is closed.
+    """
+    last = Progress("starting")
+    with closing(Background(work, stop).steps()) as steps:
+        while True:
+            try:
+                last = next(steps) or last
+            except StopIteration as end:
+                result: Result = end.value
+                return result
+            yield last

@@ -18,6 +18,7 @@ import napari_ssp as ssp
 from napari_ssp.cli import main
 from napari_ssp.cli.predict import predict
 from napari_ssp.cli.segment import segment
+from napari_ssp.io.scene import MISSING
 from napari_ssp.progress import run
 from napari_ssp.registry import ModelCard, find_card, load_model, save_model
 from napari_ssp.schema import describe_fields
@@ -200,6 +201,8 @@ def _numbers(kind: type, name: str) -> st.SearchStrategy[float]:
 
 
 _IMAGE_FIELDS = {
+    "scene": st.none() | st.sampled_from(["0", "Pos 1", "A/1/0", "--all", "it's one"]),
+    "missing": st.sampled_from(MISSING),
     "axes": st.none() | st.sampled_from(["yx", "zyx", "tczyx"]),
     "voxel_size": st.none() | st.tuples(*[st.floats(1e-9, 1e9)] * 3),
     "channel": st.none() | st.integers(0, 9),

@@ -10,9 +10,9 @@ import numpy as np
 from rich.box import SIMPLE
 from rich.table import Table
 
-from napari_ssp.cli.files import expand
+from napari_ssp.cli.files import find_label_sources
 from napari_ssp.cli.label_files import number_parts_option
-from napari_ssp.cli.pairing import check_all_predicted, is_folder
+from napari_ssp.cli.pairing import check_all_predicted, name_without_endings
 from napari_ssp.cli.reporting import (
     as_usage_error,
     json_option,
@@ -22,22 +22,25 @@ from napari_ssp.cli.reporting import (
 )
 from napari_ssp.io import (
     LABEL_ENDINGS,
-    image_stem,
     is_cellpose_name,
+    is_folder,
     read_label_image,
 )
+from napari_ssp.io.hidden import is_left_by_system
 from napari_ssp.io.label_images import check_label_header, look_at_labels, number_mask
-from napari_ssp.io.label_names import sort_files, without_endings
+from napari_ssp.io.label_names import sort_files
 from napari_ssp.io.objects.tables import read_rows
+from napari_ssp.io.sources import expand
 from napari_ssp.labels import warn_of_masks
 from napari_ssp.metrics import average_precision, challenge_counts, panoptic_quality
 from napari_ssp.place import cut_like, drop_axes
 from napari_ssp.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from napari_ssp.image import MicroscopyImage
+    from napari_ssp.io import ImageSource
     from napari_ssp.io.label_images import LabelFacts
 
 THRESHOLDS = (0.5, 0.75, 0.9)
@@ -62,8 +65,9 @@ def segmentation(
 ) -> None:
     """Score label images: F1 as the NeurIPS 2022 challenge, average precision as cellpose, PQ.
 
-    Images are paired by name; endings such as '_label' do not count. Where the truth is -1, nobody
-    annotated: objects that lie mostly there count for nothing.
+    Images are paired by name; endings such as '_label' do not count. Files with several label
+    images are paired image by image. Where the truth is -1, nobody annotated: objects that lie
+    mostly there count for nothing.
     """
     with as_usage_error():
         pairs = _pairs(prediction, truth)
@@ -83,37 +87,50 @@ def segmentation(
     write_report(report, json_path)
 
 
-def _pairs(prediction: Path, truth: Path) -> list[tuple[str, Path, Path]]:
-    if not is_folder(prediction) and not is_folder(truth):
-        return [(_name(truth), prediction, truth)]
-    found, true = _by_name(prediction), _by_name(truth)
+def _pairs(prediction: Path, truth: Path) -> list[tuple[str, ImageSource, ImageSource]]:
+    found, true = _sources(prediction), _sources(truth)
+    if len(found) == len(true) == 1 and not is_folder(prediction) and not is_folder(truth):
+        return [(_name(true[0]), found[0], true[0])]
     if not true:
         raise ValueError(f"There are no label images in {truth}.")
-    check_all_predicted(found, true, prediction)
-    return [(name, found[name], true[name]) for name in sorted(true)]
+    names = _name if is_folder(prediction) or is_folder(truth) else _scene_name
+    predicted, wanted = _by_name(found, names, prediction), _by_name(true, names, truth)
+    check_all_predicted(predicted, wanted, prediction)
+    return [(name, predicted[name], wanted[name]) for name in sorted(wanted)]
 
 
-def _by_name(place: Path) -> dict[str, Path]:
+def _sources(place: Path) -> list[ImageSource]:
     # cellpose puts its files beside the images that they are of.
-    own = [p for p in sorted(place.iterdir()) if is_cellpose_name(p)] if is_folder(place) else []
+    inside = sorted(place.iterdir()) if is_folder(place) else []
+    own = [p for p in inside if is_cellpose_name(p) and not is_left_by_system(p)]
     found = sort_files(own or expand([place]))
-    by_name: dict[str, Path] = {}
-    for path in found.labels or found.images:
-        other = by_name.setdefault(_name(path), path)
-        if other is not path:
+    return find_label_sources(found.labels or found.images)
+
+
+def _by_name(
+    sources: Sequence[ImageSource], name_of: Callable[[ImageSource], str], place: Path
+) -> dict[str, ImageSource]:
+    found: dict[str, ImageSource] = {}
+    for source in sources:
+        other = found.setdefault(name_of(source), source)
+        if other is not source:
             raise ValueError(
-                f"{place} has two label images of '{_name(path)}': {other.name} and {path.name}. "
-                "Leave one of them there."
+                f"{place} has two label images of '{name_of(source)}': {other.path.name} and "
+                f"{source.path.name}. Leave one of them there."
             )
-    return by_name
+    return found
 
 
-def _name(path: Path) -> str:
-    return without_endings(image_stem(path), LABEL_ENDINGS)
+def _name(source: ImageSource) -> str:
+    return name_without_endings(source, LABEL_ENDINGS)
+
+
+def _scene_name(source: ImageSource) -> str:
+    return source.scene or _name(source)
 
 
 def _row(
-    name: str, prediction: Path, truth: Path, number_parts: bool
+    name: str, prediction: ImageSource, truth: ImageSource, number_parts: bool
 ) -> tuple[dict[str, Any], LabelFacts]:
     """Scores of a pair, and what is doubtful about its truth."""
     try:
@@ -128,9 +145,9 @@ def _row(
         raise type(error)(f"'{name}': {error}") from error
 
 
-def _read(path: Path, role: str, number_parts: bool) -> MicroscopyImage:
+def _read(source: ImageSource, role: str, number_parts: bool) -> MicroscopyImage:
     """Labels, in which -1 stays: metrics know what it means."""
-    image = read_label_image(path)
+    image = read_label_image(source.path, source.scene)
     if number_parts:
         image = number_mask(image, role)
     check_label_header(image, role)

@@ -17,8 +17,8 @@ from rich.progress import track
 from rich.table import Table
 
 from napari_ssp.cli.channels import Channel, list_channels, match_channels
-from napari_ssp.cli.files import expand
-from napari_ssp.cli.pairing import check_all_predicted, is_folder
+from napari_ssp.cli.files import find_sources
+from napari_ssp.cli.pairing import check_all_predicted, split_name
 from napari_ssp.cli.reporting import (
     as_usage_error,
     json_option,
@@ -26,7 +26,7 @@ from napari_ssp.cli.reporting import (
     say,
     write_report,
 )
-from napari_ssp.io import image_stem, read_image
+from napari_ssp.io import is_folder, read_image
 from napari_ssp.io.label_names import without_endings
 from napari_ssp.metrics import STRUCTURE_METRICS, structure_metrics
 from napari_ssp.place import cut_like
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from numpy.typing import NDArray
+
+    from napari_ssp.io import ImageSource
 
 ENDINGS = ("_prediction", "_predicted", "_structures", "_signal", "_target", "_truth")
 _NAMED = re.compile(r"(.+)_(?:prediction|predicted|target|truth)_(.+)")
@@ -103,6 +105,11 @@ def _comparisons(prediction: Path, truth: Path, project: str | None) -> list[_Co
     """Find, open and check all pairs before the first is scored."""
     found, true = _channels(prediction), _channels(truth)
     if not is_folder(prediction) and not is_folder(truth):
+        if len(found) != len(true):
+            raise ValueError(
+                f"{prediction} holds {len(found)} images and {truth} {len(true)}, so it is open "
+                "which belong together. Give files with the same scenes."
+            )
         found = dict(zip(true, found.values(), strict=True))
     check_all_predicted(found, true, prediction)
     comparisons: list[_Comparison] = []
@@ -122,26 +129,27 @@ def _comparisons(prediction: Path, truth: Path, project: str | None) -> list[_Co
 
 def _channels(place: Path) -> dict[str, list[Channel]]:
     """Channels of all files by the name of the image; several files may be one image."""
-    files: defaultdict[str, list[tuple[Path, str]]] = defaultdict(list)
-    for path in expand([place]):
-        stem = image_stem(path)
+    files: defaultdict[str, list[tuple[ImageSource, str]]] = defaultdict(list)
+    for source in find_sources([place]):
+        stem, scene = split_name(source)
         named = _NAMED.fullmatch(stem)
         stem, task = named.groups() if named else (stem, "")
-        files[without_endings(stem, ENDINGS)].append((path, task))
+        name = without_endings(without_endings(stem, ENDINGS) + scene, ENDINGS)
+        files[name].append((source, task))
     return {
-        name: [c for path, task in _measured(found) for c in _opened(path, task)]
+        name: [c for source, task in _measured(found) for c in _opened(source, task)]
         for name, found in files.items()
     }
 
 
-def _measured(files: list[tuple[Path, str]]) -> list[tuple[Path, str]]:
+def _measured(files: list[tuple[ImageSource, str]]) -> list[tuple[ImageSource, str]]:
     """Leave the transmitted light out where it lies beside what was measured."""
-    rest = [item for item in files if not image_stem(item[0]).endswith("_signal")]
+    rest = [item for item in files if not split_name(item[0])[0].endswith("_signal")]
     return rest or files
 
 
-def _opened(path: Path, task: str) -> list[Channel]:
-    return list_channels(read_image(path), path.name, task)
+def _opened(source: ImageSource, task: str) -> list[Channel]:
+    return list_channels(read_image(source.path, source.scene), source.name, task)
 
 
 def _in_one_place(comparison: _Comparison) -> _Comparison:

@@ -10,12 +10,16 @@ import click
 from napari_ssp.cli.files import refuse_existing
 from napari_ssp.cli.label_files import (
     axes_option,
+    find_intensities,
+    label_sources,
+    name_results,
     number_parts_option,
     read_labels,
+    scene_option,
     voxel_size_option,
 )
 from napari_ssp.cli.reporting import as_usage_error, json_option, run_with_bar, say, write_report
-from napari_ssp.io import read_image, write_labels
+from napari_ssp.io import write_labels
 from napari_ssp.io.objects.geojson import OBJECT_TYPES, write_geojson
 from napari_ssp.io.scene import is_labels_name
 
@@ -44,6 +48,7 @@ _ENDINGS = {
     type=click.Path(path_type=Path),
     help="File to write: .zip, .geojson, .tif or .zarr; or IMAGE.zarr/labels/NAME in an OME-Zarr.",
 )
+@scene_option
 @axes_option
 @voxel_size_option
 @number_parts_option
@@ -62,6 +67,7 @@ def export(
     labels: Path,
     kind: str,
     output: Path,
+    scene: str | None,
     axes: str | None,
     voxel_size: VoxelSize | None,
     number_parts: bool,
@@ -73,16 +79,27 @@ def export(
 
     imagej: a ZIP of ROIs for the ROI Manager of ImageJ and Fiji. geojson: outlines for QuPath.
     ome-tiff, ome-zarr: the label image itself. Outlines follow the edges of the pixels, so that the
-    other program finds the same pixels inside.
+    other program finds the same pixels inside. Of a file with several label images each is written,
+    as "cells SCENE.zip".
     """
     with as_usage_error():
         _check_ending(output, kind)
-        refuse_existing([output], overwrite)
-        found = read_labels(labels, axes, voxel_size, number_parts)
-        _write(found, kind, output, overwrite, choices)
-    say(f"{labels} -> {output}")
-    report = {"labels": str(labels), "format": kind, "output": str(output)}
-    write_report({**report, "warnings": list(found.warnings)}, json_path)
+        sources = label_sources(labels, scene)
+        targets = name_results(sources, output)
+        refuse_existing(targets, overwrite)
+        doubts: list[str] = []
+        for source, target in zip(sources, targets, strict=True):
+            found = read_labels(source, axes, voxel_size, number_parts)
+            given = choices["image"]
+            image = find_intensities(given, source, sources) if given else None
+            _write(found, kind, target, overwrite, {**choices, "image": image})
+            doubts += found.warnings
+    for source, target in zip(sources, targets, strict=True):
+        say(f"{source} -> {target}")
+    written = [str(target) for target in targets]
+    made = {"output": written[0]} if len(written) == 1 else {"outputs": written}
+    report = {"labels": str(labels), "format": kind, **made, "warnings": doubts}
+    write_report(report, json_path)
 
 
 def _check_ending(output: Path, kind: str) -> None:
@@ -113,12 +130,13 @@ def _write(
         write_labels(output, labels, overwrite=overwrite)
 
 
-def _measured(labels: MicroscopyImage, wanted: bool, image: Path | None) -> dict[str, Any] | None:
+def _measured(
+    labels: MicroscopyImage, wanted: bool, image: MicroscopyImage | None
+) -> dict[str, Any] | None:
     """Measurements plane by plane, as the outlines are."""
     if not wanted and image is None:
         return None
     from napari_ssp.measure import measure_steps
 
-    intensities = read_image(image) if image else None
-    steps = measure_steps(labels, intensities, planewise=True)
+    steps = measure_steps(labels, image, planewise=True)
     return run_with_bar(steps, labels.name)

@@ -6,51 +6,54 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from napari_ssp.atomic import check_folder, is_taken
-from napari_ssp.io import IMAGE_SUFFIXES, image_stem
+from napari_ssp.cli.reporting import say
+from napari_ssp.io import find_images, find_label_images
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
+    from napari_ssp.io import ImageSource
 
-def expand(paths: Iterable[Path]) -> list[Path]:
-    """Files as given, and the images inside of folders.
+
+def find_sources(paths: Iterable[Path], scene: str | None = None) -> list[ImageSource]:
+    """Images of files and folders; what was found in files with several is said.
 
     Raises
     ------
     ValueError
-        When a folder holds no images.
+        When a folder holds no images, or a file has no such scene.
     """
-    found: list[Path] = []
-    for path in paths:
-        inside = [path]
-        if path.is_dir() and path.suffix.lower() not in IMAGE_SUFFIXES:  # a Zarr is a folder, too
-            inside = [p for p in sorted(path.iterdir()) if p.suffix.lower() in IMAGE_SUFFIXES]
-            if not inside:
-                raise ValueError(
-                    f"The folder {path} holds no images; known endings: "
-                    f"{', '.join(sorted(IMAGE_SUFFIXES))}."
-                )
-        found += inside
-    return found
+    sources, notes = find_images(paths, scene)
+    for note in notes:
+        say(note)
+    return sources
 
 
-def name_outputs(images: Sequence[Path], folder: Path, ending: str) -> list[Path]:
-    """One output per image: its name without suffix, and an ending.
+def find_label_sources(paths: Iterable[Path], scene: str | None = None) -> list[ImageSource]:
+    """Label images of files and folders, as `find_sources`."""
+    sources, notes = find_label_images(paths, scene)
+    for note in notes:
+        say(note)
+    return sources
+
+
+def name_outputs(images: Sequence[ImageSource], folder: Path, ending: str) -> list[Path]:
+    """One output per image: its name, and an ending.
 
     Raises
     ------
     ValueError
         When two images would be written to the same name, or one over an image that is read.
     """
-    targets = [folder / f"{image_stem(path)}{ending}" for path in images]
+    targets = [folder / f"{image.name}{ending}" for image in images]
     twice = [path.name for path, count in Counter(targets).items() if count > 1]
     if twice:
         raise ValueError(
             f"Several images would be written to the same name: {', '.join(twice[:5])}. "
             "Write them into different folders."
         )
-    read = {path.resolve() for path in images}
+    read = {image.path.resolve() for image in images}
     replaced = [path.name for path in targets if path.resolve() in read]
     if replaced:
         raise ValueError(

@@ -67,14 +67,25 @@ class Batch:
                 try:
                     line, row = work(service, request, target)
                 except USER_ERRORS as error:
-                    errors.append(f"{request.image}: {one_line(error)}")
-                    rows.append({"image": str(request.image), "error": one_line(error)})
+                    errors.append(f"{title(request)}: {one_line(error)}")
+                    rows.append({**_place(request), "error": one_line(error)})
                     continue
-                say(f"{request.image}: {line} -> {target}")
-                rows.append({"image": str(request.image), **row})
+                say(f"{title(request)}: {line} -> {target}")
+                rows.append({**_place(request), **row})
         write_report({"images": rows}, self.json_path)
         if errors:
             fail(errors)
+
+
+def title(request: ImageRequest) -> str:
+    """File of a request, and which image of it."""
+    scene = f", scene {request.scene}" if request.scene else ""
+    return f"{request.image}{scene}"
+
+
+def _place(request: ImageRequest) -> dict[str, str]:
+    scene = {"scene": request.scene} if request.scene else {}
+    return {"image": str(request.image), **scene}
 
 
 def image_command(noun: str, metavar: str) -> Callable[[Callable[..., None]], Callable[..., None]]:

@@ -1,4 +1,4 @@
-"""Label images as commands read them."""
+"""Label images as commands read them, and the names of what is made of them."""
 
 from __future__ import annotations
 
@@ -7,15 +7,29 @@ from typing import TYPE_CHECKING
 
 import click
 
+from napari_ssp.cli.files import find_label_sources
+from napari_ssp.cli.pairing import name_without_endings, split_name
 from napari_ssp.cli.reporting import say
 from napari_ssp.image import MicroscopyImage
-from napari_ssp.io import as_labels, number_mask, read_label_image
+from napari_ssp.io import (
+    LABEL_ENDINGS,
+    as_labels,
+    image_stem,
+    is_folder,
+    number_mask,
+    read_image,
+    read_label_image,
+)
+from napari_ssp.io.reading import list_images
+from napari_ssp.io.scene import list_names
 from napari_ssp.place import with_voxel_size
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from napari_ssp.image import VoxelSize
+    from napari_ssp.io import ImageSource
 
 axes_option = click.option(
     "--axes",
@@ -26,6 +40,11 @@ voxel_size_option = click.option(
     "--voxel-size", nargs=3, type=float, metavar="Z Y X", help="µm; else the file's."
 )
 
+scene_option = click.option(
+    "--scene",
+    metavar="TEXT",
+    help="Label image of a file with several: its name, or its number from 0 [default: all].",
+)
 
 number_parts_option = click.option(
     "--number-parts",
@@ -34,10 +53,61 @@ number_parts_option = click.option(
 )
 
 
-def read_labels(
-    path: Path, axes: str | None, voxel_size: VoxelSize | None, number_parts: bool
+def label_sources(labels: Path, scene: str | None) -> list[ImageSource]:
+    """Label images of a file, or the one that is named.
+
+    Raises
+    ------
+    ValueError, OSError
+        As `read_scenes`, or if there is no such one.
+    """
+    if is_folder(labels):
+        raise IsADirectoryError(f"'{labels}' is a folder. Give the label images in it one by one.")
+    return find_label_sources([labels], scene)
+
+
+def name_results(sources: Sequence[ImageSource], output: Path) -> list[Path]:
+    """One result per label image: of several, the scene's name follows that of the result."""
+    if len(sources) == 1:
+        return [output]
+    stem = image_stem(output)
+    ending = output.name.removeprefix(stem)
+    return [output.with_name(f"{stem}{_scene_words(one)}{ending}") for one in sources]
+
+
+def find_intensities(
+    image: Path, labels: ImageSource, all_labels: Sequence[ImageSource]
 ) -> MicroscopyImage:
-    """Read a label image, and say what is doubtful about it; of several images the first labels.
+    """Image that labels belong to: of a file with several, the one of their name or place.
+
+    Raises
+    ------
+    ValueError, OSError
+        As `read_image`, or if it is open which one.
+    """
+    images = list_images(image)
+    names = {source.name: source for source in images}
+    scenes = {source.scene: source for source in images}
+    found = names.get(name_without_endings(labels, LABEL_ENDINGS)) or scenes.get(labels.scene)
+    if found is None and len(images) in (1, len(all_labels)):
+        found = images[list(all_labels).index(labels) % len(images)]
+    if found is None:
+        raise ValueError(
+            f"'{image}' holds {list_names([str(s.scene) for s in images])}, and it is open which "
+            f"one '{labels.name}' belongs to. Give the labels the name of the image, e.g. "
+            f"'{images[0].name}_label.tif'."
+        )
+    return read_image(found.path, found.scene)
+
+
+def _scene_words(source: ImageSource) -> str:
+    return split_name(source)[1] or f" {source.name}"
+
+
+def read_labels(
+    source: ImageSource, axes: str | None, voxel_size: VoxelSize | None, number_parts: bool
+) -> MicroscopyImage:
+    """Read a label image, and say what is doubtful about it.
 
     Raises
     ------
@@ -46,8 +116,8 @@ def read_labels(
     ValueError, OSError
         As `read_label_image` and `as_labels`, or if the axes do not fit.
     """
-    image = with_axes(read_label_image(path), axes)
-    name = f"file {path}"
+    image = with_axes(read_label_image(source.path, source.scene), axes)
+    name = f"file {source.path}"
     found = as_labels(number_mask(image, name) if number_parts else image, name)
     for line in found.warnings:
         say(line)

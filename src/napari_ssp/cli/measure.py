@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,19 +11,22 @@ from napari_ssp.atomic import check_target
 from napari_ssp.cli.files import refuse_existing
 from napari_ssp.cli.label_files import (
     axes_option,
+    find_intensities,
+    label_sources,
+    name_results,
     number_parts_option,
     read_labels,
+    scene_option,
     voxel_size_option,
     with_axes,
 )
 from napari_ssp.cli.reporting import as_usage_error, json_option, run_with_bar, say, write_report
-from napari_ssp.io import read_image
 from napari_ssp.io.objects.tables import write_table
 from napari_ssp.measure import measure_steps
 from napari_ssp.service.inspecting import warn_of_blank
 
 if TYPE_CHECKING:
-    from napari_ssp.image import VoxelSize
+    from napari_ssp.image import MicroscopyImage, VoxelSize
 
 _existing = click.Path(exists=True, path_type=Path)
 
@@ -38,6 +41,7 @@ _existing = click.Path(exists=True, path_type=Path)
     type=click.Path(dir_okay=False, path_type=Path),
     help="Table to write, e.g. cells.csv.",
 )
+@scene_option
 @axes_option
 @click.option("--image-axes", metavar="TEXT", help="Axes of the image, e.g. tcyx.")
 @voxel_size_option
@@ -49,31 +53,55 @@ def measure(
     labels: Path,
     image: Path | None,
     output: Path,
+    scene: str | None,
     axes: str | None,
-    image_axes: str | None,
     voxel_size: VoxelSize | None,
     number_parts: bool,
-    planewise: bool,
     overwrite: bool,
     json_path: Path | None,
+    **choices: Any,
 ) -> None:
     """Measure the objects of a label image: size, place, shape, and intensities per channel.
 
     Writes a CSV with one row per object, in movies per object and frame. Units are in the names of
-    the columns: um is µm, px is pixels, which stands where no voxel size is known.
+    the columns: um is µm, px is pixels, which stands where no voxel size is known. Of a file with
+    several label images each gets a table, "cells SCENE.csv"; of an image file with several, the
+    one of the labels' name or place is measured.
     """
     with as_usage_error():
-        refuse_existing([output], overwrite)
+        sources = label_sources(labels, scene)
+        tables = name_results(sources, output)
+        refuse_existing(tables, overwrite)
         check_target(output, overwrite=True)
-        found = read_labels(labels, axes, voxel_size, number_parts)
-        intensities = with_axes(read_image(image), image_axes) if image else None
-        blank = list(warn_of_blank([intensities] if intensities else []))
-        for line in blank:
-            say(line)
-        steps = measure_steps(found, intensities, planewise=planewise)
-        table = run_with_bar(steps, labels.name)
-        write_table(output, table, overwrite)
-    rows = len(table["label"])
-    say(f"{labels}: {rows} objects -> {output}")
-    report = {"labels": str(labels), "table": str(output), "rows": rows, "columns": list(table)}
-    write_report({**report, "warnings": [*found.warnings, *blank]}, json_path)
+        rows = []
+        for source, target in zip(sources, tables, strict=True):
+            found = read_labels(source, axes, voxel_size, number_parts)
+            intensities = find_intensities(image, source, sources) if image else None
+            rows.append(_measure(found, intensities, target, overwrite, **choices))
+    for source, row in zip(sources, rows, strict=True):
+        say(f"{source}: {row['rows']} objects -> {row['table']}")
+    report: dict[str, Any] = {"labels": str(labels)}
+    named = [{"scene": s.scene, **row} for s, row in zip(sources, rows, strict=True)]
+    write_report(report | (rows[0] if len(rows) == 1 else {"scenes": named}), json_path)
+
+
+def _measure(
+    labels: MicroscopyImage,
+    image: MicroscopyImage | None,
+    target: Path,
+    overwrite: bool,
+    planewise: bool,
+    image_axes: str | None,
+) -> dict[str, Any]:
+    """Write the table of a label image, and describe it for the report."""
+    doubts = labels.warnings  # said already
+    if image is not None:
+        found = (*image.warnings, *warn_of_blank([image]))
+        for warning in found:
+            say(warning)
+        doubts += found
+        image = with_axes(image, image_axes)
+    table = run_with_bar(measure_steps(labels, image, planewise=planewise), labels.name)
+    write_table(target, table, overwrite)
+    rows = {"table": str(target), "rows": len(table["label"]), "columns": list(table)}
+    return {**rows, "warnings": list(doubts)}

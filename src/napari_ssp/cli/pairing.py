@@ -4,16 +4,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_ssp.io import IMAGE_SUFFIXES
+from napari_ssp.io import image_stem
+from napari_ssp.io.label_names import without_endings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from napari_ssp.io import ImageSource
 
-def is_folder(place: Path) -> bool:
-    """Tell a folder of images from an image that is kept as a folder."""
-    return place.is_dir() and place.suffix.lower() not in IMAGE_SUFFIXES
+
+def split_name(source: ImageSource) -> tuple[str, str]:
+    """Name of an image's file without suffix, and what tells it from the file's other images."""
+    stem = image_stem(source.path)
+    rest = source.name.removeprefix(stem)
+    return (source.name, "") if rest == source.name else (stem, rest)
+
+
+def name_without_endings(source: ImageSource, endings: Iterable[str]) -> str:
+    """Name of an image without endings, whether they are its file's or its own."""
+    stem, scene = split_name(source)
+    known = tuple(endings)
+    return without_endings(without_endings(stem, known) + scene, known)
 
 
 def check_all_predicted(predicted: Iterable[str], true: Iterable[str], place: Path) -> None:

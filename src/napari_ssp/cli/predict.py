@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from napari_ssp.cli.files import expand, name_outputs
-from napari_ssp.cli.image_command import Batch, image_command
+from napari_ssp.cli.files import find_sources, name_outputs
+from napari_ssp.cli.image_command import Batch, image_command, title
 from napari_ssp.cli.options import request_options
 from napari_ssp.cli.reporting import as_usage_error, say, wait_for
 from napari_ssp.io import write_image
@@ -41,6 +41,8 @@ _ENDINGS = {"tiff": "_prediction.ome.tif", "zarr": "_prediction.ome.zarr"}
 @request_options(
     PredictRequest,
     "model",
+    "scene",
+    "missing",
     "axes",
     "voxel_size",
     "channel",
@@ -53,10 +55,17 @@ _ENDINGS = {"tiff": "_prediction.ome.tif", "zarr": "_prediction.ome.zarr"}
     "overlap",
     "batch_size",
 )
-def predict(paths: tuple[Path, ...], batch: Batch, tasks: tuple[str, ...], **choices: Any) -> None:
+def predict(
+    paths: tuple[Path, ...],
+    batch: Batch,
+    tasks: tuple[str, ...],
+    scene: str | None,
+    **choices: Any,
+) -> None:
     """Predict structures from each STACK of transmitted light (a file, or a folder of files).
 
-    Writes NAME_prediction.ome.tif (or .ome.zarr) for each, with one channel per structure.
+    Writes NAME_prediction.ome.tif (or .ome.zarr) for each, with one channel per structure. Of a
+    file with several stacks all are done, as "NAME SCENE"; of a plate all fields, as "NAME A1 0".
     """
     with as_usage_error():
         card = find_card(choices["model"])
@@ -64,9 +73,9 @@ def predict(paths: tuple[Path, ...], batch: Batch, tasks: tuple[str, ...], **cho
         names = tasks or card.tasks
         for name in names:
             task_index(card, name)
-        files = expand(paths)
-        requests = [PredictRequest(path, names, **choices) for path in files]
-        targets = name_outputs(files, batch.output, _ENDINGS[batch.kind])
+        sources = find_sources(paths, scene)
+        requests = [PredictRequest(s.path, names, scene=s.scene, **choices) for s in sources]
+        targets = name_outputs(sources, batch.output, _ENDINGS[batch.kind])
         batch.prepare(targets)
 
     def work(
@@ -75,7 +84,7 @@ def predict(paths: tuple[Path, ...], batch: Batch, tasks: tuple[str, ...], **cho
         result = wait_for(service.submit(request), Path(str(request.image)).name)
         write_image(target, as_image(result, target.name), overwrite=batch.overwrite)
         for warning in result.warnings:
-            say(f"{request.image}: {warning}")
+            say(f"{title(request)}: {warning}")
         return ", ".join(names), _row(result, target)
 
     batch.run(requests, targets, work)

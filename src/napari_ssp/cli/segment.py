@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from napari_ssp.cli.files import expand, name_outputs
-from napari_ssp.cli.image_command import Batch, image_command
+from napari_ssp.cli.files import find_sources, name_outputs
+from napari_ssp.cli.image_command import Batch, image_command, title
 from napari_ssp.cli.options import request_options
 from napari_ssp.cli.reporting import as_usage_error, say, wait_for
 from napari_ssp.io import write_image, write_labels
@@ -29,6 +29,8 @@ from napari_ssp.service import (
 @request_options(
     SegmentRequest,
     "model",
+    "scene",
+    "missing",
     "axes",
     "voxel_size",
     "channel",
@@ -62,19 +64,21 @@ def segment(
     save_flows: bool,
     diameter_um: float | None,
     estimate_diameter: bool,
+    scene: str | None,
     **choices: Any,
 ) -> None:
     """Segment cells or nuclei in each IMAGE (a file, or a folder of images).
 
-    Writes NAME_label.tiff, or NAME_label.zarr, for each: object numbers, 0 is background.
+    Writes NAME_label.tiff, or NAME_label.zarr, for each: object numbers, 0 is background. Of a file
+    with several images all are done, as "NAME SCENE"; of a plate all fields, as "NAME A1 0".
     """
     with as_usage_error():
         find_members(choices["model"])
-        files = expand(paths)
         if sum(map(bool, (choices["diameter"], diameter_um, estimate_diameter))) > 1:
             raise ValueError("Give one of --diameter, --diameter-um and --estimate-diameter.")
-        requests = [SegmentRequest(path, **choices) for path in files]
-        targets = name_outputs(files, batch.output, f"_label.{batch.kind}")
+        sources = find_sources(paths, scene)
+        requests = [SegmentRequest(s.path, scene=s.scene, **choices) for s in sources]
+        targets = name_outputs(sources, batch.output, f"_label.{batch.kind}")
         flows = [_flows_name(target) for target in targets] if save_flows else []
         batch.prepare([*targets, *flows])
 
@@ -89,7 +93,7 @@ def segment(
             request = replace(request, diameter=found)
         plan = service.submit(PlanRequest(request)).result()
         for warning in plan.warnings:
-            say(f"{request.image}: {warning}")
+            say(f"{title(request)}: {warning}")
         result = wait_for(service.submit(request, plan), name)
         for warning in result.warnings[len(plan.warnings) :]:
             say(f"{request.image}: {warning}")

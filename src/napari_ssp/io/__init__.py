@@ -10,16 +10,27 @@ from napari_ssp.io.reading import (
     read_label_image,
     read_scenes,
 )
-from napari_ssp.io.scene import LABEL_ENDINGS, Scene, image_stem, is_cellpose_name
+from napari_ssp.io.scene import (
+    LABEL_ENDINGS,
+    ImageSource,
+    Scene,
+    image_stem,
+    is_cellpose_name,
+)
+from napari_ssp.io.sources import find_images, find_label_images, is_folder
 from napari_ssp.io.writing import write_image, write_labels
 
 __all__ = [
     "IMAGE_SUFFIXES",
     "LABEL_ENDINGS",
+    "ImageSource",
     "Scene",
     "as_labels",
+    "find_images",
+    "find_label_images",
     "image_stem",
     "is_cellpose_name",
+    "is_folder",
     "number_mask",
     "read_image",
     "read_images",

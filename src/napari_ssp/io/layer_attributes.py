@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 #: Key of a layer's metadata: where its first pixel lies in the image that it is a part of, by the
 #: letters of that image's axes.
 ORIGIN_KEY = "napari_ssp_origin"
+#: Key of a layer's metadata: which image of its file it shows, where there are several.
+SCENE_KEY = "napari_ssp_scene"
 #: Key of a layer's metadata: what reading its file gave reason to doubt.
 WARNINGS_KEY = "napari_ssp_warnings"
 
@@ -189,3 +191,9 @@ def _check_letters(letters: Sequence[str], labels: Sequence[str], name: str) -> 
 
 def _quoted(words: Sequence[str]) -> str:
     return " and ".join(f"'{word}'" for word in words)
+
+
+def layer_scene(metadata: Mapping[Any, Any]) -> str | None:
+    """Which image of its file a layer shows, as its metadata say."""
+    scene = metadata.get(SCENE_KEY)
+    return str(scene) if scene else None

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import re
+import warnings
+import weakref
 from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_ssp.io.layer_attributes import ORIGIN_KEY, WARNINGS_KEY
-from napari_ssp.io.ngff.reading import is_zarr
-from napari_ssp.io.reading import MAKERS_SUFFIXES, TIFF_SUFFIXES, read_scenes
+from napari_ssp.io.layer_attributes import ORIGIN_KEY, SCENE_KEY, WARNINGS_KEY
+from napari_ssp.io.ngff.reading import is_plate, is_zarr
+from napari_ssp.io.reading import (
+    MAKERS_SUFFIXES,
+    TIFF_SUFFIXES,
+    list_images,
+    list_set,
+    read_scenes,
+)
 from napari_ssp.io.scene import LABEL_ENDINGS, is_cellpose_name
+from napari_ssp.io.sources import without_members
 from napari_ssp.io.stored_origin import list_origin
 from napari_ssp.place import add_axes, translation
 
@@ -20,12 +29,15 @@ if TYPE_CHECKING:
     from napari_ssp.image import MicroscopyImage
     from napari_ssp.io.scene import Scene
 
-    LayerData = tuple[Any, dict[str, Any], str]
+    # (data, attributes, layer type), or (None,)
+    LayerData = tuple[Any, ...]
     PathOrPaths = str | Sequence[str]
 
 _LAYER_AXES = "tzyx"
 #: Other PNG files are left to napari.
 _LABEL_PNGS = tuple(f"{ending}.png" for ending in LABEL_ENDINGS)
+#: Fields of a plate that are shown at once.
+_MOST_FIELDS = 24
 _TRANSMITTED = re.compile(r"bright|phase|\bdic\b|transmitted|\btl\b|\bbf\b|oblique", re.IGNORECASE)
 _FEW_COLOURS = {1: ("green",), 2: ("magenta", "green")}
 _COLOURS = ("blue", "green", "red", "cyan", "magenta", "yellow")
@@ -60,14 +72,64 @@ def read_layers(path: PathOrPaths) -> list[LayerData]:
     -------
     list of (data, attributes, layer type)
         One layer per image (scene, position) and channel; labels as "labels", all else as "image".
+        A set of files gives its images once, also where its files come one after another.
 
     Raises
     ------
     FileNotFoundError, IsADirectoryError, ModuleNotFoundError, OSError, TypeError, ValueError
-        As `napari_ssp.io.read_image`.
+        As `napari_ssp.io.read_image`, or if a plate has too many fields to show.
     """
-    scenes = [scene for file in _as_list(path) for scene in read_scenes(file)]
-    return [layer for scene in scenes for layer in scene_layers(scene)]
+    files, notes = without_members([Path(file) for file in _as_list(path)])
+    for note in notes:
+        warnings.warn(note, stacklevel=2)
+    return [layer for file in files for layer in _OPEN_SETS.read(file)]
+
+
+class _OpenSets:
+    """Sets of files whose layers are there: napari hands dropped files over one by one."""
+
+    def __init__(self) -> None:
+        self._read: dict[tuple[Path, ...], tuple[Path, list[weakref.ref[Any]]]] = {}
+
+    def read(self, file: Path) -> list[LayerData]:
+        """Read a file's layers; none where they came with another file of its set already."""
+        members = list_set(file)
+        key = tuple(member.resolve() for member in members)
+        if len(members) == 1:
+            return _read(file)
+        first, arrays = self._read.get(key, (file, []))
+        if first != file and any(array() is not None for array in arrays):
+            note = f"{file.name} belongs to the set of '{first}', which is open already."
+            warnings.warn(note, stacklevel=3)
+            return [(None,)]  # npe2's word for: read, but there is no layer
+        layers = _read(file)
+        arrays = [weakref.ref(array) for data, *_ in layers for array in _arrays(data)]
+        self._read[key] = file, arrays
+        return layers
+
+
+_OPEN_SETS = _OpenSets()
+
+
+def _read(file: Path) -> list[LayerData]:
+    if is_zarr(file) and is_plate(file):
+        _check_plate(file)
+    return [layer for scene in read_scenes(file) for layer in scene_layers(scene)]
+
+
+def _check_plate(file: Path) -> None:
+    fields = list_images(file)
+    if len(fields) > _MOST_FIELDS:
+        well = file.joinpath(*str(fields[0].scene).split("/")[:-1])
+        raise ValueError(
+            f"'{file}' is a plate of {len(fields)} fields, too many to show at once. Open one well "
+            f"of it, e.g. the folder '{well}', or one field in that; 'napari-ssp segment' goes "
+            "through all of them."
+        )
+
+
+def _arrays(data: Any) -> list[Any]:
+    return list(data) if isinstance(data, list) else [data]
 
 
 def scene_layers(scene: Scene) -> list[LayerData]:
@@ -86,6 +148,8 @@ def scene_layers(scene: Scene) -> list[LayerData]:
     """
     image = add_axes(scene.image)  # a plane of a stack is shown with that plane alone
     shared = _shared_attributes(image)
+    if scene.name:
+        shared["metadata"] = {**shared.get("metadata", {}), SCENE_KEY: scene.name}
     if scene.is_labels:
         return [(_layer_data(image, None), {**shared, "name": image.name}, "labels")]
     if "c" not in image.axes or image.rgb:

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from napari_ssp.io.czi.checks import CZI_START
+from napari_ssp.io.hidden import is_left_by_system
 from napari_ssp.io.lif.reading import LIF_START
 from napari_ssp.io.nd2.reading import ND2_STARTS
 from napari_ssp.io.ngff.archive import ARCHIVE_SUFFIX
 from napari_ssp.io.ngff.reading import is_zarr
-from napari_ssp.io.scene import is_cellpose_name
+from napari_ssp.io.scene import (
+    ImageSource,
+    find_scenes,
+    image_stem,
+    is_cellpose_name,
+    list_names,
+)
 
 if TYPE_CHECKING:
     import os
@@ -36,15 +44,24 @@ _JPEG_START = b"\xff\xd8\xff"
 # Two letters at least, since "C:" is a drive.
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 
+Format = Literal["zarr", "tiff", "czi", "lif", "nd2", "cellpose", "picture"]
 
-def read_image(path: str | os.PathLike[str]) -> MicroscopyImage:
+
+def read_image(
+    path: str | os.PathLike[str], scene: str | int | None = None, missing: str = "refuse"
+) -> MicroscopyImage:
     """Read an image: TIFF (plain, ImageJ, OME), CZI, OME-Zarr 0.1 to 0.5, PNG or JPEG.
 
     Parameters
     ----------
     path : path-like
-        The file; of OME-Zarr the folder. Of a file with several images the first is read. CZI needs
+        The file; of OME-Zarr the folder; of an OME-TIFF in several files any one of them. CZI needs
         the extra "czi" of napari-ssp.
+    scene : str or int, optional
+        Which image of a file with several: its name, or its number from 0. Of a plate "A/1/0" is
+        the field 0 of the well A1. Without it the first is read, and a warning on it says so.
+    missing : str
+        "refuse", or "zeros" for planes of 0 where a file of a set of files is missing.
 
     Returns
     -------
@@ -57,7 +74,7 @@ def read_image(path: str | os.PathLike[str]) -> MicroscopyImage:
     Raises
     ------
     FileNotFoundError
-        If there is no such file.
+        If there is no such file, or a file of the set is missing.
     IsADirectoryError
         If it is a folder, and no OME-Zarr.
     ModuleNotFoundError
@@ -67,14 +84,21 @@ def read_image(path: str | os.PathLike[str]) -> MicroscopyImage:
     TypeError
         If it holds complex numbers.
     ValueError
-        If it is empty, of another format than those read here, or its axes cannot be told; or if
-        it is not on this computer but an address.
+        If it is empty, of another format than those read here, has no such scene, or its axes
+        cannot be told; or if it is not on this computer but an address.
 
     See Also
     --------
     read_images : all images of the file.
     """
-    return read_images(path)[0]
+    found = read_scenes(path, 0 if scene is None else scene, missing)
+    image = _images(found)[0]
+    if scene is not None or not found[0].name:
+        return image
+    names = [str(source.scene) for source in list_images(path)]
+    if len(names) == 1:  # a well of one field
+        return image
+    return _as_first(image, path, names)
 
 
 def read_images(path: str | os.PathLike[str]) -> list[MicroscopyImage]:
@@ -96,24 +120,27 @@ def read_images(path: str | os.PathLike[str]) -> list[MicroscopyImage]:
     FileNotFoundError, IsADirectoryError, ModuleNotFoundError, OSError, TypeError, ValueError
         As `read_image`.
     """
-    scenes = read_scenes(path)
-    images = [scene for scene in scenes if not scene.is_labels]
-    return [scene.image for scene in images or scenes]
+    return _images(read_scenes(path))
 
 
-def read_label_image(path: str | os.PathLike[str]) -> MicroscopyImage:
-    """Read a file where labels are asked for: the first of its images that holds labels.
+def read_label_image(
+    path: str | os.PathLike[str], scene: str | int | None = None
+) -> MicroscopyImage:
+    """Read a file where labels are asked for.
 
     Parameters
     ----------
     path : path-like
         The file.
+    scene : str or int, optional
+        Which of its label images, by name or number from 0. Without it the first is read, and a
+        warning on it says so.
 
     Returns
     -------
     MicroscopyImage
-        As it is in the file, whole floats as integers; the first image where none is named as
-        labels. `as_labels` and `number_mask` check it.
+        As it is in the file, whole floats as integers; where no image of it is known as labels, all
+        count. `as_labels` and `number_mask` check it.
 
     Raises
     ------
@@ -122,22 +149,38 @@ def read_label_image(path: str | os.PathLike[str]) -> MicroscopyImage:
     FileNotFoundError, IsADirectoryError, ModuleNotFoundError, OSError, TypeError
         As `read_image`.
     """
-    scenes = read_scenes(path)
+    labels = _label_scenes(path)
     if _is_jpeg(Path(path)):
         raise ValueError(
             f"'{path}' is a JPEG, which changes numbers to save space, so it holds no labels. Save "
             "them as PNG or TIFF."
         )
-    return next((scene.image for scene in scenes if scene.is_labels), scenes[0].image)
+    names = [one.name for one in labels]
+    if scene is not None:
+        return labels[find_scenes(names, scene, Path(path))[0]].image
+    return labels[0].image if len(labels) == 1 else _as_first(labels[0].image, path, names)
 
 
-def read_scenes(path: str | os.PathLike[str]) -> list[Scene]:
-    """Read all images of a file, and whether they hold labels.
+def list_labels(path: str | os.PathLike[str]) -> list[ImageSource]:
+    """List a file's label images as `list_images`; where none is known as labels, all count."""
+    if not is_zarr(Path(path)):
+        return list_images(path)
+    return [ImageSource(Path(path), s.name or None, s.image.name) for s in _label_scenes(path)]
+
+
+def read_scenes(
+    path: str | os.PathLike[str], scene: str | int | None = None, missing: str = "refuse"
+) -> list[Scene]:
+    """Read all images of a file, or some, and whether they hold labels.
 
     Parameters
     ----------
     path : path-like
         The file.
+    scene : str or int, optional
+        The only image to read, as of `read_image`; "A/1" are all fields of the well A1.
+    missing : str
+        As of `read_image`.
 
     Returns
     -------
@@ -150,40 +193,121 @@ def read_scenes(path: str | os.PathLike[str]) -> list[Scene]:
         As `read_image`.
     """
     file = Path(path)
+    # Each format's libraries take a while to import.
+    match find_format(file):
+        case "zarr":
+            from napari_ssp.io.ngff.reading import read_zarr
+
+            return read_zarr(file, scene)
+        case "tiff":
+            from napari_ssp.io.tiff.reading import read_tiff
+
+            return read_tiff(file, scene=scene, missing=missing)
+        case "czi":
+            from napari_ssp.io.czi.reading import read_czi
+
+            return read_czi(file, scene)
+        case "lif":
+            from napari_ssp.io.lif.reading import read_lif
+
+            return read_lif(file, scene)
+        case "nd2":
+            from napari_ssp.io.nd2.reading import read_nd2
+
+            return read_nd2(file, scene)
+        case "cellpose":
+            from napari_ssp.io.cellpose_files import read_cellpose
+
+            scenes = [read_cellpose(file)]
+        case "picture":
+            from napari_ssp.io.pictures import read_picture
+
+            scenes = [read_picture(file)]
+    chosen = range(1) if scene is None else find_scenes([""], scene, file)
+    return [scenes[k] for k in chosen]
+
+
+def list_images(path: str | os.PathLike[str]) -> list[ImageSource]:
+    """List the images of a file by their names; pixels are not read.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+
+    Returns
+    -------
+    list of ImageSource
+        At least one, in the order of the file; labels beside images are left out.
+
+    Raises
+    ------
+    FileNotFoundError, IsADirectoryError, ModuleNotFoundError, OSError, ValueError
+        As `read_image`.
+    """
+    file = Path(path)
+    match find_format(file):
+        case "zarr":
+            from napari_ssp.io.ngff.reading import list_zarr
+
+            return list_zarr(file)
+        case "tiff":
+            from napari_ssp.io.tiff.reading import list_tiff
+
+            return list_tiff(file)
+        case "czi" | "lif" | "nd2":
+            found = read_scenes(file)
+            return [ImageSource(file, one.name or None, one.image.name) for one in found]
+    return [ImageSource(file, None, image_stem(file))]
+
+
+def list_set(path: Path) -> tuple[Path, ...]:
+    """List the files that hold the images of a path together; of most it is the only one.
+
+    Raises
+    ------
+    FileNotFoundError, IsADirectoryError, OSError, ValueError
+        As `read_image`.
+    """
+    if find_format(path) != "tiff":
+        return (path,)
+    from napari_ssp.io.tiff.reading import list_files
+
+    return list_files(path)
+
+
+def find_format(file: Path) -> Format:
+    """Tell a file's format by its content.
+
+    Raises
+    ------
+    FileNotFoundError, IsADirectoryError, OSError, ValueError
+        As `read_image`.
+    """
     _check_path(file)
     if is_zarr(file):
-        from napari_ssp.io.ngff.reading import read_zarr
-
-        return read_zarr(file)
+        return "zarr"
     if is_cellpose_name(file):
-        from napari_ssp.io.cellpose_files import read_cellpose
-
-        return [read_cellpose(file)]
+        return "cellpose"
     with file.open("rb") as handle:
         start = handle.read(16)
-    # Each format's libraries take a while to import.
     if start.startswith(_TIFF_STARTS):
-        from napari_ssp.io.tiff.reading import read_tiff
-
-        return read_tiff(file)
+        return "tiff"
     if start.startswith((_PNG_START, _JPEG_START)):
-        from napari_ssp.io.pictures import read_picture
-
-        return [read_picture(file)]
+        return "picture"
     if start.startswith(CZI_START):
-        from napari_ssp.io.czi.reading import read_czi
-
-        return read_czi(file)
+        return "czi"
     if start.startswith(LIF_START):
-        from napari_ssp.io.lif.reading import read_lif
-
-        return read_lif(file)
+        return "lif"
     if start.startswith(ND2_STARTS):
-        from napari_ssp.io.nd2.reading import read_nd2
-
-        return read_nd2(file)
+        return "nd2"
     if not start:
         raise ValueError(f"'{file}' is empty (0 bytes). Copy or export it again.")
+    if is_left_by_system(file):
+        raise ValueError(
+            f"'{file}' is no image: the system keeps its own notes in files of this name. Leave it "
+            "out, and give the image that lies beside it."
+        )
     raise ValueError(
         f"'{file}' is named as an image but begins with {start!r}, which is neither TIFF, CZI, PNG "
         "nor JPEG. Export it again in one of these formats; renaming a file does not convert it."
@@ -195,6 +319,26 @@ def _is_jpeg(file: Path) -> bool:
         return False
     with file.open("rb") as handle:
         return handle.read(len(_JPEG_START)) == _JPEG_START
+
+
+def _label_scenes(path: str | os.PathLike[str]) -> list[Scene]:
+    scenes = read_scenes(path)
+    return [scene for scene in scenes if scene.is_labels] or scenes
+
+
+def _as_first(
+    image: MicroscopyImage, path: str | os.PathLike[str], names: list[str]
+) -> MicroscopyImage:
+    doubt = (
+        f"'{path}' holds {list_names(names)}; the first, '{names[0]}', is taken. Name another one "
+        "as scene (--scene on the command line)."
+    )
+    return replace(image, warnings=(*image.warnings, doubt))
+
+
+def _images(scenes: list[Scene]) -> list[MicroscopyImage]:
+    images = [scene for scene in scenes if not scene.is_labels]
+    return [scene.image for scene in images or scenes]
 
 
 def _check_path(file: Path) -> None:
@@ -214,6 +358,8 @@ def _check_path(file: Path) -> None:
         raise ValueError(
             f"'{file}' is neither a folder nor a zip, as an OME-Zarr is. Copy or export it again."
         )
+    if suffix not in IMAGE_SUFFIXES and is_left_by_system(file):
+        return  # told by its content
     if suffix not in IMAGE_SUFFIXES and not is_cellpose_name(file):
         raise ValueError(
             f"'{file}' ends with '{suffix}', but the formats read here are "

@@ -1,17 +1,21 @@
-"""One image of a file, and whether it holds labels."""
+"""One image of a file: its names, and whether it holds labels."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from napari_ssp.io.label_images import is_whole, with_whole_numbers
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from napari_ssp.image import MicroscopyImage
 
+#: What becomes of an image of which a file is missing: an error, or planes of 0.
+MISSING = ("refuse", "zeros")
 #: What `write_labels` puts into the OME description, so that the reader knows labels again.
 LABELS_DESCRIPTION = "Labels written by napari-ssp"
 #: A file of labels is named after its image with one of these endings, those of cellpose, StarDist,
@@ -29,6 +33,7 @@ LABEL_ENDINGS = (
 
 _ZARR = ".zarr"
 _CELLPOSE = "_seg.npy"
+_MOST_LISTED = 24
 
 
 @dataclass(frozen=True)
@@ -43,13 +48,16 @@ class Scene:
         Whether its values are object numbers: it was written by `write_labels`, or its name has one
         of `LABEL_ENDINGS`; and it holds integers, whole floats, which are integers then, or a mask
         (bool).
+    name : str
+        By which it is told from the other images of the file; empty where there is no other.
     """
 
     image: MicroscopyImage
     is_labels: bool = False
+    name: str = ""
 
     @classmethod
-    def of(cls, image: MicroscopyImage, stem: str, description: str = "") -> Scene:
+    def of(cls, image: MicroscopyImage, stem: str, description: str = "", name: str = "") -> Scene:
         """Tell labels from intensities.
 
         Parameters
@@ -60,11 +68,36 @@ class Scene:
             Name of its file without the suffix.
         description : str
             OME description, or empty.
+        name : str
+            By which it is told from the other images of the file.
         """
         named = stem.lower().endswith(LABEL_ENDINGS) or description.startswith(LABELS_DESCRIPTION)
         if not named or image.rgb or image.num_channels > 1 or not is_whole(image):
-            return cls(image)
-        return cls(with_whole_numbers(image), True)
+            return cls(image, name=name)
+        return cls(with_whole_numbers(image), True, name)
+
+
+@dataclass(frozen=True)
+class ImageSource:
+    """Where one image is to be found.
+
+    Attributes
+    ----------
+    path : pathlib.Path
+        The file; of a set of files any one of them.
+    scene : str or None
+        Which of the file's images; None where there is only one.
+    name : str
+        What the image and the results made of it are called, different for all images of a file.
+    """
+
+    path: Path
+    scene: str | None
+    name: str
+
+    def __str__(self) -> str:
+        """File, and which image of it, for messages."""
+        return f"{self.path}, scene {self.scene}" if self.scene else str(self.path)
 
 
 def image_stem(path: Path) -> str:
@@ -119,21 +152,86 @@ def is_labels_name(path: Path) -> bool:
     return folder.name == "labels" and folder.parent.suffix.lower() == _ZARR
 
 
-def scene_name(stem: str, number: int, count: int, given: str) -> str:
-    """Name one image of a file.
+def scene_names(given: Sequence[str]) -> list[str]:
+    """Names by which the images of a file are told apart.
 
     Parameters
     ----------
-    stem : str
-        Name of the file without its suffix.
-    number, count : int
-        Which image, from 0, of how many.
-    given : str
-        What the file calls it, or empty.
+    given : sequence of str
+        What the file calls each of them, or empty.
 
     Returns
     -------
-    str
-        The stem of a file with one image, else with the given name or the number behind it.
+    list of str
+        The given names, numbers from 0 where there is none, both where a name comes twice. They
+        differ as names of files, too, for which case and some characters do not count. The name
+        of a single image is empty.
     """
-    return stem if count == 1 else f"{stem} {given or number}"
+    if len(given) == 1:
+        return [""]
+    names: list[str] = []
+    wanted = [name.strip() for name in given]
+    keys = [file_safe(name).casefold() for name in wanted]
+    used: set[str] = set()
+    for number, (name, key) in enumerate(zip(wanted, keys, strict=True)):
+        found = name if name and keys.count(key) == 1 else f"{name} {number}".strip()
+        while file_safe(found).casefold() in used:
+            found += f" {number}"
+        used.add(file_safe(found).casefold())
+        names.append(found)
+    return names
+
+
+def image_name(stem: str, scene: str) -> str:
+    """Name of one image of a file: the file's stem, and the scene's name where there are several.
+
+    It is safe as a name of a file on every system.
+    """
+    return f"{stem} {file_safe(scene)}" if scene else stem
+
+
+def file_safe(name: str) -> str:
+    """Replace what a name of a file must not hold on some system."""
+    return re.sub(r'[<>:"/\\|?*\x00-\x1f\x7f]', "_", name).rstrip(". ")
+
+
+def find_scenes(names: Sequence[str], wanted: str | int, path: Path) -> list[int]:
+    """Find images of a file by name or number.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Of all its images.
+    wanted : str or int
+        A number from 0, as a text only where no image has it for a name; or a name; or the
+        beginning of names up to a "/", such as the well of fields.
+    path : pathlib.Path
+        The file, for the message.
+
+    Returns
+    -------
+    list of int
+        At least one place in ``names``.
+
+    Raises
+    ------
+    ValueError
+        If there is no such image; the message lists those that there are.
+    """
+    text = str(wanted).strip()
+    named = text and not isinstance(wanted, int)
+    found = [k for k, name in enumerate(names) if name == text and named]
+    if not found and text.isdecimal() and int(text) < len(names):
+        found = [int(text)]
+    found = found or [k for k, name in enumerate(names) if name.startswith(f"{text}/") and named]
+    if not found:
+        raise ValueError(f"'{path}' has no scene '{text}': it holds {list_names(names)}.")
+    return found
+
+
+def list_names(names: Sequence[str]) -> str:
+    """Say which images a file has: "3 images (Pos0, Pos1, Pos2)"."""
+    if len(names) == 1:
+        return f"one image ({names[0]})" if names[0] else "one image"
+    shown = ", ".join([*names[:_MOST_LISTED], *(["…"] if len(names) > _MOST_LISTED else [])])
+    return f"{len(names)} images ({shown})"

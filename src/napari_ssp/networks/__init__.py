@@ -1,8 +1,6 @@
 """Network architectures, as plain torch modules that never download anything."""
 
-from __future__ import annotations
+import lazy_loader
 
-from napari_ssp.networks.mediar import MediarFormer
-from napari_ssp.networks.repmode import RepMode
-
-__all__ = ["MediarFormer", "RepMode"]
+# Names and where they lie are stated once, in the stub beside this file.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
+from napari_ssp.networks.arguments import check_mediar
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -19,7 +21,8 @@ class MediarFormer(nn.Module):
     Parameters
     ----------
     encoder : str
-        Name of an encoder of segmentation_models_pytorch. The published model has ``"mit_b5"``.
+        Name of an encoder of segmentation_models_pytorch, of those in
+        :data:`napari_ssp.networks.encoders.ENCODERS`. The published model has ``"mit_b5"``.
     decoder_channels : sequence of int
         Channels of the decoder blocks, deepest first. Their number is the encoder's depth: five
         for the published model.
@@ -27,6 +30,11 @@ class MediarFormer(nn.Module):
         Channels of the position-wise attention block.
     in_channels : int
         Channels of the input image; the transformer encoders take 3 only.
+
+    Raises
+    ------
+    ValueError
+        When the encoder is not in the list, or a number is out of its limits.
 
     References
     ----------
@@ -41,6 +49,7 @@ class MediarFormer(nn.Module):
         pab_channels: int = 256,
         in_channels: int = 3,
     ) -> None:
+        check_mediar(encoder, decoder_channels, pab_channels, in_channels)
         import segmentation_models_pytorch as smp  # a second to load, so only where it is needed
 
         super().__init__()

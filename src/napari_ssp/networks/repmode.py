@@ -12,6 +12,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from napari_ssp.networks.arguments import check_repmode
+
 #: Side of the merged kernel; smaller experts are padded with zeros to it.
 KERNEL = 5
 #: The U-Net halves its input this many times.
@@ -199,6 +201,11 @@ class RepMode(nn.Module):
         Tasks that were learned later and have an expert of their own in each convolution; the
         published networks have none.
 
+    Raises
+    ------
+    ValueError
+        When a number is out of its limits.
+
     References
     ----------
     D. Zhou et al.: RepMode: Learning to Re-parameterize Diverse Experts for Subcellular Structure
@@ -213,6 +220,7 @@ class RepMode(nn.Module):
         out_channels: int = 1,
         own_experts: Sequence[int] = (),
     ) -> None:
+        check_repmode(num_tasks, base_channels, in_channels, out_channels, own_experts)
         super().__init__()
         self.num_tasks = num_tasks
         self.own_experts = tuple(own_experts)

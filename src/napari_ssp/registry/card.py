@@ -8,14 +8,18 @@ from pathlib import Path  # noqa: TC003 - pydantic reads the types
 from typing import Any, ClassVar
 
 from napari_ssp.atomic import write_text
+from napari_ssp.networks.arguments import check_arguments
 from napari_ssp.registry.card_checks import (
     Addresses,
+    Axes,
     Count,
     Entries,
     Family,
     Figures,
     FileName,
     Margin,
+    Members,
+    ModelName,
     Names,
     PackageNetwork,
     Size,
@@ -37,6 +41,7 @@ CELLPOSE = "cellpose"
 FLOWS, PROBABILITY, IMAGE = "flows", "probability", "image"
 #: What models make of an image: labelled objects, or other images.
 OBJECTS, IMAGES = "objects", "images"
+LONGEST_CARD = 2**20
 _NETWORK_FILES = {"onnx": "weights.onnx", "torchscript": "weights.pt"}
 
 
@@ -119,11 +124,11 @@ class ModelCard:
         Where the card was read; not part of the file.
     """
 
-    name: Text
+    name: ModelName
     family: Family
     network: Entries
     sha256: Text
-    axes: Text = "yx"
+    axes: Axes = "yx"
     window: Window = (512, 512)
     margin: Margin = 0
     zoom: Size = 1.0
@@ -139,7 +144,7 @@ class ModelCard:
     figures: Figures = field(default_factory=dict)
     origin: Text = ""
     parameters: Count = 0
-    members: Names = ()
+    members: Members = ()
     remote: Remote | None = None
     folder: Path | None = field(default=None, compare=False)
 
@@ -182,6 +187,8 @@ class ModelCard:
                 "'napari-ssp train', or a name listed by 'napari-ssp models list'."
             )
         try:
+            if path.stat().st_size > LONGEST_CARD:
+                raise ValueError(f"it is longer than {LONGEST_CARD // 2**20} MB")
             return cls.from_content(json.loads(path.read_text(encoding="utf-8")), folder)
         except (ValueError, TypeError, AttributeError, RecursionError) as error:
             raise ValueError(f"{path} is not a valid model card: {error}.") from error
@@ -200,6 +207,7 @@ class ModelCard:
         card = read_entries(cls, content)
         if card.family == PACKAGE:
             read_entries(PackageNetwork, card.network)
+        _check_network(card)
         if card.remote is not None and not (card.remote.sha256 or card.remote.md5):
             raise ValueError("its entry 'remote sha256' must be a digest")
         return replace(card, folder=folder)
@@ -214,3 +222,18 @@ class ModelCard:
         if not self.margin:  # as in cards that know of none
             del content["margin"]
         return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+
+
+def _check_network(card: ModelCard) -> None:
+    """Refuse a card whose network cannot be, or not for its axes and its tasks."""
+    try:
+        check_arguments(card.family, card.network)
+    except ValueError as error:
+        raise ValueError(
+            f"the card of '{card.name}' has network arguments that do not fit: {error}"
+        ) from error
+    if len(card.window) != len(card.axes):
+        raise ValueError(f"its window {card.window} is not one number for each of '{card.axes}'")
+    known = card.network.get("num_tasks", len(card.tasks))
+    if card.family == "repmode" and len(card.tasks) > known:
+        raise ValueError(f"it names {len(card.tasks)} tasks, and its network has {known}")

@@ -17,8 +17,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 T = TypeVar("T")
-#: Names of models that become names of folders.
+#: Names that new models may have.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+#: What no file may have in its name, on one system or another.
+_NO_FILE_NAME = re.compile(
+    r'[<>:"/\\|?*\x00-\x1f\x7f-\x9f]|[. ]$|^[. ]|^(con|prn|aux|nul|com\d|lpt\d)(\.|$)',
+    re.IGNORECASE,
+)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+#: Longest text of an entry, and most entries of a list.
+_LONGEST_TEXT, _MOST = 2**16, 1024
 
 
 @dataclass(frozen=True)
@@ -45,21 +53,50 @@ class Must:
 #: Not a text, not a yes or no; whole ones stay whole.
 _Number = Annotated[int, Strict()] | Annotated[float, Strict()]
 _Whole = Annotated[int, Strict()]
+#: Pixels along an axis, or from one length that is possible to the next; 0: there is no other.
+_Length = Annotated[_Whole, Field(ge=0, le=8192)]
 #: A length or a factor; neither 0 nor infinite nor near them.
 _Size = Annotated[_Number, Field(ge=1e-4, le=1e4)]
 #: Pixels of a window, at most: small images are padded to it.
 _LARGEST_WINDOW = 2**26
 
-Text = Annotated[str, Must("text")]
-Names = Annotated[tuple[str, ...], Must("a list of names")]
-Addresses = Annotated[tuple[str, ...], Must("a list of addresses")]
-Entries = Annotated[dict[str, Any], Must("named entries")]
-Texts = Annotated[dict[str, str], Must("names with text")]
-Figures = Annotated[dict[str, _Number], Must("names with numbers")]
-Statistics = Annotated[
-    dict[str, tuple[_Number, _Number]], Must("names with a mean and a standard deviation")
+
+def _is_file_name(text: str) -> bool:
+    """Whether a name can be that of a file, also where Windows or macOS read it."""
+    return 0 < len(text.encode(errors="replace")) <= 200 and _NO_FILE_NAME.search(text) is None
+
+
+def _are_names(names: tuple[str, ...]) -> bool:
+    plain = all(0 < len(name) <= 200 and not _CONTROL.search(name) for name in names)
+    return plain and len(names) <= _MOST and len(set(names)) == len(names)
+
+
+def _is_short(entries: Any) -> bool:
+    return len(entries) <= _MOST and all(len(str(entry)) <= _LONGEST_TEXT for entry in entries)
+
+
+def _are_model_names(names: tuple[str, ...]) -> bool:
+    return len(names) <= _MOST and all(map(_is_file_name, names))
+
+
+Text = Annotated[str, Must("text", lambda text: len(text) <= _LONGEST_TEXT)]
+Axes = Annotated[str, Must("yx or zyx", lambda axes: axes in ("yx", "zyx"))]
+Names = Annotated[
+    tuple[str, ...], Must(f"a list of up to {_MOST} names of printable letters", _are_names)
 ]
-Count = Annotated[_Whole, Must("a whole number")]
+Members = Annotated[tuple[str, ...], Must("a list of names of models", _are_model_names)]
+Addresses = Annotated[tuple[str, ...], Must("a list of addresses", _is_short)]
+Entries = Annotated[dict[str, Any], Must("named entries", lambda entries: len(entries) <= _MOST)]
+Texts = Annotated[
+    dict[str, str],
+    Must("names with text", lambda texts: _is_short(texts) and _is_short(texts.values())),
+]
+Figures = Annotated[dict[str, _Number], Must("names with numbers", _is_short)]
+Statistics = Annotated[
+    dict[str, tuple[_Number, _Number]],
+    Must("names with a mean and a standard deviation", _is_short),
+]
+Count = Annotated[_Whole, Must("a whole number from 0", lambda count: count >= 0)]
 Margin = Annotated[_Whole, Must("0 to 256 pixels", lambda pixels: 0 <= pixels <= 256)]
 Size = Annotated[_Size, Must("a number above 0")]
 VoxelSize = Annotated[tuple[_Size, _Size, _Size] | None, Must("z y x in µm")]
@@ -81,15 +118,29 @@ def check_name(name: str) -> str:
     ValueError
         When it cannot.
     """
-    if not _NAME.fullmatch(name) or name.endswith("."):
+    if not _NAME.fullmatch(name) or not _is_file_name(name):
+        shown = _CONTROL.sub("?", name)[:80]
         raise ValueError(
-            f"'{name}' cannot be the name of a model: use up to 64 letters, digits, '-', '_' and "
-            "'.', beginning with a letter or digit. Give another name."
+            f"'{shown}' cannot be the name of a model: use up to 64 letters, digits, '-', '_' and "
+            "'.', beginning with a letter or digit, and none that Windows keeps for devices (con, "
+            "nul, com1, ...). Give another name."
+        )
+    return name
+
+
+def check_stored_name(name: str) -> str:
+    """Return a card's name that no file system takes for something else; errors as `check_name`."""
+    if not _is_file_name(name):
+        shown = _CONTROL.sub("?", name)[:80]
+        raise ValueError(
+            f"'{shown}' cannot be the name of a model: it holds letters, or is a word, that no "
+            "file can have in its name on all systems"
         )
     return name
 
 
 FileName = Annotated[Text, AfterValidator(check_name)]
+ModelName = Annotated[Text, AfterValidator(check_stored_name)]
 
 
 @dataclass(frozen=True)
@@ -98,7 +149,10 @@ class PackageNetwork:
 
     format: Annotated[Literal["onnx", "torchscript"], Must("onnx or torchscript")]
     input_channels: Annotated[Literal[1, 3], Must("1 or 3")]
-    sizes: Annotated[list[tuple[_Whole, _Whole]], Must("pairs of whole numbers")]
+    sizes: Annotated[
+        list[tuple[_Length, _Length]],
+        Must("pairs of whole numbers", lambda sizes: all(least > 0 for least, _ in sizes)),
+    ]
     output: Annotated[
         Literal["flows", "probability", "image"], Must("one of flows, probability, image")
     ]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -68,7 +67,8 @@ def add_catalogue(place: str, retry_policy: RetryPolicy | None = None) -> Steps[
         copy = _copy_of(place)
         fresh = copy.with_suffix(".new")
         fresh.unlink(missing_ok=True)
-        yield from _limited(download(Download(place, fresh), retry_policy or RetryPolicy()), place)
+        item = Download(place, fresh, longest=_LONGEST_CATALOGUE)
+        yield from download(item, retry_policy or RetryPolicy())
         try:
             _read(fresh, place)
         except ValueError:
@@ -117,18 +117,6 @@ def list_offered_cards() -> Iterator[ModelCard]:
             continue
 
 
-def _limited(steps: Steps[Path], place: str) -> Steps[None]:
-    """Stop a download that is too long to be a list."""
-    with closing(steps):
-        for step in steps:
-            if max(step.done, step.total) > _LONGEST_CATALOGUE:
-                raise ValueError(
-                    f"'{place}' is no catalogue of models: it is longer than "
-                    f"{_LONGEST_CATALOGUE // 10**6} MB."
-                )
-            yield step
-
-
 def _is_address(place: str) -> bool:
     return urlsplit(place).scheme in ("http", "https")
 
@@ -162,6 +150,8 @@ def _cards_of_folder(folder: Path) -> list[ModelCard]:
 
 def _read(path: Path, base: str) -> list[ModelCard]:
     try:
+        if path.stat().st_size > _LONGEST_CATALOGUE:
+            raise ValueError(f"it is longer than {_LONGEST_CATALOGUE // 10**6} MB")
         entries = json.loads(path.read_text(encoding="utf-8"))["models"]
         return [_card(entry, base) for entry in entries]
     except (ValueError, TypeError, KeyError, RecursionError) as error:

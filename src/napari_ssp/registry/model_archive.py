@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING
 from napari_ssp.atomic import atomic_path, check_target
 from napari_ssp.progress import Progress, Steps
 from napari_ssp.registry.archive_members import members
-from napari_ssp.registry.card import CARD_FILE, CELLPOSE, PACKAGE, WEIGHTS_FILE, ModelCard
+from napari_ssp.registry.card import (
+    CARD_FILE,
+    CELLPOSE,
+    LONGEST_CARD,
+    PACKAGE,
+    WEIGHTS_FILE,
+    ModelCard,
+)
 from napari_ssp.registry.catalogue import find_card
 from napari_ssp.registry.describing import card_lines
 from napari_ssp.registry.digests import hash_file
@@ -22,7 +29,6 @@ if TYPE_CHECKING:
 
 _README = "README.md"
 _CHUNK = 2**22
-_LONGEST_CARD = 2**20
 #: As which damage to an archive shows.
 _DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, TypeError, KeyError, RuntimeError, OSError)
 
@@ -139,7 +145,7 @@ def _check_members(archive: zipfile.ZipFile, path: Path) -> None:
             )
     if len(set(names)) < len(names) or WEIGHTS_FILE not in names:
         raise ValueError(f"{path.name} must hold {CARD_FILE} and {WEIGHTS_FILE}, each once.")
-    if archive.getinfo(CARD_FILE).file_size > _LONGEST_CARD:
+    if archive.getinfo(CARD_FILE).file_size > LONGEST_CARD:
         raise ValueError(f"The card in {path.name} is longer than 1 MB, so it was refused.")
     weights = archive.getinfo(WEIGHTS_FILE)
     if weights.compress_type != zipfile.ZIP_STORED or weights.file_size > path.stat().st_size:

@@ -91,7 +91,7 @@ def build_network(card: ModelCard) -> nn.Module:
         )
     try:
         return FAMILIES[card.family](**card.network)
-    except (TypeError, KeyError, ValueError) as error:
+    except (TypeError, KeyError, ValueError, RuntimeError) as error:
         raise ValueError(
             f"The card of '{card.name}' has network arguments that do not fit: {error}."
         ) from error

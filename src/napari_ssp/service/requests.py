@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pydantic import BeforeValidator, PlainSerializer
 
 from napari_ssp.image import MicroscopyImage, check_voxel_size
+from napari_ssp.io.scene import MISSING
 from napari_ssp.schema import OneOf, Unchecked, checked_dataclass, choice, flatten
 from napari_ssp.service.results import Segmentation, StructurePrediction
 
@@ -45,6 +46,10 @@ def _join(letters: Any) -> Any:
     return "".join(letters) if isinstance(letters, tuple | list) else letters
 
 
+def _text(name: Any) -> Any:
+    return str(name) if isinstance(name, int) and not isinstance(name, bool) else name
+
+
 def _alone(names: Any) -> Any:
     return (names,) if isinstance(names, str) else names
 
@@ -57,6 +62,11 @@ class ImageRequest:
     ----------
     image : MicroscopyImage, array or path
         What to work on.
+    scene : str or None
+        Which image of a file that holds several: its name, or its number from 0; None takes the
+        first, and says so. Of an image that is given itself, which one of its file it is.
+    missing : str
+        Of a set of files that is not complete: ``"refuse"``, or ``"zeros"`` for planes of 0.
     axes : str or None
         Names of an array's axes out of ``tczyx``; None guesses them.
     voxel_size : tuple of float or None
@@ -85,6 +95,12 @@ class ImageRequest:
     image: Annotated[
         MicroscopyImage | NDArray[Any] | str | Path, Unchecked(), PlainSerializer(_describe)
     ] = field(kw_only=False)
+    scene: Annotated[str | None, BeforeValidator(_text)] = choice(
+        None, "Scene", "Image of a file with several: its name, or its number from 0"
+    )
+    missing: Annotated[str, OneOf(MISSING)] = choice(
+        "refuse", "Missing files", "Where files of a set are missing: refuse, or zeros"
+    )
     axes: Annotated[str | None, BeforeValidator(_join)] = choice(
         None, "Axes", "Names of the image's axes out of tczyx"
     )
@@ -126,7 +142,7 @@ class SegmentRequest(ImageRequest, Request[Segmentation]):
 
     Attributes
     ----------
-    image, axes, voxel_size, region, device, precision, overlap
+    image, scene, missing, axes, voxel_size, region, device, precision, overlap
         As in :class:`ImageRequest`.
     model : str
         Name of a model, or a model's folder; several, joined by ``+``, are averaged.
@@ -233,7 +249,7 @@ class PredictRequest(ImageRequest, Request[StructurePrediction]):
 
     Attributes
     ----------
-    image, axes, region, device, precision, overlap, batch_size
+    image, scene, missing, axes, region, device, precision, overlap, batch_size
         As in :class:`ImageRequest`; the image is a stack, with axes z, y, x and possibly t and c.
     tasks : tuple of str
         Names of structures as on the model's card; at least one.

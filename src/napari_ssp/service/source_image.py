@@ -18,7 +18,7 @@ def open_image(request: SegmentRequest | PredictRequest) -> MicroscopyImage:
     """Image of a request, with the axes and the voxel size that the request names."""
     source = request.image
     if isinstance(source, str | Path):
-        source = read_image(source)
+        source = read_image(source, request.scene, request.missing)
     if not isinstance(source, MicroscopyImage):
         return MicroscopyImage.from_array(source, request.axes, request.voxel_size)
     if request.axes is not None and request.axes.lower() != source.axes:

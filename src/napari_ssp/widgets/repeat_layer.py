@@ -9,12 +9,12 @@ from napari.utils.notifications import show_error, show_info
 from napari.viewer import Viewer  # noqa: TC002, napari reads it to know what to pass
 from qtpy.QtWidgets import QApplication
 
-from napari_ssp.io import read_images
+from napari_ssp.io import read_image, read_images
 from napari_ssp.service import PredictRequest, as_command, restore_request
 from napari_ssp.widgets.docks.messages import error_line, is_expected
 from napari_ssp.widgets.docks.open_dock import open_dock
 from napari_ssp.widgets.docks.viewer_watch import own_viewer
-from napari_ssp.widgets.layers.images import layer_image, stack_image
+from napari_ssp.widgets.layers.images import layer_image, layer_scene, stack_image
 from napari_ssp.widgets.layers.result_layers import METADATA_KEY
 
 if TYPE_CHECKING:
@@ -120,9 +120,10 @@ def _within_file(path: str, layer: Image, image: MicroscopyImage) -> dict[str, A
     ValueError
         When it does not.
     """
-    images = read_images(path)
+    scene = layer_scene(layer)
+    images = [read_image(path, scene)] if scene else read_images(path)
     found = images[0]
-    changes: dict[str, Any] = {}
+    changes: dict[str, Any] = {"scene": scene} if scene else {}
     if len(images) == 1 and "c" in found.axes and not found.rgb and "c" not in image.axes:
         names = found.channel_names or [f"channel {k}" for k in range(found.num_channels)]
         titles = [f"{found.name} {name}" for name in names]

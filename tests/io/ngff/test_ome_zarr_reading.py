@@ -112,10 +112,10 @@ def test_series_and_their_labels(tmp_path: Path) -> None:
         stored(path / "1" / "labels" / name, noise(3, 9, 8, dtype=dtype), entry, "0.4")
     scenes = read_scenes(path)
     assert [(scene.image.name, scene.is_labels, str(scene.image.dtype)) for scene in scenes] == [
-        ("series given", False, "uint16"),
-        ("series given", False, "uint16"),
-        ("series given cells", True, "uint32"),
-        ("series given mask", True, "uint8"),
+        ("series given 0", False, "uint16"),
+        ("series given 1", False, "uint16"),
+        ("series given 1 cells", True, "uint32"),
+        ("series given 1 mask", True, "uint8"),
     ]
     assert len(read_images(path)) == 2
     assert [s.is_labels for s in read_scenes(path / "1" / "labels")] == [True, True]
@@ -252,19 +252,3 @@ def test_a_zarr_that_is_no_image(tmp_path: Path) -> None:
     (tmp_path / "file.zarr").write_bytes(b"text")
     with pytest.raises(ValueError, match=r"is neither a folder nor a zip"):
         read_image(tmp_path / "file.zarr")
-
-
-def test_a_plate_says_to_open_a_well(tmp_path: Path) -> None:
-    path = tmp_path / "plate.ome.zarr"
-    root = zarr.open_group(path, mode="w", zarr_format=3)
-    root.attrs["ome"] = {"version": "0.5", "plate": {"wells": [{"path": "B/03"}]}}
-    well = zarr.open_group(path / "B" / "03", mode="w", zarr_format=3)
-    well.attrs["ome"] = {"version": "0.5", "well": {"images": [{"path": "0"}, {"path": "1"}]}}
-    for name in ("0", "1"):
-        stored(path / "B" / "03" / name, noise(9, 8), multiscale("yx", [1, 1]))
-    with pytest.raises(ValueError, match=r"is a plate of 1 wells\. Open one well, e\.g\. '.*B.03'"):
-        read_image(path)
-    assert [image.shape for image in read_images(path / "B" / "03")] == [(9, 8), (9, 8)]
-    root.attrs["ome"] = {"version": "0.5", "plate": {}}
-    with pytest.raises(ValueError, match="cannot be read"):
-        read_image(path)

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
+import time
 import warnings
 import zipfile
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import psutil
 import pytest
 import torch
 
 import napari_ssp as ssp
 from napari_ssp.progress import run
 from napari_ssp.registry import export_bioimage_steps, import_checkpoint
-from napari_ssp.service import Refinement, as_script, plan_segmentation
+from napari_ssp.service import CancelledError, JobState, Refinement, as_script, plan_segmentation
 from napari_ssp.service.packages.segmentation import label_objects
 
 if TYPE_CHECKING:
@@ -52,6 +54,15 @@ class Leaning(torch.nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return 20 * torch.roll(x, 1, -1) - 10
+
+
+class Endless(torch.nn.Module):
+    """Computes what is no larger than its package's test, and anything else for ever."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        while bool(x.shape[2] > 16):
+            x = x * 1.0
+        return 20 * x - 10
 
 
 class Rims(torch.nn.Module):
@@ -148,6 +159,26 @@ def test_a_probability_becomes_objects(
         ssp.predict_structures(squares[None], ["p"], card.name, axes="zyx")
 
 
+def test_a_package_that_never_ends_is_cancelled_at_once(
+    cache: Path, squares: NDArray[np.uint16], tmp_path: Path
+) -> None:
+    card = _imported(Endless(), tmp_path / "p.zip", "p", [{"id": "sigmoid"}])
+    before = {child.pid for child in psutil.Process().children()}
+    with ssp.ModelService() as service:
+        job = service.submit(ssp.SegmentRequest(squares, card.name))
+        deadline = time.monotonic() + 40
+        while job.progress.stage != "windows" and time.monotonic() < deadline:
+            time.sleep(0.02)
+        time.sleep(0.2)  # in the midst of a window that never ends
+        assert job.state is JobState.RUNNING
+        began = time.monotonic()
+        job.cancel()
+        with pytest.raises(CancelledError):
+            job.result(timeout=10)
+        assert time.monotonic() - began < 2
+    assert {child.pid for child in psutil.Process().children()} <= before
+
+
 def test_planes_of_a_package_are_linked(
     cache: Path, squares: NDArray[np.uint16], tmp_path: Path
 ) -> None:
@@ -200,9 +231,9 @@ def test_a_probability_in_3d_becomes_3d_objects(
     assert (card.makes, card.axes, card.tasks) == ("objects", "zyx", ("p",))
     found = ssp.segment(boxes, card.name, axes="tzyx", min_size=30)
     wanted = np.zeros(boxes.shape, np.uint32)
-    for time, (first, second) in enumerate([(1, 2), (3, 4)]):
-        wanted[time, 2:9, 10:30, 10:30] = first
-        wanted[time, 4:12, 35:45, 20:50] = second
+    for point, (first, second) in enumerate([(1, 2), (3, 4)]):
+        wanted[point, 2:9, 10:30, 10:30] = first
+        wanted[point, 4:12, 35:45, 20:50] = second
     np.testing.assert_array_equal(found.labels, wanted)
     assert found.flows.shape == (3, *boxes.shape)
     assert found.cell_probability[0, 5, 20, 20] > 0.9

@@ -11,7 +11,7 @@ from napari_ssp.io.czi.lazy import EXTRA, LIBRARY, CziArray, CziScene
 from napari_ssp.io.czi.metadata import CziMetadata, parse_czi
 from napari_ssp.io.errors import damage_error, import_extra
 from napari_ssp.io.lazy import as_dask
-from napari_ssp.io.scene import Scene, image_stem, scene_name
+from napari_ssp.io.scene import Scene, find_scenes, image_name, image_stem, scene_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -36,13 +36,15 @@ class _Block(NamedTuple):
     pixel_type: str
 
 
-def read_czi(path: Path) -> list[Scene]:
-    """Read all scenes of a CZI file; pixels stay in the file until they are looked at.
+def read_czi(path: Path, wanted: str | int | None = None) -> list[Scene]:
+    """Read all scenes of a CZI file, or one; pixels stay in the file until they are looked at.
 
     Parameters
     ----------
     path : pathlib.Path
         The file.
+    wanted : str or int, optional
+        Name of the only scene to read, or its place among the scenes, from 0.
 
     Returns
     -------
@@ -58,7 +60,7 @@ def read_czi(path: Path) -> list[Scene]:
     OSError
         If the file is cut off or damaged.
     ValueError
-        If it has axes or mixtures of pixel types that have no place in an image.
+        If it has axes or mixtures of pixel types that have no place in an image, or no such scene.
     """
     czi = import_extra(LIBRARY, EXTRA, path)
     check_complete(path)
@@ -72,9 +74,11 @@ def read_czi(path: Path) -> list[Scene]:
     for block in blocks:
         by_number.setdefault(block.position.get("S"), []).append(block)
     numbers = sorted(by_number, key=lambda number: -1 if number is None else number)
+    names = scene_names([metadata.scene_names.get(n or 0, "") or str(n or 0) for n in numbers])
+    chosen = range(len(names)) if wanted is None else find_scenes(names, wanted, path)
     scenes = [_scene(number, by_number[number]) for number in numbers]
     corner = min(scene.y.start for scene in scenes), min(scene.x.start for scene in scenes)
-    return [_image(path, scene, metadata, len(scenes), corner) for scene in scenes]
+    return [_image(path, scenes[k], metadata, names[k], corner) for k in chosen]
 
 
 def _blocks(file: Any) -> list[_Block]:
@@ -123,7 +127,7 @@ def _span(positions: Iterable[int]) -> range:
 
 
 def _image(
-    path: Path, scene: CziScene, metadata: CziMetadata, count: int, corner: tuple[int, int]
+    path: Path, scene: CziScene, metadata: CziMetadata, name: str, corner: tuple[int, int]
 ) -> Scene:
     scene.check(path)
     levels = [as_dask(CziArray(str(path), scene, factor)) for factor in _factors(scene)]
@@ -131,20 +135,19 @@ def _image(
     key = tuple(slice(None) if keep else 0 for keep in kept)
     names = metadata.channel_names[scene.c.start : scene.c.stop]
     complete = len(names) == len(scene.c) and any(names)
-    number = 0 if scene.number is None else scene.number
     calibration = calibrate(metadata.lengths, len(scene.z) > 1)
     image = MicroscopyImage(
         data=levels[0][key],
         axes="".join(a for a, keep in zip(scene.axes, kept, strict=True) if keep),
         voxel_size=calibration.voxel_size,
         channel_names=tuple(n or f"channel {i}" for i, n in enumerate(names)) if complete else (),
-        name=scene_name(image_stem(path), number, count, metadata.scene_names.get(number, "")),
+        name=image_name(image_stem(path), name),
         rgb=scene.rgb,
         levels=tuple(level[key] for level in levels[1:]),
         position=_position(scene, corner, calibration.voxel_size),
         warnings=calibration.warnings,
     )
-    return Scene.of(image, image_stem(path))
+    return Scene.of(image, image_stem(path), name=name)
 
 
 def _position(

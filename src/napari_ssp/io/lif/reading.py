@@ -11,7 +11,7 @@ from napari_ssp.io.errors import damage_error, import_extra
 from napari_ssp.io.lazy import as_dask
 from napari_ssp.io.lif.metadata import lif_channels, lif_lengths
 from napari_ssp.io.mapped import MappedArray
-from napari_ssp.io.scene import Scene, image_stem, scene_name
+from napari_ssp.io.scene import Scene, find_scenes, image_name, image_stem, scene_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,13 +41,15 @@ class _Part:
     rgb: bool
 
 
-def read_lif(path: Path) -> list[Scene]:
-    """Read all images of a LIF file; pixels stay in the file until they are looked at.
+def read_lif(path: Path, wanted: str | int | None = None) -> list[Scene]:
+    """Read all images of a LIF file, or one; pixels stay in the file until they are looked at.
 
     Parameters
     ----------
     path : pathlib.Path
         The file.
+    wanted : str or int, optional
+        Name or number of the only image to read.
 
     Returns
     -------
@@ -63,7 +65,7 @@ def read_lif(path: Path) -> list[Scene]:
     OSError
         If the file is cut off or damaged.
     ValueError
-        If nothing is left.
+        If nothing is left, or there is no such image.
     """
     library = import_extra(_LIBRARY, _EXTRA, path)
     try:
@@ -82,7 +84,7 @@ def read_lif(path: Path) -> list[Scene]:
         )
     if not parts:
         raise damage_error(path, "there is no image in it")
-    return _scenes(path, parts, odd)
+    return _scenes(path, parts, odd, wanted)
 
 
 def _has_place(image: Any) -> bool:
@@ -125,19 +127,25 @@ def _pixels(image: Any, path: Path) -> Any:
     return as_dask(MappedArray(str(path), image.dtype, block.offset, image.shape))
 
 
-def _scenes(path: Path, parts: list[_Part], odd: list[str]) -> list[Scene]:
+def _scenes(
+    path: Path, parts: list[_Part], odd: list[str], wanted: str | int | None
+) -> list[Scene]:
     stem, scenes = image_stem(path), []
+    names = scene_names([part.name for part in parts])
+    known = names if len(names) > 1 else [parts[0].name]
+    chosen = range(len(parts)) if wanted is None else find_scenes(known, wanted, path)
     doubts = (f"Left out of '{path.name}', being no images: {', '.join(odd)}.",) if odd else ()
-    for number, part in enumerate(parts):
+    for number in chosen:
+        part = parts[number]
         calibration = calibrate(part.lengths, "z" in part.axes)
         image = MicroscopyImage(
             data=part.array,
             axes=part.axes,
             voxel_size=calibration.voxel_size,
             channel_names=part.channel_names,
-            name=scene_name(stem, number, len(parts), part.name),
+            name=image_name(stem, names[number]),
             rgb=part.rgb,
             warnings=(*calibration.warnings, *doubts),
         )
-        scenes.append(Scene.of(image, stem))
+        scenes.append(Scene.of(image, stem, name=names[number]))
     return scenes

@@ -10,7 +10,7 @@ from napari_ssp.io.calibration import Length, Lengths, calibrate
 from napari_ssp.io.errors import damage_error, import_extra
 from napari_ssp.io.lazy import as_dask
 from napari_ssp.io.nd2.lazy import EXTRA, LIBRARY, Nd2Array, Nd2Frames
-from napari_ssp.io.scene import Scene, image_stem, scene_name
+from napari_ssp.io.scene import Scene, find_scenes, image_name, image_stem, scene_names
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,13 +19,15 @@ if TYPE_CHECKING:
 ND2_STARTS = (b"\xda\xce\xbe\x0a", b"\0\0\0\x0cjP  \r\n\x87\n")
 
 
-def read_nd2(path: Path) -> list[Scene]:
-    """Read all positions of an ND2 file; pixels stay in the file until they are looked at.
+def read_nd2(path: Path, wanted: str | int | None = None) -> list[Scene]:
+    """Read all positions of an ND2 file, or one; pixels stay in the file until they are looked at.
 
     Parameters
     ----------
     path : pathlib.Path
         The file.
+    wanted : str or int, optional
+        Name or number of the only position to read.
 
     Returns
     -------
@@ -40,7 +42,7 @@ def read_nd2(path: Path) -> list[Scene]:
     OSError
         If the file is cut off or damaged.
     ValueError
-        If it has axes that have no place in an image.
+        If it has axes that have no place in an image, or no such position.
     """
     library = import_extra(LIBRARY, EXTRA, path)
     try:
@@ -53,19 +55,20 @@ def read_nd2(path: Path) -> list[Scene]:
     calibration = calibrate(described.lengths, "z" in frames.axes)
     channels = described.channel_names
     count, stem, scenes = frames.positions, image_stem(path), []
-    names = positions if len(positions) == count else [""] * count
-    for number, given in enumerate(names):
+    names = scene_names(positions if len(positions) == count else [""] * count)
+    chosen = range(count) if wanted is None else find_scenes(names, wanted, path)
+    for number in chosen:
         array, axes = _kept(Nd2Array(str(path), frames, number), frames.axes)
         image = MicroscopyImage(
             data=array,
             axes=axes,
             voxel_size=calibration.voxel_size,
             channel_names=channels if len(channels) == frames.channels and not frames.rgb else (),
-            name=scene_name(stem, number, count, given),
+            name=image_name(stem, names[number]),
             rgb=frames.rgb,
             warnings=(*calibration.warnings, *described.doubts, *_stopped(frames, path)),
         )
-        scenes.append(Scene.of(image, stem))
+        scenes.append(Scene.of(image, stem, name=names[number]))
     return scenes
 
 

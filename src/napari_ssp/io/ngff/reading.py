@@ -16,11 +16,18 @@ from napari_ssp.io.lazy import as_dask
 from napari_ssp.io.ngff.archive import find_store, is_archive
 from napari_ssp.io.ngff.lazy import ZarrArray
 from napari_ssp.io.ngff.metadata import NgffImage, ome_attributes, parse_image
-from napari_ssp.io.scene import Scene, image_stem, scene_name
+from napari_ssp.io.scene import (
+    ImageSource,
+    Scene,
+    find_scenes,
+    image_name,
+    image_stem,
+    scene_names,
+)
 from napari_ssp.io.stored_origin import place_part
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from napari_ssp.image import VoxelSize
 
@@ -35,14 +42,16 @@ def is_zarr(path: Path) -> bool:
     return path.suffix.lower() == ".zarr" or any((path / name).is_file() for name in ZARR_MARKERS)
 
 
-def read_zarr(path: Path) -> list[Scene]:
-    """Read all images of an OME-Zarr; pixels stay in the file until they are looked at.
+def read_zarr(path: Path, scene: str | int | None = None) -> list[Scene]:
+    """Read all images of an OME-Zarr, or some; pixels stay in the file until they are looked at.
 
     Parameters
     ----------
     path : pathlib.Path
-        The folder of an image, of several images (as bioformats2raw writes them), of one well of a
-        plate, or of labels; or a zip of such a folder.
+        The folder of an image, of several images (as bioformats2raw writes them), of a plate, of
+        one well of it, or of labels; or a zip of such a folder.
+    scene : str or int, optional
+        Name or number of the only image to read; of a plate "A/1/0" is a field, "A/1" a well.
 
     Returns
     -------
@@ -54,17 +63,32 @@ def read_zarr(path: Path) -> list[Scene]:
     OSError
         If parts are missing or damaged.
     ValueError
-        If it is no OME-Zarr image, its metadata are broken, or its axes cannot be told.
+        If it is no OME-Zarr image, its metadata are broken, its axes cannot be told, or there is
+        no such scene.
     """
     group = _open(path)
-    images = list(_images(group, path))
-    stem = _stem(path)
+    places = _places(group, path)
+    names, title = _names(group, path, places), _title(group, path)
+    chosen = range(len(places)) if scene is None else find_scenes(names, scene, path)
     scenes = []
-    for number, (image, place) in enumerate(images):
-        meta = _parse(image, place)
-        name = scene_name(stem, number, len(images), meta.name)
-        scenes += [_scene(image, meta, place, name), *_labels(image, place, name)]
+    for number in chosen:
+        image, place = _image(group, places[number], path)
+        meta, name = _parse(image, place), title(names[number])
+        scenes.append(_scene(image, meta, place, name, names[number]))
+        scenes += _labels(image, place, name, names[number])
     return scenes
+
+
+def list_zarr(path: Path) -> list[ImageSource]:
+    """List the images of an OME-Zarr; parameter and errors as of `read_zarr`."""
+    group = _open(path)
+    names, title = _names(group, path, _places(group, path)), _title(group, path)
+    return [ImageSource(path, name or None, title(name)) for name in names]
+
+
+def is_plate(path: Path) -> bool:
+    """Whether a Zarr is a plate of wells; errors are those of `read_zarr`."""
+    return "plate" in ome_attributes(_open(path).attrs)
 
 
 def _open(path: Path) -> Any:
@@ -90,31 +114,36 @@ def _open(path: Path) -> Any:
     return node
 
 
-def _images(group: Any, path: Path) -> Iterator[tuple[Any, Path]]:
-    """Go through the groups that hold an image each, with their folders."""
+def _places(group: Any, path: Path) -> list[str]:
+    """Find the groups that hold an image each; "" is the group itself."""
     ome = ome_attributes(group.attrs)
     if "multiscales" in ome:
-        yield group, path
-        return
-    names = _children(group, ome, path)
+        return [""]
+    names = _fields(group, ome, path) if "plate" in ome else _children(group, ome, path)
     if not names:
         raise ValueError(
             f"'{path}' is a Zarr group without an OME-Zarr image (no 'multiscales' in its "
             f"attributes, which are {sorted(ome) or 'empty'}). Choose the folder of an image, or "
             "export it again as OME-Zarr."
         )
-    for name in names:
-        child = _child(group, name, path)
-        if "multiscales" not in ome_attributes(child.attrs):
-            raise damage_error(path, f"its part '{name}' is no image")
-        yield child, path / name
+    return names
+
+
+def _fields(group: Any, ome: Mapping[str, Any], path: Path) -> list[str]:
+    """Find the fields of a plate's wells: "A/1/0"."""
+    try:
+        wells = [str(well["path"]) for well in ome["plate"]["wells"]]
+        return [
+            f"{well}/{image['path']}"
+            for well in wells
+            for image in ome_attributes(_child(group, well, path).attrs)["well"]["images"]
+        ]
+    except (KeyError, TypeError, IndexError, AttributeError) as error:
+        raise _broken(path, error) from error
 
 
 def _children(group: Any, ome: Mapping[str, Any], path: Path) -> list[str]:
     try:
-        if "plate" in ome:
-            well = ome["plate"]["wells"][0]["path"]
-            raise _plate(path, len(ome["plate"]["wells"]), path / well)
         if "well" in ome:
             return [str(image["path"]) for image in ome["well"]["images"]]
         if "labels" in ome:
@@ -130,10 +159,29 @@ def _children(group: Any, ome: Mapping[str, Any], path: Path) -> list[str]:
     return numbers
 
 
-def _plate(path: Path, count: int, well: Path) -> ValueError:
-    return ValueError(
-        f"'{path}' is a plate of {count} wells. Open one well, e.g. '{well}', or one field of it."
-    )
+def _names(group: Any, path: Path, places: list[str]) -> list[str]:
+    """Names by which the images are told apart: as the file says, of wells and fields the place."""
+    if {"plate", "well", "labels"} & set(ome_attributes(group.attrs)):
+        return places
+    if len(places) == 1:
+        return [""]
+    return scene_names([_parse(*_image(group, place, path)).name for place in places])
+
+
+def _title(group: Any, path: Path) -> Callable[[str], str]:
+    """How an image of the Zarr is called, given its name."""
+    stem, plate = _stem(path), "plate" in ome_attributes(group.attrs)
+    return lambda name: image_name(stem, _field_name(name) if plate else name)
+
+
+def _image(group: Any, place: str, path: Path) -> tuple[Any, Path]:
+    """Group of an image, and its folder."""
+    if not place:
+        return group, path
+    child = _child(group, place, path)
+    if "multiscales" not in ome_attributes(child.attrs):
+        raise damage_error(path, f"its part '{place}' is no image")
+    return child, path / place
 
 
 def _child(group: Any, name: str, path: Path) -> Any:
@@ -152,7 +200,7 @@ def _parse(group: Any, path: Path) -> NgffImage:
         raise _broken(path, error) from error
 
 
-def _labels(group: Any, path: Path, name: str) -> Iterator[Scene]:
+def _labels(group: Any, path: Path, name: str, scene: str) -> Iterator[Scene]:
     if "labels" not in group:
         return
     labels = group["labels"]
@@ -164,10 +212,11 @@ def _labels(group: Any, path: Path, name: str) -> Iterator[Scene]:
     for label in names:
         child = _child(labels, label, folder)
         meta = _parse(child, folder / label)
-        yield _scene(child, meta, folder / label, f"{name} {label}")
+        full = image_name(name, label)
+        yield _scene(child, meta, folder / label, full, f"{scene} {label}".strip())
 
 
-def _scene(group: Any, meta: NgffImage, path: Path, name: str) -> Scene:
+def _scene(group: Any, meta: NgffImage, path: Path, name: str, scene: str) -> Scene:
     arrays = [_array(group, place, path) for place in meta.paths]
     if not arrays:
         raise _broken(path, "its list of levels is empty")
@@ -195,8 +244,8 @@ def _scene(group: Any, meta: NgffImage, path: Path, name: str) -> Scene:
     )
     image = place_part(image, meta.origin, _translation(meta, calibration.voxel_size))
     if labels and is_whole(image):
-        return Scene(with_whole_numbers(image), True)
-    return Scene.of(image, _stem(path))
+        return Scene(with_whole_numbers(image), True, scene)
+    return Scene.of(image, _stem(path), name=scene)
 
 
 def _translation(meta: NgffImage, size: VoxelSize | None) -> tuple[float, float, float]:
@@ -238,7 +287,23 @@ def _stem(path: Path) -> str:
     """Name of the Zarr, and of the part of it that was asked for."""
     parts = path.parts
     inside = next((i for i, part in enumerate(parts) if part.lower().endswith(".zarr")), -1)
-    return " ".join([image_stem(Path(parts[inside])), *parts[inside:][1:]])
+    root, *rest = parts[inside:]
+    place = "/".join(rest)
+    if len(rest) > 1 and _lies_in_plate(Path(*parts[: inside + 1])):
+        place = _field_name(place)
+    return " ".join([image_stem(Path(root)), *place.split("/")]).strip()
+
+
+def _lies_in_plate(root: Path) -> bool:
+    try:
+        return is_plate(root)
+    except (OSError, ValueError):
+        return False
+
+
+def _field_name(place: str) -> str:
+    """Name of a well or a field as people say it: "A1 0" for "A/1/0"."""
+    return place.replace("/", "", 1).replace("/", " ")
 
 
 def _broken(path: Path, cause: Exception | str) -> ValueError:

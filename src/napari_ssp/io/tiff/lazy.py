@@ -38,18 +38,19 @@ class TiffSource:
     def __init__(self, path: str, tif: Any) -> None:
         self.path = path
         self.series = tif.series
-        self.byteorder = tif.byteorder
         self._lock = threading.RLock()
 
     @contextmanager
     def opened(self, handle: Any) -> Iterator[Any]:
         """Open the file of a page, which may be another one than the first, for one thread."""
         with self._lock:
+            was_closed = handle.closed
             handle.open()
             try:
                 yield handle
             finally:
-                handle.close()
+                if was_closed:
+                    handle.close()
 
 
 class TiffArray(LazyArray):
@@ -116,8 +117,10 @@ class TiffArray(LazyArray):
 
     def _read(self, box: tuple[range, ...]) -> npt.NDArray[Any]:
         if self._offset is not None:
-            stored = self.dtype.newbyteorder(self._source.byteorder)
-            mapped = np.memmap(self._source.path, stored, "r", self._offset, self.shape)
+            stored = self.dtype.newbyteorder(self._page.parent.byteorder)
+            # The file of its pages, which may be another one of the set.
+            path = self._page.parent.filehandle.path
+            mapped = np.memmap(path, stored, "r", self._offset, self.shape)
             return np.array(mapped[tuple(slice(r.start, r.stop) for r in box)], dtype=self.dtype)
         leading, inside = box[: len(self._leading)], box[len(self._leading) :]
         out = np.empty([len(r) for r in box], self.dtype)
@@ -169,9 +172,14 @@ class TiffArray(LazyArray):
 def _contiguous_offset(series: Any) -> int | None:
     page = series.keyframe
     plain = page.is_memmappable and page.predictor == 1 and page.fillorder == 1
-    multifile = getattr(series, "is_multifile", False)
-    offset: int | None = series.dataoffset if plain and not multifile else None
+    files = {id(page.parent) for page in series.pages if page is not None}
+    offset: int | None = series.dataoffset if plain and len(files) == 1 else None
     return offset
+
+
+def is_elsewhere(series: Any, tif: Any) -> bool:
+    """Whether pages of a series lie in other files than the open one."""
+    return any(page is not None and page.parent is not tif for page in series.pages)
 
 
 def _segment_shape(page: Any) -> tuple[int, int, int]:

@@ -49,24 +49,31 @@ def parse_ome(xml: str | None) -> list[OmeImage]:
     list of OmeImage
         In the order of the file; empty when there is no document or it cannot be parsed.
     """
-    if not xml:
+    root = parse_root(xml)
+    if root is None:
         return []
-    try:
-        root = ElementTree.fromstring(xml)
-    except ElementTree.ParseError:
-        return []
-    holders = _children(root, "StructuredAnnotations")
+    holders = children(root, "StructuredAnnotations")
     notes = {note.get("ID", ""): note for holder in holders for note in holder}
-    return [_image(element, notes) for element in _children(root, "Image")]
+    return [_image(element, notes) for element in children(root, "Image")]
+
+
+def parse_root(xml: str | None) -> ElementTree.Element | None:
+    """Parse OME-XML; None when there is no document or it cannot be parsed."""
+    if not xml:
+        return None
+    try:
+        return ElementTree.fromstring(xml)
+    except ElementTree.ParseError:
+        return None
 
 
 def _image(element: ElementTree.Element, notes: Mapping[str, ElementTree.Element]) -> OmeImage:
     name = element.get("Name", "")
-    description = next((e.text or "" for e in _children(element, "Description")), "")
-    pixels = next(_children(element, "Pixels"), None)
+    description = next((e.text or "" for e in children(element, "Description")), "")
+    pixels = next(children(element, "Pixels"), None)
     if pixels is None:
         return OmeImage(name, description)
-    channels = [channel.get("Name") for channel in _children(pixels, "Channel")]
+    channels = [channel.get("Name") for channel in children(pixels, "Channel")]
     names = tuple(n or f"channel {i}" for i, n in enumerate(channels)) if any(channels) else ()
     place = parse_place(element, notes)
     return OmeImage(name, description, _lengths(pixels), names, place)
@@ -81,6 +88,7 @@ def _lengths(pixels: ElementTree.Element) -> Lengths:
     }
 
 
-def _children(element: ElementTree.Element, name: str) -> Iterator[ElementTree.Element]:
+def children(element: ElementTree.Element, name: str) -> Iterator[ElementTree.Element]:
+    """Go through the elements of a name that lie directly in another."""
     # The namespace holds the schema's year, so only the name behind it counts.
     return (child for child in element if child.tag.rpartition("}")[2] == name)

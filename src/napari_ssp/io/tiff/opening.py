@@ -20,13 +20,15 @@ _ENTRY_BYTES = 12
 
 
 @contextmanager
-def open_tiff(path: str | os.PathLike[str]) -> Iterator[Any]:
+def open_tiff(path: str | os.PathLike[str], omexml: str | None = None) -> Iterator[Any]:
     """Open a TIFF file of any kind.
 
     Parameters
     ----------
     path : path-like
         The file; its name does not count.
+    omexml : str, optional
+        A description to use in place of its own.
 
     Yields
     ------
@@ -45,7 +47,7 @@ def open_tiff(path: str | os.PathLike[str]) -> Iterator[Any]:
     # MetaMorph leaves fractions of nothing, 0/0, in its tags.
     with (
         np.errstate(divide="ignore", invalid="ignore"),
-        tifffile.TiffFile(path, is_ndpi=ndpi) as tif,
+        tifffile.TiffFile(path, is_ndpi=ndpi, omexml=omexml) as tif,
     ):
         yield tif
 

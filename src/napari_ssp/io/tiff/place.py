@@ -37,9 +37,9 @@ class OmePlace:
     voxels: Mapping[str, float] = field(default_factory=dict)
     origin: Mapping[str, int] | None = None
 
-    def translation(self, image: MicroscopyImage) -> tuple[float, float, float] | None:
-        """Place along z, y and x in the image's unit; None where y or x is not given in it."""
-        found = self.voxels if image.voxel_size is None else self.lengths
+    def translation(self, measured: bool) -> tuple[float, float, float] | None:
+        """Place along z, y and x, in µm of a measured image; None where y or x is not given so."""
+        found = self.lengths if measured else self.voxels
         if not {"y", "x"} <= set(found):
             return None
         return found.get("z", 0.0), found["y"], found["x"]
@@ -90,43 +90,60 @@ def parse_place(image: Element, annotations: Mapping[str, Element]) -> OmePlace:
     return OmePlace(lengths, voxels, _origin(ours[0]) if ours else None)
 
 
-def place_together(
-    images: Sequence[MicroscopyImage], places: Sequence[OmePlace]
-) -> list[MicroscopyImage]:
-    """Put the images of a file at their places.
-
-    Those that we wrote lie where they say. Positions that a stage reported are not put into the
-    world, where an image from elsewhere would be far away: they only place the images of one file
-    beside each other, from its upper left corner.
+def find_corner(places: Sequence[OmePlace], measured: Sequence[bool]) -> tuple[float, float] | None:
+    """Find the upper left corner of the images of a file, from the positions of its stage.
 
     Parameters
     ----------
-    images : sequence of MicroscopyImage
-        The images.
     places : sequence of OmePlace
-        One per image.
+        Of all its images.
+    measured : sequence of bool
+        Whether each has a voxel size.
 
     Returns
     -------
-    list of MicroscopyImage
+    tuple of float or None
+        Along y and x; None where we wrote the file, or nothing puts its images beside each other.
     """
-    spots = [place.translation(image) for image, place in zip(images, places, strict=True)]
-    if all(place.origin is not None for place in places):
-        found = zip(images, places, spots, strict=True)
-        return [
-            place_part(image, place.origin or {}, spot or (0.0, 0.0, 0.0))
-            for image, place, spot in found
-        ]
-    if len(images) < 2 or len({image.voxel_size is None for image in images}) > 1:
-        return list(images)
-    known = [spot for spot in spots if spot is not None]
-    if len(known) < len(images):
-        return list(images)
-    top, left = (min(spot[i] for spot in known) for i in (1, 2))
-    return [
-        replace(image, position=(0.0, y - top, x - left))
-        for image, (_, y, x) in zip(images, known, strict=True)
-    ]
+    ours = all(place.origin is not None for place in places)
+    if ours or len(places) < 2 or len(set(measured)) > 1:
+        return None
+    spots = [place.translation(known) for place, known in zip(places, measured, strict=True)]
+    if any(spot is None for spot in spots):
+        return None
+    top, left = (min(spot[i] for spot in spots if spot is not None) for i in (1, 2))
+    return top, left
+
+
+def place_image(
+    image: MicroscopyImage, place: OmePlace, corner: tuple[float, float] | None
+) -> MicroscopyImage:
+    """Put an image of a file at its place.
+
+    One that we wrote lies where it says. A position that a stage reported is not put into the
+    world, where an image from elsewhere would be far away: it only places the image beside the
+    others of its file, from their upper left corner.
+
+    Parameters
+    ----------
+    image : MicroscopyImage
+        The image.
+    place : OmePlace
+        Where it lies.
+    corner : tuple of float or None
+        As of `find_corner`.
+
+    Returns
+    -------
+    MicroscopyImage
+    """
+    spot = place.translation(image.voxel_size is not None)
+    if corner is not None and spot is not None:
+        top, left = corner
+        return replace(image, position=(0.0, spot[1] - top, spot[2] - left))
+    if place.origin is not None:
+        return place_part(image, place.origin, spot or (0.0, 0.0, 0.0))
+    return image
 
 
 def _positions(plane: Element) -> Iterator[tuple[str, tuple[float, str]]]:

@@ -5,25 +5,35 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import tifffile
 
 from napari_ssp.image import MicroscopyImage
 from napari_ssp.io.calibration import Lengths, calibrate, imagej_lengths, resolution_lengths
 from napari_ssp.io.errors import damage_error
 from napari_ssp.io.lazy import as_dask
-from napari_ssp.io.scene import Scene, image_stem, scene_name
+from napari_ssp.io.scene import (
+    ImageSource,
+    Scene,
+    find_scenes,
+    image_name,
+    image_stem,
+    scene_names,
+)
 from napari_ssp.io.tiff.axes import arrange, name_axes
 from napari_ssp.io.tiff.checks import check_complete
-from napari_ssp.io.tiff.lazy import TiffArray, TiffSource
+from napari_ssp.io.tiff.entries import Entry, find_entries
+from napari_ssp.io.tiff.lazy import TiffArray, TiffSource, is_elsewhere
 from napari_ssp.io.tiff.makers import maker_channels, maker_doubts, maker_lengths
-from napari_ssp.io.tiff.ome import OmeImage, parse_ome
 from napari_ssp.io.tiff.opening import open_tiff
-from napari_ssp.io.tiff.place import place_together
-from napari_ssp.io.tiff.slides import without_pictures
+from napari_ssp.io.tiff.place import find_corner, place_image
+from napari_ssp.io.tiff.sets import FileSet, find_set, missing_error, opened_set
 from napari_ssp.io.tiff.stk import stk_axes
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from napari_ssp.io.tiff.ome import OmeImage
 
 #: Larger images, in bytes once decoded, are left in the file until they are looked at.
 EAGER_BYTES = 64 * 2**20
@@ -31,64 +41,128 @@ EAGER_BYTES = 64 * 2**20
 _RGB, _YCBCR = 2, 6
 
 
-def read_tiff(path: Path, eager_bytes: int | None = None) -> list[Scene]:
-    """Read all images of a TIFF file.
+def read_tiff(
+    path: Path,
+    eager_bytes: int | None = None,
+    scene: str | int | None = None,
+    missing: str = "refuse",
+) -> list[Scene]:
+    """Read all images of a TIFF file, or one of them.
 
     Values come as they are stored: palettes are not applied, "min is white" is not inverted.
 
     Parameters
     ----------
     path : pathlib.Path
-        The file.
+        The file; of an OME-TIFF in several files any one of them.
     eager_bytes : int, optional
         Files that decode to more than this are read lazily, through dask; 64 MiB when not given.
+    scene : str or int, optional
+        Name or number of the only image to read.
+    missing : str
+        "refuse", or "zeros" for planes of 0 where files of a set are missing.
 
     Returns
     -------
     list of Scene
-        One per series of the file, in its order.
+        In the order of the file.
 
     Raises
     ------
+    FileNotFoundError
+        If a file of the set is missing that an image needs.
     OSError
         If the file is cut off or damaged, or holds no image.
     TypeError
         If it holds complex numbers.
     ValueError
-        If its axes cannot be told.
+        If its axes cannot be told, or there is no such image.
     """
     try:
-        with open_tiff(path) as tif:
-            return _scenes(tif, path, EAGER_BYTES if eager_bytes is None else eager_bytes)
+        with opened_set(path) as (tif, files):
+            return _scenes(
+                tif, files, EAGER_BYTES if eager_bytes is None else eager_bytes, scene, missing
+            )
     except tifffile.TiffFileError as error:
         raise damage_error(path, error) from error
 
 
-def _scenes(tif: Any, path: Path, eager_bytes: int) -> list[Scene]:
-    found = _series(tif, path)
-    check_complete(tif, path)
-    size = sum(tif.series[i].size * tif.series[i].dtype.itemsize for i in found)
-    source = TiffSource(str(path), tif) if size > eager_bytes else None
-    ome = parse_ome(tif.ome_metadata) if tif.is_ome else []
-    ome += [OmeImage()] * (len(tif.series) - len(ome))
-    names = [scene_name(image_stem(path), i, len(found), ome[i].name) for i in found]
-    scenes = [
-        _scene(tif, path, i, ome[i], source, name) for i, name in zip(found, names, strict=True)
+def list_tiff(path: Path) -> list[ImageSource]:
+    """List the images of a TIFF file from its headers; parameter and errors as of `read_tiff`."""
+    try:
+        with opened_set(path) as (tif, files):
+            names = scene_names([entry.ome.name for entry in find_entries(tif, files)])
+    except tifffile.TiffFileError as error:
+        raise damage_error(path, error) from error
+    stem = image_stem(files.files[0])
+    return [ImageSource(path, name or None, image_name(stem, name)) for name in names]
+
+
+def list_files(path: Path) -> tuple[Path, ...]:
+    """List the files that hold the images of a TIFF file; errors are those of `read_tiff`."""
+    try:
+        with open_tiff(path) as tif:
+            return find_set(tif, path).files
+    except tifffile.TiffFileError as error:
+        raise damage_error(path, error) from error
+
+
+def _scenes(
+    tif: Any, files: FileSet, eager_bytes: int, scene: str | int | None, missing: str
+) -> list[Scene]:
+    found = find_entries(tif, files)
+    names = scene_names([entry.ome.name for entry in found])
+    chosen = list(range(len(found)))
+    if scene is not None:
+        known = names if len(names) > 1 else [found[0].ome.name]
+        chosen = find_scenes(known, scene, files.master)
+    check_complete(tif, files.master)
+    entries = [replace(found[k], name=names[k]) for k in chosen]
+    size = sum(tif.series[i].nbytes for entry in entries for i in entry.series)
+    source = TiffSource(str(files.master), tif) if size > eager_bytes else None
+    scenes = [_scene(tif, files, entry, source, missing) for entry in entries]
+    # Where an image lies is the same whether all are read or it alone.
+    shown = [entry for entry in found if entry.series]
+    corner = find_corner([e.ome.place for e in shown], [_is_measured(tif, e) for e in shown])
+    return [
+        replace(scene, image=place_image(scene.image, entry.ome.place, corner))
+        for scene, entry in zip(scenes, entries, strict=True)
     ]
-    placed = place_together([scene.image for scene in scenes], [ome[i].place for i in found])
-    return [replace(scene, image=image) for scene, image in zip(scenes, placed, strict=True)]
 
 
-def _series(tif: Any, path: Path) -> list[int]:
-    found = [i for i, s in enumerate(tif.series) if s.dtype is not None and s.size]
-    if not found:
-        raise damage_error(path, "there is no image in it")
-    return without_pictures(tif, found)
+def _is_measured(tif: Any, entry: Entry) -> bool:
+    return calibrate(_lengths(tif, entry.series[0], entry.ome), False).voxel_size is not None
 
 
 def _scene(
-    tif: Any, path: Path, number: int, ome: OmeImage, source: TiffSource | None, name: str
+    tif: Any, files: FileSet, entry: Entry, source: TiffSource | None, missing: str
 ) -> Scene:
+    if entry.missing and (missing == "refuse" or not entry.series):
+        raise missing_error(files.master, entry.missing)
+    parts = [_levels(tif, number, source, files.master) for number in entry.series]
+    levels, axes, rgb = parts[0]
+    if len(parts) > 1:
+        levels, axes = [_stacked([part[0][0] for part in parts])], f"z{axes}"
+    number, stem = entry.series[0], image_stem(files.files[0])
+    channels = 1 if rgb or "c" not in axes else levels[0].shape[axes.index("c")]
+    calibration = calibrate(_lengths(tif, number, entry.ome), "z" in axes)
+    image = MicroscopyImage(
+        data=levels[0],
+        axes=axes,
+        voxel_size=calibration.voxel_size,
+        channel_names=_channel_names(tif, number, entry.ome, axes, channels),
+        name=image_name(stem, entry.name),
+        rgb=rgb,
+        levels=tuple(levels[1:]),
+        warnings=(*entry.doubts(tif, files.master), *calibration.warnings, *maker_doubts(tif)),
+    )
+    return Scene.of(image, stem, entry.ome.description, entry.name)
+
+
+def _levels(
+    tif: Any, number: int, source: TiffSource | None, path: Path
+) -> tuple[list[Any], str, bool]:
+    """Arrays of a series, the largest first; their axes; whether they hold colours."""
     series = tif.series[number]
     colour = series.keyframe.photometric in (_RGB, _YCBCR)
     named, shape = stk_axes(tif, number)
@@ -97,24 +171,21 @@ def _scene(
     for level in range(len(series.levels)):
         array = _lazy_array(source, number, level) if source else None
         if array is None:
-            array = _decoded(series.levels[level], path)
+            array = _decoded(tif, number, level, path)
         if len(named) > array.ndim:
             array = array.reshape(shape)
         arranged, axes = arrange(array, letters, rgb)
         levels.append(arranged)
-    channels = 1 if rgb or "c" not in axes else levels[0].shape[axes.index("c")]
-    calibration = calibrate(_lengths(tif, number, ome), "z" in axes)
-    image = MicroscopyImage(
-        data=levels[0],
-        axes=axes,
-        voxel_size=calibration.voxel_size,
-        channel_names=_channel_names(tif, number, ome, axes, channels),
-        name=name,
-        rgb=rgb,
-        levels=tuple(levels[1:]),
-        warnings=(*calibration.warnings, *maker_doubts(tif)),
-    )
-    return Scene.of(image, image_stem(path), ome.description)
+    return levels, axes, rgb
+
+
+def _stacked(planes: list[Any]) -> Any:
+    if all(isinstance(plane, np.ndarray) for plane in planes):
+        return np.stack(planes)
+    import dask.array as da  # takes a while to import
+
+    stack: Any = da.stack
+    return stack(planes)
 
 
 def _lazy_array(source: TiffSource, series: int, level: int) -> Any:
@@ -124,8 +195,11 @@ def _lazy_array(source: TiffSource, series: int, level: int) -> Any:
         return None
 
 
-def _decoded(series: Any, path: Path) -> Any:
+def _decoded(tif: Any, number: int, level: int, path: Path) -> Any:
+    series = tif.series[number].levels[level]
     try:
+        if is_elsewhere(series, tif):  # tifffile would look for its pixels in the wrong file
+            return TiffArray(TiffSource(str(path), tif), number, level)[()]
         return series.asarray().reshape(series.shape)
     except MemoryError:
         raise

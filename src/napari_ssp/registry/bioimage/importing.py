@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_ssp.progress import Progress, Steps
+from napari_ssp.progress import Progress, Steps, in_background
 from napari_ssp.registry.bioimage.files import PackageFiles
-from napari_ssp.registry.bioimage.network import has_onnx, load_package
+from napari_ssp.registry.bioimage.graph_process import GraphError
+from napari_ssp.registry.bioimage.network import PackageNetwork, has_onnx, load_package
 from napari_ssp.registry.bioimage.operations import apply_operations
 from napari_ssp.registry.bioimage.reading import Entry, build_card, choose_weights, read_about
 from napari_ssp.registry.digests import hash_file
@@ -95,7 +96,7 @@ def unpack_bioimage(path: Path, name: str, folder: Path, trusted: bool) -> Steps
     card = replace(card, sha256=digests.sha256, folder=folder)
     card = replace(card, origin=f"imported from {path.name}, sha256 {digests.sha256}")
     yield Progress(f"testing {card.name}")
-    _prove(card, files, content)
+    yield from _prove(card, files, content)
     return Unpacked(card, weights, about)
 
 
@@ -136,24 +137,23 @@ def _chosen(entries: list[Entry], path: Path, trusted: bool) -> Entry:
     )
 
 
-def _prove(card: ModelCard, files: PackageFiles, content: dict[str, Any]) -> None:
+def _prove(card: ModelCard, files: PackageFiles, content: dict[str, Any]) -> Steps[None]:
     """Compute the package's own test, and refuse a network that gives something else."""
-    import torch
-
     given, wanted = (_tensor(files, content[key][0]) for key in ("inputs", "outputs"))
     if given is None or wanted is None:
         return
     axes = ("channel", *card.axes)
-    network = load_package(card)
     before = apply_operations(given[0], axes, card.network["preprocessing"])
-    with torch.inference_mode():
-        found = network(torch.from_numpy(before)[None])
-    if not isinstance(found, torch.Tensor) or tuple(found.shape) != wanted.shape:
+    try:
+        found = yield from _compute(card, before[None])
+    except GraphError as error:
+        raise ValueError(f"{files.path.name} cannot be imported: {error}") from error
+    if found.shape != wanted.shape:
         raise ValueError(
             f"The network in {files.path.name} does not give what its description says: "
-            f"{tuple(getattr(found, 'shape', ()))} instead of {wanted.shape}."
+            f"{found.shape} instead of {wanted.shape}."
         )
-    after = apply_operations(found[0].numpy(), axes, card.network["postprocessing"])
+    after = apply_operations(found[0], axes, card.network["postprocessing"])
     difference = float(np.abs(after - wanted[0]).max())
     if not difference <= _TOLERANCE * max(float(np.abs(wanted).max()), 1e-6):
         raise ValueError(
@@ -161,6 +161,25 @@ def _prove(card: ModelCard, files: PackageFiles, content: dict[str, Any]) -> Non
             f"difference is {difference:.3g}. The package is damaged, or asks for something that "
             "is done in another way here."
         )
+
+
+def _compute(card: ModelCard, values: NDArray[np.float32]) -> Steps[NDArray[np.float32]]:
+    """Compute what the package's network gives; closing this ends it."""
+    loaded: list[PackageNetwork] = []
+
+    def work() -> Steps[NDArray[np.float32]]:
+        yield Progress(f"testing {card.name}")
+        loaded.append(load_package(card))
+        return loaded[0].process.compute(values)
+
+    def stop() -> None:
+        for network in loaded:
+            network.stop()
+
+    try:
+        return (yield from in_background(work(), stop))
+    finally:
+        stop()
 
 
 def _tensor(files: PackageFiles, entry: dict[str, Any]) -> NDArray[Any] | None:

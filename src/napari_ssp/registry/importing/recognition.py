@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from napari_ssp.networks.arguments import check_arguments
 from napari_ssp.registry.importing.pickle_names import NAMESPACE
 from napari_ssp.registry.importing.torch_files import plain_tensors
 
@@ -28,8 +29,6 @@ _BLOCKS = {
     "mit_b4": (3, 8, 27, 3),
     "mit_b5": (3, 6, 40, 3),
 }
-#: Wider layers than any published ones; a forged shape must not fill the memory.
-_WIDEST = {"base_channels": 256, "num_tasks": 1024, "pab_channels": 2048, "decoder_channels": 2048}
 
 
 @dataclass(frozen=True)
@@ -135,8 +134,7 @@ def _repmode_network(state: Mapping[str, Any], path: Path) -> dict[str, Any]:
     network = {"num_tasks": gate[1], "base_channels": first[0]}
     if (first[1], last[0]) != (1, 1):
         network |= {"in_channels": first[1], "out_channels": last[0]}
-    check_sizes(network, path)
-    return network
+    return _checked("repmode", network, path)
 
 
 def _mediar(state: dict[str, Any], path: Path) -> Recognised:
@@ -150,8 +148,7 @@ def _mediar(state: dict[str, Any], path: Path) -> Recognised:
         "decoder_channels": [_shape(state, name, 4, path)[0] for name in names],
         "pab_channels": _shape(state, "decoder.center.top_conv.weight", 4, path)[0],
     }
-    check_sizes(network, path)
-    return Recognised("mediar", network, state, ("cells",))
+    return Recognised("mediar", _checked("mediar", network, path), state, ("cells",))
 
 
 def _encoder(state: Mapping[str, Any], path: Path) -> str:
@@ -187,21 +184,10 @@ def _shape(state: Mapping[str, Any], key: str, axes: int, path: Path) -> tuple[i
     return shape
 
 
-def check_sizes(network: Mapping[str, Any], path: Path) -> None:
-    """Refuse arguments of a network that would take more memory than any published one.
-
-    Raises
-    ------
-    ValueError
-        When a number is out of its limits, or the encoder is not named by a plain word.
-    """
-    for key, most in _WIDEST.items():
-        values = network.get(key, 1)
-        for value in values if isinstance(values, list | tuple) else [values]:
-            if not isinstance(value, int) or not 0 < value <= most:
-                raise ValueError(
-                    f"{path.name}: the network's {key} is {value}; 1 to {most} are possible."
-                )
-    # Some libraries take a name with a colon or slash for an address to download from.
-    if not re.fullmatch(r"[\w.-]+", str(network.get("encoder", "none"))):
-        raise ValueError(f"{path.name}: '{network['encoder']}' is no name of an encoder.")
+def _checked(family: str, network: dict[str, Any], path: Path) -> dict[str, Any]:
+    """Refuse arguments of a network that cannot be; a forged shape must not fill the memory."""
+    try:
+        check_arguments(family, network)
+    except ValueError as error:
+        raise ValueError(f"{path.name} is of a network that cannot be: {error}.") from error
+    return network

@@ -20,7 +20,7 @@ from napari_ssp.registry.catalogue import is_shipped, list_cards, list_catalogue
 from napari_ssp.registry.digests import Digests, hash_file
 from napari_ssp.registry.folders import models_folder
 from napari_ssp.registry.importing.new_card import complete_card, new_card
-from napari_ssp.registry.importing.recognition import check_sizes, recognise
+from napari_ssp.registry.importing.recognition import recognise
 from napari_ssp.registry.importing.safetensors_files import is_safetensors, read_safetensors
 from napari_ssp.registry.importing.torch_files import is_torch_file, read_torch_file
 from napari_ssp.registry.model_archive import is_package, unpack_package
@@ -154,7 +154,6 @@ def _import_folder(
         )
     if not card.weights.is_file():
         raise FileNotFoundError(f"{path} holds no {WEIGHTS_FILE}, so there is nothing to import.")
-    check_sizes(card.network, path)
     found = yield from hash_file(card.weights, f"verifying {card.name}")
     if found.sha256 != card.sha256:
         raise ValueError(

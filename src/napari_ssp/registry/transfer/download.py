@@ -2,33 +2,21 @@
 
 from __future__ import annotations
 
-import re
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from napari_ssp.progress import Progress, Steps
 from napari_ssp.registry.digests import Digests, verify_file
-from napari_ssp.registry.transfer.http_answers import (
-    ElsewhereError,
-    TransientError,
-    check_answer,
-    check_start,
-    file_version,
-)
+from napari_ssp.registry.transfer.http_answers import ElsewhereError, TransientError
 from napari_ssp.registry.transfer.item import Download, RetryPolicy
 from napari_ssp.registry.transfer.partial_file import PartialFile
+from napari_ssp.registry.transfer.reaching import UnreachableError, reach_steps
+from napari_ssp.registry.transfer.receiving import ExcessError, receive
 
 if TYPE_CHECKING:
     from collections.abc import Generator
     from pathlib import Path
-
-    from requests import Response, Session
-
-_CHUNK = 2**20
-_CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
-
 
 #: Patience of downloads for which nobody asks for another.
 USUAL_PATIENCE = RetryPolicy()
@@ -41,7 +29,7 @@ def download(item: Download, retry_policy: RetryPolicy = USUAL_PATIENCE) -> Step
     ----------
     item : Download
         What to download, and how to know it.
-    retry_policy : Patience
+    retry_policy : RetryPolicy
         How long to go on when the connection is lost. The rest is asked for again each time.
 
     Yields
@@ -57,7 +45,9 @@ def download(item: Download, retry_policy: RetryPolicy = USUAL_PATIENCE) -> Step
     Raises
     ------
     ConnectionError
-        If the server cannot be reached or stops answering.
+        If the server stops answering.
+    UnreachableError
+        If it cannot be reached: its name is not found, it refuses, or it does not answer.
     FileNotFoundError
         If the server has no such file.
     OSError
@@ -91,8 +81,8 @@ def _load_cleanly(item: Download, part: PartialFile, retry_policy: RetryPolicy) 
     """Load, and leave nothing empty behind."""
     try:
         yield from _load(item, part, retry_policy)
-    except (ValueError, OSError):
-        if not part.size:
+    except (ValueError, OSError) as error:
+        if not part.size or isinstance(error, ExcessError):
             part.remove()
         raise
 
@@ -101,30 +91,51 @@ def _load(item: Download, part: PartialFile, retry_policy: RetryPolicy) -> Steps
     """Ask for the rest until all is there."""
     from requests import Session
 
-    failures, asked = 0, item.url
+    failures, asked, begun = 0, item.url, part.size
+    most = begun
     with Session() as session:
         while not part.is_complete:
-            before = part.size
             try:
-                yield from _receive(replace(item, url=asked), part, session, retry_policy)
+                if not failures:
+                    yield from reach_steps(asked, retry_policy.reach)
+                yield from receive(replace(item, url=asked), part, session, retry_policy)
                 return
             except ElsewhereError as page:
-                # Once: a page behind the page is no file.
-                if asked != item.url:
-                    raise ValueError(
-                        f"{item.url} asks for a confirmation again and again. Download it in a "
-                        "browser."
-                    ) from None
-                asked = page.url
-            except TransientError as error:
-                failures = 1 if part.size > before else failures + 1
+                asked = _other_address(item, asked, page)
+            except (TransientError, UnreachableError) as error:
+                # What is not kept is no progress: a server that starts again and again is left.
+                failures = 1 if part.size >= most + retry_policy.progress else failures + 1
+                most = max(most, part.size)
+                if isinstance(error, UnreachableError) and most == begun:
+                    raise
                 if failures >= retry_policy.attempts:
-                    raise ConnectionError(
-                        f"{item.url} could not be downloaded: {error}. {failures} attempts in a "
-                        f"row failed; {part.size} bytes are kept for the next run."
-                    ) from error
-                wait = min(retry_policy.first_wait * 2 ** (failures - 1), retry_policy.longest_wait)
-                yield from _wait(item, part, max(wait, min(error.wait, retry_policy.longest_wait)))
+                    raise _given_up(item, part, failures, error) from error
+                yield from _wait(item, part, _pause(retry_policy, failures, error))
+
+
+def _other_address(item: Download, asked: str, page: ElsewhereError) -> str:
+    """Address that a page leads to; once, since a page behind the page is no file."""
+    if asked != item.url:
+        raise ValueError(
+            f"{item.url} asks for a confirmation again and again. Download it in a browser."
+        ) from None
+    return page.url
+
+
+def _given_up(
+    item: Download, part: PartialFile, failures: int, error: Exception
+) -> ConnectionError:
+    return ConnectionError(
+        f"{item.url} could not be downloaded: {error}. {failures} attempts in a row failed; "
+        f"{part.size} bytes are kept for the next run."
+    )
+
+
+def _pause(retry_policy: RetryPolicy, failures: int, error: Exception) -> float:
+    """Seconds before the next attempt: as the server wishes, within limits."""
+    wait = min(retry_policy.first_wait * 2.0 ** (failures - 1), retry_policy.longest_wait)
+    asked = error.wait if isinstance(error, TransientError) else 0.0
+    return max(wait, min(asked, retry_policy.longest_wait))
 
 
 def _wait(item: Download, part: PartialFile, seconds: float) -> Generator[Progress, None, None]:
@@ -133,79 +144,6 @@ def _wait(item: Download, part: PartialFile, seconds: float) -> Generator[Progre
     while (left := end - time.monotonic()) > 0:
         yield Progress(f"waiting to try {item.path.name} again", part.size, part.total or 0)
         time.sleep(min(left, 0.2))
-
-
-def _receive(
-    item: Download, part: PartialFile, session: Session, retry_policy: RetryPolicy
-) -> Generator[Progress, None, None]:
-    """Send one request and store what comes, until the file is complete or the line breaks."""
-    from requests import exceptions
-    from urllib3.exceptions import HTTPError
-
-    try:
-        with session.get(
-            item.url,
-            headers=part.headers(),
-            stream=True,
-            timeout=(retry_policy.connect, retry_policy.silence),
-        ) as response:
-            yield from _store(item, part, response)
-    except exceptions.SSLError as error:
-        if "certificate" not in str(error).lower():
-            raise TransientError(_reason(error)) from error
-        raise ConnectionError(
-            f"The identity of {urlsplit(item.url).hostname} could not be verified: {error}. Check "
-            "the computer's date, and ask who runs the network if it inspects connections."
-        ) from error
-    except (exceptions.InvalidURL, exceptions.InvalidSchema, exceptions.TooManyRedirects) as error:
-        raise ValueError(f"{item.url} leads nowhere: {error}. Check the address.") from error
-    except (exceptions.RequestException, HTTPError) as error:
-        raise TransientError(_reason(error)) from error
-    if part.total is not None and part.size < part.total:
-        raise TransientError("the connection was closed early")
-
-
-def _store(
-    item: Download, part: PartialFile, response: Response
-) -> Generator[Progress, None, None]:
-    check_answer(item, response)
-    offset, total = _placed(part, response)
-    if total is not None and item.size not in (None, total):
-        raise ValueError(
-            f"{item.url} is {total} bytes long, but {item.size} were expected. It was replaced or "
-            "the list is of another version; nothing was kept."
-        )
-    part.was_resumed = offset > 0
-    part.note(file_version(response), total if total is not None else item.size)
-    with part.file.open("r+b" if offset else "wb") as file:
-        file.truncate(offset)
-        file.seek(offset)
-        # As sent: a server that calls a .tar.gz "compressed content" must not have it unpacked.
-        for chunk in response.raw.stream(_CHUNK, decode_content=False):
-            if file.tell() == 0:
-                check_start(item, chunk)
-            file.write(chunk)
-            yield Progress(f"downloading {item.path.name}", file.tell(), part.total or 0)
-
-
-def _placed(part: PartialFile, response: Response) -> tuple[int, int | None]:
-    """Where the answer's bytes belong, and the length of the file."""
-    if response.status_code == 206:
-        found = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
-        if found is None or int(found[1]) != part.size:
-            part.remove()
-            raise TransientError("the server sent another part than the one asked for")
-        total = None if found[2] == "*" else int(found[2])
-        if None not in (total, part.total) and total != part.total:
-            part.remove()
-            raise TransientError("the file on the server has changed")
-        return part.size, total
-    if response.status_code == 416:
-        # More is there than the server has: another version.
-        part.remove()
-        raise TransientError("the file on the server has changed")
-    length = response.headers.get("Content-Length", "")
-    return 0, int(length) if length.isdigit() else None
 
 
 def _is_verified(item: Download) -> Generator[Progress, None, bool]:
@@ -232,9 +170,3 @@ def _verify(item: Download, file: Path) -> Generator[Progress, None, None]:
         )
     known, name = Digests(item.sha256, item.md5), f"{item.path.name} from {item.url}"
     yield from verify_file(file, known, f"verifying {item.path.name}", name)
-
-
-def _reason(error: Exception) -> str:
-    """Message of what went wrong, without that of the retries around it."""
-    inner = error.args[0] if error.args else error
-    return str(getattr(inner, "reason", None) or error)

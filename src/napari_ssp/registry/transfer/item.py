@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+#: Bytes of a file at most whose length neither its list nor its server states.
+UNSTATED_LIMIT = 16 * 2**30
+
+
 @dataclass(frozen=True)
 class Download:
     """One file to download.
@@ -27,6 +31,9 @@ class Download:
         Length in bytes, or None when unknown.
     start : bytes
         What such a file begins with, e.g. the mark of its format, or empty.
+    longest : int or None
+        Bytes at most, whatever the server states. None sets no limit to what is stated, and that of
+        `UNSTATED_LIMIT` to what is not.
 
     Raises
     ------
@@ -40,6 +47,7 @@ class Download:
     md5: str = ""
     size: int | None = None
     start: bytes = b""
+    longest: int | None = None
 
     def __post_init__(self) -> None:
         parts = urlsplit(self.url)
@@ -63,15 +71,21 @@ class RetryPolicy:
     Attributes
     ----------
     attempts : int
-        Failures in a row, without a byte between, after which to give up.
+        Failures in a row after which to give up; `progress` bytes between them begin a new row.
     first_wait, longest_wait : float
         Seconds before the second attempt; each further wait is twice as long.
+    reach : float
+        Seconds within which a server is found, at the beginning; asking again does not help then.
     connect, silence : float
         Seconds to wait for a connection, and for the next bytes.
+    progress : int
+        Bytes that are to come within each `silence`; what comes more slowly is a failure.
     """
 
     attempts: int = 6
     first_wait: float = 1.0
     longest_wait: float = 30.0
+    reach: float = 4.0
     connect: float = 15.0
     silence: float = 60.0
+    progress: int = 2**16

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ from napari_ssp.engine import (
     resolve_device,
 )
 from napari_ssp.engine.volume import Resampler
+from napari_ssp.progress import in_background
 from napari_ssp.registry import FLOWS, ModelCard, apply_operations
 from napari_ssp.service.stack_grid import package_window
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_ssp.progress import Steps
+    from napari_ssp.registry.bioimage.network import PackageNetwork
     from napari_ssp.service.model_cache import ModelCache
     from napari_ssp.service.requests import PredictRequest, SegmentRequest
 
@@ -59,7 +61,7 @@ class PackageRun:
         self.device = torch.device("cpu") if card.network["format"] == "onnx" else wanted
         self._card = card
         self._axes = ("channel", *card.axes)
-        self._network = models.get(card, self.device)
+        self._network = cast("PackageNetwork", models.get(card, self.device))
         has_flows = card.network["output"] == FLOWS
         self._settings = TileSettings(
             card.window,
@@ -85,7 +87,9 @@ class PackageRun:
         """Compute the outputs (C, ...) of a prepared image, window by window."""
         window = package_window(self._card, prepared.shape[1:])
         settings = replace(self._settings, window=window)
-        found = yield from predict_tiles(self._network, prepared, settings)
+        # A network that does not end must not keep a cancel from being heard.
+        windows = predict_tiles(self._network, prepared, settings)
+        found = yield from in_background(windows, self._network.stop)
         return apply_operations(found, self._axes, self._card.network["postprocessing"])
 
 

@@ -57,6 +57,11 @@ def layer_image(layer: Layer) -> MicroscopyImage:
     )
 
 
+def layer_scene(layer: Layer) -> str | None:
+    """Which image of its file a layer shows; None where that is the only one, or it has no file."""
+    return layer_attributes.layer_scene(layer.metadata)
+
+
 def full_level(layer: Any) -> Any:
     """Array of a layer; of a pyramid the largest."""
     return layer.data[0] if layer.multiscale else layer.data

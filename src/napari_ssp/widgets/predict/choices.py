@@ -57,8 +57,8 @@ class PredictChoices:
         image: MicroscopyImage,
         time: int = 0,
         region: tuple[int, int, int, int] | None = None,
+        scene: str | None = None,
     ) -> PredictRequest:
-        """Make the request for an image; ``time`` and ``region`` are as in the request."""
-        return PredictRequest(
-            image, time=time, region=region, **request_values(self, PredictRequest)
-        )
+        """Make the request for an image; what else is given is as in the request."""
+        shared = request_values(self, PredictRequest)
+        return PredictRequest(image, scene=scene, time=time, region=region, **shared)

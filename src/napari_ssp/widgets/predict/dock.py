@@ -19,6 +19,7 @@ from napari_ssp.widgets.layers.images import (
     current_plane,
     current_time,
     is_stack,
+    layer_scene,
     stack_image,
     visible_region,
 )
@@ -109,6 +110,7 @@ class PredictDock(JobDock):
             image,
             time=current_time(layer, self._viewer),
             region=visible_region(layer, self._viewer) if choices.visible_only else None,
+            scene=layer_scene(layer),
         )
         return request
 

@@ -79,10 +79,11 @@ class SegmentChoices:
         image: MicroscopyImage,
         plane: tuple[int, int] | None = None,
         region: tuple[int, int, int, int] | None = None,
+        scene: str | None = None,
     ) -> SegmentRequest:
-        """Make the request for an image; ``plane`` and ``region`` are as in the request."""
+        """Make the request for an image; what else is given is as in the request."""
         shared = request_values(self, SegmentRequest)
         if self.average_with and self.average_with != self.model:
             shared["model"] = f"{self.model}+{self.average_with}"
         shared["stacks"] = self.stacks if self.all_planes else "planes"
-        return SegmentRequest(image, plane=plane, region=region, **shared)
+        return SegmentRequest(image, scene=scene, plane=plane, region=region, **shared)

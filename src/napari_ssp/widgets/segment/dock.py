@@ -20,6 +20,7 @@ from napari_ssp.widgets.layers.images import (
     channel_choices,
     current_plane,
     layer_image,
+    layer_scene,
     visible_region,
 )
 from napari_ssp.widgets.segment.choices import SegmentChoices
@@ -132,6 +133,7 @@ class SegmentDock(JobDock):
             image,
             plane=current_plane(layer, self._viewer) if one_plane else None,
             region=visible_region(layer, self._viewer) if choices.visible_only else None,
+            scene=layer_scene(layer),
         )
         return request
 

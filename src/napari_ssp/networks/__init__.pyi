@@ -1,0 +1,2 @@
+from .mediar import MediarFormer as MediarFormer
+from .repmode import RepMode as RepMode

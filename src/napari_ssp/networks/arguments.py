@@ -1,0 +1,132 @@
+"""Limits of what a network may be made of; cards and requests are checked by them before torch.
+
+An encoder's name is looked up in a closed list: some libraries take other names for an address and
+ask a server, with the user's own token.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from napari_ssp.networks.encoders import ENCODERS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+#: The widest of each, by the name of the argument; published networks are far below.
+_MOST = {
+    "decoder_channels": 2048,
+    "pab_channels": 2048,
+    "base_channels": 128,
+    "num_tasks": 1024,
+    "in_channels": 64,
+    "out_channels": 64,
+}
+#: Blocks of a decoder: as many as an encoder has levels.
+_LEVELS = (3, 5)
+#: A structure with an expert of its own costs nearly as much as the network: with the channels of
+#: the published one there can be 15, with the most channels none.
+_MOST_KERNELS = 128**2
+
+
+def check_encoder(name: Any) -> None:
+    """Refuse an encoder that is not in the list.
+
+    Raises
+    ------
+    ValueError
+        With the name.
+    """
+    if not isinstance(name, str) or name not in ENCODERS:
+        raise ValueError(
+            f"'{str(name)[:80]}' is no name of an encoder that is known here; known are mit_b0 to "
+            f"mit_b5, resnet18, tu-resnet18d and {len(ENCODERS) - 8} more"
+        )
+
+
+def check_mediar(
+    encoder: str = "mit_b5",
+    decoder_channels: Sequence[int] = (1024, 512, 256, 128, 64),
+    pab_channels: int = 256,
+    in_channels: int = 3,
+) -> None:
+    """Refuse arguments of a `MediarFormer` that cannot be, with a ValueError.
+
+    Parameters
+    ----------
+    encoder, decoder_channels, pab_channels, in_channels
+        As of the class.
+    """
+    check_encoder(encoder)
+    if not isinstance(decoder_channels, list | tuple):
+        raise ValueError(f"its decoder_channels are {str(decoder_channels)[:40]}; give a list")
+    for value in decoder_channels:
+        _check_count("decoder_channels", value)
+    least, most = _LEVELS
+    if not least <= len(decoder_channels) <= most:
+        raise ValueError(
+            f"its decoder has {len(decoder_channels)} blocks; {least} to {most} are possible"
+        )
+    if decoder_channels[-1] < 2:
+        raise ValueError("the last of its decoder_channels is 1; at least 2 are needed")
+    _check_count("pab_channels", pab_channels)
+    _check_count("in_channels", in_channels)
+
+
+def check_repmode(
+    num_tasks: int = 12,
+    base_channels: int = 32,
+    in_channels: int = 1,
+    out_channels: int = 1,
+    own_experts: Sequence[int] = (),
+) -> None:
+    """Refuse arguments of a `RepMode` that cannot be, with a ValueError.
+
+    Parameters
+    ----------
+    num_tasks, base_channels, in_channels, out_channels, own_experts
+        As of the class.
+    """
+    _check_count("num_tasks", num_tasks)
+    _check_count("base_channels", base_channels)
+    _check_count("in_channels", in_channels)
+    _check_count("out_channels", out_channels)
+    if not isinstance(own_experts, list | tuple):
+        raise ValueError(f"its own_experts are {str(own_experts)[:40]}; give a list")
+    if base_channels**2 * (1 + len(own_experts)) > _MOST_KERNELS:
+        raise ValueError(
+            f"its {len(own_experts)} own_experts would each take as much memory as a network of "
+            f"{base_channels} base_channels: refused"
+        )
+    is_known = [_is_whole(task) and 0 <= task < num_tasks for task in own_experts]
+    if not all(is_known) or len(set(own_experts)) < len(own_experts):
+        raise ValueError(f"its own_experts {list(own_experts)} are not {num_tasks} tasks' numbers")
+
+
+_CHECKS: dict[str, Callable[..., None]] = {"mediar": check_mediar, "repmode": check_repmode}
+
+
+def check_arguments(family: str, arguments: Mapping[str, Any]) -> None:
+    """Refuse arguments of a family's networks that cannot be; other families are left alone.
+
+    Raises
+    ------
+    ValueError
+        With the first argument that is wrong.
+    """
+    check = _CHECKS.get(family)
+    if check is None:
+        return
+    try:
+        check(**arguments)
+    except TypeError as error:  # an argument that there is not
+        raise ValueError(str(error)) from error
+
+
+def _check_count(name: str, value: Any) -> None:
+    if not _is_whole(value) or not 0 < value <= _MOST[name]:
+        raise ValueError(f"its {name} is {str(value)[:40]}; 1 to {_MOST[name]} are possible")
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)

@@ -1,0 +1,61 @@
+"""Encoders that a MEDIAR-Former can be made with: a closed list, none of which needs a server.
+
+All give at least four levels, and less than 320 million parameters with a decoder.
+"""
+
+from __future__ import annotations
+
+#: Names that segmentation_models_pytorch gives to encoders of its own.
+_OF_SMP = """
+mit_b0 mit_b1 mit_b2 mit_b3 mit_b4 mit_b5 resnet18 resnet34 resnet50 resnet101 resnet152
+resnext50_32x4d resnext101_32x4d resnext101_32x8d resnext101_32x16d dpn68 dpn68b dpn92 dpn98
+dpn107 dpn131 vgg11 vgg11_bn vgg13 vgg13_bn vgg16 vgg16_bn vgg19 vgg19_bn senet154 se_resnet50
+se_resnet101 se_resnet152 se_resnext50_32x4d se_resnext101_32x4d densenet121 densenet169
+densenet201 densenet161 inceptionresnetv2 inceptionv4 efficientnet-b0 efficientnet-b1
+efficientnet-b2 efficientnet-b3 efficientnet-b4 efficientnet-b5 efficientnet-b6 efficientnet-b7
+mobilenet_v2 xception timm-efficientnet-b0 timm-efficientnet-b1 timm-efficientnet-b2
+timm-efficientnet-b3 timm-efficientnet-b4 timm-efficientnet-b5 timm-efficientnet-b6
+timm-efficientnet-b7 timm-efficientnet-b8 timm-tf_efficientnet_lite0 timm-tf_efficientnet_lite1
+timm-tf_efficientnet_lite2 timm-tf_efficientnet_lite3 timm-tf_efficientnet_lite4 timm-skresnet18
+timm-skresnet34 timm-skresnext50_32x4d mobileone_s0 mobileone_s1 mobileone_s2 mobileone_s3
+mobileone_s4
+"""
+#: Names of timm, whose encoders are asked for with "tu-" before them.
+_OF_TIMM = """
+convnext_atto convnext_atto_ols convnext_base convnext_femto convnext_femto_ols convnext_large
+convnext_nano convnext_nano_ols convnext_pico convnext_pico_ols convnext_small convnext_tiny
+convnextv2_atto convnextv2_base convnextv2_femto convnextv2_large convnextv2_nano
+convnextv2_pico convnextv2_small convnextv2_tiny cspdarknet53 densenet121 densenet161
+densenet169 densenet201 efficientnet_b0 efficientnet_b1 efficientnet_b2 efficientnet_b3
+efficientnet_b4 efficientnet_b5 efficientnet_b6 efficientnet_b7 efficientnet_b8
+efficientnet_cc_b0_4e efficientnet_el efficientnet_em efficientnet_es efficientnet_lite0
+efficientnet_lite1 efficientnet_lite2 efficientnet_lite3 efficientnet_lite4 efficientnet_x_b3
+efficientnetv2_l efficientnetv2_m efficientnetv2_rw_m efficientnetv2_rw_s efficientnetv2_rw_t
+efficientnetv2_s ese_vovnet19b_dw ese_vovnet19b_slim ese_vovnet19b_slim_dw ese_vovnet39b
+ese_vovnet39b_evos ese_vovnet57b ese_vovnet99b ghostnet_050 ghostnet_100 ghostnet_130 hrnet_w18
+hrnet_w30 hrnet_w32 hrnet_w40 hrnet_w44 hrnet_w48 hrnet_w64 lcnet_035 lcnet_050 lcnet_075
+lcnet_100 lcnet_150 mnasnet_050 mnasnet_075 mnasnet_100 mnasnet_140 mnasnet_small
+mobilenetv2_035 mobilenetv2_050 mobilenetv2_075 mobilenetv2_100 mobilenetv2_110d
+mobilenetv2_120d mobilenetv2_140 mobilenetv3_large_075 mobilenetv3_large_100
+mobilenetv3_large_150d mobilenetv3_rw mobilenetv3_small_050 mobilenetv3_small_075
+mobilenetv3_small_100 pvt_v2_b0 pvt_v2_b1 pvt_v2_b2 pvt_v2_b2_li pvt_v2_b3 pvt_v2_b4 pvt_v2_b5
+regnetx_002 regnetx_004 regnetx_006 regnetx_008 regnetx_016 regnetx_032 regnetx_040 regnetx_064
+regnetx_080 regnetx_120 regnetx_160 regnetx_320 regnety_002 regnety_004 regnety_006 regnety_008
+regnety_016 regnety_032 regnety_040 regnety_064 regnety_080 regnety_120 resnet10t resnet14t
+resnet18 resnet18d resnet26 resnet26d resnet26t resnet34 resnet34d resnet50 resnet50c resnet50d
+resnet50s resnet50t resnet51q resnet61q resnet101 resnet101c resnet101d resnet101s resnet152
+resnet152c resnet152d resnet152s resnet200 resnet200d resnetaa50 resnetaa50d resnext50_32x4d
+resnext50d_32x4d resnext101_32x4d resnext101_32x8d resnext101_64x4d seresnet18 seresnet34
+seresnet50 seresnet50t seresnet101 seresnet152 seresnet152d seresnet200d seresnet269d
+seresnext50_32x4d seresnext101_32x4d seresnext101_32x8d test_efficientnet tf_efficientnet_b0
+tf_efficientnet_b1 tf_efficientnet_b2 tf_efficientnet_b3 tf_efficientnet_b4 tf_efficientnet_b5
+tf_efficientnet_b6 tf_efficientnet_b7 tf_efficientnet_b8 tf_efficientnet_el tf_efficientnet_em
+tf_efficientnet_es tf_efficientnet_lite0 tf_efficientnet_lite1 tf_efficientnet_lite2
+tf_efficientnet_lite3 tf_efficientnet_lite4 tf_efficientnetv2_b0 tf_efficientnetv2_b1
+tf_efficientnetv2_b2 tf_efficientnetv2_b3 tf_efficientnetv2_l tf_efficientnetv2_m
+tf_efficientnetv2_s tf_mobilenetv3_large_075 tf_mobilenetv3_large_100
+tf_mobilenetv3_large_minimal_100 tf_mobilenetv3_small_075 tf_mobilenetv3_small_100
+tf_mobilenetv3_small_minimal_100 tinynet_a tinynet_b tinynet_c tinynet_d tinynet_e
+wide_resnet50_2 wide_resnet101_2
+"""
+ENCODERS = frozenset([*_OF_SMP.split(), *(f"tu-{name}" for name in _OF_TIMM.split())])
