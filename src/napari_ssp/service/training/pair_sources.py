@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from napari_ssp.io import image_stem
+from napari_ssp.io.hidden import is_left_by_system
 from napari_ssp.service.training.pair_tables import TableLayout, read_lines, require
 
 if TYPE_CHECKING:
@@ -41,13 +42,14 @@ class PairScan(Generic[P]):
 
 
 def make_pairs(
-    items: Iterable[T], make: Callable[[T], P], strays: Iterable[Path] = ()
+    items: Iterable[T], make: Callable[[T], Sequence[P]], strays: Iterable[Path] = ()
 ) -> PairScan[P]:
-    """Make a pair of each item; a ValueError says what is wrong with one."""
-    pairs, problems = [], []
+    """Make the pairs of each item; a ValueError says what is wrong with one."""
+    pairs: list[P] = []
+    problems = []
     for item in items:
         try:
-            pairs.append(make(item))
+            pairs += make(item)
         except ValueError as error:
             problems.append(str(error))
     return PairScan(tuple(pairs), tuple(strays), tuple(problems), len(pairs) + len(problems))
@@ -58,9 +60,9 @@ def scan_table(
     layout: TableLayout,
     splits: Sequence[str],
     exclude: Iterable[str],
-    make: Callable[[Path, Mapping[str, str]], P],
+    make: Callable[[Path, Mapping[str, str]], Sequence[P]],
 ) -> PairScan[P]:
-    """Make a pair of each line of a table.
+    """Make the pairs of each line of a table.
 
     Parameters
     ----------
@@ -73,7 +75,7 @@ def scan_table(
     exclude : iterable of str
         Names, without suffix, of images to leave out.
     make : callable
-        Makes a pair of the folder of the table and the values of a line; a ValueError says what is
+        Makes pairs of the folder of the table and the values of a line; a ValueError says what is
         wrong with it.
     """
     try:
@@ -82,7 +84,7 @@ def scan_table(
         return PairScan(problems=(str(error),))
     left_out = set(exclude)
 
-    def of_line(line: Line) -> P:
+    def of_line(line: Line) -> Sequence[P]:
         try:
             require(line.values, layout.columns)
             return make(path.parent, line.values)
@@ -97,5 +99,5 @@ def scan_table(
 def list_files(folder: Path, is_image: Callable[[Path], bool]) -> tuple[list[Path], list[Path]]:
     """Images of a folder and other files, by name; hidden ones count as neither."""
     shown = [path for path in sorted(folder.iterdir()) if not path.name.startswith(".")]
-    images = [path for path in shown if is_image(path)]
+    images = [path for path in shown if is_image(path) and not is_left_by_system(path)]
     return images, [path for path in shown if path not in set(images)]

@@ -12,8 +12,11 @@ from label_folders import write_discs
 
 from napari_ssp.image import MicroscopyImage
 from napari_ssp.io import write_image
+from napari_ssp.progress import run
 from napari_ssp.service import TrainRequest, plan_training
+from napari_ssp.service.training.segmentation.images import read_training_images
 from napari_ssp.service.training.segmentation.pairs import scan_pairs
+from napari_ssp.service.training.segmentation.plan import find_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -72,6 +75,12 @@ def test_what_is_learned_is_not_scored_as_well(tmp_path: Path) -> None:
     write_discs(tmp_path, 5)
     plan = plan_training(TrainRequest((tmp_path / "images",), tmp_path / "run"))
     assert (len(plan.training), len(plan.validation)) == (4, 1)
+
+
+def test_what_systems_leave_is_no_image(tmp_path: Path) -> None:
+    put(tmp_path, ["a.tif", "a_masks.tif", "~$a.tif", "._a.tif", "Thumbs.db"])
+    assert pairs(tmp_path) == [("a.tif", "a_masks.tif")]
+    assert [path.name for path in scan_pairs(tmp_path).strays] == ["Thumbs.db", "~$a.tif"]
 
 
 def test_labels_in_a_folder_of_images_only(tmp_path: Path) -> None:
@@ -139,10 +148,39 @@ def test_one_channel_per_class_is_no_label_image(tmp_path: Path) -> None:
     assert "its labels have 2 channels (shape (2, 24, 32)); give one number per object" in problem
 
 
-def test_a_file_of_several_images_is_not_taken_for_its_first(tmp_path: Path) -> None:
+def put_scenes(path: Path, planes: list[np.ndarray]) -> None:
+    path.parent.mkdir(exist_ok=True)
+    with tifffile.TiffWriter(path) as tif:
+        for k, plane in enumerate(planes):
+            tif.write(plane, metadata={"axes": "YX", "Name": f"Pos{k}"})
+
+
+@pytest.mark.parametrize("layout", ["a file for each", "one file", "side by side"])
+def test_every_image_of_a_file_is_learned_from(tmp_path: Path, layout: str) -> None:
+    """With labels as `segment` names them, or in a file of as many images."""
+    planes = [np.arange(24 * 32, dtype=np.uint16).reshape(SHAPE) + 7 * k for k in range(3)]
+    labels = [np.full(SHAPE, k + 1, np.uint8) for k in range(3)]
+    for k, one in enumerate(labels):
+        one[: 4 + k] = 0
+    place = tmp_path if layout == "side by side" else tmp_path / "images"
+    put_scenes(place / "p.ome.tif", planes)
+    if layout == "a file for each":
+        for k, one in enumerate(labels):
+            put(tmp_path / "labels", [f"p Pos{k}_label.tif"], one)
+    else:
+        folder = tmp_path if layout == "side by side" else tmp_path / "labels"
+        put_scenes(folder / "p_label.ome.tif", labels)
+    request = TrainRequest((tmp_path,), tmp_path / "run", (tmp_path,))
+    files = find_files(request)
+    assert [pair.name for pair in files.training] == ["p Pos0", "p Pos1", "p Pos2"]
+    request.output.mkdir()
+    found = run(read_training_images(files, request))
+    assert [int((one.labels == 0).sum()) for one in found.training] == [128, 160, 192]
+    found.close()
+
+
+def test_images_of_a_file_without_labels_for_each_are_explained(tmp_path: Path) -> None:
+    put_scenes(tmp_path / "a.ome.tif", [np.zeros(SHAPE, np.uint8)] * 2)
     put(tmp_path, ["a_masks.tif"])
-    with tifffile.TiffWriter(tmp_path / "a.ome.tif") as tif:
-        for k in range(2):
-            tif.write(np.zeros(SHAPE, np.uint8), metadata={"axes": "YX", "Name": f"Pos{k}"})
     (problem,) = scan_pairs(tmp_path).problems
-    assert "a.ome.tif: it holds 2 images (a Pos0, a Pos1); save those with labels" in problem
+    assert "a.ome.tif: the file holds 2 images and a_masks.tif 1. Give each image" in problem

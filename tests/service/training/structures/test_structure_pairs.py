@@ -8,6 +8,7 @@ import pytest
 import tifffile
 
 from napari_ssp.progress import run as drive
+from napari_ssp.service import plan_training
 from napari_ssp.service.training.pair_tables import VALIDATION_SPLITS
 from napari_ssp.service.training.requests import TrainStructuresRequest
 from napari_ssp.service.training.structures.data import StructureData, load_structures
@@ -212,3 +213,15 @@ def test_prepared_data_are_read_crop_by_crop(tmp_path: Path) -> None:
         data.training[0].signal.read(np.s_[1:3, :, 4:]), values[1:3, :, 4:]
     )
     assert "no pairs" in scan_structures(tmp_path, VALIDATION_SPLITS).problems[0]
+
+
+def test_a_file_of_several_stacks_is_not_taken_for_its_first(tmp_path: Path) -> None:
+    folder = tmp_path / "dna"
+    for part in ("signal", "target"):
+        (folder / part).mkdir(parents=True)
+        with tifffile.TiffWriter(folder / part / "s.ome.tif") as tif:
+            for _ in range(2):
+                tif.write(np.zeros((3, 4, 5), np.uint8), metadata={"axes": "ZYX"})
+    request = TrainStructuresRequest((folder,), tmp_path / "run")
+    with pytest.raises(ValueError, match=r"s.ome.tif holds 2 images \(Image0, Image1\); save"):
+        plan_training(request)

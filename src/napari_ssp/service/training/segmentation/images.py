@@ -126,12 +126,12 @@ def _read_all(
 
 def _read(pair: Pair, crops: Crops, found: TrainingImages) -> LabelledImage | None:
     """Image with its labels; None where there is nothing to see, which is noted."""
-    plane = read_image(pair.image).plane(channel=pair.channel)
+    plane = read_image(pair.image, pair.scene).plane(channel=pair.channel)
     blank = describe_blank([plane])
     if blank:
         found.blank.append(f"{pair.name} {blank}")
         return None
-    labels = read_labels(pair.labels, crops)
+    labels = read_labels(pair.labels, pair.label_scene, crops)
     return LabelledImage.from_planes(pair.name, plane, labels, crops.ignore_label)
 
 

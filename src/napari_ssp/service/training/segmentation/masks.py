@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 _LOOKED_AT, _MOST_PIXELS = 24, 2**26
 
 
-def read_labels(path: Path, crops: Crops) -> NDArray[Any]:
-    """Labels (Y, X) of a file, as a training asks for them.
+def read_labels(path: Path, scene: str | None, crops: Crops) -> NDArray[Any]:
+    """Labels (Y, X) of an image of a file, as a training asks for them.
 
     Returns
     -------
@@ -45,7 +45,7 @@ def read_labels(path: Path, crops: Crops) -> NDArray[Any]:
     OSError, ValueError
         As `read_label_image`.
     """
-    labels = _known(read_label_image(path).plane(), crops.ignore_label)
+    labels = _known(read_label_image(path, scene).plane(), crops.ignore_label)
     return number_parts(labels) if crops.number_parts and has_one_number(labels) else labels
 
 
@@ -80,13 +80,16 @@ def _parts(pair: Pair, ignore: int | None) -> int:
     if np.prod(pair.shape) > _MOST_PIXELS:
         return 0
     state = pair.labels.stat()
-    return _count_parts(pair.labels, ignore, state.st_mtime_ns, state.st_size)
+    place = pair.labels, pair.label_scene
+    return _count_parts(place, ignore, state.st_mtime_ns, state.st_size)
 
 
 @lru_cache(maxsize=65536)
-def _count_parts(path: Path, ignore: int | None, changed: int, size: int) -> int:
+def _count_parts(
+    place: tuple[Path, str | None], ignore: int | None, changed: int, size: int
+) -> int:
     try:
-        labels = _known(read_label_image(path).plane(), ignore)
+        labels = _known(read_label_image(*place).plane(), ignore)
     except (OSError, ValueError, TypeError):
         return 0  # said when all are read
     return int(number_parts(labels).max(initial=0)) if has_one_number(labels) else 0

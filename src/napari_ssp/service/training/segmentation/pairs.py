@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from napari_ssp.io import (
@@ -11,16 +12,18 @@ from napari_ssp.io import (
     is_cellpose_name,
 )
 from napari_ssp.io.label_names import find_labels, sort_files
+from napari_ssp.io.scene import image_name
 from napari_ssp.labels import explain_shapes
 from napari_ssp.service.training.pair_sources import PairScan, list_files, make_pairs, scan_table
 from napari_ssp.service.training.pair_tables import TRAINING_SPLITS, TableLayout, parse_channel
 from napari_ssp.service.training.segmentation.plane_headers import (
-    label_header,
-    plane_header,
+    PlaneHeader,
+    image_headers,
+    label_headers,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
 _TABLE = TableLayout(("image", "label"), ("channel",))
@@ -42,6 +45,8 @@ class Pair:
         Channel of the image, from 0; None is its colours, or the first.
     is_mask : bool
         Whether the labels are true and false only, without numbers.
+    scene, label_scene : str or None
+        Which images of the files they are; None where there is only one.
     """
 
     image: Path
@@ -49,11 +54,13 @@ class Pair:
     shape: tuple[int, int]
     channel: int | None = None
     is_mask: bool = False
+    scene: str | None = None
+    label_scene: str | None = None
 
     @property
     def name(self) -> str:
-        """File name of the image without its suffix."""
-        return str(image_stem(self.image))
+        """File name of the image without its suffix, and its own name if there are several."""
+        return image_name(image_stem(self.image), self.scene or "")
 
 
 def scan_pairs(
@@ -94,17 +101,15 @@ def _of_folder(source: Path, left_out: set[str], splits: Sequence[str]) -> PairS
         return PairScan(problems=(_no_layout(source),)) if "" in splits else PairScan()
     by_stem = {image_stem(path): path for path in files.labels}
     wanted = [path for path in files.images if image_stem(path) not in left_out]
-    used = {find_labels(path, by_stem) for path in files.images}
-    lonely = [path for path in files.labels if path not in used]
+    used = {find_labels(image_stem(path), by_stem) for path in files.images}
     bare = []
     if files.side_by_side:  # who annotates there does so one by one
-        bare = [path for path in wanted if find_labels(path, by_stem) is None]
+        bare = [path for path in wanted if find_labels(image_stem(path), by_stem) is None]
         wanted = [path for path in wanted if path not in set(bare)]
-    return make_pairs(
-        wanted,
-        lambda image: _pair(image, find_labels(image, by_stem)),
-        (*files.others, *lonely, *bare),
-    )
+    scan = make_pairs(wanted, lambda image: _pairs(image, partial(find_labels, by_stem=by_stem)))
+    used |= {pair.labels for pair in scan.pairs}
+    lonely = [path for path in files.labels if path not in used]
+    return replace(scan, strays=(*files.others, *lonely, *bare))
 
 
 class _FolderFiles(NamedTuple):
@@ -140,33 +145,69 @@ def _no_layout(folder: Path) -> str:
     )
 
 
-def _of_line(folder: Path, values: Mapping[str, str]) -> Pair:
+def _of_line(folder: Path, values: Mapping[str, str]) -> list[Pair]:
     channel = parse_channel(values.get("channel", ""))
     image, labels = (folder / values[name] for name in _TABLE.columns)
     gone = [path for path in (image, labels) if not path.exists()]
     if gone:
         raise ValueError(f"there is no file {' and no '.join(str(path) for path in gone)}")
-    return _pair(image, labels, channel)
+    return _pairs(image, lambda _: labels, channel)
 
 
 def _files(folder: Path) -> tuple[list[Path], list[Path]]:
     return list_files(folder, lambda p: p.suffix.lower() in IMAGE_SUFFIXES or is_cellpose_name(p))
 
 
-def _pair(image: Path, labels: Path | None, channel: int | None = None) -> Pair:
-    """Pair of two files, or a ValueError that says what is wrong with them."""
-    if labels is None:
-        raise ValueError(
-            f"{image}: no label file for {image.name}. Name labels like their image with '_label' "
-            "added, e.g. a.png and a_label.tiff."
-        )
+def _pairs(
+    image: Path, labels_of: Callable[[str], Path | None], channel: int | None = None
+) -> list[Pair]:
+    """Pairs of all images of a file, or a ValueError that says what is wrong with them.
+
+    Several images have a label file each, named after the file and the image as `segment` names
+    them; or one that holds as many label images.
+    """
+    headers = _headers(image_headers, image, image)
+    stem, pairs = image_stem(image), []
+    for place, header in enumerate(headers):
+        own = labels_of(image_name(stem, header.scene)) if header.scene else None
+        labels = own or labels_of(stem)
+        if labels is None:
+            raise ValueError(
+                f"{image}: no label file for {image.name}. Name labels like their image with "
+                "'_label' added, e.g. a.png and a_label.tiff."
+            )
+        found = _headers(label_headers, labels, image)
+        if len(found) != (1 if own else len(headers)):
+            raise ValueError(
+                f"{image.name}: the file holds {len(headers)} images and {labels.name} "
+                f"{len(found)}. Give each image its labels."
+            )
+        pairs.append(_pair((image, header), (labels, found[0 if own else place]), channel))
+    return pairs
+
+
+def _headers(
+    read: Callable[[Path], tuple[PlaneHeader, ...]], file: Path, image: Path
+) -> tuple[PlaneHeader, ...]:
     try:
-        header, target = plane_header(image, channel), label_header(labels)
+        return read(file)
     except (OSError, ValueError, TypeError, ImportError) as error:
         raise ValueError(f"{image.name}: {error}") from error
+
+
+def _pair(
+    image: tuple[Path, PlaneHeader], labels: tuple[Path, PlaneHeader], channel: int | None
+) -> Pair:
+    (file, header), (label_file, target) = image, labels
+    count = header.channels
+    if channel is not None and channel >= count:
+        raise ValueError(
+            f"{file.name}: it has {count} channel{'s' * (count != 1)}, so there is no {channel}"
+        )
     if header.shape != target.shape:
         raise ValueError(
-            f"{image.name}: the image is {header.shape} and its labels are {target.shape}."
+            f"{file.name}: the image is {header.shape} and its labels are {target.shape}."
             f"{explain_shapes(header.shape, target.shape)}"
         )
-    return Pair(image, labels, header.shape, channel, target.is_mask)
+    scenes = header.scene, target.scene
+    return Pair(file, label_file, header.shape, channel, target.is_mask, *scenes)

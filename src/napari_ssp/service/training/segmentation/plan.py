@@ -193,8 +193,8 @@ def _warnings(request: TrainRequest, files: TrainingFiles, card: ModelCard | Non
     narrow = [p.name for p in files.training if files.strip and max(p.shape) < 2 * _NARROWEST]
     if narrow:
         warnings.append(warn_too_small(narrow))
-    scored = {pair.image.resolve() for pair in files.validation}
-    both = [pair.name for pair in files.training if pair.image.resolve() in scored]
+    scored = {(pair.image.resolve(), pair.scene) for pair in files.validation}
+    both = [p.name for p in files.training if (p.image.resolve(), p.scene) in scored]
     if both:
         warnings.append(warn_scored_as_well(both))
     if card is not None and not files.replay and request.forgetting.trainable == "all":

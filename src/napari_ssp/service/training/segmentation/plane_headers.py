@@ -6,13 +6,12 @@ import struct
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from napari_ssp.io import read_images, read_label_image
+from napari_ssp.io import Scene, read_label_image, read_scenes
 from napari_ssp.io.label_images import check_grey
+from napari_ssp.io.reading import list_labels
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from napari_ssp.image import MicroscopyImage
 
 _PNG_START = b"\x89PNG\r\n\x1a\n"
 #: Bits and kind of colours of grey PNGs; those of one bit are masks.
@@ -20,58 +19,75 @@ _PNG_GREY = (b"\x08\0", b"\x10\0")
 
 
 class PlaneHeader(NamedTuple):
-    """Shape (Y, X) of an image file, and whether its pixels are true and false only."""
+    """An image of a file: its shape (Y, X), and what its header tells besides.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        (Y, X).
+    channels : int
+        How many there are; colours are one.
+    is_mask : bool
+        Whether its pixels are true and false only.
+    scene : str or None
+        Which image of the file it is; None where there is only one.
+    """
 
     shape: tuple[int, int]
+    channels: int = 1
     is_mask: bool = False
+    scene: str | None = None
 
 
-def plane_header(path: Path, channel: int | None = None) -> PlaneHeader:
-    """Header of an image file, without its pixels where the format allows.
+def image_headers(path: Path) -> tuple[PlaneHeader, ...]:
+    """Headers of the images of a file, without their pixels where the format allows.
 
     Raises
     ------
     ValueError
-        When it is a stack, has no such channel, or cannot be read, or the file holds several
-        images; others as `read_image`.
+        When one is a stack, or the file cannot be read; others as `read_scenes`.
     """
     state = path.stat()
-    return _plane_header(path, channel, state.st_mtime_ns, state.st_size)
+    return _image_headers(path, state.st_mtime_ns, state.st_size)
 
 
-def label_header(path: Path) -> PlaneHeader:
-    """Header of a label file; errors as of `plane_header`, also when it has colours or channels."""
+def label_headers(path: Path) -> tuple[PlaneHeader, ...]:
+    """Headers of the label images of a file.
+
+    Raises
+    ------
+    ValueError
+        As `image_headers`, and when one has colours or several channels.
+    """
     state = path.stat()
-    return _label_header(path, state.st_mtime_ns, state.st_size)
+    return _label_headers(path, state.st_mtime_ns, state.st_size)
 
 
 @lru_cache(maxsize=65536)
-def _plane_header(path: Path, channel: int | None, changed: int, size: int) -> PlaneHeader:
+def _image_headers(path: Path, changed: int, size: int) -> tuple[PlaneHeader, ...]:
     start = _png_start(path)
-    if channel is None and start:
-        return _png_header(start)
-    images = read_images(path)
-    if len(images) > 1:
-        names = ", ".join(image.name for image in images[:5]) + " ..." * (len(images) > 5)
-        raise ValueError(
-            f"it holds {len(images)} images ({names}); save those with labels as files of their own"
-        )
-    return _header(images[0], channel)
+    if start:  # grey, or colours, which are one channel
+        return (_png_header(start),)
+    scenes = read_scenes(path)
+    return tuple(map(_header, [one for one in scenes if not one.is_labels] or scenes))
 
 
 @lru_cache(maxsize=65536)
-def _label_header(path: Path, changed: int, size: int) -> PlaneHeader:
+def _label_headers(path: Path, changed: int, size: int) -> tuple[PlaneHeader, ...]:
     start = _png_start(path)
     if start[24:] in _PNG_GREY:
-        return _png_header(start)
-    image = read_label_image(path)
-    check_grey(image, f"label file {path.name}")
-    if image.num_channels > 1:
-        raise ValueError(
-            f"its labels have {image.num_channels} channels (shape {image.shape}); give one number "
-            "per object in a single channel"
-        )
-    return _header(image, None)
+        return (_png_header(start),)
+    found = []
+    for source in list_labels(path):
+        image = read_label_image(path, source.scene)
+        check_grey(image, f"label file {path.name}")
+        if image.num_channels > 1:
+            raise ValueError(
+                f"its labels have {image.num_channels} channels (shape {image.shape}); give one "
+                "number per object in a single channel"
+            )
+        found.append(_header(Scene(image, True, source.scene or "")))
+    return tuple(found)
 
 
 def _png_start(path: Path) -> bytes:
@@ -88,13 +104,12 @@ def _png_header(start: bytes) -> PlaneHeader:
     return PlaneHeader((int(height), int(width)))
 
 
-def _header(image: MicroscopyImage, channel: int | None) -> PlaneHeader:
+def _header(scene: Scene) -> PlaneHeader:
+    image = scene.image
     if image.num_planes > 1:
         raise ValueError(
             f"it is a stack of {image.num_planes} planes; training takes single planes. Save those "
             "with labels as files of their own; the Train dock does that by itself"
         )
-    count = image.num_channels
-    if channel is not None and channel >= count:
-        raise ValueError(f"it has {count} channel{'s' * (count != 1)}, so there is no {channel}")
-    return PlaneHeader((image.sizes["y"], image.sizes["x"]), image.dtype.kind == "b")
+    shape = image.sizes["y"], image.sizes["x"]
+    return PlaneHeader(shape, image.num_channels, image.dtype.kind == "b", scene.name or None)

@@ -108,13 +108,13 @@ def _of_folder(folder: Path, left_out: set[str]) -> PairScan[Pair]:
     names = {image_stem(path) for path in signals}
     lonely = [path for name, path in targets.items() if name not in names]
 
-    def pair(signal: Path) -> Pair:
+    def pair(signal: Path) -> list[Pair]:
         target = targets.get(image_stem(signal))
         if target is None:
             raise ValueError(
                 f"{signal}: no target for {signal.name}. A target has its signal's name."
             )
-        return PairFiles(signal, target, folder.name)
+        return [PairFiles(signal, target, folder.name)]
 
     wanted = [path for path in signals if image_stem(path) not in left_out]
     return make_pairs(wanted, pair, (*strays, *more, *lonely))
@@ -124,8 +124,8 @@ def _is_image(path: Path) -> bool:
     return path.suffix.lower() in IMAGE_SUFFIXES
 
 
-def _of_line(folder: Path, values: Mapping[str, str]) -> Pair:
-    return PairFiles(
+def _of_line(folder: Path, values: Mapping[str, str]) -> list[Pair]:
+    pair = PairFiles(
         folder / values["signal"],
         folder / values["target"],
         values["task"],
@@ -133,6 +133,7 @@ def _of_line(folder: Path, values: Mapping[str, str]) -> Pair:
         parse_channel(values.get("channel_target", "")),
         values.get("description", ""),
     )
+    return [pair]
 
 
 def entries(pairs: Iterable[Pair], role: str) -> list[Entry]:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from napari_ssp.io import read_image
+from napari_ssp.io.reading import list_images
+from napari_ssp.io.scene import list_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -53,6 +55,12 @@ def stack_header(path: Path, role: str, channel: int | None) -> StackHeader:
 
 @lru_cache(maxsize=65536)
 def _header(path: Path, role: str, channel: int | None, changed: int, size: int) -> StackHeader:
+    images = list_images(path)
+    if len(images) > 1:
+        names = [str(one.scene) for one in images]
+        raise ValueError(
+            f"the {role} {path.name} holds {list_names(names)}; save each as a file of its own"
+        )
     image = read_image(path)
     check_stack(image, role, channel)
     shape = tuple(image.sizes[letter] for letter in "zyx" if letter in image.axes)
