@@ -95,8 +95,8 @@ class Overlap:
 def check_pair(truth: npt.ArrayLike, prediction: npt.ArrayLike) -> tuple[Labels, Labels]:
     """Refuse what are no label images of the same region; leave out what nobody annotated.
 
-    Where the truth is -1, no true object is missed, and a predicted one that lies there by more
-    than half is no mistake.
+    Where the truth is -1, pixels do not count, and a predicted object that lies there by more than
+    half, and elsewhere on no true object, is no mistake.
 
     Raises
     ------
@@ -117,7 +117,18 @@ def check_pair(truth: npt.ArrayLike, prediction: npt.ArrayLike) -> tuple[Labels,
             "Give two label images of the same region."
             f"{explain_shapes(pair[1].shape, pair[0].shape)}"
         )
-    return pair[0], without_unknown(pair[1], whole_numbers(truth) < 0)
+    return pair[0], _known_part(*pair, whole_numbers(truth) < 0)
+
+
+def _known_part(truth: Labels, prediction: Labels, unknown: npt.NDArray[np.bool_]) -> Labels:
+    """Prediction in known pixels, without objects on no true one that lie mostly elsewhere."""
+    if not unknown.any():
+        return prediction
+    nothing = np.zeros((), prediction.dtype)
+    known = np.where(unknown, nothing, prediction)
+    on_objects = np.isin(known, known[truth > 0])
+    mostly = np.where(unknown, nothing, without_unknown(prediction, unknown))
+    return np.where(on_objects, known, mostly)
 
 
 def without_unknown(labels: Labels, unknown: npt.NDArray[np.bool_]) -> Labels:
