@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 PACKAGE = Path(__file__).resolve().parents[1] / "src" / "napari_ssp"
 
-GROUND = {"image", "place", "progress", "atomic", "labels", "schema", "text"}
+GROUND = {"image", "place", "progress", "atomic", "labels", "schema", "scratch", "text"}
 #: Rooms of the package, and what of ours each may import besides itself and its own sub-rooms.
 ROOMS = {
     "widgets": {"service", "registry", "io", "measure", "metrics"} | GROUND,
@@ -42,6 +42,7 @@ ROOMS = {
     "atomic": set(),
     "labels": set(),
     "schema": set(),
+    "scratch": set(),
     "text": set(),
     "__init__": {"image", "service"},
 }

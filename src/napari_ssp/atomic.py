@@ -194,6 +194,11 @@ def passes_on(path: Path) -> bool:
     return stat.S_ISCHR(mode) or stat.S_ISFIFO(mode) or _is_stream(path)
 
 
+def is_special(path: Path) -> bool:
+    """Whether something is there that is neither file nor folder, and may never end."""
+    return path.exists() and not path.is_file() and not path.is_dir()
+
+
 def is_taken(path: Path) -> bool:
     """Whether something lies under a name that writing to it would replace."""
     return path.exists() and not passes_on(path)

@@ -174,3 +174,16 @@ def test_a_process_of_its_own(labels: Path, tmp_path: Path) -> None:
     done = subprocess.run([*command, "-o", str(out)], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     assert len(rows(out)) == 2
+
+
+def test_an_image_with_whole_numbers_is_asked_about(call: Call, tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).poisson(200, (120, 120)).astype(np.uint16)
+    raw = write_image(tmp_path / "raw.tif", MicroscopyImage(noise, "yx"))
+    for command, name in (("measure", "a.csv"), ("export", "a.zip")):
+        words = (command, raw, "-o", tmp_path / name, *(("--to", "imagej") * (name == "a.zip")))
+        result = call(*words)
+        assert result.exit_code == 2
+        assert "looks like an image" in result.output and "--many-objects" in result.output
+        assert not (tmp_path / name).exists()
+        assert call(*words, "--many-objects").exit_code == 0
+        assert (tmp_path / name).exists()

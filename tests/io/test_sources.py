@@ -206,7 +206,9 @@ def test_a_recording_that_ended_early_is_said(tmp_path: Path) -> None:
     )
     path = tmp_path / "short.ome.tif"
     tifffile.imwrite(path, np.stack([A, B]), description=ome(content), metadata=None)
-    image = read_image(path)
+    with pytest.raises(OSError, match=r"3 planes, of which 1 are not there.*--missing zeros"):
+        read_image(path)
+    image = read_image(path, missing="zeros")
     np.testing.assert_array_equal(image.data, [A, B, np.zeros_like(A)])
     assert image.warnings == (
         "1 of 3 planes of 'short.ome.tif' are 0, because the file does not hold them.",

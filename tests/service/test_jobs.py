@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from napari_ssp.progress import Progress, run
-from napari_ssp.service import CancelledError, Job, JobState
+from napari_ssp.service import (
+    CancelledError,
+    Job,
+    JobState,
+    ModelService,
+    VerifyModelsRequest,
+)
 from napari_ssp.service.local import LocalBackend
 
 if TYPE_CHECKING:
@@ -147,3 +153,13 @@ def test_run_drives_a_generator_to_its_result() -> None:
 @pytest.mark.parametrize(("done", "total", "share"), [(1, 4, 0.25), (9, 4, 1.0), (3, 0, None)])
 def test_fraction(done: int, total: int, share: float | None) -> None:
     assert Progress("x", done, total).fraction == share
+
+
+def test_a_closed_service_takes_nothing_more() -> None:
+    service = ModelService()
+    service.close()
+    service.close()
+    with pytest.raises(RuntimeError, match=r"model service was closed.*Make a new ModelService"):
+        service.submit(VerifyModelsRequest())
+    with ModelService() as other:
+        assert other.submit(VerifyModelsRequest(("mediar-starter",))).result(60)[0].state == "ok"

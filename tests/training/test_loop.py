@@ -79,6 +79,7 @@ def test_what_is_being_done_is_said_from_the_first_moment(tmp_path: Path) -> Non
     assert math.isnan(learning[0].loss), "it is said before the first step is over"
     assert (learning[1].step, math.isfinite(learning[1].loss)) == (1, True)
     assert (learning[1].scored, learning[1].validation) == (4, 4)
+    assert [row["step"] for row in seen[-1].preview.rows] == [2, 3], "the last score is shown, too"
 
 
 def test_scoring_is_part_of_the_time_but_leaves_four_fifths_for_learning(tmp_path: Path) -> None:

@@ -10,8 +10,10 @@ import click
 from napari_ssp.cli.files import refuse_existing
 from napari_ssp.cli.label_files import (
     axes_option,
+    confirm_objects,
     find_intensities,
     label_sources,
+    many_objects_option,
     name_results,
     number_parts_option,
     read_labels,
@@ -52,6 +54,7 @@ _ENDINGS = {
 @axes_option
 @voxel_size_option
 @number_parts_option
+@many_objects_option
 @click.option(
     "--object-type",
     type=click.Choice(OBJECT_TYPES),
@@ -71,6 +74,7 @@ def export(
     axes: str | None,
     voxel_size: VoxelSize | None,
     number_parts: bool,
+    many_objects: bool,
     overwrite: bool,
     json_path: Path | None,
     **choices: Any,
@@ -90,6 +94,7 @@ def export(
         doubts: list[str] = []
         for source, target in zip(sources, targets, strict=True):
             found = read_labels(source, axes, voxel_size, number_parts)
+            confirm_objects(found, many_objects)
             given = choices["image"]
             image = find_intensities(given, source, sources) if given else None
             _write(found, kind, target, overwrite, {**choices, "image": image})

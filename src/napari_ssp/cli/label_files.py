@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ from napari_ssp.io import (
 )
 from napari_ssp.io.reading import list_images
 from napari_ssp.io.scene import list_names
+from napari_ssp.measure import ManyObjectsError, check_objects
 from napari_ssp.place import with_voxel_size
 
 if TYPE_CHECKING:
@@ -50,6 +52,13 @@ number_parts_option = click.option(
     "--number-parts",
     is_flag=True,
     help="Number the separate parts of a mask, which has one number for all objects.",
+)
+
+
+many_objects_option = click.option(
+    "--many-objects",
+    is_flag=True,
+    help="Take LABELS as they are, also where they look like an image.",
 )
 
 
@@ -122,6 +131,27 @@ def read_labels(
     for line in found.warnings:
         say(line)
     return with_voxel_size(found, voxel_size)
+
+
+def confirm_objects(labels: MicroscopyImage, agreed: bool) -> None:
+    """Ask whether an image is to be taken for labels, where it does not look like them.
+
+    Raises
+    ------
+    ManyObjectsError
+        If nobody is there to be asked.
+    click.Abort
+        If the answer is no.
+    """
+    if agreed:
+        return
+    try:
+        check_objects(labels)
+    except ManyObjectsError as error:
+        if sys.stdin is not None and sys.stdin.isatty():
+            click.confirm(f"{error} Go on with it nevertheless?", abort=True, err=True)
+            return
+        raise ManyObjectsError(f"{error} If these are labels, add --many-objects.") from error
 
 
 def with_axes(image: MicroscopyImage, axes: str | None) -> MicroscopyImage:

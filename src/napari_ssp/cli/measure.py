@@ -11,8 +11,10 @@ from napari_ssp.atomic import check_target
 from napari_ssp.cli.files import refuse_existing
 from napari_ssp.cli.label_files import (
     axes_option,
+    confirm_objects,
     find_intensities,
     label_sources,
+    many_objects_option,
     name_results,
     number_parts_option,
     read_labels,
@@ -46,6 +48,7 @@ _existing = click.Path(exists=True, path_type=Path)
 @click.option("--image-axes", metavar="TEXT", help="Axes of the image, e.g. tcyx.")
 @voxel_size_option
 @number_parts_option
+@many_objects_option
 @click.option("--planewise", is_flag=True, help="Measure the planes of a stack one by one.")
 @click.option("--overwrite", is_flag=True, help="Replace a table that exists.")
 @json_option
@@ -57,6 +60,7 @@ def measure(
     axes: str | None,
     voxel_size: VoxelSize | None,
     number_parts: bool,
+    many_objects: bool,
     overwrite: bool,
     json_path: Path | None,
     **choices: Any,
@@ -76,6 +80,7 @@ def measure(
         rows = []
         for source, target in zip(sources, tables, strict=True):
             found = read_labels(source, axes, voxel_size, number_parts)
+            confirm_objects(found, many_objects)
             intensities = find_intensities(image, source, sources) if image else None
             rows.append(_measure(found, intensities, target, overwrite, **choices))
     for source, row in zip(sources, rows, strict=True):

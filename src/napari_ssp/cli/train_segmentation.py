@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     "weight_decay",
     "smoothing",
     "batch_size",
+    "fit_to_time",
     "zoom",
     "crop",
     "augmentation",

@@ -19,10 +19,15 @@ from napari_ssp.cli.reporting import (
     wait_for,
     write_report,
 )
-from napari_ssp.service import FinishTrainingRequest, ModelService, PlanRequest
+from napari_ssp.service import FinishTrainingRequest, ModelService, PlanRequest, TrainRequest
+from napari_ssp.service.training.segmentation.pace import (
+    PaceRequest,
+    describe_pace,
+    is_limited_by_time,
+)
 
 if TYPE_CHECKING:
-    from napari_ssp.service import TrainRequest, TrainStructuresRequest
+    from napari_ssp.service import TrainStructuresRequest
 
 folder_type = click.Path(exists=True, file_okay=False, path_type=Path)
 #: Folders and tables that training data come from.
@@ -50,7 +55,7 @@ def run_training(
             plan = None
             if not isinstance(request, FinishTrainingRequest):
                 plan = service.submit(PlanRequest(request)).result()
-                for line in (*plan.warnings, plan.summary):
+                for line in (*plan.warnings, plan.summary, *_pace_lines(service, request)):
                     say(line)
             model = wait_for(service.submit(request, plan), getattr(request, "name", "finishing"))
     except USER_ERRORS as error:
@@ -70,6 +75,17 @@ def run_training(
         "sentence": model.sentence,
     }
     write_report(report, json_path)
+
+
+def _pace_lines(
+    service: ModelService, request: TrainRequest | TrainStructuresRequest
+) -> tuple[str, ...]:
+    """Say what this computer will make of a time; nothing where steps or epochs are counted."""
+    if not isinstance(request, TrainRequest) or not is_limited_by_time(request):
+        return ()
+    pace = wait_for(service.submit(PaceRequest(request)), "measuring")
+    fact, warnings = describe_pace(request, pace)
+    return f"{fact[0].upper()}{fact[1:]}.", *warnings
 
 
 def run_in_processes(count: int) -> None:

@@ -12,6 +12,7 @@ from napari_ssp.datasets.unpacking import unpack
 from napari_ssp.io.objects.tables import read_rows
 from napari_ssp.registry.transfer.download import download
 from napari_ssp.registry.transfer.item import Download, RetryPolicy
+from napari_ssp.registry.transfer.reaching import explained
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -196,7 +197,7 @@ def _as_download(item: _Wanted) -> Download:
 def _each(items: Iterable[_Wanted], retry_policy: RetryPolicy, problems: Problems) -> Steps[None]:
     for item in items:
         try:
-            yield from download(_as_download(item), retry_policy)
+            yield from explained(download(_as_download(item), retry_policy))
         except (ValueError, FileNotFoundError, PermissionError) as error:
             problems.add(str(error))
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import math
 import shutil
-import tempfile
 import weakref
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_ssp.engine.tiling import pieces
+from napari_ssp.scratch import make_scratch_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from numpy.typing import DTypeLike, NDArray
 
@@ -113,7 +113,7 @@ class _Folder:
     """A temporary folder that is removed when nobody refers to this object any more."""
 
     def __init__(self, size: int) -> None:
-        self.path = Path(tempfile.mkdtemp(prefix="napari-ssp-"))
+        self.path = make_scratch_folder()
         weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
         free = shutil.disk_usage(self.path).free
         if free < size:

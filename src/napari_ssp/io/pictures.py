@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import struct
 from typing import TYPE_CHECKING, Any
 
 import imagecodecs
 
 from napari_ssp.image import MicroscopyImage
+from napari_ssp.io.memory import check_fits
 from napari_ssp.io.scene import Scene
 
 if TYPE_CHECKING:
@@ -15,6 +17,13 @@ if TYPE_CHECKING:
 _JPEG_START = b"\xff\xd8"
 _JPEG_END = b"\xff\xd9"
 _TAIL = 4096
+# Of the first chunk of a PNG: width, height, bits per sample, kind of colour; and its samples,
+# as they come once palettes are colours.
+_PNG_HEAD = struct.Struct(">16xIIBB")
+_PNG_SAMPLES = {0: 1, 2: 3, 3: 4, 4: 2, 6: 4}
+# Of a JPEG: its mark, kind and length; and of frames bits, height, width and samples.
+_JPEG_FRAME = struct.Struct(">BBHBHHB")
+_FRAME_MARKERS = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _RGB, _CMYK = 3, 4
 
 
@@ -40,6 +49,8 @@ def read_picture(path: Path) -> Scene:
         If it is a CMYK JPEG.
     """
     data = path.read_bytes()
+    shape, itemsize = _claimed(data)
+    check_fits(path, shape, itemsize, "its pixels")
     jpeg = data.startswith(_JPEG_START)
     # libjpeg fills what is missing with grey and says nothing.
     if jpeg and _JPEG_END not in data[-_TAIL:]:
@@ -54,6 +65,27 @@ def read_picture(path: Path) -> Scene:
         )
     image = _image(pixels, path.stem)
     return Scene.of(image, path.stem)
+
+
+def _claimed(data: bytes) -> tuple[tuple[int, ...], int]:
+    """Shape and bytes per value that the head of a file states; nothing where it is damaged."""
+    if data.startswith(_JPEG_START):
+        return _jpeg_shape(data), 1
+    if len(data) < _PNG_HEAD.size:
+        return (), 1
+    width, height, bits, kind = _PNG_HEAD.unpack_from(data)
+    return (height, width, _PNG_SAMPLES.get(kind, _CMYK)), 2 if bits == 16 else 1
+
+
+def _jpeg_shape(data: bytes) -> tuple[int, ...]:
+    """Go from marker to marker until one starts a frame."""
+    place = 2
+    while place + _JPEG_FRAME.size <= len(data):
+        _, marker, length, _, height, width, samples = _JPEG_FRAME.unpack_from(data, place)
+        if marker in _FRAME_MARKERS:
+            return height, width, samples
+        place += 2 + length
+    return ()
 
 
 def _image(pixels: Any, name: str) -> MicroscopyImage:

@@ -7,7 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from napari_ssp.atomic import is_special
 from napari_ssp.io.czi.checks import CZI_START
+from napari_ssp.io.errors import reading
 from napari_ssp.io.hidden import is_left_by_system
 from napari_ssp.io.lif.reading import LIF_START
 from napari_ssp.io.nd2.reading import ND2_STARTS
@@ -193,6 +195,11 @@ def read_scenes(
         As `read_image`.
     """
     file = Path(path)
+    with reading(file):
+        return _read(file, scene, missing)
+
+
+def _read(file: Path, scene: str | int | None, missing: str) -> list[Scene]:
     # Each format's libraries take a while to import.
     match find_format(file):
         case "zarr":
@@ -349,6 +356,12 @@ def _check_path(file: Path) -> None:
         )
     if not file.exists():
         raise FileNotFoundError(f"There is no file '{file}'. Check the name and the folder.")
+    # Opening a FIFO would wait for ever.
+    if is_special(file):
+        raise ValueError(
+            f"'{file}' is no file but a device, FIFO or socket, from which no image is read. Save "
+            "what it gives to a file first."
+        )
     suffix = file.suffix.lower()
     if is_zarr(file):
         return

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from napari_ssp.atomic import is_special
 from napari_ssp.io.hidden import is_left_by_system
 from napari_ssp.io.ngff.reading import is_zarr
 from napari_ssp.io.reading import (
@@ -91,7 +92,7 @@ def expand(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:
 def folder_images(folder: Path) -> list[Path]:
     """List the images of a folder by their endings, without files that systems leave there."""
     named = (path for path in sorted(folder.iterdir()) if path.suffix.lower() in IMAGE_SUFFIXES)
-    return [path for path in named if not is_left_by_system(path)]
+    return [path for path in named if not (is_left_by_system(path) or is_special(path))]
 
 
 def is_folder(path: Path) -> bool:

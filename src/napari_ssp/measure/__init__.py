@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from napari_ssp.measure.objects import Table, measure_objects, measure_steps
+from napari_ssp.measure.plausibility import ManyObjectsError, check_objects
 
-__all__ = ["Table", "measure_objects", "measure_steps"]
+__all__ = ["ManyObjectsError", "Table", "check_objects", "measure_objects", "measure_steps"]

@@ -46,6 +46,6 @@ from .installed import (
     verify_steps as verify_steps,
 )
 from .model_archive import export_steps as export_steps
-from .model_download import download_steps as download_steps
+from .model_download import DownloadError as DownloadError, download_steps as download_steps
 from .trust import UntrustedError as UntrustedError
 from .weights import load_model as load_model, save_model as save_model

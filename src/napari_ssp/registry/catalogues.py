@@ -15,6 +15,7 @@ from napari_ssp.registry.card_checks import check_name
 from napari_ssp.registry.folders import cache_folder
 from napari_ssp.registry.transfer.download import download
 from napari_ssp.registry.transfer.item import Download, RetryPolicy
+from napari_ssp.registry.transfer.reaching import explained
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,7 +69,7 @@ def add_catalogue(place: str, retry_policy: RetryPolicy | None = None) -> Steps[
         fresh = copy.with_suffix(".new")
         fresh.unlink(missing_ok=True)
         item = Download(place, fresh, longest=_LONGEST_CATALOGUE)
-        yield from download(item, retry_policy or RetryPolicy())
+        yield from explained(download(item, retry_policy or RetryPolicy()))
         try:
             _read(fresh, place)
         except ValueError:

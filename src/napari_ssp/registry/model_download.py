@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from napari_ssp.registry.importing.steps import import_steps
 from napari_ssp.registry.importing.torch_files import read_torch_file
 from napari_ssp.registry.transfer.download import download
 from napari_ssp.registry.transfer.item import Download, RetryPolicy
+from napari_ssp.registry.transfer.reaching import UnreachableError, describe_connection
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,7 +52,7 @@ def download_steps(
 
     Raises
     ------
-    ConnectionError
+    DownloadError
         When no address gave the file; with what each said, and how to do without.
     FileNotFoundError
         When no catalogue has such a model; similar names are listed.
@@ -113,25 +115,55 @@ def _first_of(
 ) -> Steps[Path]:
     """Get the file from the first address that gives it."""
     assert card.remote is not None
-    remote, said = card.remote, []
-    for url in (*mirrors, *remote.urls):
+    remote, said, unreached = card.remote, [], False
+    urls = (*mirrors, *remote.urls)
+    # All together take as long as one may.
+    quick = replace(retry_policy, reach=retry_policy.reach / max(len(urls), 1))
+    for url in urls:
         try:
-            return (yield from _get(remote, url, retry_policy, path))
+            return (yield from _get(remote, url, quick, path))
         except (ConnectionError, FileNotFoundError, PermissionError, ValueError) as error:
-            said.append(str(error))
-    raise ConnectionError(
-        f"'{card.name}' could not be downloaded. {' '.join(said) or 'No address is known.'} "
-        f"Without a connection: get {remote.name} in a browser or on another computer"
-        f"{' from ' + remote.page if remote.page else ''}, then {_by_hand(card, path)}."
-    )
+            unreached = unreached or isinstance(error, UnreachableError)
+            said.append(f"{str(error).rstrip('.')}.")
+    sentences = list(dict.fromkeys(said))
+    if unreached:
+        sentences.append(describe_connection())
+    words = " ".join(sentences) or "No address is known."
+    raise DownloadError(f"'{card.name}' could not be downloaded. {words}", card, path)
 
 
-def _by_hand(card: ModelCard, path: Path) -> str:
-    """Say what the user does with a file that was fetched in another way."""
-    assert card.remote is not None
-    if card.family == CELLPOSE:
-        return f"copy it to {path}"
-    return f"run 'napari-ssp models import {card.remote.name}' here. Its {_digest(card.remote)}"
+class DownloadError(ConnectionError):
+    """A model whose file no address gave, and how to get it by hand.
+
+    Attributes
+    ----------
+    reason : str
+        What failed.
+    address : str
+        Where a browser finds the file; empty where that is not known.
+    by_hand : str
+        What to do, without the address.
+    """
+
+    def __init__(self, reason: str, card: ModelCard, path: Path) -> None:
+        assert card.remote is not None
+        remote = card.remote
+        direct = [url for url in remote.urls if "://" in url]
+        places = " or ".join(filter(None, [remote.page, *direct]))
+        digest = f"Its {_digest(remote)}."
+        command = f"run 'napari-ssp models import {remote.name}' here. {digest}"
+        then = f"import it here. {digest}"
+        if card.family == CELLPOSE:
+            command = then = f"copy it to {path}."
+        self.reason = reason
+        self.address = remote.page or next(iter(direct), "")
+        self.by_hand = (
+            f"By hand: get {remote.name} in a browser, on another computer if need be, then {then}"
+        )
+        super().__init__(
+            f"{reason} Without a connection: get {remote.name} in a browser or on another computer"
+            f"{' from ' + places if places else ''}, then {command}"
+        )
 
 
 def _get(remote: Remote, url: str, retry_policy: RetryPolicy, path: Path) -> Steps[Path]:

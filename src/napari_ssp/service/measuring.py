@@ -36,11 +36,14 @@ class MeasureRequest(Request["Table"]):
         Each with as many frames, planes, rows and columns; columns are named by their names.
     planewise : bool
         Measure planes of a stack one by one.
+    many_objects : bool
+        Measure also what looks like an image in place of labels.
     """
 
     labels: MicroscopyImage
     images: tuple[MicroscopyImage, ...] = ()
     planewise: bool = False
+    many_objects: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,8 +92,15 @@ def measure_steps(request: MeasureRequest) -> Steps[Table]:
     -------
     dict of str to numpy.ndarray
         As :func:`napari_ssp.measure.measure_objects` returns it.
+
+    Raises
+    ------
+    ManyObjectsError
+        When it looks like an image, and was not agreed to.
     """
     labels, planewise = request.labels, request.planewise
+    if not request.many_objects:
+        measure.check_objects(labels)
     if not request.images:
         return (yield from measure.measure_steps(labels, planewise=planewise))
     table: Table = {}

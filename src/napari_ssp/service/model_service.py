@@ -43,6 +43,7 @@ class ModelService:
         if compute != "local":
             raise ValueError(f"This version computes 'local' only, got compute={compute!r}.")
         self._lanes = {lane: LocalBackend() for lane in Lane}
+        self._is_closed = False
         SHARED_MODELS.open(self)
 
     def submit(self, request: Request[R], plan: Plan | None = None) -> Job[R]:
@@ -62,15 +63,28 @@ class ModelService:
 
         Raises
         ------
+        RuntimeError
+            When the service was closed.
         TypeError
             When the request is none that the service knows.
         """
+        if self._is_closed:
+            raise RuntimeError(
+                "This model service was closed, so nothing can be submitted to it. Make a new "
+                "ModelService()."
+            )
         job = Job(request, prepare_steps(request, SHARED_MODELS, plan))
         self._lanes[find_lane(request)].submit(job)
         return job
 
     def close(self) -> None:
-        """Cancel all jobs and end the threads; the last service to close forgets the networks."""
+        """Cancel all jobs and end the threads; the last service to close forgets the networks.
+
+        Closing it again does nothing.
+        """
+        if self._is_closed:
+            return
+        self._is_closed = True
         for backend in self._lanes.values():
             backend.cancel()  # all of them, before one is waited for
         for backend in self._lanes.values():

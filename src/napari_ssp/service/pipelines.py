@@ -35,6 +35,7 @@ from napari_ssp.service.training.requests import (
     TrainRequest,
     TrainStructuresRequest,
 )
+from napari_ssp.service.training.segmentation.pace import PaceRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -88,6 +89,7 @@ _PIPELINES: dict[type[Request[Any]], Pipeline] = {
     GatesRequest: Pipeline("structures.gates:gates_steps", Lane.LOOKUPS, ("models",)),
     TrainRequest: Pipeline("training.steps:train_steps", takes=("plan",)),
     TrainStructuresRequest: Pipeline("training.steps:train_steps", takes=("plan",)),
+    PaceRequest: Pipeline("training.segmentation.measuring:pace_steps"),
     FinishTrainingRequest: Pipeline("training.finishing:finish_steps"),
     PlanRequest: Pipeline("planning:plan_steps", Lane.PLANS),
     MeasureRequest: Pipeline("measuring:measure_steps", Lane.TABLES),

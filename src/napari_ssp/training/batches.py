@@ -9,10 +9,11 @@ from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
 from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import torch
 from torch.utils.data import DataLoader, Dataset
+
+from napari_ssp.scratch import scratch_folder
 
 Tensors = tuple[torch.Tensor, ...]
 #: What the network takes, and what the loss takes besides the network's output.
@@ -90,9 +91,9 @@ def _use_one_thread(worker: int) -> None:
 def _by_processes(
     batch_of: BatchOf, steps: range, workers: int, pin: bool
 ) -> Iterator[Iterator[Batch]]:
-    with TemporaryDirectory(prefix="napari-ssp-", ignore_cleanup_errors=True) as folder:
+    with scratch_folder() as folder:
         loader = DataLoader(
-            _Steps(batch_of, folder),
+            _Steps(batch_of, str(folder)),
             batch_size=None,
             sampler=steps,
             num_workers=workers,

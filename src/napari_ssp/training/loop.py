@@ -63,6 +63,7 @@ def fit(run: TrainingRun, batch_of: BatchOf, score: Score) -> Steps[nn.Module]:
         yield from _learn(run, batch_of, score)
         if not run.rows or run.rows[-1]["step"] != run.step:
             run.record((yield from _scored_in_time(run, score)))
+            yield Progress("scoring", len(run.validation), len(run.validation), run.state())
     except GeneratorExit:
         run.save()
         raise
@@ -75,7 +76,8 @@ def fit(run: TrainingRun, batch_of: BatchOf, score: Score) -> Steps[nn.Module]:
 def _learn(run: TrainingRun, batch_of: BatchOf, score: Score) -> Steps[None]:
     settings, pin = run.settings, run.device.type == "cuda"
     seen = saved = run.seconds
-    pause = 60.0 * settings.score_minutes
+    # As long as nine scorings of the base took, so that scoring takes a tenth of the time.
+    pause = max(60.0 * settings.score_minutes, 9.0 * run.scoring_seconds * (run.step == 0))
     steps = range(run.step, settings.steps)
     with batches_from(batch_of, steps, settings.workers, pin) as batches:
         yield _progress(run)

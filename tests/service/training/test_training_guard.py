@@ -16,6 +16,7 @@ from napari_ssp.service.training.conclusion import Judged, conclude
 from napari_ssp.service.training.finishing import finish_steps
 from napari_ssp.service.training.steps import train_steps
 from napari_ssp.training.loop import LoopSettings, TrainingRun
+from napari_ssp.training.scored_images import ScoredImages
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -234,3 +235,22 @@ def test_a_plan_that_was_made_is_what_is_trained(request_: TrainRequest) -> None
     with (request_.output / "data.csv").open(newline="") as file:
         roles = [(row["role"], row["kind"]) for row in csv.DictReader(file)]
     assert roles.count(("train", "image")) == 2
+
+
+@pytest.mark.parametrize(("objects", "is_better"), [(2, None), (25, True)])
+def test_a_better_score_of_few_objects_is_too_little_to_judge_by(
+    finished: TrainingRun, objects: int, is_better: bool | None
+) -> None:
+    finished.validation = ScoredImages([objects], count_objects=lambda image: image)
+    model = conclude(finished, CARD, Judged("F1", "better", has_base=True))
+    assert (model.is_better, model.installed) == (is_better, bool(is_better))
+    assert ("Only 2 objects could be scored: too few to judge by" in model.sentence) == (
+        is_better is None
+    )
+
+
+def test_the_verdict_says_how_many_images_were_scored(finished: TrainingRun) -> None:
+    finished.validation = ScoredImages(range(60), 1.0)
+    finished.validation.count = 9
+    model = conclude(finished, CARD, Judged("F1", "better", has_base=True))
+    assert "F1 0.812 on 9 of 60 validation images, 0.741 before" in model.sentence

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from dock_driver import run, settle
-from qtpy.QtWidgets import QFileDialog
+from qtpy.QtWidgets import QFileDialog, QMessageBox
 
 from napari_ssp.io import read_image
 from napari_ssp.measure import measure_objects
@@ -241,3 +241,36 @@ def test_features_and_tables_go_round(nuclei: NDArray[np.uint8]) -> None:
     assert set(again) == set(table)
     for name, column in table.items():
         np.testing.assert_array_equal(again[name], column)
+
+
+def test_the_table_opens(
+    viewer: napari.Viewer, measure_dock: MeasureDock, squares: Labels, qtbot: QtBot
+) -> None:
+    run(measure_dock, qtbot)
+    measure_dock.table_button.click()
+    docks = viewer.window._wrapped_dock_widgets
+    assert any("Features table" in name for name in docks)
+
+
+def test_an_image_as_labels_is_asked_about(
+    viewer: napari.Viewer,
+    measure_dock: MeasureDock,
+    qtbot: QtBot,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    grey = np.random.default_rng(0).poisson(200, (120, 120))
+    layer = viewer.add_labels(grey, name="grey")
+    asked: list[str] = []
+    answers = [QMessageBox.StandardButton.No, QMessageBox.StandardButton.Yes]
+
+    def question(*words: Any) -> Any:
+        asked.append(words[2])
+        return answers[len(asked) - 1]
+
+    monkeypatch.setattr(QMessageBox, "question", staticmethod(question))
+    settle(measure_dock, qtbot)
+    assert run(measure_dock, qtbot).state is JobState.FAILED
+    assert "looks like an image" in asked[0]
+    assert not len(layer.features)
+    assert run(measure_dock, qtbot).state is JobState.DONE
+    assert len(layer.features) == np.unique(grey[grey > 0]).size

@@ -6,14 +6,15 @@ import hashlib
 import json
 import shutil
 import threading
+import time
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from dock_driver import LONG
 from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
-from qtpy.QtGui import QDropEvent
-from qtpy.QtWidgets import QInputDialog, QMessageBox
+from qtpy.QtGui import QDropEvent, QGuiApplication
+from qtpy.QtWidgets import QInputDialog, QLabel, QMessageBox
 
 from napari_ssp.progress import run
 from napari_ssp.registry import (
@@ -157,6 +158,66 @@ def test_a_server_that_is_gone_is_a_sentence(
     assert "'lab-cells' could not be downloaded" in text
     assert "Traceback" not in text
     assert models_dock.panel.run_button.isEnabled()
+
+
+def test_without_a_network_the_dock_says_what_can_be_done(
+    viewer: napari.Viewer, models_dock: ModelsDock, tmp_path: Path, package: Path, qtbot: QtBot
+) -> None:
+    address = f"http://nowhere.invalid/{'a' * 300}/tiny.zip"
+    remote = {"name": "tiny.zip", "urls": [address], "sha256": "0" * 64}
+    entry = {"name": "lab-cells", "family": "mediar", "network": {}, "sha256": "", "remote": remote}
+    lab = tmp_path / "lab"
+    lab.mkdir()
+    (lab / "catalogue.json").write_text(json.dumps({"models": [entry]}))
+    run(add_catalogue(str(lab)))
+    models_dock.refresh()
+    models_dock.list.set_value("lab-cells")
+    viewer.window._qt_window.show()
+    qtbot.waitUntil(lambda: models_dock.width() > 200, timeout=LONG)
+    assert models_dock.by_hand.isHidden()
+    width, least = models_dock.width(), models_dock.minimumSizeHint().width()
+    began = time.monotonic()
+    outcome = _ended(models_dock, qtbot, models_dock.panel.run_button.click)
+    assert time.monotonic() - began < 5
+    assert outcome.state is JobState.FAILED
+    text = models_dock.panel.message.text()
+    assert text.startswith("'lab-cells' could not be downloaded. nowhere.invalid could not be")
+    assert "This computer " in text
+    assert address not in text
+    qtbot.wait(50)
+    assert (models_dock.width(), models_dock.minimumSizeHint().width()) == (width, least)
+    assert not models_dock.by_hand.isHidden()
+    assert "get tiny.zip in a browser" in models_dock.by_hand.steps.text()
+    models_dock.by_hand.copy_button.click()
+    assert QGuiApplication.clipboard().text() == address
+    _ended(models_dock, qtbot, models_dock.by_hand.retry_button.click)
+    assert not models_dock.by_hand.isHidden()
+    outcome = _ended(models_dock, qtbot, lambda: models_dock.import_paths([package]))
+    assert outcome.state is JobState.DONE
+    assert models_dock.by_hand.isHidden()
+
+
+def test_a_long_address_in_a_message_widens_no_dock(
+    viewer: napari.Viewer, models_dock: ModelsDock, qtbot: QtBot
+) -> None:
+    viewer.window._qt_window.show()
+    qtbot.waitUntil(lambda: models_dock.width() > 200, timeout=LONG)
+    width, least = models_dock.width(), models_dock.minimumSizeHint().width()
+    address = f"https://somewhere.example/{'x' * 300}"
+    models_dock.panel.set_message(f"{address} does not exist. Check the address.", "error")
+    models_dock.panel.set_obstacle(f"{address} is no model.")
+    qtbot.wait(50)
+    assert (models_dock.width(), models_dock.minimumSizeHint().width()) == (width, least)
+    message = models_dock.panel.message
+    shown = QLabel.text(message)
+    assert "…" in shown
+    assert shown.endswith("does not exist. Check the address.")
+    measured = max(message.fontMetrics().horizontalAdvance(word) for word in shown.split())
+    assert measured <= message.width()
+    assert message.text().startswith(address)
+    assert message.toolTip() == message.text()
+    message.setText("Short.")
+    assert (QLabel.text(message), message.toolTip()) == ("Short.", "")
 
 
 def test_a_labs_catalogue_is_added(

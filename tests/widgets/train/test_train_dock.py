@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 
     from napari_ssp.service import TrainedModel, TrainingState
     from napari_ssp.widgets.docks.relay import Outcome
+
+
+NO_BREAK = "\N{NO-BREAK SPACE}"
 
 
 @pytest.fixture(autouse=True)
@@ -149,6 +153,20 @@ def test_layers_in_model_out_and_in_the_segment_dock(
     assert segment.form.value().model == "mine"
     before, after = (_probability(service, nuclei, name) for name in ("tiny", "mine"))
     assert np.abs(before - after).max() > 1e-3
+
+
+def test_the_plan_says_what_a_time_is_worth_on_this_computer(
+    train_dock: TrainDock, cells: Labels, qtbot: QtBot
+) -> None:
+    train_dock.data.add_pair()
+    _choose(train_dock, duration=(60.0, MINUTES))
+    assert train_dock.panel.run_button.isEnabled() or _ready(train_dock, qtbot)
+    plan = train_dock.panel.plan
+    qtbot.waitUntil(lambda: "steps a minute" in plan.text().replace(NO_BREAK, " "), timeout=LONG)
+    assert re.search(
+        r"about [\d.]+ steps a minute on this computer \(cpu in (float32|bfloat16)\)",
+        plan.text().replace(NO_BREAK, " "),
+    )
 
 
 def test_stop_keeps_the_best_and_resume_goes_on(

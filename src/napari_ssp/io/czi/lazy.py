@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_ssp.io.errors import damage_error, import_extra
+from napari_ssp.io.errors import import_extra, reading
 from napari_ssp.io.lazy import LazyArray
 
 if TYPE_CHECKING:
@@ -115,14 +115,11 @@ class CziArray(LazyArray):
         colours = slice(picked["c"].start, picked["c"].stop) if self._scene.rgb else 0
         if not out.size:
             return out
-        try:
-            with czi.open_czi(self._path) as file:
-                for place in np.ndindex(*(len(picked[a]) for a in leading)):
-                    at = {a: picked[a][i] for a, i in zip(leading, place, strict=True)}
-                    plane = self._plane(file, at, picked["y"], picked["x"])
-                    out[place] = plane[..., colours]
-        except RuntimeError as error:
-            raise damage_error(Path(self._path), error) from error
+        with reading(Path(self._path)), czi.open_czi(self._path) as file:
+            for place in np.ndindex(*(len(picked[a]) for a in leading)):
+                at = {a: picked[a][i] for a, i in zip(leading, place, strict=True)}
+                plane = self._plane(file, at, picked["y"], picked["x"])
+                out[place] = plane[..., colours]
         return out
 
     def _plane(self, file: Any, at: dict[str, int], y: range, x: range) -> npt.NDArray[Any]:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from xml.etree import ElementTree
+from typing import TYPE_CHECKING
 
 from napari_ssp.io.calibration import Length, Lengths
+from napari_ssp.io.xml import parse_xml
+
+if TYPE_CHECKING:
+    from xml.etree import ElementTree
 
 _DIMENSIONS = "Metadata/Information/Image/Dimensions"
 _NAMES = ("ShortName", "DyeName", "Fluor")
@@ -43,9 +47,8 @@ def parse_czi(xml: str) -> CziMetadata:
     CziMetadata
         Without sizes and names when it cannot be parsed.
     """
-    try:
-        root = ElementTree.fromstring(xml)
-    except ElementTree.ParseError:
+    root = parse_xml(xml)
+    if root is None:
         return CziMetadata({}, (), {})
     return CziMetadata(_lengths(root), _channel_names(root), _scene_names(root))
 

@@ -9,7 +9,7 @@ from napari_ssp.io.calibration import calibrate
 from napari_ssp.io.czi.checks import check_complete
 from napari_ssp.io.czi.lazy import EXTRA, LIBRARY, CziArray, CziScene
 from napari_ssp.io.czi.metadata import CziMetadata, parse_czi
-from napari_ssp.io.errors import damage_error, import_extra
+from napari_ssp.io.errors import damage_error, import_extra, reading
 from napari_ssp.io.lazy import as_dask
 from napari_ssp.io.scene import Scene, find_scenes, image_name, image_stem, scene_names
 
@@ -64,11 +64,8 @@ def read_czi(path: Path, wanted: str | int | None = None) -> list[Scene]:
     """
     czi = import_extra(LIBRARY, EXTRA, path)
     check_complete(path)
-    try:
-        with czi.open_czi(str(path)) as file:
-            blocks, metadata = _blocks(file), parse_czi(file.raw_metadata)
-    except RuntimeError as error:
-        raise damage_error(path, error) from error
+    with reading(path), czi.open_czi(str(path)) as file:
+        blocks, metadata = _blocks(file), _metadata(file, path)
     _check_axes(blocks, path)
     by_number: dict[int | None, list[_Block]] = {}
     for block in blocks:
@@ -79,6 +76,13 @@ def read_czi(path: Path, wanted: str | int | None = None) -> list[Scene]:
     scenes = [_scene(number, by_number[number]) for number in numbers]
     corner = min(scene.y.start for scene in scenes), min(scene.x.start for scene in scenes)
     return [_image(path, scenes[k], metadata, names[k], corner) for k in chosen]
+
+
+def _metadata(file: Any, path: Path) -> CziMetadata:
+    try:
+        return parse_czi(file.raw_metadata)
+    except ValueError as error:
+        raise damage_error(path, error) from error
 
 
 def _blocks(file: Any) -> list[_Block]:

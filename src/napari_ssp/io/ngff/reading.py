@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import zlib
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile
 
-from napari_ssp.atomic import ZARR_MARKERS
+from napari_ssp.atomic import ZARR_MARKERS, is_special
 from napari_ssp.image import MicroscopyImage
 from napari_ssp.io.calibration import calibrate
 from napari_ssp.io.errors import damage_error
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
     from napari_ssp.image import VoxelSize
 
+# Blocks of an image of 60 TB, whose list takes some seconds; and bytes that can be counted.
+_MOST_BLOCKS, _LARGEST = 2**21, 2**62
 # What a hand-made or cut-off JSON file leads to, here and in zarr.
 _BROKEN = (KeyError, TypeError, ValueError, AttributeError, IndexError, BadZipFile, zlib.error)
 
@@ -185,6 +188,8 @@ def _image(group: Any, place: str, path: Path) -> tuple[Any, Path]:
 
 
 def _child(group: Any, name: str, path: Path) -> Any:
+    if any(is_special(path / name / marker) for marker in ZARR_MARKERS):
+        raise damage_error(path, f"the metadata of its part '{name}' are no file")
     try:
         return group[name]
     except KeyError as error:
@@ -264,7 +269,14 @@ def _array(group: Any, name: str, path: Path) -> ZarrArray:
     array = _child(group, name, path)
     if not hasattr(array, "chunks"):
         raise damage_error(path, f"its level '{name}' is no array")
-    return ZarrArray(str(path / name), array)
+    shape, chunks = tuple(array.shape), tuple(array.chunks)
+    if min((*shape, *chunks), default=0) < 1:
+        raise damage_error(path / name, f"it has the shape {shape} in chunks of {chunks}")
+    found = ZarrArray(str(path / name), array)
+    blocks = prod(-(-n // step) for n, step in zip(shape, found.chunks, strict=True))
+    if blocks > _MOST_BLOCKS or prod(shape) * found.dtype.itemsize > _LARGEST:
+        raise damage_error(path / name, f"it has the shape {shape}, more than any image")
+    return found
 
 
 def _kept_axes(axes: str, shape: tuple[int, ...], path: Path) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_ssp.atomic import atomic_path
+from napari_ssp.atomic import atomic_path, is_special
 
 if TYPE_CHECKING:
     import os
@@ -80,9 +80,11 @@ def read_rows(path: Path) -> list[tuple[int, dict[str, str]]]:
     Raises
     ------
     ValueError
-        If it is no text in UTF-8, or a line cannot be divided into fields, e.g. because a quotation
-        mark is never closed.
+        If it is no file, no text in UTF-8, or a line cannot be divided into fields, e.g. because a
+        quotation mark is never closed.
     """
+    if is_special(path):
+        raise ValueError(f"'{path}' is no file but a device, FIFO or socket. Give a CSV file.")
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:

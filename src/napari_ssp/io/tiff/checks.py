@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import struct
 from typing import TYPE_CHECKING, Any
@@ -45,6 +46,11 @@ def _check_pixels(series: Any, path: Path) -> None:
     for page in series.pages:
         if page is None or not len(page.dataoffsets):
             continue
+        wanted = math.prod(series.keyframe.chunked)
+        if min(len(page.dataoffsets), len(page.databytecounts)) < wanted:
+            raise damage_error(
+                path, f"page {page.index} names {len(page.dataoffsets)} of its {wanted} tiles"
+            )
         handle = page.parent.filehandle
         size = os.path.getsize(handle.path) if handle.closed else handle.size
         end = max(map(sum, zip(page.dataoffsets, page.databytecounts, strict=False)))

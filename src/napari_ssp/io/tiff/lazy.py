@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import threading
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from napari_ssp.io.errors import reading
 from napari_ssp.io.lazy import LazyArray
 from napari_ssp.io.tiff.opening import open_tiff
 
@@ -116,6 +118,10 @@ class TiffArray(LazyArray):
             raise NotImplementedError(f"series of '{self._source.path}' is not made of its pages")
 
     def _read(self, box: tuple[range, ...]) -> npt.NDArray[Any]:
+        with reading(Path(self._source.path)):
+            return self._read_pages(box)
+
+    def _read_pages(self, box: tuple[range, ...]) -> npt.NDArray[Any]:
         if self._offset is not None:
             stored = self.dtype.newbyteorder(self._page.parent.byteorder)
             # The file of its pages, which may be another one of the set.

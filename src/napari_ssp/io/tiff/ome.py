@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
-from xml.etree import ElementTree
 
 from napari_ssp.io.calibration import Length, Lengths
 from napari_ssp.io.tiff.place import OmePlace, parse_place
+from napari_ssp.io.xml import parse_xml
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from xml.etree import ElementTree
 
 
 @dataclass(frozen=True)
@@ -59,12 +60,7 @@ def parse_ome(xml: str | None) -> list[OmeImage]:
 
 def parse_root(xml: str | None) -> ElementTree.Element | None:
     """Parse OME-XML; None when there is no document or it cannot be parsed."""
-    if not xml:
-        return None
-    try:
-        return ElementTree.fromstring(xml)
-    except ElementTree.ParseError:
-        return None
+    return parse_xml(xml) if xml else None
 
 
 def _image(element: ElementTree.Element, notes: Mapping[str, ElementTree.Element]) -> OmeImage:

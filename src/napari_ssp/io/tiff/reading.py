@@ -6,12 +6,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import tifffile
 
 from napari_ssp.image import MicroscopyImage
 from napari_ssp.io.calibration import Lengths, calibrate, imagej_lengths, resolution_lengths
-from napari_ssp.io.errors import damage_error
+from napari_ssp.io.errors import reading
 from napari_ssp.io.lazy import as_dask
+from napari_ssp.io.memory import check_fits
 from napari_ssp.io.scene import (
     ImageSource,
     Scene,
@@ -22,6 +22,7 @@ from napari_ssp.io.scene import (
 )
 from napari_ssp.io.tiff.axes import arrange, name_axes
 from napari_ssp.io.tiff.checks import check_complete
+from napari_ssp.io.tiff.claims import check_claims, check_planes, find_doubts
 from napari_ssp.io.tiff.entries import Entry, find_entries
 from napari_ssp.io.tiff.lazy import TiffArray, TiffSource, is_elsewhere
 from napari_ssp.io.tiff.makers import maker_channels, maker_doubts, maker_lengths
@@ -78,38 +79,30 @@ def read_tiff(
     ValueError
         If its axes cannot be told, or there is no such image.
     """
-    try:
-        with opened_set(path) as (tif, files):
-            return _scenes(
-                tif, files, EAGER_BYTES if eager_bytes is None else eager_bytes, scene, missing
-            )
-    except tifffile.TiffFileError as error:
-        raise damage_error(path, error) from error
+    eager = EAGER_BYTES if eager_bytes is None else eager_bytes
+    with reading(path), opened_set(path) as (tif, files):
+        return _scenes(tif, files, eager, scene, missing)
 
 
 def list_tiff(path: Path) -> list[ImageSource]:
     """List the images of a TIFF file from its headers; parameter and errors as of `read_tiff`."""
-    try:
-        with opened_set(path) as (tif, files):
-            names = scene_names([entry.ome.name for entry in find_entries(tif, files)])
-    except tifffile.TiffFileError as error:
-        raise damage_error(path, error) from error
+    with reading(path), opened_set(path) as (tif, files):
+        check_claims(tif, files.master)
+        names = scene_names([entry.ome.name for entry in find_entries(tif, files)])
     stem = image_stem(files.files[0])
     return [ImageSource(path, name or None, image_name(stem, name)) for name in names]
 
 
 def list_files(path: Path) -> tuple[Path, ...]:
     """List the files that hold the images of a TIFF file; errors are those of `read_tiff`."""
-    try:
-        with open_tiff(path) as tif:
-            return find_set(tif, path).files
-    except tifffile.TiffFileError as error:
-        raise damage_error(path, error) from error
+    with reading(path), open_tiff(path) as tif:
+        return find_set(tif, path).files
 
 
 def _scenes(
     tif: Any, files: FileSet, eager_bytes: int, scene: str | int | None, missing: str
 ) -> list[Scene]:
+    check_claims(tif, files.master)
     found = find_entries(tif, files)
     names = scene_names([entry.ome.name for entry in found])
     chosen = list(range(len(found)))
@@ -117,6 +110,8 @@ def _scenes(
         known = names if len(names) > 1 else [found[0].ome.name]
         chosen = find_scenes(known, scene, files.master)
     check_complete(tif, files.master)
+    if missing == "refuse" and not any(entry.missing for entry in found):
+        check_planes(tif, files.master)
     entries = [replace(found[k], name=names[k]) for k in chosen]
     size = sum(tif.series[i].nbytes for entry in entries for i in entry.series)
     source = TiffSource(str(files.master), tif) if size > eager_bytes else None
@@ -154,7 +149,12 @@ def _scene(
         name=image_name(stem, entry.name),
         rgb=rgb,
         levels=tuple(levels[1:]),
-        warnings=(*entry.doubts(tif, files.master), *calibration.warnings, *maker_doubts(tif)),
+        warnings=(
+            *find_doubts(tif),
+            *entry.doubts(tif, files.master),
+            *calibration.warnings,
+            *maker_doubts(tif),
+        ),
     )
     return Scene.of(image, stem, entry.ome.description, entry.name)
 
@@ -197,14 +197,10 @@ def _lazy_array(source: TiffSource, series: int, level: int) -> Any:
 
 def _decoded(tif: Any, number: int, level: int, path: Path) -> Any:
     series = tif.series[number].levels[level]
-    try:
-        if is_elsewhere(series, tif):  # tifffile would look for its pixels in the wrong file
-            return TiffArray(TiffSource(str(path), tif), number, level)[()]
-        return series.asarray().reshape(series.shape)
-    except MemoryError:
-        raise
-    except Exception as error:  # codecs raise types of their own
-        raise damage_error(path, error) from error
+    check_fits(path, series.shape, series.dtype.itemsize, "its pixels")
+    if is_elsewhere(series, tif):  # tifffile would look for its pixels in the wrong file
+        return TiffArray(TiffSource(str(path), tif), number, level)[()]
+    return series.asarray().reshape(series.shape)
 
 
 def _lengths(tif: Any, number: int, ome: OmeImage) -> Lengths:

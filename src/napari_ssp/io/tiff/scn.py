@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
-from xml.etree import ElementTree
 
 from napari_ssp.io.calibration import Length, Lengths
+from napari_ssp.io.xml import parse_xml
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from xml.etree import ElementTree
 
 
 @dataclass(frozen=True)
@@ -41,9 +42,8 @@ def scn_images(xml: str) -> list[ScnImage]:
     list of ScnImage
         In the order of tifffile's series; empty when the document cannot be parsed.
     """
-    try:
-        root = ElementTree.fromstring(xml)
-    except ElementTree.ParseError:
+    root = parse_xml(xml)
+    if root is None:
         return []
     return [
         _image(collection, image)

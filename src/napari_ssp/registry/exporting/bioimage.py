@@ -9,8 +9,6 @@ import warnings
 import zipfile
 from datetime import UTC, datetime
 from io import BytesIO
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -29,8 +27,11 @@ from napari_ssp.registry.exporting.plain_network import (
     make_example,
 )
 from napari_ssp.registry.model_archive import check_export
+from napari_ssp.scratch import scratch_folder
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from numpy.typing import NDArray
     from torch import nn
 
@@ -85,9 +86,9 @@ def export_bioimage_steps(
         check_onnx()
     with (
         atomic_path(path, overwrite) as temporary,
-        TemporaryDirectory(prefix=".", dir=path.parent) as scratch,
+        scratch_folder(path.parent) as scratch,
     ):
-        script = Path(scratch) / "weights.pt"
+        script = scratch / "weights.pt"
         yield Progress(f"loading {card.name}")
         network, stride = build_plain_network(card, chosen)
         example = make_example(card, stride)

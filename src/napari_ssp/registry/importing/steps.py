@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import re
 import shutil
-from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from napari_ssp.atomic import replaced_folder
+from napari_ssp.atomic import is_special, replaced_folder
 from napari_ssp.progress import Progress, Steps, run
 from napari_ssp.registry.bioimage.files import is_bioimage
 from napari_ssp.registry.card import CARD_FILE, PACKAGE, WEIGHTS_FILE, ModelCard
@@ -24,9 +22,11 @@ from napari_ssp.registry.importing.recognition import recognise
 from napari_ssp.registry.importing.safetensors_files import is_safetensors, read_safetensors
 from napari_ssp.registry.importing.torch_files import is_torch_file, read_torch_file
 from napari_ssp.registry.model_archive import is_package, unpack_package
+from napari_ssp.scratch import scratch_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
 
 def import_checkpoint(
@@ -95,6 +95,11 @@ def import_steps(
         The card of the installed model.
     """
     path = Path(path)
+    if is_special(path):
+        raise ValueError(
+            f"'{path}' is no file but a device, FIFO or socket, from which no model is read. Save "
+            "what it gives to a file first."
+        )
     if path.exists() and is_bioimage(path) and not (path / CARD_FILE).is_file():
         return (yield from _import_bioimage(path, name, overwrite, trusted))
     if path.is_dir():
@@ -112,12 +117,10 @@ def _import_package(path: Path, name: str | None, overwrite: bool) -> Steps[Mode
         return (yield from _import_folder(folder, path, card, name, overwrite))
 
 
-@contextmanager
-def _scratch_folder() -> Iterator[Path]:
+def _scratch_folder() -> AbstractContextManager[Path]:
     """Give a folder to unpack to, on the disk of the models, that is removed at the end."""
     models_folder().mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=".", dir=models_folder(), ignore_cleanup_errors=True) as folder:
-        yield Path(folder)
+    return scratch_folder(models_folder())
 
 
 def _import_bioimage(

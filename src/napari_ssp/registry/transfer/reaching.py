@@ -8,7 +8,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from napari_ssp.progress import Background, Progress, Steps
+from napari_ssp.progress import Background, Progress, Result, Steps
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -99,6 +99,20 @@ def _connect(host: str, port: int, end: float) -> Generator[None, None, None]:
                 why = (error.strerror or str(error)).lower()
         yield
     raise UnreachableError(host, why)
+
+
+def explained(steps: Steps[Result]) -> Steps[Result]:
+    """Do a download; where a server cannot be reached, say whether this computer is online.
+
+    Raises
+    ------
+    ConnectionError
+        With both.
+    """
+    try:
+        return (yield from steps)
+    except UnreachableError as error:
+        raise ConnectionError(f"{error}. {describe_connection()}") from error
 
 
 def find_unreachable(error: RequestException) -> UnreachableError | None:

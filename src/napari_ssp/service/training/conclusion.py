@@ -72,8 +72,9 @@ def conclude(
     metrics = _scores(run.best or (run.rows[-1] if run.rows else {}))
     before = dict(run.base)
     compared = judged.has_base and metric in metrics and metric in run.base
-    compared &= not are_too_few(run.validation.objects)
     better = beats(metrics, run.base, metric, run.settings.minimise) if compared else None
+    if better and are_too_few(run.validation.objects):
+        better = None
     wanted = judged.install == "always" or (
         judged.install == "better" and (bool(better) or not judged.has_base)
     )
@@ -87,7 +88,7 @@ def conclude(
     written = save_model(network, complete, run.folder, dtype)
     if wanted:
         _install(written)
-    sentence = words + _end(name, run.folder, better, wanted, judged)
+    sentence = words + _end(name, run.folder, better, wanted, judged) + _few(run)
     return TrainedModel(
         name,
         run.folder,
@@ -108,13 +109,16 @@ def _figures(metrics: dict[str, float], run: TrainingRun, judged: Judged) -> str
     if metric not in metrics:
         return "Not scored, since there are no validation images"
     words = f"{judged.score} {metrics[metric]:.3f} on {_scored_part(run)}"
-    words += f", {run.base[metric]:.3f} before" if metric in run.base else ""
+    return f"{words}, {run.base[metric]:.3f} before" if metric in run.base else words
+
+
+def _few(run: TrainingRun) -> str:
     objects = run.validation.objects
-    if not are_too_few(objects):
-        return words
+    if not run.settings.metric or not are_too_few(objects):
+        return ""
+    noun = "object" if objects == 1 else "objects"
     return (
-        f"{words}, which has {objects} object{'s' * (objects != 1)}: too few to judge by, "
-        f"{FEWEST_OBJECTS} are needed"
+        f" Only {objects} {noun} could be scored: too few to judge by, {FEWEST_OBJECTS} are needed."
     )
 
 

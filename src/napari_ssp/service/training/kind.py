@@ -99,8 +99,11 @@ class TrainingKind(Generic[Q, F, D]):
         Steps of reading them, for one of several processes; a failure leaves no files behind.
     prepare : callable
         Steps from a request, its base and its data to a `PreparedTraining`.
+    fit : callable
+        Steps from a request to one that this computer can do in its time.
     """
 
     entries: Callable[[F], list[Entry]]
     read: Callable[[F, Q, int], Steps[D]]
     prepare: Callable[[Q, ModelCard | None, D], Steps[PreparedTraining]]
+    fit: Callable[[Q], Steps[Q]]

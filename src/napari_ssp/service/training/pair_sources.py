@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from napari_ssp.atomic import is_special
 from napari_ssp.io import image_stem
 from napari_ssp.io.hidden import is_left_by_system
 from napari_ssp.service.training.pair_tables import TableLayout, read_lines, require
@@ -99,5 +100,6 @@ def scan_table(
 def list_files(folder: Path, is_image: Callable[[Path], bool]) -> tuple[list[Path], list[Path]]:
     """Images of a folder and other files, by name; hidden ones count as neither."""
     shown = [path for path in sorted(folder.iterdir()) if not path.name.startswith(".")]
-    images = [path for path in shown if is_image(path) and not is_left_by_system(path)]
+    named = [path for path in shown if is_image(path) and not is_special(path)]
+    images = [path for path in named if not is_left_by_system(path)]
     return images, [path for path in shown if path not in set(images)]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from napari_ssp.networks.arguments import check_arguments
+from napari_ssp.registry.card_checks import check_stored_name
 from napari_ssp.service.training.requests import TrainRequest, TrainStructuresRequest
 from napari_ssp.service.training.segmentation.plan import SEGMENTATION_PLANNER
 from napari_ssp.service.training.structures.plan import STRUCTURES_PLANNER
@@ -19,6 +21,22 @@ _PLANNERS: dict[type[Any], TrainingPlanner[Any, Any]] = {
 }
 
 
+def _check_model(request: TrainRequest | TrainStructuresRequest) -> None:
+    """Refuse a name or a network that the card of the new model could not have."""
+    check_stored_name(request.name)
+    if isinstance(request, TrainStructuresRequest):
+        arguments: dict[str, Any] = {"base_channels": request.stacks.base_channels}
+        check_arguments("repmode", arguments)
+    elif request.base is None:
+        network = request.network
+        arguments = {
+            "encoder": network.encoder,
+            "decoder_channels": network.decoder_channels,
+            "pab_channels": network.pab_channels,
+        }
+        check_arguments("mediar", arguments)
+
+
 def plan_training(request: TrainRequest | TrainStructuresRequest) -> TrainingPlan:
     """Check a training and say what it would do; reads names and headers only.
 
@@ -27,6 +45,7 @@ def plan_training(request: TrainRequest | TrainStructuresRequest) -> TrainingPla
     FileNotFoundError, ValueError
         When data or the base model cannot be used. All problems are listed together.
     """
+    _check_model(request)
     planner = _PLANNERS[type(request)]
     base = planner.base_card(request)
     files = planner.find_files(request, base)

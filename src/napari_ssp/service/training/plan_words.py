@@ -14,10 +14,14 @@ _LISTED = 5
 
 def describe_limits(**limits: float | None) -> str:
     """How long a training may take, by unit; minutes come first."""
-    words = [f"at most {n:g} {unit}" for unit, n in limits.items() if n is not None]
+    words = [f"at most {_count(n, unit)}" for unit, n in limits.items() if n is not None]
     if limits.get("minutes") is not None:
         words[0] += ", of which scoring takes a fifth at most"
     return ", ".join(words)
+
+
+def _count(number: float, units: str) -> str:
+    return f"{number:g} {units.removesuffix('s') if number == 1 else units}"
 
 
 def warn_skipped(files: Sequence[Path]) -> str:

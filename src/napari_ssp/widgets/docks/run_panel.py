@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
+
+from napari_ssp.widgets.docks.wrapped_text import WrappedText
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -119,11 +121,8 @@ class RunPanel(QWidget):
         layout.addWidget(self.message)
 
 
-def _text_line() -> QLabel:
-    label = QLabel()
-    label.setWordWrap(True)
-    label.setTextFormat(Qt.TextFormat.PlainText)  # a layer may be called "<b>"
-    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+def _text_line() -> WrappedText:
+    label = WrappedText()
     label.setVisible(False)
     return label
 
@@ -136,7 +135,7 @@ def _unbroken(fact: str) -> str:
     return fact.replace(" × ", times).replace(" µm", "\N{NO-BREAK SPACE}µm")
 
 
-def _show(label: QLabel, text: str, kind: str) -> None:
+def _show(label: WrappedText, text: str, kind: str) -> None:
     label.setText(text)
     label.setStyleSheet(STYLES[kind] if text else "")
     label.setVisible(bool(text))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,10 +14,12 @@ from qtpy.QtWidgets import (
     QFormLayout,
     QHBoxLayout,
     QMenu,
+    QMessageBox,
     QPushButton,
     QWidget,
 )
 
+from napari_ssp.measure import ManyObjectsError
 from napari_ssp.service import MeasureRequest, NumberPartsRequest, SaveObjectsRequest
 from napari_ssp.widgets.compare.comparing import list_object_labels
 from napari_ssp.widgets.docks.job_controller import JobController, JobSpec, Proposal
@@ -78,7 +81,13 @@ class MeasureDock(JobDock):
         self.table_button = QPushButton("Show table")
         self.save_button = QPushButton("Save CSV…")
         self.export_button = QPushButton("Export…")
-        spec = JobSpec("measurement", self._propose, self._show_features, self._preparation)
+        spec = JobSpec(
+            "measurement",
+            self._propose,
+            self._show_features,
+            self._preparation,
+            self._ask_about_many,
+        )
         self.drive(JobController(spec, parent=self))
         self._lay_out()
         self._connect()
@@ -139,6 +148,16 @@ class MeasureDock(JobDock):
         images = [self._viewer.layers[name] for name in self.image_list.value()]
         self._measured = tuple(map(LayerState, (layer, *images)))
         return partial(measured, labels=labels_image(layer))
+
+    def _ask_about_many(self, error: BaseException | None) -> None:
+        """Ask whether what looks like an image is to be measured as labels."""
+        if not isinstance(error, ManyObjectsError):
+            return
+        found = QMessageBox.question(self, "Measure", f"{error} Measure it nevertheless?")
+        request = self._propose().request
+        if found == QMessageBox.StandardButton.Yes and isinstance(request, MeasureRequest):
+            agreed = replace(request, many_objects=True)
+            self.controller.start(agreed, self._show_features, self._preparation())
 
     def _show_saved(self, path: Path) -> None:
         self.panel.set_message(f"Saved {path}.")

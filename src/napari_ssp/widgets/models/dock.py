@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
@@ -18,6 +19,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_ssp.registry import (
+    DownloadError,
     ModelCard,
     is_installed,
     is_users,
@@ -34,6 +36,7 @@ from napari_ssp.widgets.docks.model_news import model_news
 from napari_ssp.widgets.docks.open_dock import dock_for, use_model
 from napari_ssp.widgets.docks.run_panel import RunPanel
 from napari_ssp.widgets.docks.viewer_watch import own_viewer
+from napari_ssp.widgets.models.by_hand import ByHand
 from napari_ssp.widgets.models.card_page import CardView
 from napari_ssp.widgets.models.imports import Imports, read_dropped_paths
 from napari_ssp.widgets.models.model_list import ModelList
@@ -66,6 +69,7 @@ class ModelsDock(JobDock):
         self.use_button = QPushButton("Use")
         self.import_button = QPushButton("Import…")
         self.remove_button = QPushButton("Remove…")
+        self.by_hand = ByHand()
         self.setAcceptDrops(True)
         spec = JobSpec("model", self._propose, self._show_model, recover=self._ask)
         self.drive(JobController(spec, parent=self))
@@ -113,6 +117,14 @@ class ModelsDock(JobDock):
                 self.panel.set_message(f"Removed '{name}'.")
         except (OSError, ValueError) as error:
             self.panel.set_message(error_line(error), "error")
+
+    def show_error(self, error: BaseException | None) -> None:
+        """Say why a run failed; of a download also what can be done without a connection."""
+        if isinstance(error, DownloadError):
+            self.by_hand.set_error(error)
+            QTimer.singleShot(0, self._show_by_hand)
+            error = ConnectionError(error.reason)
+        super().show_error(error)
 
     def dragEnterEvent(self, event: Any) -> None:
         """Take files and folders of this computer."""
@@ -194,6 +206,12 @@ class ModelsDock(JobDock):
         )
         self.import_button.setEnabled(not running)
 
+    def _show_by_hand(self) -> None:
+        self.column.ensureWidgetVisible(self.by_hand)
+
+    def _forget_error(self) -> None:
+        self.by_hand.set_error(None)
+
     def _choose_file(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self, "Import a model", "", _PATTERNS)
         self.import_paths([Path(path)] if path else [])
@@ -209,6 +227,10 @@ class ModelsDock(JobDock):
             self.add_catalogue(place)
 
     def _connect(self) -> None:
+        self.controller.started.connect(self._forget_error)
+        self.list.changed.connect(self._forget_error)
+        self.by_hand.retry_clicked.connect(self.run)
+        self.by_hand.import_clicked.connect(self._choose_file)
         self.planned.connect(self._show_card)
         self.done.connect(self._go_on)
         self.list.changed.connect(self.update_plan)
@@ -234,7 +256,7 @@ class ModelsDock(JobDock):
         row.addWidget(self.use_button, 2)
         row.addWidget(self.import_button, 1)
         row.addWidget(self.remove_button, 1)
-        self.add(self.list, self.view, self.panel, buttons)
+        self.add(self.list, self.view, self.panel, self.by_hand, buttons)
 
 
 def _download_line(card: ModelCard) -> str:

@@ -29,7 +29,7 @@ class TrainChoices:
         Name of the new model.
     duration : tuple
         How long at most, and whether that is ``"minutes"`` or ``"epochs"``.
-    trainable, augmentation, learning_rate, batch_size, crop, device
+    trainable, augmentation, learning_rate, batch_size, fit_to_time, crop, device
         As in :class:`napari_ssp.service.TrainRequest`.
     replay, validation : pathlib.Path or None
         Folder that is mixed in, and folder that is scored instead of a part of the data.
@@ -61,6 +61,7 @@ class TrainChoices:
         None, "Learning rate", "Highest learning rate; empty takes what fits the trained part"
     )
     batch_size: int = _same("batch_size")
+    fit_to_time: bool = _same("fit_to_time")
     crop: int = _same("crop")
     replay: Path | None = choice(
         None,

@@ -30,6 +30,7 @@ from napari_ssp.widgets.train.choices import STRUCTURES
 from napari_ssp.widgets.train.collect.collecting import Collecting
 from napari_ssp.widgets.train.data import TrainData
 from napari_ssp.widgets.train.form import TrainForm
+from napari_ssp.widgets.train.pace_watch import PaceWatch
 from napari_ssp.widgets.train.pairs import LayerPair
 from napari_ssp.widgets.train.panel import TrainPanel
 from napari_ssp.widgets.train.phases import (
@@ -44,7 +45,7 @@ from napari_ssp.widgets.train.phases import (
     request_to_submit,
     run_folder,
 )
-from napari_ssp.widgets.train.planning import data_folders, propose, save_request
+from napari_ssp.widgets.train.planning import data_folders, propose, save_request, with_pace
 from napari_ssp.widgets.train.view import TrainView
 
 if TYPE_CHECKING:
@@ -91,7 +92,9 @@ class TrainDock(JobDock):
         self.parts_button.setCheckable(True)
         self.collecting = Collecting(self._viewer, self.data, self)
         spec = JobSpec("training", self._propose, self._show_result)
-        self.drive(JobController(spec, service or shared_service("training"), self))
+        service = service or shared_service("training")
+        self._measured = PaceWatch(service, self)
+        self.drive(JobController(spec, service, self))
         parts = (self.form, self.data, self.collecting.panel, self.parts_button, self.panel)
         self.add(*parts, self.view)
         self._connect()
@@ -148,6 +151,9 @@ class TrainDock(JobDock):
         choices = self.form.value()
         self.data.set_structures(choices.learn == STRUCTURES)
         proposal = propose(choices, self.data.value())
+        # Not while somebody draws: it loads torch and keeps the processor busy for seconds.
+        if not self.collecting.autosave.is_used and self._measured.ask(proposal.request):
+            proposal = with_pace(proposal)
         return proposal if choices.learn == STRUCTURES else self._with_doubts(proposal)
 
     def _with_doubts(self, proposal: Proposal) -> Proposal:
@@ -234,7 +240,9 @@ class TrainDock(JobDock):
         self.left.connect(self.label_watch.close)
         self.controller.progressed.connect(self._note_progress)
         self.done.connect(self._note_end)
+        self._measured.known.connect(self.controller.schedule)
         self.left.connect(self.collecting.close)
+        self.left.connect(self._measured.cancel)
         self.view.grown.connect(self._scroll_to_run)
         self.panel.resume_clicked.connect(self.resume)
         self.panel.use_clicked.connect(self.use)

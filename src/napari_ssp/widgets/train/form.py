@@ -39,12 +39,13 @@ _ADVANCED = (
     "learning_rate",
     "batch_size",
     "crop",
+    "fit_to_time",
     "replay",
     "validation",
     "device",
 )
 #: What a request for structures does not have, or has in another form.
-_OF_CELLS = ("trainable", "augmentation", "crop", "replay")
+_OF_CELLS = ("trainable", "augmentation", "crop", "fit_to_time", "replay")
 
 
 class TrainForm(EditorForm):
@@ -67,6 +68,7 @@ class TrainForm(EditorForm):
         self._add_choice("augmentation").set_choices(_AUGMENTATIONS)
         self._add_own("learning_rate", RateBox)
         self._add_numbers("batch_size", "crop")
+        self._add_checks("fit_to_time")
         self._add_own("replay", FolderBox)
         self._add_own("validation", FolderBox)
         self._add_choice("device").set_choices(DEVICES)

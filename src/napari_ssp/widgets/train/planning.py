@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from napari_ssp.registry import find_card
 from napari_ssp.registry.card_checks import check_name
-from napari_ssp.service import LabelPair, SavePairsRequest, StackPair
+from napari_ssp.service import LabelPair, SavePairsRequest, StackPair, TrainRequest
 from napari_ssp.service.annotation.annotations import AnnotationWriter
 from napari_ssp.service.annotation.stacks import differs
 from napari_ssp.service.annotation.training_set import TrainingSet
+from napari_ssp.service.training.segmentation.pace import (
+    describe_pace,
+    is_limited_by_time,
+    known_pace,
+)
 from napari_ssp.widgets.docks.job_controller import Proposal
 from napari_ssp.widgets.train.choices import CELLS
 from napari_ssp.widgets.train.pairs import LayerPair, pair_annotation, pair_stacks
@@ -18,10 +24,12 @@ from napari_ssp.widgets.train.pairs import LayerPair, pair_annotation, pair_stac
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from napari_ssp.service import Request
     from napari_ssp.widgets.train.choices import TrainChoices
     from napari_ssp.widgets.train.data import Source
 
 _LAYERS = "layers"
+_MEASURING = "measuring the speed of this computer …"
 _LOOKING = "Looking through the folders …"
 _NO_DATA = {
     True: "Choose an image and its labels, then 'Add pair'; or add a folder that holds 'images' "
@@ -54,6 +62,27 @@ def propose(choices: TrainChoices, sources: Sequence[Source]) -> Proposal:
         return Proposal(request, _summary(choices, len(pairs)), notes)
     summary = f"{_pairs(len(pairs))} of layers" if pairs else ""
     return Proposal(request, summary, notes, needs_plan=True, waiting=_LOOKING)
+
+
+def with_pace(proposal: Proposal) -> Proposal:
+    """Say what this computer will make of the time, as far as it was measured."""
+    if not has_pace(proposal.request):
+        return proposal
+    pace = known_pace(proposal.request)
+    if pace is None:
+        return replace(proposal, summary=_joined(proposal.summary, _MEASURING))
+    fact, warnings = describe_pace(proposal.request, pace)
+    summary = _joined(proposal.summary, fact)
+    return replace(proposal, summary=summary, warnings=(*proposal.warnings, *warnings))
+
+
+def has_pace(request: Request[Any] | None) -> TypeGuard[TrainRequest]:
+    """Whether what is learned depends on the pace of this computer."""
+    return isinstance(request, TrainRequest) and is_limited_by_time(request)
+
+
+def _joined(*parts: str) -> str:
+    return ", ".join(part for part in parts if part)
 
 
 def data_folders(sources: Sequence[Source], output: Path) -> tuple[Path, ...]:

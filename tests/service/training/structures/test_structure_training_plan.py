@@ -44,7 +44,7 @@ def test_what_is_found_and_set_aside_is_said_before(tmp_path: Path) -> None:
     assert plan.summary == (
         "5 stacks of dna, 2 stacks of actin, 1 stack of axons to learn from scratch, 1 stack of "
         "them for validation and a strip of 2 stacks for validation, set aside by itself; at most "
-        "30 minutes."
+        "30 minutes, of which scoring takes a fifth at most."
     )
     assert any("Thumbs.db" in warning for warning in plan.warnings)
     assert any("Too small to set a strip aside: axons0" in warning for warning in plan.warnings)

@@ -16,6 +16,8 @@ from napari_ssp.registry.weights import build_network
 from napari_ssp.service.training.conclusion import Judged
 from napari_ssp.service.training.kind import PreparedTraining, TrainingKind
 from napari_ssp.service.training.segmentation.images import entries, read_training_images
+from napari_ssp.service.training.segmentation.measuring import fit_steps
+from napari_ssp.service.training.segmentation.pace import network_card
 from napari_ssp.training.adapting import choose_rate, choose_trainable
 from napari_ssp.training.loop import LoopSettings, TrainingRun, scored
 from napari_ssp.training.losses import segmentation_loss
@@ -152,15 +154,8 @@ def _card(
 ) -> ModelCard:
     across = median_diameter(image.labels for image in images.training)
     count, data = len(images.training), ", ".join(folder.name for folder in request.data)
-    card = ModelCard(
-        name=request.name,
-        family="mediar",
-        network={
-            "encoder": request.network.encoder,
-            "decoder_channels": list(request.network.decoder_channels),
-            "pab_channels": request.network.pab_channels,
-        },
-        sha256="",
+    card = replace(
+        network_card(request),
         zoom=zoom,
         object_diameter=across and across * zoom,
         description=f"MEDIAR-Former trained on {count} image{'s' * (count != 1)}.",
@@ -197,4 +192,6 @@ def _start(
     return run
 
 
-SEGMENTATION = TrainingKind(entries=entries, read=read_training_images, prepare=_prepare)
+SEGMENTATION = TrainingKind(
+    entries=entries, read=read_training_images, prepare=_prepare, fit=fit_steps
+)

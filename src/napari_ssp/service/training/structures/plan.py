@@ -19,7 +19,7 @@ from napari_ssp.service.training.plan_words import (
     warn_skipped,
     warn_too_small,
 )
-from napari_ssp.service.training.requests import StructureSchedule
+from napari_ssp.service.training.structure_choices import StructureSchedule
 from napari_ssp.service.training.structures.card import base_card, check_voxel_size, new_structure
 from napari_ssp.service.training.structures.pairs import PairFiles, scan_structures, task_order
 from napari_ssp.service.training.structures.stack_headers import (

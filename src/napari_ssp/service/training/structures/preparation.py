@@ -171,4 +171,10 @@ def _settings(
     )
 
 
-STRUCTURES = TrainingKind(entries=_entries, read=_read, prepare=_prepare)
+def _as_asked(request: TrainStructuresRequest) -> Steps[TrainStructuresRequest]:
+    """Leave batches and crops as they are: stacks have no smaller ones to choose."""
+    yield from ()
+    return request
+
+
+STRUCTURES = TrainingKind(entries=_entries, read=_read, prepare=_prepare, fit=_as_asked)

@@ -108,6 +108,11 @@ class Autosave(QObject):
         """Whether everything that was drawn is on the disk."""
         return self._saving is None and not any(one.is_dirty for one in self._followed)
 
+    @property
+    def is_used(self) -> bool:
+        """Whether any labels are followed."""
+        return bool(self._followed)
+
     def is_following(self, labels: Labels, folder: TrainingSet) -> bool:
         """Whether a layer's labels go to a folder already."""
         return any(
