@@ -8,6 +8,7 @@ from hypothesis.extra import numpy as hnp
 from napari_ssp.labels import (
     check_label_type,
     check_labels,
+    explain_shapes,
     has_one_number,
     known_labels,
     number_from,
@@ -131,3 +132,22 @@ def test_the_warning_of_masks_counts() -> None:
     assert warn_of_masks([16, 18], 2).startswith(f"Each of 2 label images {words}")
     assert warn_of_masks([16, 18], 5).startswith(f"2 of 5 label images {words}")
     assert "The label image has one number for 17 sep" in warn_of_masks([17], 1)
+
+
+@pytest.mark.parametrize(
+    ("image", "labels", "words"),
+    [
+        ((3, 4), (4, 3), "Rows and columns are exchanged: transpose one of them."),
+        ((7, 3, 4), (7, 4, 3), "Rows and columns are exchanged: transpose one of them."),
+        ((3, 4), (6, 8), "The labels are 2 times as large: resize them without interpolation."),
+        ((9, 12), (3, 4), "The labels are 0.333333 times as large: resize"),
+        ((3, 4), (3, 4), ""),
+        ((3, 4), (3, 5), ""),
+        ((3, 4), (2, 4, 3), ""),
+    ],
+)
+def test_shapes_that_differ_are_explained(
+    image: tuple[int, ...], labels: tuple[int, ...], words: str
+) -> None:
+    assert explain_shapes(image, labels).strip().startswith(words)
+    assert bool(explain_shapes(image, labels)) == bool(words)

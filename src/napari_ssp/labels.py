@@ -144,6 +144,18 @@ def has_one_number(labels: npt.NDArray[Any]) -> bool:
     return bool(highest > 0 and not ((labels > 0) & (labels != highest)).any())
 
 
+def explain_shapes(image: tuple[int, ...], labels: tuple[int, ...]) -> str:
+    """Say what may have happened to labels whose rows and columns are not their image's, or ""."""
+    if len(image) != len(labels) or image[:-2] != labels[:-2] or image == labels:
+        return ""
+    if labels[-2:] == image[:-3:-1]:
+        return " Rows and columns are exchanged: transpose one of them."
+    zoom = labels[-2] / max(image[-2], 1)
+    if round(image[-1] * zoom) == labels[-1]:
+        return f" The labels are {zoom:g} times as large: resize them without interpolation."
+    return ""
+
+
 def warn_of_masks(parts: Sequence[int], count: int) -> str:
     """Warn of label images in which separate objects have one number.
 

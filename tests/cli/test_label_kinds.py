@@ -144,12 +144,14 @@ def test_a_mask_of_true_and_false_is_evaluated_when_numbered(call: Call, save: C
 def test_what_nobody_annotated_counts_for_nothing(call: Call, save: Callable) -> None:
     truth = LABELS.astype(np.int16)
     truth[22:] = -1  # one object of three, and an invented one, lie there
+    truth[:, :6] = -1  # and parts of both others
+    truth[20:22, 40:] = -1
     found = LABELS.copy()
-    found[36:39, 2:6] = 9
+    found[36:39, 2:6], found[19:23, 44:48] = 9, 10  # a row of the last is background
     report, said = evaluate(call, save("f.tif", found), save("t.tif", truth))
     (row,) = report["images"]
     assert (row["true"], row["ap_0.50"], row["f1_0.50"], row["pq"]) == (2, 1.0, 1.0, 1.0)
-    assert "1 of 1 truth images have pixels that are -1, not annotated (900 in all)" in said
+    assert "1 of 1 truth images have pixels that are -1, not annotated (1052 in all)" in said
 
 
 def test_intensities_of_an_image_that_shows_nothing(

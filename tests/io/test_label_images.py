@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import imagecodecs
 import numpy as np
 import pytest
 import tifffile
+import zarr
 
 from napari_ssp.image import MicroscopyImage
-from napari_ssp.io import as_labels, number_mask, read_label_image, read_scenes, write_labels
+from napari_ssp.io import (
+    as_labels,
+    number_mask,
+    read_label_image,
+    read_scenes,
+    write_image,
+    write_labels,
+)
 from napari_ssp.io.label_images import LabelFacts, look_at_labels
 from napari_ssp.io.napari_reader import get_reader
 from napari_ssp.io.tiff.reading import read_tiff
@@ -146,3 +155,27 @@ def test_whole_floats_are_written_as_labels(tmp_path: Path) -> None:
     found = read_label_image(path)
     assert found.dtype == np.uint16
     np.testing.assert_array_equal(found.data, LABELS)
+
+
+def test_a_jpeg_holds_no_labels(tmp_path: Path) -> None:
+    path = tmp_path / "a_mask.jpg"
+    path.write_bytes(imagecodecs.jpeg_encode((255 * MASK).astype(np.uint8)))
+    with pytest.raises(ValueError, match=r"is a JPEG, which changes numbers"):
+        read_label_image(path)
+
+
+def test_pngs_named_as_labels_open_as_labels(tmp_path: Path) -> None:
+    for name in ("a_label.png", "a_cp_masks.png", "a_mask.png"):
+        (tmp_path / name).write_bytes(imagecodecs.png_encode(LABELS))
+        assert read_layer(tmp_path / name)[1] == "labels"
+    assert get_reader(str(tmp_path / "a.png")) is None
+
+
+def test_whole_floats_in_the_labels_of_a_zarr(tmp_path: Path) -> None:
+    image = write_image(tmp_path / "a.ome.zarr", MicroscopyImage(LABELS + np.uint16(7), "yx"))
+    labels = write_labels(image / "labels" / "cells", LABELS)
+    array = zarr.open_group(labels, mode="a")
+    array["0"] = LABELS.astype(np.float32)
+    found = read_label_image(image)
+    assert found.dtype == np.int32
+    np.testing.assert_array_equal(found.plane(), LABELS)

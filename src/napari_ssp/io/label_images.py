@@ -18,6 +18,7 @@ from napari_ssp.labels import (
     whole_numbers,
 )
 from napari_ssp.place import with_voxel_size
+from napari_ssp.progress import Progress, Steps, run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -169,8 +170,14 @@ def look_at_labels(image: MicroscopyImage, name: str) -> LabelFacts:
     ValueError
         If it has a number below -1.
     """
+    return run(look_steps(image, name))
+
+
+def look_steps(image: MicroscopyImage, name: str) -> Steps[LabelFacts]:
+    """Look at labels as `look_at_labels`, plane by plane."""
     number, differ, unknown = 0, False, 0
-    for t, z in image.planes():
+    for done, (t, z) in enumerate(image.planes()):
+        yield Progress("looking at the labels", done, image.num_planes)
         plane = whole_numbers(image.plane(t, z), name)
         known = known_labels(plane, name)
         unknown += int(np.count_nonzero(plane < 0))

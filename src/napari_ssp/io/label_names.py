@@ -50,9 +50,8 @@ def sort_files(files: Sequence[Path]) -> SortedFiles:
     return found
 
 
-def find_labels(image: Path, by_stem: Mapping[str, Path]) -> Path | None:
-    """Find the labels of an image among label files by their stems; endings in their order."""
-    stem = image_stem(image)
+def find_labels(stem: str, by_stem: Mapping[str, Path]) -> Path | None:
+    """Find the labels of an image, by its stem, among those of label files; endings in order."""
     for owner in dict.fromkeys((stem, without_endings(stem, _IMAGE_ENDINGS))):
         for ending in (*LABEL_ENDINGS, ""):
             if owner + ending in by_stem:

@@ -18,7 +18,7 @@ from napari_ssp.io.reading import (
     list_set,
     read_scenes,
 )
-from napari_ssp.io.scene import is_cellpose_name
+from napari_ssp.io.scene import LABEL_ENDINGS, is_cellpose_name
 from napari_ssp.io.sources import without_members
 from napari_ssp.io.stored_origin import list_origin
 from napari_ssp.place import add_axes, translation
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 _LAYER_AXES = "tzyx"
 #: Other PNG files are left to napari.
-_MASKS = "_masks.png"
+_LABEL_PNGS = tuple(f"{ending}.png" for ending in LABEL_ENDINGS)
 #: Fields of a plate that are shown at once.
 _MOST_FIELDS = 24
 _TRANSMITTED = re.compile(r"bright|phase|\bdic\b|transmitted|\btl\b|\bbf\b|oblique", re.IGNORECASE)
@@ -182,8 +182,8 @@ def scene_layers(scene: Scene) -> list[LayerData]:
 
 
 def _is_ours(path: Path) -> bool:
-    cellpose = is_cellpose_name(path) or path.name.lower().endswith(_MASKS)
-    return path.suffix.lower() in (*TIFF_SUFFIXES, *MAKERS_SUFFIXES) or cellpose or is_zarr(path)
+    labels = is_cellpose_name(path) or path.name.lower().endswith(_LABEL_PNGS)
+    return path.suffix.lower() in (*TIFF_SUFFIXES, *MAKERS_SUFFIXES) or labels or is_zarr(path)
 
 
 def _as_list(path: PathOrPaths) -> list[str]:

@@ -158,10 +158,17 @@ def read_label_image(
 
     Raises
     ------
-    FileNotFoundError, IsADirectoryError, ModuleNotFoundError, OSError, TypeError, ValueError
+    ValueError
+        If it is a JPEG, or as `read_image`.
+    FileNotFoundError, IsADirectoryError, ModuleNotFoundError, OSError, TypeError
         As `read_image`.
     """
     labels = _label_scenes(path)
+    if _is_jpeg(Path(path)):
+        raise ValueError(
+            f"'{path}' is a JPEG, which changes numbers to save space, so it holds no labels. Save "
+            "them as PNG or TIFF."
+        )
     names = [one.name for one in labels]
     if scene is not None:
         return labels[find_scenes(names, scene, Path(path))[0]].image
@@ -343,6 +350,13 @@ def _unknown(file: Path, start: bytes) -> ValueError:
         f"'{file}' is named as an image but begins with {start!r}, which is none of the formats "
         "read here. Export it again, e.g. as OME-TIFF; renaming a file does not convert it."
     )
+
+
+def _is_jpeg(file: Path) -> bool:
+    if file.is_dir():
+        return False
+    with file.open("rb") as handle:
+        return handle.read(3) == b"\xff\xd8\xff"
 
 
 def _label_scenes(path: str | os.PathLike[str]) -> list[Scene]:

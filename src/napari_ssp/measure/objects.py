@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_ssp.image import MicroscopyImage
-from napari_ssp.labels import check_label_type, known_labels, number_labels
+from napari_ssp.labels import check_label_type, explain_shapes, known_labels, number_labels
 from napari_ssp.measure.intensities import channel_labels, intensities
 from napari_ssp.measure.shapes import shapes
 from napari_ssp.place import PLACES, add_axes, cut_like
@@ -166,7 +166,7 @@ def _check_sizes(labels: MicroscopyImage, image: MicroscopyImage) -> None:
         raise ValueError(
             f"The labels have the axes '{labels.axes}' and shape {labels.shape}, the image "
             f"'{image.axes}' and {image.shape}. Give the image that was segmented, or name the "
-            "axes of both if they were read wrongly."
+            f"axes of both if they were read wrongly.{explain_shapes(image.shape, labels.shape)}"
         )
 
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from scipy import sparse
 from scipy.sparse.csgraph import maximum_bipartite_matching
 
-from napari_ssp.labels import known_labels, number_labels, whole_numbers
+from napari_ssp.labels import explain_shapes, known_labels, number_labels, whole_numbers
 
 Labels = npt.NDArray[np.integer[Any]]
 Numbers = npt.NDArray[np.intp]
@@ -95,8 +95,8 @@ class Overlap:
 def check_pair(truth: npt.ArrayLike, prediction: npt.ArrayLike) -> tuple[Labels, Labels]:
     """Refuse what are no label images of the same region; leave out what nobody annotated.
 
-    Where the truth is -1, no true object is missed, and a predicted one that lies there by more
-    than half is no mistake.
+    Where the truth is -1, pixels do not count, and a predicted object that lies there by more than
+    half, and elsewhere on no true object, is no mistake.
 
     Raises
     ------
@@ -115,8 +115,20 @@ def check_pair(truth: npt.ArrayLike, prediction: npt.ArrayLike) -> tuple[Labels,
         raise ValueError(
             f"The truth has shape {pair[0].shape} and the prediction {pair[1].shape}. "
             "Give two label images of the same region."
+            f"{explain_shapes(pair[1].shape, pair[0].shape)}"
         )
-    return pair[0], without_unknown(pair[1], whole_numbers(truth) < 0)
+    return pair[0], _known_part(*pair, whole_numbers(truth) < 0)
+
+
+def _known_part(truth: Labels, prediction: Labels, unknown: npt.NDArray[np.bool_]) -> Labels:
+    """Prediction in known pixels, without objects on no true one that lie mostly elsewhere."""
+    if not unknown.any():
+        return prediction
+    nothing = np.zeros((), prediction.dtype)
+    known = np.where(unknown, nothing, prediction)
+    on_objects = np.isin(known, known[truth > 0])
+    mostly = np.where(unknown, nothing, without_unknown(prediction, unknown))
+    return np.where(on_objects, known, mostly)
 
 
 def without_unknown(labels: Labels, unknown: npt.NDArray[np.bool_]) -> Labels:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_ssp.engine.contrast import describe_blank, read_bands
 from napari_ssp.io import number_mask
-from napari_ssp.io.label_images import check_label_header, look_at_labels
+from napari_ssp.io.label_images import check_label_header, look_steps
 from napari_ssp.labels import warn_of_masks
 from napari_ssp.progress import Progress, Steps
 from napari_ssp.service.requests import Request
@@ -51,13 +51,12 @@ class NumberPartsRequest(Request["NDArray[Any]"]):
 
 def inspect_steps(request: InspectRequest) -> Steps[tuple[str, ...]]:
     """Look at labels, read until objects differ, and at images, read until two values differ."""
-    yield Progress("looking at the labels")
     sentences, parts = [], []
     for labels in request.labels:
         name = f"layer '{labels.name}'"
         try:
             check_label_header(labels, name)
-            facts = look_at_labels(labels, name)
+            facts = yield from look_steps(labels, name)
         except (TypeError, ValueError) as error:
             sentences.append(str(error))
             continue

@@ -54,6 +54,7 @@ class Lane(Enum):
     COMPUTATION = "computation"
     LOOKUPS = "look-ups"
     PLANS = "plans"
+    INSPECTION = "inspection"
     TABLES = "tables"
     REFINEMENT = "refinement"
     SUGGESTIONS = "suggestions"
@@ -96,7 +97,7 @@ _PIPELINES: dict[type[Request[Any]], Pipeline] = {
     MeasureRequest: Pipeline("measuring:measure_steps", Lane.TABLES),
     DigestRequest: Pipeline("measuring:digest_steps", Lane.TABLES),
     SaveObjectsRequest: Pipeline("measuring:save_steps", Lane.TABLES),
-    InspectRequest: Pipeline("inspecting:inspect_steps", Lane.PLANS),
+    InspectRequest: Pipeline("inspecting:inspect_steps", Lane.INSPECTION),
     NumberPartsRequest: Pipeline("inspecting:number_steps", Lane.TABLES),
     CompareRequest: Pipeline("comparing:compare_steps", Lane.TABLES),
     RefineRequest: Pipeline("segmentation.refinement:refine_steps", Lane.REFINEMENT),
@@ -154,7 +155,7 @@ def prepare_steps(
     given = {"models": models, "plan": plan, "begin": begin}
 
     def start() -> Steps[R]:
-        if pipeline.lane is not Lane.PLANS:
+        if pipeline.lane not in (Lane.PLANS, Lane.INSPECTION):
             prepare_torch()  # before anything imports triton
         place = _BY_FAMILY.get((type(request), _family(request)), pipeline.steps)
         module, name = place.split(":")

@@ -12,6 +12,7 @@ from napari_ssp.atomic import ZARR_MARKERS, is_special
 from napari_ssp.image import MicroscopyImage
 from napari_ssp.io.calibration import calibrate
 from napari_ssp.io.errors import damage_error
+from napari_ssp.io.label_images import is_whole, with_whole_numbers
 from napari_ssp.io.lazy import as_dask
 from napari_ssp.io.ngff.archive import find_store, is_archive
 from napari_ssp.io.ngff.lazy import ZarrArray
@@ -239,7 +240,7 @@ def _scene(group: Any, meta: NgffImage, path: Path, name: str, scene: str) -> Sc
         order = [*(i for i, a in enumerate(axes) if a != "c"), axes.index("c")]
         levels = [level.transpose(order) for level in levels]
         axes = "".join(axes[i] for i in order)
-    labels = levels[0].dtype.kind in "biu" and (path.parent.name == "labels" or meta.is_labels)
+    labels = path.parent.name == "labels" or meta.is_labels
     if labels and levels[0].dtype.kind == "b":
         levels = [level.astype("u1") for level in levels]
     channels = 1 if meta.rgb or "c" not in axes else levels[0].shape[axes.index("c")]
@@ -255,7 +256,9 @@ def _scene(group: Any, meta: NgffImage, path: Path, name: str, scene: str) -> Sc
         warnings=calibration.warnings,
     )
     image = place_part(image, meta.origin, _translation(meta, calibration.voxel_size))
-    return Scene(image, True, scene) if labels else Scene.of(image, _stem(path), name=scene)
+    if labels and is_whole(image):
+        return Scene(with_whole_numbers(image), True, scene)
+    return Scene.of(image, _stem(path), name=scene)
 
 
 def _translation(meta: NgffImage, size: VoxelSize | None) -> tuple[float, float, float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from napari_ssp.io import image_stem
 from napari_ssp.io.label_names import find_labels
 from napari_ssp.service.training.scenes import image_scenes, label_scenes, pair_scenes
 
@@ -35,7 +36,7 @@ def match_image(path: Path, by_stem: Mapping[str, Path]) -> list[Match]:
     """
     images = image_scenes(path)
     own = [_labels_of(image, by_stem) for image in images]
-    shared = find_labels(path, by_stem)
+    shared = find_labels(image_stem(path), by_stem)
     if any(own) or shared is None:
         return [
             Match(image, label_scenes(found)[0] if found else None)
@@ -54,4 +55,4 @@ def match_files(image: Path, labels: Path) -> list[Match]:
 
 
 def _labels_of(image: ImageSource, by_stem: Mapping[str, Path]) -> Path | None:
-    return find_labels(image.path.with_name(f"{image.name}.tif"), by_stem)
+    return find_labels(image.name, by_stem)

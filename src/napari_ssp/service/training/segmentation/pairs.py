@@ -11,6 +11,7 @@ from napari_ssp.io.hidden import is_left_by_system
 from napari_ssp.io.label_names import sort_files
 from napari_ssp.io.scene import image_name
 from napari_ssp.io.sources import without_members
+from napari_ssp.labels import explain_shapes
 from napari_ssp.service.training.pair_tables import (
     TRAINING_SPLITS,
     parse_channel,
@@ -19,7 +20,6 @@ from napari_ssp.service.training.pair_tables import (
 )
 from napari_ssp.service.training.segmentation.matching import match_files, match_image
 from napari_ssp.service.training.segmentation.plane_headers import (
-    describe_difference,
     label_header,
     plane_header,
 )
@@ -121,7 +121,7 @@ def scan_pairs(
 
 def _of_folder(source: Path, left_out: set[str], splits: Sequence[str]) -> PairScan:
     inside = [source / split if split else source for split in splits]
-    if source.name == "images":
+    if source.name == "images" and "" in splits:
         inside.append(source.parent)
     places = [folder for folder in inside if folder.is_dir() and _find_files(folder)]
     files = _find_files(places[0]) if places else None
@@ -240,7 +240,9 @@ def _pair(match: Match, channel: int | None = None) -> Pair | str:
     except (OSError, ValueError, TypeError, ImportError) as error:
         return f"{where}: {error}"
     if header.shape != target.shape:
-        return f"{where}: {describe_difference(header.shape, target.shape)}"
+        shapes = header.shape, target.shape
+        words = f"the image is {shapes[0]} and its labels are {shapes[1]}."
+        return f"{where}: {words}{explain_shapes(*shapes)}"
     return Pair(
         image.path,
         labels.path,

@@ -92,14 +92,3 @@ def _header(image: MicroscopyImage, channel: int | None) -> PlaneHeader:
     if channel is not None and channel >= count:
         raise ValueError(f"it has {count} channel{'s' * (count != 1)}, so there is no {channel}")
     return PlaneHeader((image.sizes["y"], image.sizes["x"]), image.dtype.kind == "b")
-
-
-def describe_difference(image: tuple[int, int], labels: tuple[int, int]) -> str:
-    """Say how the shapes (Y, X) of an image and its labels differ, and what may have happened."""
-    what = f"the image is {image} and its labels are {labels}"
-    if labels == image[::-1]:
-        return f"{what}: rows and columns are exchanged. Transpose one of them"
-    zoom = labels[0] / image[0]
-    if round(image[1] * zoom) == labels[1]:
-        return f"{what}: {zoom:g} times as large. Resize the labels without interpolation"
-    return what
