@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,17 @@ pytest_plugins = ("skip_policy",)
 if "PYTEST_XDIST_WORKER" in os.environ:
     for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.setdefault(_name, "1")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep napari's settings and our own cache out of the user's folders, before napari asks."""
+    folder = Path(tempfile.mkdtemp(prefix="settings-"))
+    config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+    os.environ["NAPARI_CONFIG"] = str(folder / "napari.yaml")
+    os.environ["NAPARI_SSP_CACHE"] = str(folder / "cache")
+    # The offer of the first dock is tested where it is made, not in whichever test comes first.
+    (folder / "napari-ssp.yaml").write_text("files:\n  opened_with: as before\n")
+
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -38,16 +51,6 @@ def repmode_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from repmode_tiny import write_checkpoint
 
     return write_checkpoint(tmp_path_factory.mktemp("repmode") / "repmode_tiny.p")
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _private_settings(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Keep napari's settings and our own cache out of the user's folders."""
-    folder = tmp_path_factory.mktemp("settings")
-    os.environ["NAPARI_CONFIG"] = str(folder / "napari.yaml")
-    os.environ["NAPARI_SSP_CACHE"] = str(folder / "cache")
-    # The offer of the first dock is tested where it is made, not in whichever test comes first.
-    (folder / "napari-ssp.yaml").write_text("files:\n  opened_with: as before\n")
 
 
 @pytest.fixture

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from dock_driver import SlowService
-from napari.settings import get_plugin_settings, get_settings
 
 from napari_ssp.engine import prepare_torch
 from napari_ssp.io.samples import sample_image
@@ -22,6 +19,7 @@ from napari_ssp.widgets.segment.dock import SegmentDock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     import napari
     from numpy.typing import NDArray
@@ -31,14 +29,6 @@ if TYPE_CHECKING:
 def _torch_after_a_viewer() -> None:
     """Fixtures load torch in this thread, some after a viewer has drawn."""
     prepare_torch()
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _napari_settings(_private_settings: None) -> None:
-    """Napari may have looked for its settings before the environment said where they are."""
-    path = Path(os.environ["NAPARI_CONFIG"])
-    get_settings(path)
-    get_plugin_settings(path_dir=path.parent)
 
 
 @pytest.fixture(scope="session")

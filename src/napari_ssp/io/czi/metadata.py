@@ -55,7 +55,9 @@ def parse_czi(xml: str) -> CziMetadata:
 
 def _lengths(root: ElementTree.Element) -> Lengths:
     distances = root.iterfind("Metadata/Scaling/Items/Distance")
-    return {d.get("Id", "").lower(): Length(d.findtext("Value"), "m") for d in distances}
+    found = {d.get("Id", "").lower(): d.findtext("Value", "") for d in distances}
+    # Where nobody calibrated, the value is 0.
+    return {axis: Length(text, "m") for axis, text in found.items() if text.strip("0. ")}
 
 
 def _channel_names(root: ElementTree.Element) -> tuple[str, ...]:
