@@ -76,6 +76,7 @@ def run(dock: Any, cancel_after: float | None = None) -> None:
     ended: list[Any] = []
     dock.update_plan()
     dock.done.connect(ended.append)
+    wait(dock.panel.run_button.isEnabled)
     dock.panel.run_button.click()
     if cancel_after is not None:
         pause(cancel_after)
