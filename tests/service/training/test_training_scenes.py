@@ -68,7 +68,9 @@ def test_scenes_are_paired_with_labels_of_their_own_names(folder: Path) -> None:
 def test_scenes_without_as_many_labels_are_a_problem(folder: Path) -> None:
     write_positions(folder / "images" / "a.ome.tif", [A, B], ["P0", "P1"])
     write_labels(folder / "labels" / "a_label.tif", label_image(2))
-    (problem,) = scan_pairs(folder).problems
+    scan = scan_pairs(folder)
+    assert not scan.strays
+    (problem,) = scan.problems
     assert "a.ome.tif holds 2 images (P0, P1), and a_label.tif one image" in problem
 
 

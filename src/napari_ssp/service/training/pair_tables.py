@@ -17,6 +17,14 @@ VALIDATION_SPLITS = ("", "val", "validation")
 SCORED_SPLITS = ("val", "validation")
 
 
+class TableLayout(NamedTuple):
+    """Columns of a table: those it must have, image and target first, and those it may have."""
+
+    columns: Sequence[str]
+    channels: Sequence[str]
+    more: Sequence[str] = ()
+
+
 class Line(NamedTuple):
     """A line of a table: its number in the file, and its values by column."""
 
@@ -24,17 +32,15 @@ class Line(NamedTuple):
     values: dict[str, str]
 
 
-def read_lines(
-    path: Path, columns: Sequence[str], more: Sequence[str], splits: Sequence[str]
-) -> list[Line]:
+def read_lines(path: Path, layout: TableLayout, splits: Sequence[str]) -> list[Line]:
     """Lines of a table of pairs whose split is wanted.
 
     Parameters
     ----------
     path : pathlib.Path
         CSV file in UTF-8, divided by commas or semicolons.
-    columns, more : sequence of str
-        Columns that it must have, and may have; ``split`` may always be there.
+    layout : TableLayout
+        Its columns; ``split`` may always be there.
     splits : sequence of str
         Values of ``split`` to take; in a table without that column it is empty everywhere.
 
@@ -43,13 +49,13 @@ def read_lines(
     ValueError
         When it is no such table.
     """
-    rows = read_rows(path)
+    rows, columns = read_rows(path), layout.columns
     missing = [name for name in columns if not rows or name not in rows[0][1]]
     if missing:
         raise ValueError(
             f"{path} lacks the columns {', '.join(missing)}; a table of pairs has "
             f"{' and '.join([', '.join(columns[:-1]), columns[-1]])}, and may have "
-            f"{', '.join(more)} and split."
+            f"{', '.join((*layout.channels, *layout.more))} and split."
         )
     found = [
         Line(number, {name: value.strip() for name, value in row.items() if name})
@@ -58,17 +64,19 @@ def read_lines(
     return [line for line in found if line.values.get("split", "").lower() in splits]
 
 
-def require(values: Mapping[str, str], columns: Sequence[str]) -> None:
-    """Refuse a line with an empty place.
+def check_line(values: Mapping[str, str], layout: TableLayout) -> None:
+    """Refuse a line with an empty place, or a channel that is no number.
 
     Raises
     ------
     ValueError
-        Which names the columns.
+        Which names the columns, or the channel.
     """
-    empty = [name for name in columns if not values[name]]
+    empty = [name for name in layout.columns if not values[name]]
     if empty:
         raise ValueError(f"no {' and no '.join(empty)}")
+    for name in layout.channels:
+        parse_channel(values.get(name, ""))
 
 
 def parse_channel(text: str) -> int | None:

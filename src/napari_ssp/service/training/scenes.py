@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from napari_ssp.io import ImageSource, image_stem
 from napari_ssp.io.reading import list_images, list_labels
 from napari_ssp.io.scene import list_names
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
     from pathlib import Path
 
     Sources = tuple[ImageSource, ...]
+
+
+class Match(NamedTuple):
+    """An image, and the labels or stack that is learned of it; or what is wrong with them."""
+
+    image: ImageSource
+    target: ImageSource | None
+    problem: str = ""
+
+    def is_among(self, names: Collection[str]) -> bool:
+        """Whether one of these is the name of the image, or of its file without suffix."""
+        return not {self.image.name, image_stem(self.image.path)}.isdisjoint(names)
 
 
 def image_scenes(path: Path) -> Sources:
@@ -26,23 +38,35 @@ def label_scenes(path: Path) -> Sources:
     return _scenes(path, list_labels)
 
 
-def pair_scenes(one: Sources, other: Sources) -> list[tuple[ImageSource, ImageSource]]:
+def single_source(path: Path) -> ImageSource:
+    """Give the only image of a file."""
+    return ImageSource(path, None, image_stem(path))
+
+
+def match_files(image: Path, target: Path, target_scenes: Callable[[Path], Sources]) -> list[Match]:
     """Pair the images of two files, by their names where these are the same, else by their order.
 
-    Raises
-    ------
-    ValueError
-        If their numbers differ.
+    Parameters
+    ----------
+    image, target : pathlib.Path
+        The files.
+    target_scenes : callable
+        Lists the images of the second, as `image_scenes` or `label_scenes`.
     """
-    by_name = {source.scene: source for source in other}
+    one, other = image_scenes(image), target_scenes(target)
+    gone = [str(path) for path in dict.fromkeys((image, target)) if not path.exists()]
+    if gone:
+        return [Match(one[0], other[0], f"there is no file {' and no '.join(gone)}")]
     if len(one) != len(other):
-        raise ValueError(
-            f"{one[0].path.name} holds {_count(one)}, and {other[0].path.name} {_count(other)}: it "
-            "is open which belong together. Give both files the same scenes"
+        problem = (
+            f"{image.name} holds {_count(one)}, and {target.name} {_count(other)}: it is open "
+            "which belong together. Give both files the same scenes"
         )
+        return [Match(one[0], other[0], problem)]
+    by_name = {source.scene: source for source in other}
     if {source.scene for source in one} == set(by_name):
-        return [(source, by_name[source.scene]) for source in one]
-    return list(zip(one, other, strict=True))
+        other = tuple(by_name[source.scene] for source in one)
+    return list(map(Match, one, other))
 
 
 def _count(sources: Sources) -> str:
@@ -54,7 +78,7 @@ def _scenes(path: Path, list_sources: Callable[[Path], list[ImageSource]]) -> So
         state = path.stat()
         return _listed(path, list_sources, state.st_mtime_ns, state.st_size)
     except (OSError, ValueError, TypeError, ImportError):
-        return (ImageSource(path, None, image_stem(path)),)
+        return (single_source(path),)
 
 
 @lru_cache(maxsize=65536)

@@ -127,6 +127,7 @@ def test_signals_without_targets_and_lacking_folders_are_said(folder: Path, tmp_
         ("signal,target", "a.tif,b.tif", "lacks the columns task"),
         ("signal,target,task", ",b.tif,dna", "line 2: no signal"),
         ("signal,target,task,channel_signal", "a.tif,b.tif,dna,red", "got 'red'"),
+        ("signal,target,task", "a.tif,b.tif,dna", "line 2: there is no file"),
         ("signal,target,task,split", "a.tif,b.tif,dna,test", "no pairs"),
     ],
 )
@@ -134,6 +135,14 @@ def test_broken_tables_are_refused(tmp_path: Path, header: str, row: str, messag
     scan = scan_structures(_table(tmp_path / "pairs.csv", row, header=header))
     assert not scan.pairs
     assert message in scan.problems[0]
+
+
+def test_what_is_wrong_with_signals_that_are_left_out_is_not_said(folder: Path) -> None:
+    rows = ("signal/s0.tif,target/s0.tif,dna", "gone.tif,target/s1.tif,dna")
+    table = _table(folder / "pairs.csv", *rows)
+    assert len(scan_structures(table).problems) == 1
+    scan = scan_structures(table, exclude=["gone"])
+    assert (scan.problems, [pair.name for pair in scan.pairs]) == ((), ["s0"])
 
 
 def test_tasks_must_be_all_of_the_data_and_no_others(folder: Path) -> None:

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from napari_ssp.atomic import is_special
 from napari_ssp.io import image_stem, is_cellpose_name, is_image_name
-from napari_ssp.io.hidden import is_left_by_system
 from napari_ssp.io.label_names import sort_files
 from napari_ssp.io.scene import image_name
 from napari_ssp.io.sources import without_members
 from napari_ssp.labels import explain_shapes
-from napari_ssp.service.training.pair_tables import (
-    TRAINING_SPLITS,
-    parse_channel,
-    read_lines,
-    require,
-)
-from napari_ssp.service.training.segmentation.matching import match_files, match_image
+from napari_ssp.service.training.pair_sources import PairScan, list_files, make_pairs, scan_table
+from napari_ssp.service.training.pair_tables import TRAINING_SPLITS, TableLayout, parse_channel
+from napari_ssp.service.training.scenes import label_scenes
+from napari_ssp.service.training.segmentation.matching import match_image
 from napari_ssp.service.training.segmentation.plane_headers import (
     label_header,
     plane_header,
@@ -29,9 +24,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from napari_ssp.io import ImageSource
-    from napari_ssp.service.training.segmentation.matching import Match
 
-_COLUMNS = ("image", "label")
+_TABLE = TableLayout(("image", "label"), ("channel",))
 #: Folders of label files beside "images": ours, and StarDist's.
 _LABEL_FOLDERS = ("labels", "masks")
 
@@ -68,34 +62,9 @@ class Pair:
         return image_name(image_stem(self.image), self.scene or "")
 
 
-@dataclass(frozen=True)
-class PairScan:
-    """What a folder or a table of training images holds.
-
-    Attributes
-    ----------
-    pairs : tuple of Pair
-        What can be used, by the names of the images.
-    strays : tuple of pathlib.Path
-        Files that are no images, and labels of no image; they are skipped.
-    problems : tuple of str
-        What is wrong with the others, one line each.
-    count : int
-        How many images there are, usable or not.
-    notes : tuple of str
-        Files that belong to the set of another one.
-    """
-
-    pairs: tuple[Pair, ...] = ()
-    strays: tuple[Path, ...] = ()
-    problems: tuple[str, ...] = ()
-    count: int = 0
-    notes: tuple[str, ...] = ()
-
-
 def scan_pairs(
     source: Path, exclude: Iterable[str] = (), splits: Sequence[str] = TRAINING_SPLITS
-) -> PairScan:
+) -> PairScan[Pair]:
     """Pair the images and labels of a folder or a table, reading headers only.
 
     Parameters
@@ -115,11 +84,12 @@ def scan_pairs(
         column all do, and so does the folder itself.
     """
     if source.is_file():
-        return _of_table(source, set(exclude), splits)
+        scan = scan_table(source, _TABLE, splits, set(exclude), label_scenes, _pair)
+        return scan.or_problem(_nothing(source))
     return _of_folder(source, set(exclude), splits)
 
 
-def _of_folder(source: Path, left_out: set[str], splits: Sequence[str]) -> PairScan:
+def _of_folder(source: Path, left_out: set[str], splits: Sequence[str]) -> PairScan[Pair]:
     inside = [source / split if split else source for split in splits]
     if source.name == "images" and "" in splits:
         inside.append(source.parent)
@@ -130,19 +100,15 @@ def _of_folder(source: Path, left_out: set[str], splits: Sequence[str]) -> PairS
     images, notes = without_members(files.images)
     by_stem = {image_stem(path): path for path in files.labels}
     found = [match for path in images for match in match_image(path, by_stem)]
-    used = {match.labels.path for match in found if match.labels}
+    used = {match.target.path for match in found if match.target}
     lonely = [path for path in files.labels if path not in used]
-    wanted = [match for match in found if not _is_left_out(match.image, left_out)]
+    wanted = [match for match in found if not match.is_among(left_out)]
     bare: list[Path] = []
     if files.side_by_side:  # who annotates there does so one by one
-        bare = [m.image.path for m in wanted if m.labels is None and not m.problem]
-        wanted = [match for match in wanted if match.labels or match.problem]
-    scan = _scan(places[0], map(_pair, wanted), (*files.others, *lonely, *dict.fromkeys(bare)))
-    return replace(scan, notes=tuple(notes))
-
-
-def _is_left_out(image: ImageSource, left_out: set[str]) -> bool:
-    return bool({image.name, image_stem(image.path)} & left_out)
+        bare = [match.image.path for match in wanted if match.target is None]
+        wanted = [match for match in wanted if match.target]
+    strays = (*files.others, *lonely, *dict.fromkeys(bare))
+    return make_pairs(wanted, _pair, {}, strays, notes).or_problem(_nothing(places[0]))
 
 
 class _FolderFiles(NamedTuple):
@@ -178,77 +144,25 @@ def _no_layout(folder: Path) -> str:
     )
 
 
-def _of_table(path: Path, left_out: set[str], splits: Sequence[str]) -> PairScan:
-    try:
-        lines = read_lines(path, _COLUMNS, ("channel",), splits)
-    except ValueError as error:
-        return PairScan(problems=(str(error),))
-    wanted = [line for line in lines if image_stem(path / line.values["image"]) not in left_out]
-    found: list[Pair | str] = []
-    for number, values in wanted:
-        for one in _of_line(path.parent, values, left_out):
-            found.append(f"{path.name}, line {number}: {one}" if isinstance(one, str) else one)
-    return _scan(path, found)
-
-
-def _of_line(folder: Path, values: Mapping[str, str], left_out: set[str]) -> list[Pair | str]:
-    """Pairs of a line, or what is wrong with it."""
-    try:
-        require(values, _COLUMNS)
-        channel = parse_channel(values.get("channel", ""))
-    except ValueError as error:
-        return [str(error)]
-    image, labels = (folder / values[name] for name in _COLUMNS)
-    gone = [path for path in (image, labels) if not path.exists()]
-    if gone:
-        return [f"there is no file {' and no '.join(str(path) for path in gone)}"]
-    matches = match_files(image, labels)
-    return [_pair(match, channel) for match in matches if match.image.name not in left_out]
-
-
-def _scan(source: Path, lines: Iterable[Pair | str], strays: Iterable[Path] = ()) -> PairScan:
-    found = list(lines)
-    pairs = tuple(one for one in found if isinstance(one, Pair))
-    problems = [one for one in found if isinstance(one, str)]
-    if not found:
-        problems.append(f"{source}: no images at all.")
-    return PairScan(pairs, tuple(strays), tuple(problems), len(found))
+def _nothing(source: Path) -> str:
+    return f"{source}: no images at all."
 
 
 def _files(folder: Path) -> tuple[list[Path], list[Path]]:
-    """Images of a folder and other files; hidden ones count as neither."""
-    shown = [path for path in sorted(folder.iterdir()) if not is_left_by_system(path)]
-    named = [path for path in shown if is_image_name(path) or is_cellpose_name(path)]
-    images = [path for path in named if not is_special(path)]
-    return images, [path for path in shown if path not in set(images)]
+    return list_files(folder, lambda path: is_image_name(path) or is_cellpose_name(path))
 
 
-def _pair(match: Match, channel: int | None = None) -> Pair | str:
-    """Pair of two images, or what is wrong with them."""
-    image, labels, problem = match
-    if problem:
-        return problem
-    if labels is None:
-        name = image.name if image.scene else image.path.name
-        return (
-            f"{image}: no label file for {name}. Name labels like their image with '_label' "
-            "added, e.g. a.png and a_label.tiff."
-        )
+def _pair(image: ImageSource, labels: ImageSource, values: Mapping[str, str]) -> Pair:
+    """Pair of two images and what a table says of them; a ValueError says what is wrong."""
+    channel = parse_channel(values.get("channel", ""))
     where = f"{image.path.name}, scene {image.scene}" if image.scene else image.path.name
     try:
         header, target = plane_header(image, channel), label_header(labels)
     except (OSError, ValueError, TypeError, ImportError) as error:
-        return f"{where}: {error}"
+        raise ValueError(f"{where}: {error}") from error
     if header.shape != target.shape:
         shapes = header.shape, target.shape
         words = f"the image is {shapes[0]} and its labels are {shapes[1]}."
-        return f"{where}: {words}{explain_shapes(*shapes)}"
-    return Pair(
-        image.path,
-        labels.path,
-        header.shape,
-        channel,
-        is_mask=target.is_mask,
-        scene=image.scene,
-        label_scene=labels.scene,
-    )
+        raise ValueError(f"{where}: {words}{explain_shapes(*shapes)}")
+    scenes = image.scene, labels.scene
+    return Pair(image.path, labels.path, header.shape, channel, target.is_mask, *scenes)

@@ -16,7 +16,7 @@ from napari_ssp.service.training.plan_words import (
     warn_too_small,
 )
 from napari_ssp.service.training.segmentation.masks import check_masks, warn_of_mask_files
-from napari_ssp.service.training.segmentation.pairs import Pair, PairScan, scan_pairs
+from napari_ssp.service.training.segmentation.pairs import Pair, scan_pairs
 from napari_ssp.training.holdout import WHOLE_FROM, choose_holdout
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from napari_ssp.registry import ModelCard
+    from napari_ssp.service.training.pair_sources import PairScan
     from napari_ssp.service.training.requests import TrainRequest
 
 
@@ -130,7 +131,7 @@ def _known(replay: list[Pair]) -> tuple[list[Pair], list[Pair]]:
     return mixed_in, [pair for k, pair in enumerate(replay) if k in chosen]
 
 
-def _kept_apart(request: TrainRequest) -> list[PairScan]:
+def _kept_apart(request: TrainRequest) -> list[PairScan[Pair]]:
     """Find what the data themselves keep apart to be scored: lines of tables, or folders."""
     scans = [scan_pairs(source, request.exclude, SCORED_SPLITS) for source in request.data]
     return [scan for scan in scans if scan.count]
@@ -150,7 +151,7 @@ def set_aside(files: TrainingFiles) -> TrainingFiles:
     )
 
 
-def _error(scans: Sequence[PairScan]) -> Exception:
+def _error(scans: Sequence[PairScan[Pair]]) -> Exception:
     """All that is wrong: with whole folders, then with single pairs."""
     folders = [line for scan in scans if not scan.count for line in scan.problems]
     pairs = [line for scan in scans if scan.count for line in scan.problems]

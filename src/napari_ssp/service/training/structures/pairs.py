@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from napari_ssp.atomic import is_special
 from napari_ssp.io import ImageSource, image_stem, is_image_name
-from napari_ssp.io.hidden import is_left_by_system
 from napari_ssp.io.scene import image_name
 from napari_ssp.io.sources import without_members
 from napari_ssp.service.training.manifest import Entry
-from napari_ssp.service.training.pair_tables import (
-    TRAINING_SPLITS,
-    parse_channel,
-    read_lines,
-    require,
-)
-from napari_ssp.service.training.scenes import image_scenes, pair_scenes
+from napari_ssp.service.training.pair_sources import PairScan, list_files, make_pairs, scan_table
+from napari_ssp.service.training.pair_tables import TRAINING_SPLITS, TableLayout, parse_channel
+from napari_ssp.service.training.scenes import Match, image_scenes, match_files, single_source
 from napari_ssp.training.structures.volumes import (
     INDEX_FILE,
     PreparedPair,
@@ -30,8 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-_COLUMNS = ("signal", "target", "task")
-_MORE_COLUMNS = ("channel_signal", "channel_target", "description")
+_TABLE = TableLayout(
+    ("signal", "target", "task"), ("channel_signal", "channel_target"), ("description",)
+)
 
 
 @dataclass(frozen=True)
@@ -82,7 +76,7 @@ Pair = PairFiles | PreparedPair
 
 def scan_structures(
     source: Path, splits: Sequence[str] = TRAINING_SPLITS, exclude: Iterable[str] = ()
-) -> StructureScan:
+) -> PairScan[Pair]:
     """Pairs of a folder with ``signal`` and ``target``, of a table, or of prepared data.
 
     Parameters
@@ -99,129 +93,59 @@ def scan_structures(
         Names, without suffix, of signals to leave out.
     """
     try:
-        scan = _scan(source, splits)
-    except (
-        OSError,
-        ValueError,
-        ImportError,
-    ) as error:  # as the table or the folder tells
-        return StructureScan(problems=(str(error),))
-    left_out = set(exclude)
-    kept = tuple(pair for pair in scan.pairs if not _names(pair) & left_out)
-    problems = tuple(line for name, line in scan.bad.items() if name not in left_out)
-    if not kept and not problems:
-        problems = (f"{source} has no pairs that are left to use.",)
-    return StructureScan(kept, scan.strays, problems, scan.notes)
+        scan = _scan(source, splits, set(exclude))
+    except (OSError, ValueError, ImportError) as error:  # as the folder tells
+        return PairScan(problems=(str(error),))
+    return scan.or_problem(f"{source} has no pairs that are left to use.")
 
 
-@dataclass(frozen=True)
-class StructureScan:
-    """What a source of training stacks holds.
-
-    Attributes
-    ----------
-    pairs : tuple of PairFiles or PreparedPair
-        What can be used, as far as names tell.
-    strays : tuple of pathlib.Path
-        Files that are no images, and targets of no signal; they are skipped.
-    problems : tuple of str
-        What is wrong with the others, one line each.
-    notes : tuple of str
-        Files that belong to the set of another one.
-    """
-
-    pairs: tuple[Pair, ...] = ()
-    strays: tuple[Path, ...] = ()
-    problems: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-
-
-def _names(pair: Pair) -> set[str]:
-    """Names of a pair: its own, and that of its file."""
-    return {pair.name, image_stem(pair.signal)} if isinstance(pair, PairFiles) else {pair.name}
-
-
-class _Found(NamedTuple):
-    pairs: Sequence[Pair]
-    strays: tuple[Path, ...] = ()
-    bad: Mapping[str, str] = MappingProxyType({})
-    notes: tuple[str, ...] = ()
-
-
-def _scan(source: Path, splits: Sequence[str]) -> _Found:
+def _scan(source: Path, splits: Sequence[str], left_out: set[str]) -> PairScan[Pair]:
     if source.is_file():
-        return _of_table(source, splits)
+        return scan_table(source, _TABLE, splits, left_out, image_scenes, _pair)
     if (source / INDEX_FILE).is_file():
-        return _Found([pair for pair in PreparedVolumes(source).pairs if pair.split in splits])
-    return _of_folder(source)
+        prepared = [pair for pair in PreparedVolumes(source).pairs if pair.split in splits]
+        kept = tuple(pair for pair in prepared if pair.name not in left_out)
+        return PairScan(kept, count=len(kept))
+    return _of_folder(source, left_out)
 
 
-def _of_folder(folder: Path) -> _Found:
+def _of_folder(folder: Path, left_out: set[str]) -> PairScan[Pair]:
     for part in ("signal", "target"):
         if not (folder / part).is_dir():
             raise ValueError(
                 f"Structures are learned from a folder that holds 'signal' and 'target', or from a "
                 f"CSV file; {folder} has no '{part}'."
             )
-    signals, strays = _images(folder / "signal")
-    measured, more = _images(folder / "target")
+    signals, strays = list_files(folder / "signal", is_image_name)
+    measured, more = list_files(folder / "target", is_image_name)
     signals, notes = without_members(signals)
     measured, others = without_members(measured)
     targets = {image_stem(path): path for path in measured}
-    pairs: list[Pair] = []
-    bad = {}
-    for path in signals:
-        name = image_stem(path)
-        if name not in targets:
-            bad[name] = f"{path}: no target for {path.name}. A target has its signal's name."
-            continue
-        try:
-            pairs += _scenes(PairFiles(path, targets.pop(name), folder.name))
-        except ValueError as error:
-            bad[name] = f"{path}: {error}."
+    found = [
+        match for path in signals for match in _match(path, targets.pop(image_stem(path), None))
+    ]
+    wanted = [match for match in found if not match.is_among(left_out)]
     strays += [*more, *targets.values()]
-    return _Found(pairs, tuple(strays), bad, (*notes, *others))
+    return make_pairs(wanted, _pair, {"task": folder.name}, strays, (*notes, *others))
 
 
-def _scenes(files: PairFiles) -> list[PairFiles]:
-    """Pairs of all images of two files.
-
-    Raises
-    ------
-    ValueError
-        If their numbers differ.
-    """
-    found = pair_scenes(image_scenes(files.signal), image_scenes(files.target))
-    return [replace(files, scene_signal=s.scene, scene_target=t.scene) for s, t in found]
+def _match(signal: Path, target: Path | None) -> list[Match]:
+    if target is None:
+        problem = f"{signal}: no target for {signal.name}. A target has its signal's name."
+        return [Match(single_source(signal), None, problem)]
+    return match_files(signal, target, image_scenes)
 
 
-def _images(folder: Path) -> tuple[list[Path], list[Path]]:
-    """Images of a folder and other files; hidden ones count as neither."""
-    shown = [path for path in sorted(folder.iterdir()) if not is_left_by_system(path)]
-    images = [path for path in shown if is_image_name(path) and not is_special(path)]
-    return images, [path for path in shown if path not in set(images)]
-
-
-def _of_table(path: Path, splits: Sequence[str]) -> _Found:
-    pairs: list[Pair] = []
-    bad = {}
-    for number, values in read_lines(path, _COLUMNS, _MORE_COLUMNS, splits):
-        try:
-            pairs += _scenes(_of_line(path.parent, values))
-        except ValueError as error:
-            bad[f"{path.name}:{number}"] = f"{path.name}, line {number}: {error}"
-    return _Found(pairs, (), bad)
-
-
-def _of_line(folder: Path, values: dict[str, str]) -> PairFiles:
-    require(values, _COLUMNS)
+def _pair(signal: ImageSource, target: ImageSource, values: Mapping[str, str]) -> Pair:
     return PairFiles(
-        folder / values["signal"],
-        folder / values["target"],
+        signal.path,
+        target.path,
         values["task"],
-        parse_channel(values.get("channel_signal", "")),
-        parse_channel(values.get("channel_target", "")),
-        values.get("description", ""),
+        channel_signal=parse_channel(values.get("channel_signal", "")),
+        channel_target=parse_channel(values.get("channel_target", "")),
+        description=values.get("description", ""),
+        scene_signal=signal.scene,
+        scene_target=target.scene,
     )
 
 
