@@ -78,10 +78,12 @@ def run(dock: Any, cancel_after: float | None = None) -> None:
     dock.done.connect(ended.append)
     wait(dock.panel.run_button.isEnabled)
     dock.panel.run_button.click()
-    if cancel_after is not None:
+    if cancel_after is None:
+        wait(lambda: bool(ended))
+    else:
         pause(cancel_after)
         dock.panel.cancel_button.click()
-    wait(lambda: bool(ended))
+        wait(dock.panel.run_button.isEnabled)
     dock.done.disconnect(ended.append)
 
 
