@@ -139,8 +139,9 @@ def sample_stack() -> Any:
 
 
 def close_all(viewer: Any) -> None:
-    for dock in list(viewer.window.dock_widgets.values()):
-        viewer.window.remove_dock_widget(dock)
+    for name in list(viewer.window.dock_widgets):
+        if name in viewer.window.dock_widgets:  # some close with others
+            viewer.window.remove_dock_widget(viewer.window.dock_widgets[name])
     viewer.layers.clear()
     pause(1)
 

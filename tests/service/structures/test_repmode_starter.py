@@ -12,7 +12,7 @@ SAMPLES = Path(samples.__file__).parent / "sample_images"
 
 
 def test_the_shipped_model_predicts_dna_where_it_was_measured() -> None:
-    """On the sample, of the field that it never saw; docs/models/repmode-starter.md has 0.757."""
+    """On the sample, of the field that it never saw; docs/models/repmode-starter.md has 0.752."""
     measured = read_image(SAMPLES / "neurons_measured.ome.tif").plane(channel=0)
     found = ssp.predict_structures(
         SAMPLES / "neurons_phase_contrast.ome.tif", ["dapi"], overlap=0.25

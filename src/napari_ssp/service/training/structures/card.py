@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from napari_ssp.service.training.structures.data import StructureData
 
 #: Zero padding tells on two to four pixels of a rim.
-_MARGIN = 8
+_MARGIN = 4
 
 
 def base_card(request: TrainStructuresRequest) -> ModelCard | None:
