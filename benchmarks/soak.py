@@ -76,11 +76,14 @@ def run(dock: Any, cancel_after: float | None = None) -> None:
     ended: list[Any] = []
     dock.update_plan()
     dock.done.connect(ended.append)
+    wait(dock.panel.run_button.isEnabled)
     dock.panel.run_button.click()
-    if cancel_after is not None:
+    if cancel_after is None:
+        wait(lambda: bool(ended))
+    else:
         pause(cancel_after)
         dock.panel.cancel_button.click()
-    wait(lambda: bool(ended))
+        wait(dock.panel.run_button.isEnabled)
     dock.done.disconnect(ended.append)
 
 

@@ -90,7 +90,7 @@ def test_empty_images_have_no_flows() -> None:
     ("labels", "error", "words"),
     [
         (np.zeros((2, 2, 3, 4), int), ValueError, "a plane"),
-        (np.zeros((3, 4)), TypeError, "float64"),
+        (np.full((3, 4), 0.5), TypeError, "float64"),
         (np.full((3, 4), -1), ValueError, "negative"),
     ],
 )

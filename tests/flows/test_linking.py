@@ -74,7 +74,7 @@ def test_empty_planes_between_end_an_object() -> None:
     [
         ([np.zeros((4, 4), int), np.zeros((4, 5), int)], 0.5, ValueError, "one shape"),
         ([np.zeros((4, 4), int)], 0.0, ValueError, "above 0"),
-        ([np.zeros((4, 4))], 0.5, TypeError, "integers"),
+        ([np.full((4, 4), 0.5)], 0.5, TypeError, "integers|whole"),
         ([np.full((4, 4), -1)], 0.5, ValueError, "negative"),
     ],
 )

@@ -8,7 +8,7 @@ from pathlib import Path
 from npe2 import PluginManifest
 
 import napari_ssp
-from napari_ssp.io import IMAGE_SUFFIXES
+from napari_ssp.io import IMAGE_SUFFIXES, LABEL_ENDINGS
 
 ROOT = Path(__file__).resolve().parents[2]
 TABLE = ROOT / "docs" / "formats.md"
@@ -38,4 +38,5 @@ def test_napari_offers_all_but_its_own_pictures() -> None:
     patterns = {pattern for reader in readers for pattern in reader.filename_patterns}
     pictures = {".png", ".jpg", ".jpeg"}
     named = {f"*{ending}" for ending in {*IMAGE_SUFFIXES, *LONGER} - pictures}
-    assert patterns == named | {"*_masks.png"}
+    labels = {f"*{ending}.png" for ending in LABEL_ENDINGS} - {"*_cp_masks.png"}  # ends as another
+    assert patterns == named | labels

@@ -114,7 +114,7 @@ def test_values_out_of_their_limits_are_refused(choices: dict[str, Any], words: 
         ({"plane": 0}, "Plane must be 2 numbers, t z; got 0"),
         ({"voxel_size": 0.5}, "Voxel size must be 3 numbers, z y x; got 0.5"),
         ({"voxel_size": (0, 1, 1)}, "three positive numbers"),
-        ({"voxel_size": (1, float("nan"), 1)}, "three positive numbers"),
+        ({"voxel_size": (1, float("nan"), 1)}, "Voxel size must be a finite number, got nan"),
         ({"axes": 3}, "Axes must be a text, got 3"),
         ({"device": None}, "Device must be a text, got None"),
     ],

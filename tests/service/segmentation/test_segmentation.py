@@ -197,8 +197,10 @@ def test_the_service_segments_and_closes(tiny_model: Path) -> None:
     with ssp.ModelService() as service:
         job = service.submit(ssp.SegmentRequest(_dots(40, 40), str(tiny_model)))
         assert job.result(timeout=60).labels.shape == (40, 40)
-    with pytest.raises(TypeError, match="SegmentRequest"):
-        service.submit("an image")
+        with pytest.raises(TypeError, match="SegmentRequest"):
+            service.submit("an image")
+    with pytest.raises(RuntimeError, match="was closed"):
+        service.submit(ssp.SegmentRequest(_dots(40, 40), str(tiny_model)))
 
 
 def test_the_service_computes_locally_only() -> None:

@@ -65,6 +65,7 @@ CHANGED: dict[type[EditorForm], dict[str, Any]] = {
         "learning_rate": 1e-5,
         "batch_size": 5,
         "crop": 128,
+        "fit_to_time": False,
         "replay": Path("old"),
         "validation": Path("kept"),
         "device": "cpu",

@@ -9,6 +9,7 @@ import pytest
 from napari_ssp.progress import run
 from napari_ssp.service import TrainRequest
 from napari_ssp.service.training.request_files import write_request
+from napari_ssp.service.training.segmentation import pace
 from napari_ssp.service.training.segmentation.measuring import fit_steps, pace_steps
 from napari_ssp.service.training.segmentation.pace import (
     PaceRequest,
@@ -27,7 +28,8 @@ SLOW = Pace(step=7.55, look=2.0, device="cpu", precision="float32")
 
 
 @pytest.fixture
-def asked(tmp_path: Path, tiny_model: Path) -> TrainRequest:
+def asked(tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> TrainRequest:
+    monkeypatch.setattr(pace, "_MEASURED", {})
     return TrainRequest(
         (tmp_path,), tmp_path / "run", base=str(tiny_model), minutes=1, device="cpu"
     )
