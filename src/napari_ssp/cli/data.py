@@ -21,6 +21,9 @@ from napari_ssp.datasets.fetching import PUBLISHED_URL, FetchRequest, fetch_step
 from napari_ssp.datasets.tables import read_tables
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from napari_ssp.cli.options import Function
     from napari_ssp.progress import Steps
 
 _tables = click.option(
@@ -36,7 +39,11 @@ _tables = click.option(
 
 #: Most remarks on single files that are shown.
 _LISTED = 5
-_folder = click.Path(file_okay=False, path_type=Path)
+
+
+def _output(what: str) -> Callable[[Function], Function]:
+    folder = click.Path(file_okay=False, path_type=Path)
+    return click.option("-o", "--output", required=True, type=folder, help=what)
 
 
 @click.group()
@@ -56,13 +63,7 @@ def prepare_group() -> None:
 
 @download_group.command("structures")
 @_tables
-@click.option(
-    "-o",
-    "--output",
-    required=True,
-    type=_folder,
-    help="Folder of the files, in one folder per dataset.",
-)
+@_output("Folder of the files, in one folder per dataset.")
 @click.option(
     "--base-url",
     default=PUBLISHED_URL,
@@ -99,13 +100,7 @@ def download_structures(json_path: Path | None, tables: tuple[Path, ...], **choi
 
 @prepare_group.command("structures")
 @_tables
-@click.option(
-    "-o",
-    "--output",
-    required=True,
-    type=_folder,
-    help="Folder of the prepared data; work that was interrupted in it goes on.",
-)
+@_output("Folder of the prepared data; work that was interrupted in it goes on.")
 @click.option(
     "--images",
     type=click.Path(exists=True, file_okay=False, path_type=Path),

@@ -1,4 +1,4 @@
-"""The image of a request, and the part of it that a region covers."""
+"""The image of a request, its channel, and the part of it that a region covers."""
 
 from __future__ import annotations
 
@@ -29,6 +29,24 @@ def open_image(request: SegmentRequest | PredictRequest) -> MicroscopyImage:
             named, origin=source.origin, position=source.position, warnings=source.warnings
         )
     return with_voxel_size(source, request.voxel_size)
+
+
+def choose_channel(image: MicroscopyImage, wanted: int | None) -> int | None:
+    """Channel to use, from 0; None where the image has only one.
+
+    Raises
+    ------
+    ValueError
+        When there is none of that number.
+    """
+    if wanted is not None and wanted >= image.num_channels:
+        raise ValueError(
+            f"Channel {wanted} was asked for, but '{image.name}' has {image.num_channels} "
+            f"(counted from 0). Choose 0 to {image.num_channels - 1}."
+        )
+    if image.num_channels == 1:
+        return None
+    return 0 if wanted is None else wanted
 
 
 def clip_region(

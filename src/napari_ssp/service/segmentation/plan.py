@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from napari_ssp.engine import count_tiles
 from napari_ssp.registry import CELLPOSE, OBJECTS, PACKAGE, ModelCard, find_card
 from napari_ssp.service.precision import describe_precision, warn_emulated
-from napari_ssp.service.source_image import clip_region, open_image
+from napari_ssp.service.source_image import choose_channel, clip_region, open_image
 from napari_ssp.service.stack_grid import check_family, network_grid, stack_windows
 
 if TYPE_CHECKING:
@@ -173,7 +173,7 @@ def plan_segmentation(request: SegmentRequest) -> SegmentPlan:
     """
     card, members = find_members(request.model)
     image = open_image(request)
-    channel = _channel(image, request.channel)
+    channel = choose_channel(image, request.channel)
     planes = _planes(image, request.plane)
     region = clip_region(image, request.region)
     zoom = _zoom(request, card, image)
@@ -350,17 +350,6 @@ def _volume_windows(card: ModelCard, volume: tuple[int, int, int], overlap: floa
         padded = tuple(max(n, w) for n, w in zip(lengths, card.window, strict=True))
         total += volume[axis] * count_tiles(padded, card.window, overlap)
     return total
-
-
-def _channel(image: MicroscopyImage, wanted: int | None) -> int | None:
-    if wanted is not None and wanted >= image.num_channels:
-        raise ValueError(
-            f"Channel {wanted} was asked for, but '{image.name}' has {image.num_channels} "
-            f"(counted from 0). Choose 0 to {image.num_channels - 1}."
-        )
-    if image.num_channels == 1:
-        return None
-    return 0 if wanted is None else wanted
 
 
 def _planes(image: MicroscopyImage, wanted: tuple[int, int] | None) -> tuple[tuple[int, int], ...]:

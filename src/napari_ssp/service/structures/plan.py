@@ -12,7 +12,7 @@ from napari_ssp.engine.tiling import add_margin, choose_window
 from napari_ssp.place import place_in, with_voxel_size
 from napari_ssp.registry import IMAGES, PACKAGE, ModelCard, find_card
 from napari_ssp.service.precision import describe_precision, warn_emulated
-from napari_ssp.service.source_image import clip_region, open_image
+from napari_ssp.service.source_image import choose_channel, clip_region, open_image
 from napari_ssp.service.stack_grid import network_grid
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ def plan_prediction(request: PredictRequest) -> PredictionPlan:
         image=image,
         card=card,
         tasks=tasks,
-        channel=_channel(image, request.channel),
+        channel=choose_channel(image, request.channel),
         time=_time(image, request.time),
         box=box,
         voxel_size=voxel_size,
@@ -202,17 +202,6 @@ def task_index(card: ModelCard, name: str) -> int:
         f"'{card.name}' does not know the structure '{name}'.{hint} It knows: "
         f"{', '.join(card.tasks)}."
     )
-
-
-def _channel(image: MicroscopyImage, wanted: int | None) -> int | None:
-    if wanted is not None and wanted >= image.num_channels:
-        raise ValueError(
-            f"Channel {wanted} was asked for, but '{image.name}' has {image.num_channels} "
-            f"(counted from 0)."
-        )
-    if image.num_channels == 1:
-        return None
-    return 0 if wanted is None else wanted
 
 
 def _time(image: MicroscopyImage, wanted: int) -> int:
