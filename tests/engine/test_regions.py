@@ -121,6 +121,12 @@ def test_bright_debris_beside_few_cells_leaves_them_visible() -> None:
     assert 360 < high < 3 * 360
 
 
+def test_relief_of_few_cells_in_transmitted_light_changes_nothing() -> None:
+    plane = _few() + np.uint16(300)
+    plane[112:136, 88:112] -= 200
+    assert not _is_sparse(plane)
+
+
 def test_a_dim_surrounding_of_few_cells_is_no_upper_end() -> None:
     plane = _few()
     plane[70:130, 60:120] += 100

@@ -25,6 +25,8 @@ _ABOVE_NOISE = 6.0
 _MOSTLY_EMPTY = 0.75
 #: Share of the pixels above noise in such a field: of these, the percentile leaves out a third.
 _LITTLE = 0.015
+#: Pixels darker than noise, for each that is brighter, from which light is transmitted.
+_SHADED = 0.1
 #: What lies above the background must be this many times as bright as the upper percentile.
 _FAR = 1.5
 #: Of the blocks that show something, what is this many times as bright as the percentile is debris.
@@ -50,6 +52,11 @@ class Background:
 
     level: float
     noise: float
+
+    @property
+    def bottom(self) -> float:
+        """Smallest value that may be noise."""
+        return self.level - _ABOVE_NOISE * self.noise
 
     @property
     def top(self) -> float:
@@ -133,23 +140,26 @@ class ShownStatistics:
 
     def __init__(self, blocks: BlockStatistics, num_values: int) -> None:
         self._blocks, self._num_values = blocks, num_values
-        self._seen, self._covered = GreyStatistics(num_values), 0
+        self._seen, self._covered, self._shaded = GreyStatistics(num_values), 0, 0
 
     def add(self, band: npt.NDArray[Any], index: int) -> None:
         """Take a band into account that was seen as number ``index``."""
         shown = self._blocks.shown(band, index)
         self._seen.add(shown)
-        above = (shown != 0) & (shown > self._blocks.background.top)
-        self._covered += int(np.count_nonzero(above))
+        background, present = self._blocks.background, shown != 0
+        self._covered += int(np.count_nonzero(present & (shown > background.top)))
+        self._shaded += int(np.count_nonzero(present & (shown < background.bottom)))
 
     def result(self, whole: GreyRange) -> tuple[GreyRange, bool]:
         """Range of the whole planes with the upper end of what is shown; whether that is little.
 
-        It is little where most of it would have one grey value by the range of whole planes.
+        It is little where most of it would have one grey value by the range of whole planes. Cells
+        in transmitted light have shadows as well: their edges are bright, not they.
         """
         level = self._blocks.background.level
         high = min(self._seen.result().high, self._blocks.brightest)
         little = self._blocks.few_shown and self._covered <= _LITTLE * self._num_values
+        little &= self._shaded <= _SHADED * self._covered
         is_far = high - level >= _FAR * (whole.high - level)
         return replace(whole, high=max(high, whole.high)), little and is_far
 
