@@ -140,6 +140,7 @@ def test_bad_files_do_not_stop_the_others(
         (["--compute", "moon"], "moon"),
         (["--format", "doc"], "doc"),
         (["--stacks", "cubes"], "planes, linked, volume"),
+        (["--normalise", "columns"], "auto, image, region"),
         (["--tile", "9"], "9"),
         (["--voxel-size", "0", "1", "1"], "three positive numbers"),
         (["-o", "images/coins.png/out"], "cannot be made: Not a directory"),

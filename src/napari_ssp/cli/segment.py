@@ -40,6 +40,7 @@ from napari_ssp.service import (
     "diameter",
     "device",
     "precision",
+    "normalise",
     "tta",
     "eightfold",
     "overlap",

@@ -27,6 +27,9 @@ PRECISIONS = ("auto", "float32", "bfloat16")
 #: What becomes of a stack or time series: planes alone, linked by overlap, or 3D objects.
 STACKS = ("planes", "linked", "volume")
 
+#: Where the grey range of a plane comes from; automatic is by region where cells are few.
+NORMALISATIONS = ("auto", "image", "region")
+
 #: A word of `PRECISIONS`.
 Precision = Annotated[str, OneOf(PRECISIONS)]
 #: A model by its name or its folder.
@@ -161,6 +164,12 @@ class SegmentRequest(ImageRequest, Request[Segmentation]):
     batch_size : int
         Windows that go through the network together, of all views; 0 takes as many as the free
         memory of a graphics card holds, and one on a processor.
+    normalise : str
+        Which grey values are stretched to the range that MEDIAR sees: ``"image"``, percentiles 0 to
+        99.5 of the whole plane, as MEDIAR does; ``"region"``, the upper percentile of only those
+        blocks of 64 pixels that show more than noise, one range for the whole plane; ``"auto"``,
+        the whole plane except where its upper percentile lies in the noise or near it, because
+        cells cover about one percent or less. Packages and cellpose normalise in their own way.
     cell_threshold, flow_threshold : float
         See :func:`napari_ssp.flows.flows_to_labels`.
     min_size : int
@@ -202,6 +211,11 @@ class SegmentRequest(ImageRequest, Request[Segmentation]):
     )
     batch_size: int = choice(
         0, "Batch", "Windows that go through the network together; 0: what fits", min=0, max=256
+    )
+    normalise: Annotated[str, OneOf(NORMALISATIONS)] = choice(
+        "auto",
+        "Normalise",
+        "Grey values by the whole image, or by region where cells are few: auto, image, region",
     )
     cell_threshold: float = choice(
         0.5, "Cell threshold", "Pixels with a higher cell probability count", min=0.0, max=1.0

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 #: How a warning begins where an image without contrast gave no objects.
 NOTHING_TO_SEE = "No objects can be found in the image"
+#: How a warning begins where the grey range comes from few regions.
+COVER_LITTLE = "Cells cover little of"
 
 
 class Plan(Protocol):

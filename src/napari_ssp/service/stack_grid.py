@@ -51,6 +51,11 @@ def check_family(request: SegmentRequest, card: ModelCard) -> None:
             f"'{card.name}' averages mirror images in cellpose's own way only: leave eightfold "
             "averaging out, or choose mirror averaging."
         )
+    if card.family in (CELLPOSE, PACKAGE) and request.normalise != "auto":
+        raise ValueError(
+            f"'{card.name}' normalises images in its own way: leave normalise '{request.normalise}'"
+            " out, or choose a MEDIAR."
+        )
     if card.family == PACKAGE and len(card.axes) == 2 and request.stacks == "volume":
         raise ValueError(
             f"'{card.name}' is a package that sees planes: choose stacks 'planes', or 'linked' "

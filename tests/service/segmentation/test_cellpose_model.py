@@ -194,6 +194,8 @@ def test_what_cellpose_keeps_to_itself(cellpose: Any) -> None:
     image = np.zeros((20, 20), np.uint8)
     with pytest.raises(ValueError, match="leave eightfold averaging out"):
         ssp.segment(image, "cellpose", eightfold=True)
+    with pytest.raises(ValueError, match="normalises images in its own way"):
+        ssp.segment(image, "cellpose", normalise="region")
     with pytest.raises(ValueError, match="not averaged with other"):
         ssp.segment(image, "cellpose+mediar-starter")
     with pytest.raises(ValueError, match="loaded by cellpose itself"):

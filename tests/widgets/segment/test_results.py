@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ from napari.components import ViewerModel
 from napari.layers import Image
 
 from napari_ssp.service import Segmentation
+from napari_ssp.service.results import COVER_LITTLE
 from napari_ssp.widgets.docks.messages import error_line
 from napari_ssp.widgets.layers import result_layers
 from napari_ssp.widgets.layers.placement import in_layer_axes, placement
@@ -134,6 +136,10 @@ def test_only_what_is_wanted_is_prepared() -> None:
     np.testing.assert_array_equal(full.probability, 0.5)
     assert result_line(full) == (
         "Found 1 cell in 2.0 s. The flow and cell-probability layers are below the labels."
+    )
+    sparse = replace(result, warnings=("Of the plan.", f"{COVER_LITTLE} the image, so ..."))
+    assert result_line(prepare(sparse, SegmentChoices())) == (
+        "Found 1 cell in 2.0 s. Cells cover little of the image, so ..."
     )
 
 

@@ -34,6 +34,7 @@ choices = st.builds(
     average_with=st.sampled_from([None, "mine"]),
     diameter=st.none() | st.floats(1, 9000),
     precision=st.sampled_from(["auto", "float32", "bfloat16"]),
+    normalise=st.sampled_from(["auto", "image", "region"]),
     hole_size=st.none() | st.integers(0, 1_000_000),
     eightfold=st.booleans(),
     stacks=st.sampled_from(["planes", "linked", "volume"]),

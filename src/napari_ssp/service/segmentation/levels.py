@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_ssp.engine.normalise import GreyRange, GreyStatistics, grey_levels, unit_channels
+from napari_ssp.engine.regions import BlockStatistics, ShownStatistics
 from napari_ssp.engine.store import ArrayStore
 from napari_ssp.progress import Progress, Steps
 
@@ -33,10 +34,13 @@ class Levels:
         Uint8 (planes, Y, X, C).
     grey : GreyRange
         Of all the planes together, also outside of the region.
+    is_little : bool
+        Whether cells cover so little that the range is that of blocks which show more than noise.
     """
 
     store: ArrayStore
     grey: GreyRange
+    is_little: bool = False
 
     def read(self, box: Tile, plane: int = 0) -> NDArray[np.float32]:
         """Float32 (3, Y, X) in [0, 1], as `normalise` makes it of whole planes."""
@@ -62,32 +66,75 @@ def read_levels(plan: SegmentPlan, planes: Sequence[tuple[int, int]]) -> Steps[L
     -------
     Levels
     """
-    image, (y0, y1, x0, x1) = plan.image, plan.region
-    samples = 3 if image.rgb else 1
-    num_values = len(planes) * image.sizes["y"] * image.sizes["x"] * samples
-    bands = [(k, rows) for k in range(len(planes)) for rows in _bands(plan, samples)]
-    seen, kept = GreyStatistics(num_values), []
-    for done, (k, (top, bottom)) in enumerate(bands):
+    samples = 3 if plan.image.rgb else 1
+    bands = _Bands(plan, planes, samples)
+    grey, is_little = yield from _find_range(bands)
+    store = ArrayStore((len(planes), *plan.shape, samples), np.uint8)
+    y0, y1, x0, x1 = plan.region
+    for done, (k, rows) in enumerate(bands.places):
         if done:
-            yield Progress("reading the image", done, 2 * len(bands))
-        pixels = image.plane(*planes[k], plan.channel, (top, bottom, 0, image.sizes["x"]))
-        seen.add(pixels)
-        if num_values <= _BAND:  # small enough not to be read twice
-            kept.append(pixels)
-    levels = Levels(ArrayStore((len(planes), *plan.shape, samples), np.uint8), seen.result())
-    for done, (k, rows) in enumerate(bands):
-        if done:
-            yield Progress("reading the image", len(bands) + done, 2 * len(bands))
+            yield Progress("reading the image", bands.count + done, 2 * bands.count)
         top, bottom = max(rows[0], y0), min(rows[1], y1)
         if bottom <= top:
             continue
-        if kept:
-            pixels = kept[done][top - rows[0] : bottom - rows[0], x0:x1]
-        else:
-            pixels = image.plane(*planes[k], plan.channel, (top, bottom, x0, x1))
+        pixels = bands.read(done, (top, bottom, x0, x1))
         place = (slice(k, k + 1), slice(top - y0, bottom - y0))
-        levels.store.write(place, grey_levels(pixels, levels.grey)[None])
-    return levels
+        store.write(place, grey_levels(pixels, grey)[None])
+    return Levels(store, grey, is_little)
+
+
+class _Bands:
+    """Bands of planes; those of small planes are read once and kept."""
+
+    def __init__(self, plan: SegmentPlan, planes: Sequence[tuple[int, int]], samples: int) -> None:
+        self.plan, self._planes = plan, planes
+        self._width = plan.image.sizes["x"]
+        self.num_values = len(planes) * plan.image.sizes["y"] * self._width * samples
+        self.places = [(k, rows) for k in range(len(planes)) for rows in _bands(plan, samples)]
+        self.count = len(self.places)
+        self._kept: dict[int, NDArray[Any]] = {}
+
+    def read_whole(self, index: int) -> NDArray[Any]:
+        """Read a band over the whole width of its plane."""
+        if index in self._kept:
+            return self._kept[index]
+        k, (top, bottom) = self.places[index]
+        box = (top, bottom, 0, self._width)
+        pixels = self.plan.image.plane(*self._planes[k], self.plan.channel, box)
+        if self.num_values <= _BAND:  # small enough not to be read twice
+            self._kept[index] = pixels
+        return pixels
+
+    def read(self, index: int, box: tuple[int, int, int, int]) -> NDArray[Any]:
+        """Read a part of a band, given in pixels of its plane."""
+        k, (first, _) = self.places[index]
+        top, bottom, left, right = box
+        if index in self._kept:
+            return self._kept[index][top - first : bottom - first, left:right]
+        return self.plan.image.plane(*self._planes[k], self.plan.channel, box)
+
+
+def _find_range(bands: _Bands) -> Steps[tuple[GreyRange, bool]]:
+    """Range of whole planes, or of what they show; and whether that is little."""
+    seen, blocks = GreyStatistics(bands.num_values), BlockStatistics()
+    wanted = bands.plan.normalise
+    for index in range(bands.count):
+        if index:
+            yield Progress("reading the image", index, 2 * bands.count)
+        pixels = bands.read_whole(index)
+        seen.add(pixels)
+        if wanted != "image":
+            blocks.add(pixels)
+    grey = seen.result()
+    if wanted == "image" or (wanted == "auto" and not blocks.few_shown):
+        return grey, False
+    shown = ShownStatistics(blocks, bands.num_values)
+    for index in range(bands.count):
+        if index:
+            yield Progress("reading the image", index, 2 * bands.count)
+        shown.add(bands.read_whole(index), index)
+    regional, is_little = shown.result(grey)
+    return (regional if is_little or wanted == "region" else grey), is_little
 
 
 def _bands(plan: SegmentPlan, samples: int) -> Iterator[tuple[int, int]]:

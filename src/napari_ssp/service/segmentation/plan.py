@@ -34,6 +34,12 @@ UNUSUAL = 1.9
 #: Views of a plane, mirrored and in all; counted here because the views themselves load torch.
 NUM_MIRRORED, NUM_EIGHTFOLD = 3, 8
 
+#: Words for a choice that is not left to the pixels.
+_NORMALISED = {
+    "image": "grey values by the whole image",
+    "region": "grey values by region",
+}
+
 
 @dataclass(frozen=True, eq=False)
 class SegmentPlan:
@@ -66,6 +72,8 @@ class SegmentPlan:
         Numbers that the network computes in, as they were asked for.
     precision_warnings : tuple of str
         What the user should know about them on this computer.
+    normalise : str
+        Where the grey range comes from: ``"auto"``, ``"image"`` or ``"region"``.
     """
 
     image: MicroscopyImage
@@ -80,6 +88,7 @@ class SegmentPlan:
     volume: tuple[int, int, int] | None = None
     precision: str = "auto"
     precision_warnings: tuple[str, ...] = ()
+    normalise: str = "auto"
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -123,6 +132,8 @@ class SegmentPlan:
             parts.append(f"in blocks of {self.tile} px")
         if words := describe_precision(self.precision):
             parts.append(words)
+        if self.normalise in _NORMALISED:
+            parts.append(_NORMALISED[self.normalise])
         return ", ".join(parts)
 
     @property
@@ -188,6 +199,7 @@ def plan_segmentation(request: SegmentRequest) -> SegmentPlan:
         num_windows=0,
         precision=request.precision,
         precision_warnings=warn_emulated(request.precision, request.device),
+        normalise=request.normalise,
     )
     check_family(request, card)
     if len(card.axes) == 3:

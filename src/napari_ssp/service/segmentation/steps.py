@@ -25,6 +25,7 @@ from napari_ssp.engine.store import ArrayStore
 from napari_ssp.labels import number_from
 from napari_ssp.progress import Progress, Steps
 from napari_ssp.service.provenance import describe_run
+from napari_ssp.service.results import COVER_LITTLE
 from napari_ssp.service.segmentation.blocks import segment_blocks
 from napari_ssp.service.segmentation.levels import read_levels
 from napari_ssp.service.segmentation.linking import link_planes
@@ -44,6 +45,8 @@ from napari_ssp.service.segmentation.tracking import (
 from napari_ssp.service.segmentation.volume import segment_volume
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from napari_ssp.service.model_cache import ModelCache
     from napari_ssp.service.requests import SegmentRequest
     from napari_ssp.service.results import Segmentation
@@ -83,14 +86,26 @@ def segment_steps(
     labels = ArrayStore((len(plan.planes), *plan.shape), np.uint32)
     outputs = ArrayStore((3 if plan.volume is None else 4, *labels.shape))
     if plan.volume is None:
-        count = yield from _segment_planes(run, labels, outputs)
+        count, few = yield from _segment_planes(run, labels, outputs)
     else:
-        count = yield from _segment_volumes(run, labels, outputs)
+        count, few = yield from _segment_volumes(run, labels, outputs)
     if request.stacks != "planes":
         count = yield from link_planes(plan, labels, request.link_overlap, count)
     record = describe_run(request.provenance(), plan.card, str(device), time.monotonic() - began)
     drawn_on = labels.array(editable=True)
-    return assemble_planes(plan, drawn_on, outputs.array(), record, count)
+    result = assemble_planes(plan, drawn_on, outputs.array(), record, count)
+    return replace(result, warnings=(*result.warnings, *_warn_of_few(plan, few)))
+
+
+def _warn_of_few(plan: SegmentPlan, few: int) -> Iterator[str]:
+    """Say in how many planes cells are so few that regions gave the grey range."""
+    total = len(plan.planes)
+    if few and plan.normalise == "auto":
+        where = "the image" if few == total else f"{few} of {total} planes"
+        yield (
+            f"{COVER_LITTLE} {where}, so grey values were stretched by region there, not by the "
+            "whole image. Normalise 'image' or 'region' decides it for all images."
+        )
 
 
 def _prepare(
@@ -110,14 +125,18 @@ def _prepare(
     return SegmentRun(plan, network, windows, choose_tracking(request), stays_on_device(device))
 
 
-def _segment_planes(run: SegmentRun, labels: ArrayStore, outputs: ArrayStore) -> Steps[int]:
-    planes, count = run.plan.planes, 0
+def _segment_planes(
+    run: SegmentRun, labels: ArrayStore, outputs: ArrayStore
+) -> Steps[tuple[int, int]]:
+    """Find objects plane by plane; how many, and in how many planes they cover little."""
+    planes, count, few = run.plan.planes, 0, 0
     work = _segment_whole if run.plan.tile is None else segment_blocks
     for index, plane in enumerate(planes):
         levels = yield from read_levels(run.plan, [plane])
+        few += levels.is_little
         places = PlaneOf(outputs, 1, index), PlaneOf(labels, 0, index)
         count += yield from _renamed(work(run, levels, *places, count + 1), index, len(planes))
-    return count
+    return count, few
 
 
 def _segment_whole(
@@ -140,14 +159,18 @@ def _segment_whole(
     return int(found.max(initial=0))
 
 
-def _segment_volumes(run: SegmentRun, labels: ArrayStore, outputs: ArrayStore) -> Steps[int]:
+def _segment_volumes(
+    run: SegmentRun, labels: ArrayStore, outputs: ArrayStore
+) -> Steps[tuple[int, int]]:
+    """Find objects stack by stack; how many, and in how many planes they cover little."""
     planes, depth = run.plan.planes, run.plan.image.sizes["z"]
-    count = 0
+    count = few = 0
     for first in range(0, len(planes), depth):
         levels = yield from read_levels(run.plan, planes[first : first + depth])
+        few += depth * levels.is_little
         steps = segment_volume(run, levels, outputs, labels, (first, count + 1))
         count += yield from _renamed(steps, first // depth, len(planes) // depth, "volume")
-    return count
+    return count, few
 
 
 def _renamed(steps: Steps[int], index: int, count: int, noun: str = "plane") -> Steps[int]:

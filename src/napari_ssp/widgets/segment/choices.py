@@ -33,7 +33,7 @@ class SegmentChoices:
         As in :class:`napari_ssp.SegmentRequest`, where all planes are segmented.
     model, channel, diameter, device, precision, cell_threshold, flow_threshold, min_size, hole_size
         As in :class:`napari_ssp.SegmentRequest`.
-    overlap, batch_size, tta, eightfold
+    normalise, overlap, batch_size, tta, eightfold
         As in :class:`napari_ssp.SegmentRequest`.
 
     Raises
@@ -52,6 +52,7 @@ class SegmentChoices:
     )
     device: str = _same("device")
     precision: str = _same("precision")
+    normalise: str = _same("normalise")
     cell_threshold: float = _same("cell_threshold")
     flow_threshold: float = _same("flow_threshold")
     min_size: int = _same("min_size")

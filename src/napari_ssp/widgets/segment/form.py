@@ -30,6 +30,7 @@ _ADVANCED = (
     "diameter",
     "hole_size",
     "precision",
+    "normalise",
     "overlap",
     "batch_size",
     "tta",
@@ -43,6 +44,11 @@ _THRESHOLDS = ("cell_threshold", "flow_threshold", "min_size", "hole_size")
 #: Entries where a single model is installed: none and that one.
 _ONE_MODEL = 2
 _NO_OTHER = ("No other model", None)
+_NORMALISATIONS = (
+    ("Automatic", "auto"),
+    ("Whole image", "image"),
+    ("By region", "region"),
+)
 _STACKS = (
     ("Each plane by itself", "planes"),
     ("Linked where they overlap", "linked"),
@@ -69,6 +75,7 @@ class SegmentForm(ChoiceForm):
         self._other = self._add_choice("average_with")
         self._other.set_choices([_NO_OTHER])
         self._add_choice("precision").set_choices(PRECISIONS)
+        self._add_choice("normalise").set_choices(_NORMALISATIONS)
         self.size_box = DiameterBox(self._fields["diameter"].help)
         self.size_box.changed.connect(self.changed)
         self._editors["diameter"] = Editor(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_ssp.service.results import NOTHING_TO_SEE
+from napari_ssp.service.results import COVER_LITTLE, NOTHING_TO_SEE
 
 if TYPE_CHECKING:
     from napari_ssp.service import Thresholds
@@ -31,7 +31,9 @@ def result_line(prepared: Prepared) -> str:
     extra = (
         f" The {' and '.join(kept)} layer{'s are' if len(kept) > 1 else ' is'} below the labels."
     )
-    return f"Found {count_line(prepared.num_objects)} in {seconds}.{extra if kept else ''}"
+    few = [line for line in prepared.segmentation.warnings if line.startswith(COVER_LITTLE)]
+    parts = [f"Found {count_line(prepared.num_objects)} in {seconds}.{extra if kept else ''}", *few]
+    return " ".join(parts)
 
 
 def count_line(count: int) -> str:
