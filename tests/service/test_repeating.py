@@ -33,7 +33,7 @@ from napari_ssp.service import (
 from napari_ssp.service.model_cache import ModelCache
 from napari_ssp.service.pipelines import prepare_steps
 from napari_ssp.service.provenance import describe_run
-from napari_ssp.service.requests import PRECISIONS, STACKS
+from napari_ssp.service.requests import NORMALISATIONS, PRECISIONS, STACKS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -226,6 +226,7 @@ _CELLS = _IMAGE_FIELDS | {
     "min_size": st.integers(0, 10**6),
     "hole_size": st.none() | st.integers(0, 10**6),
     "stacks": st.sampled_from(STACKS),
+    "normalise": st.sampled_from(NORMALISATIONS),
     "link_overlap": _of(SegmentRequest, "link_overlap", _numbers(SegmentRequest, "link_overlap")),
     "tile": st.none() | st.integers(64, 10**6),
 }
