@@ -187,3 +187,11 @@ def test_an_image_with_whole_numbers_is_asked_about(call: Call, tmp_path: Path) 
         assert not (tmp_path / name).exists()
         assert call(*words, "--many-objects").exit_code == 0
         assert (tmp_path / name).exists()
+
+
+def test_labels_are_not_replaced_by_their_own_result(call: Call, labels: Path) -> None:
+    before = labels.read_bytes()
+    for words in (("measure", labels), ("export", labels)):
+        result = call(*words, "-o", labels, "--overwrite")
+        assert result.exit_code == 2, result.output
+        assert labels.read_bytes() == before

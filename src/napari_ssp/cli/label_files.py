@@ -76,7 +76,15 @@ def label_sources(labels: Path, scene: str | None) -> list[ImageSource]:
 
 
 def name_results(sources: Sequence[ImageSource], output: Path) -> list[Path]:
-    """One result per label image: of several, the scene's name follows that of the result."""
+    """One result per label image: of several, the scene's name follows that of the result.
+
+    Raises
+    ------
+    ValueError
+        If the labels would be replaced by their own result.
+    """
+    if output.resolve() in {source.path.resolve() for source in sources}:
+        raise ValueError(f"'{output}' is what is read. Give the result another name.")
     if len(sources) == 1:
         return [output]
     stem = image_stem(output)
