@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 #: Another value than the default, for every choice of every form.
 CHANGED: dict[type[EditorForm], dict[str, Any]] = {
     SegmentForm: {
+        "normalise": "region",
         "model": "mine",
         "average_with": "mine",
         "channel": 1,
