@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from napari_ssp.io.errors import reading
 from napari_ssp.io.lazy import LazyArray
-from napari_ssp.io.tiff.opening import open_tiff
+from napari_ssp.io.tiff.sets import opened_set
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -90,7 +90,7 @@ class TiffArray(LazyArray):
     @classmethod
     def open(cls, path: str, series: int = 0, level: int = 0) -> TiffArray:
         """Open a file for one array; the parameters are those of the class."""
-        with open_tiff(path) as tif:
+        with opened_set(Path(path)) as (tif, _):
             return cls(TiffSource(path, tif), series, level)
 
     def __reduce__(self) -> tuple[Any, ...]:
