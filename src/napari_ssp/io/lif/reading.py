@@ -11,7 +11,7 @@ from napari_ssp.io.errors import damage_error, import_extra
 from napari_ssp.io.lazy import as_dask
 from napari_ssp.io.lif.metadata import lif_channels, lif_corners, lif_lengths
 from napari_ssp.io.mapped import MappedArray
-from napari_ssp.io.scene import Scene, find_scenes, image_name, image_stem, scene_names
+from napari_ssp.io.scene import Scene, choose_scenes, image_name, image_stem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -133,9 +133,7 @@ def _scenes(
     path: Path, parts: list[_Part], odd: list[str], wanted: str | int | None
 ) -> list[Scene]:
     stem, scenes = image_stem(path), []
-    names = scene_names([part.name for part in parts])
-    known = names if len(names) > 1 else [parts[0].name]
-    chosen = range(len(parts)) if wanted is None else find_scenes(known, wanted, path)
+    names, chosen = choose_scenes([part.name for part in parts], wanted, path)
     doubts = (f"Left out of '{path.name}', being no images: {', '.join(odd)}.",) if odd else ()
     for number in chosen:
         part = parts[number]

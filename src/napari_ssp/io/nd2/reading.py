@@ -10,7 +10,7 @@ from napari_ssp.io.calibration import Length, Lengths, calibrate
 from napari_ssp.io.errors import damage_error, import_extra
 from napari_ssp.io.lazy import as_dask
 from napari_ssp.io.nd2.lazy import EXTRA, LIBRARY, Nd2Array, Nd2Frames
-from napari_ssp.io.scene import Scene, find_scenes, image_name, image_stem, scene_names
+from napari_ssp.io.scene import Scene, choose_scenes, image_name, image_stem
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,8 +52,7 @@ def read_nd2(path: Path, wanted: str | int | None = None) -> list[Scene]:
     except Exception as error:  # the library has no errors of its own
         raise damage_error(path, f"{type(error).__name__}: {error}") from error
     frames.check(path)
-    names = scene_names([position.name for position in positions])
-    chosen = range(len(names)) if wanted is None else find_scenes(names, wanted, path)
+    names, chosen = choose_scenes([position.name for position in positions], wanted, path)
     stem, scenes = image_stem(path), []
     for number in chosen:
         image = _image(path, frames, described, number)

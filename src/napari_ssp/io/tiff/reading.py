@@ -15,7 +15,7 @@ from napari_ssp.io.memory import check_fits
 from napari_ssp.io.scene import (
     ImageSource,
     Scene,
-    find_scenes,
+    choose_scenes,
     image_name,
     image_stem,
     scene_names,
@@ -102,11 +102,7 @@ def _scenes(
     tif: Any, files: FileSet, eager_bytes: int, scene: str | int | None, missing: str
 ) -> list[Scene]:
     found = find_entries(tif, files)
-    names = scene_names([entry.ome.name for entry in found])
-    chosen = list(range(len(found)))
-    if scene is not None:
-        known = names if len(names) > 1 else [found[0].ome.name]
-        chosen = find_scenes(known, scene, files.master)
+    names, chosen = choose_scenes([entry.ome.name for entry in found], scene, files.master)
     check_complete(tif, files.master)
     if missing == "refuse" and not any(entry.missing for entry in found):
         check_planes(tif, files.master)
