@@ -11,7 +11,7 @@ from itertools import permutations
 from typing import TYPE_CHECKING, Any
 
 from napari_ssp.io.errors import damage_error
-from napari_ssp.io.xml import parse_xml
+from napari_ssp.io.xml import local_name, parse_xml
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,7 +50,7 @@ def check_claims(tif: Any, path: Path) -> None:
     if root is None or not tif.is_ome:
         return
     for element in root.iter():
-        name = _name(element)
+        name = local_name(element)
         if name == "Pixels":
             _check_pixels(element, path)
         elif name == "TiffData":
@@ -117,7 +117,7 @@ def _ome_doubts(tif: Any) -> Iterator[str]:
             "the names of channels are not known."
         )
         return
-    found = [element for element in root.iter() if _name(element) == "Pixels"]
+    found = [element for element in root.iter() if local_name(element) == "Pixels"]
     for pixels, series in zip(found, tif.series, strict=False):
         page = series.keyframe
         said = (_whole(pixels.get("SizeX")), _whole(pixels.get("SizeY")))
@@ -149,11 +149,6 @@ def _document(tif: Any) -> str:
     return str((tif.ome_metadata if tif.is_ome else None) or tif.pages.first.description)
 
 
-def _name(element: Element) -> str:
-    # The namespace holds the schema's year, so only the name behind it counts.
-    return str(element.tag).rpartition("}")[2]
-
-
 def _check_pixels(pixels: Element, path: Path) -> None:
     order = pixels.get("DimensionOrder")
     if order not in _ORDERS:
@@ -172,7 +167,7 @@ def _check_pixels(pixels: Element, path: Path) -> None:
     if planes > _MOST_PLANES:
         raise damage_error(path, f"its OME-XML counts {planes} planes")
     for channel in pixels:
-        samples = channel.get("SamplesPerPixel", "1") if _name(channel) == "Channel" else "1"
+        samples = channel.get("SamplesPerPixel", "1") if local_name(channel) == "Channel" else "1"
         if not _whole(samples):
             raise damage_error(path, f"its OME-XML has SamplesPerPixel {samples!r}")
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from napari_ssp.io.calibration import Length, Lengths
 from napari_ssp.io.tiff.place import OmePlace, parse_place
-from napari_ssp.io.xml import parse_xml
+from napari_ssp.io.xml import children, parse_xml
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from xml.etree import ElementTree
 
 
@@ -82,9 +82,3 @@ def _lengths(pixels: ElementTree.Element) -> Lengths:
         for axis, name in names.items()
         if name in pixels.attrib
     }
-
-
-def children(element: ElementTree.Element, name: str) -> Iterator[ElementTree.Element]:
-    """Go through the elements of a name that lie directly in another."""
-    # The namespace holds the schema's year, so only the name behind it counts.
-    return (child for child in element if child.tag.rpartition("}")[2] == name)
