@@ -25,7 +25,7 @@ _MOST_PLANES = 10**7
 _NUMBERS_OF_PLANES = ("IFD", "PlaneCount", "NumPlanes", "FirstZ", "FirstC", "FirstT")
 
 
-def check_claims(tif: Any, path: Path) -> None:
+def check_claims(tif: Any, path: Path) -> Element | None:
     """Refuse XML that is dangerous, and OME sizes that cannot be.
 
     Parameters
@@ -35,6 +35,11 @@ def check_claims(tif: Any, path: Path) -> None:
     path : pathlib.Path
         Its path, for messages.
 
+    Returns
+    -------
+    xml.etree.ElementTree.Element or None
+        Its OME-XML; None where it has none, or it is damaged.
+
     Raises
     ------
     OSError
@@ -42,13 +47,13 @@ def check_claims(tif: Any, path: Path) -> None:
     """
     text = _document(tif)
     if not text.lstrip("\ufeff \r\n\t").startswith("<"):
-        return
+        return None
     try:
         root = parse_xml(text)
     except ValueError as error:
         raise damage_error(path, error) from error
     if root is None or not tif.is_ome:
-        return
+        return None
     for element in root.iter():
         name = local_name(element)
         if name == "Pixels":
@@ -57,6 +62,7 @@ def check_claims(tif: Any, path: Path) -> None:
             _check_place(element, path)
         elif name.startswith("ModuloAlong"):
             _check_steps(element, path)
+    return root
 
 
 def check_planes(tif: Any, path: Path) -> None:
@@ -89,13 +95,15 @@ def check_planes(tif: Any, path: Path) -> None:
         _check_imagej(tif, path)
 
 
-def find_doubts(tif: Any) -> tuple[str, ...]:
+def find_doubts(tif: Any, root: Element | None) -> tuple[str, ...]:
     """Say which claims were not followed, since the pages say something else.
 
     Parameters
     ----------
     tif : tifffile.TiffFile
         The open file.
+    root : xml.etree.ElementTree.Element or None
+        As `check_claims` gave it.
 
     Returns
     -------
@@ -103,14 +111,13 @@ def find_doubts(tif: Any) -> tuple[str, ...]:
         One sentence each, for the user.
     """
     if tif.is_ome:
-        return tuple(_ome_doubts(tif))
+        return tuple(_ome_doubts(tif, root))
     if tif.is_imagej and not tif.is_micromanager:
         return tuple(_imagej_doubts(tif))
     return ()
 
 
-def _ome_doubts(tif: Any) -> Iterator[str]:
-    root = parse_xml(_document(tif))
+def _ome_doubts(tif: Any, root: Element | None) -> Iterator[str]:
     if root is None:
         yield (
             "Its OME-XML is damaged and was left out: axes are guessed, and the voxel size and "

@@ -94,8 +94,8 @@ def list_tiff(path: Path) -> list[ImageSource]:
 
 def list_files(path: Path) -> tuple[Path, ...]:
     """List the files that hold the images of a TIFF file; errors are those of `read_tiff`."""
-    with reading(path), open_tiff(path) as tif:
-        return find_set(tif, path).files
+    with reading(path), open_tiff(path) as (_, root):
+        return find_set(root, path).files
 
 
 def _scenes(
@@ -113,7 +113,7 @@ def _scenes(
     # Where an image lies is the same whether all are read or it alone.
     shown = [entry for entry in found if entry.series]
     corner = find_corner([e.ome.place for e in shown], [_is_measured(tif, e) for e in shown])
-    doubts = find_doubts(tif)
+    doubts = find_doubts(tif, files.root)
     placed = [
         place_image(scene.image, entry.ome.place, corner)
         for scene, entry in zip(scenes, entries, strict=True)
