@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from napari_ssp.io.errors import reading
 from napari_ssp.io.lazy import LazyArray
+from napari_ssp.io.mapped import MappedArray
 from napari_ssp.io.tiff.sets import opened_set
 
 if TYPE_CHECKING:
@@ -126,8 +127,8 @@ class TiffArray(LazyArray):
             stored = self.dtype.newbyteorder(self._page.parent.byteorder)
             # The file of its pages, which may be another one of the set.
             path = self._page.parent.filehandle.path
-            mapped = np.memmap(path, stored, "r", self._offset, self.shape)
-            return np.array(mapped[tuple(slice(r.start, r.stop) for r in box)], dtype=self.dtype)
+            whole = MappedArray(path, stored, self._offset, self.shape)
+            return whole[tuple(slice(r.start, r.stop) for r in box)]
         leading, inside = box[: len(self._leading)], box[len(self._leading) :]
         out = np.empty([len(r) for r in box], self.dtype)
         for place in np.ndindex(*(len(r) for r in leading)):
