@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import tempfile
@@ -26,6 +27,12 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["NAPARI_SSP_CACHE"] = str(folder / "cache")
     # The offer of the first dock is tested where it is made, not in whichever test comes first.
     (folder / "napari-ssp.yaml").write_text("files:\n  opened_with: as before\n")
+
+
+def pytest_collection_finish() -> None:
+    """Let the collections of garbage at each viewer pass by the modules and tests, which stay."""
+    gc.collect()
+    gc.freeze()
 
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
