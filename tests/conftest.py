@@ -29,8 +29,9 @@ def pytest_configure(config: pytest.Config) -> None:
     (folder / "napari-ssp.yaml").write_text("files:\n  opened_with: as before\n")
 
 
-def pytest_collection_finish() -> None:
-    """Let the collections of garbage at each viewer pass by the modules and tests, which stay."""
+@pytest.fixture(scope="module", autouse=True)
+def _what_stays_is_no_garbage() -> None:
+    """Let the collections of garbage at each viewer pass by modules, tests and what they keep."""
     gc.collect()
     gc.freeze()
 
