@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 import tifffile
-import torch
 from image_files import (
     noise,
     write_appended,
@@ -22,7 +20,6 @@ from skimage import data
 
 import napari_ssp as ssp
 from napari_ssp.io import read_image, read_scenes, write_labels
-from napari_ssp.registry import find_card, load_model, save_model
 from napari_ssp.service import restore_request
 
 if TYPE_CHECKING:
@@ -35,19 +32,6 @@ if TYPE_CHECKING:
 
 COINS = data.coins()
 A, B, C = (np.ascontiguousarray(COINS[k : k + 48, 10 : 10 + 60]) for k in (0, 60, 120))
-
-
-@pytest.fixture(scope="module")
-def model(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder of the tiny model, made to find objects, others in each image; they mean nothing."""
-    network = load_model(tiny_model)
-    weights = dict(network.named_parameters())
-    with torch.no_grad():
-        weights["gradflow_head.3.weight"] *= 50
-        weights["cellprob_head.3.weight"] *= 200
-        weights["cellprob_head.3.bias"] += 2.5
-    card = replace(find_card(tiny_model), name="finds")
-    return save_model(network, card, tmp_path_factory.mktemp("finds")).weights.parent
 
 
 def labels_of(pixels: Any, model: Path, **choices: Any) -> np.ndarray:
@@ -64,9 +48,9 @@ def positions(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def segment(call: Call, model: Path, tmp_path: Path) -> Call:
+def segment(call: Call, finding_model: Path, tmp_path: Path) -> Call:
     """Segment into the folder "out"."""
-    ends = ("-o", tmp_path / "out", "--model", model, "--flow-threshold", 0)
+    ends = ("-o", tmp_path / "out", "--model", finding_model, "--flow-threshold", 0)
     return lambda *words: call("segment", *words, *ends)
 
 
@@ -75,7 +59,7 @@ def names(folder: Path) -> list[str]:
 
 
 def test_every_scene_is_segmented(
-    segment: Call, positions: Path, model: Path, tmp_path: Path
+    segment: Call, positions: Path, finding_model: Path, tmp_path: Path
 ) -> None:
     report = tmp_path / "report.json"
     result = segment(positions.parent, "--json", report)
@@ -88,7 +72,7 @@ def test_every_scene_is_segmented(
         "cells Pos_2_label.tiff",
     ]
     for name, pixels in (("Pos0", A), ("Pos1", B), ("Pos_2", C)):
-        expected = labels_of(pixels, model)
+        expected = labels_of(pixels, finding_model)
         np.testing.assert_array_equal(read_image(out / f"cells {name}_label.tiff").data, expected)
     rows = json.loads(report.read_text())["images"]
     assert [row["scene"] for row in rows] == ["Pos0", "Pos1", "Pos:2"]
@@ -112,7 +96,9 @@ def test_a_set_is_done_once(segment: Call, tmp_path: Path) -> None:
     assert names(tmp_path / "out") == ["set_C0_label.tiff"]
 
 
-def test_an_incomplete_set_fails_by_name(segment: Call, model: Path, tmp_path: Path) -> None:
+def test_an_incomplete_set_fails_by_name(
+    segment: Call, finding_model: Path, tmp_path: Path
+) -> None:
     files = write_position_set(tmp_path / "set", [A, B])
     files[0].unlink()
     result = segment(tmp_path / "set")
@@ -120,17 +106,17 @@ def test_an_incomplete_set_fails_by_name(segment: Call, model: Path, tmp_path: P
     assert "of which 'well_p0.ome.tif' is not there" in result.output
     assert names(tmp_path / "out") == ["well_p0 Pos1_label.tiff"]
     labels = read_image(tmp_path / "out" / "well_p0 Pos1_label.tiff").data
-    np.testing.assert_array_equal(labels, labels_of(B, model))
+    np.testing.assert_array_equal(labels, labels_of(B, finding_model))
 
 
-def test_missing_planes_may_be_zeros(segment: Call, model: Path, tmp_path: Path) -> None:
+def test_missing_planes_may_be_zeros(segment: Call, finding_model: Path, tmp_path: Path) -> None:
     files = write_channel_set(tmp_path / "set", [A, B])
     files[0].unlink()
     result = segment(files[1], "--missing", "zeros", "--channel", "1")
     assert result.exit_code == 0, result.output
     assert "1 of 2 planes of 'set_C1.ome.tif' are 0" in result.output
     labels = read_image(tmp_path / "out" / "set_C0_label.tiff").data
-    np.testing.assert_array_equal(labels, labels_of(B, model))
+    np.testing.assert_array_equal(labels, labels_of(B, finding_model))
     result = segment(files[1], "--missing", "noughts")
     assert result.exit_code == 2
     assert "must be one of refuse, zeros" in result.output
@@ -159,13 +145,13 @@ def test_appended_pages_are_a_stack(segment: Call, tmp_path: Path) -> None:
     assert (labels.axes, labels.shape) == ("zyx", (3, 48, 60))
 
 
-def test_all_fields_of_a_plate(segment: Call, model: Path, tmp_path: Path) -> None:
+def test_all_fields_of_a_plate(segment: Call, finding_model: Path, tmp_path: Path) -> None:
     plate = write_plate(tmp_path / "p.ome.zarr", ["A/1", "B/2"], [A, B], "0.4")
     assert segment(plate).exit_code == 0
     out = tmp_path / "out"
     expected = [f"p {well} {field}_label.tiff" for well in ("A1", "B2") for field in (0, 1)]
     assert names(out) == expected
-    labels = labels_of(B, model, voxel_size=(1.0, 0.65, 0.65))
+    labels = labels_of(B, finding_model, voxel_size=(1.0, 0.65, 0.65))
     np.testing.assert_array_equal(read_image(out / "p B2 1_label.tiff").data, labels)
     for words in ((plate, "--scene", "A/1"), (plate / "A" / "1",)):
         for path in out.iterdir():
@@ -176,13 +162,13 @@ def test_all_fields_of_a_plate(segment: Call, model: Path, tmp_path: Path) -> No
 
 @pytest.mark.parametrize("version", ["0.4", "0.5"])
 def test_labels_are_added_to_the_fields_of_a_plate(
-    call: Call, model: Path, tmp_path: Path, version: str
+    call: Call, finding_model: Path, tmp_path: Path, version: str
 ) -> None:
     plate = write_plate(tmp_path / "p.ome.zarr", ["A/1", "B/2"], [A, B], version)
-    words = ("segment", plate, "-o", plate, "--model", model, "--flow-threshold", 0)
+    words = ("segment", plate, "-o", plate, "--model", finding_model, "--flow-threshold", 0)
     result = call(*words)
     assert result.exit_code == 0, result.output
-    expected = labels_of(B, model, voxel_size=(1.0, 0.65, 0.65))
+    expected = labels_of(B, finding_model, voxel_size=(1.0, 0.65, 0.65))
     for well in ("A/1", "B/2"):
         scenes = read_scenes(plate, f"{well}/1")
         assert [(s.is_labels, s.name) for s in scenes] == [
@@ -195,18 +181,18 @@ def test_labels_are_added_to_the_fields_of_a_plate(
     assert call(*words, "--scene", "A/1/0", "--overwrite").exit_code == 0
     assert sorted(path.name for path in tmp_path.iterdir()) == ["p.ome.zarr"]
     other = write_plate(tmp_path / "q.ome.zarr", ["A/1"], [A])
-    result = call("segment", other, "-o", plate, "--model", model)
+    result = call("segment", other, "-o", plate, "--model", finding_model)
     assert result.exit_code == 2
     assert "is an OME-Zarr. Labels are added to it only when it is the one" in result.output
 
 
-def test_the_same_scene_again_from_its_provenance(positions: Path, model: Path) -> None:
-    result = ssp.segment(positions, str(model), scene=1, flow_threshold=0.0)
-    np.testing.assert_array_equal(result.labels, labels_of(B, model))
+def test_the_same_scene_again_from_its_provenance(positions: Path, finding_model: Path) -> None:
+    result = ssp.segment(positions, str(finding_model), scene=1, flow_threshold=0.0)
+    np.testing.assert_array_equal(result.labels, labels_of(B, finding_model))
     assert result.provenance["request"]["scene"] == "1"
     again = ssp.ModelService().submit(restore_request(result.provenance)).result()
     np.testing.assert_array_equal(again.labels, result.labels)
-    first = ssp.segment(positions, str(model))
+    first = ssp.segment(positions, str(finding_model))
     assert any("the first, 'Pos0', is taken" in line for line in first.warnings)
     old = {**first.provenance, "request": dict(first.provenance["request"])}
     del old["request"]["scene"], old["request"]["missing"]
