@@ -12,11 +12,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 CODE = """
-import os, signal, sys
+import os, platform, sys
 from pathlib import Path
+if sys.argv[2] == "elsewhere":
+    platform.node = lambda: "elsewhere"
 from napari_ssp.scratch import make_scratch_folder
 print(make_scratch_folder(Path(sys.argv[1])), flush=True)
-if sys.argv[2] == "killed":
+if sys.argv[2] != "alive":
     os._exit(9)
 sys.stdin.read()
 """
@@ -35,3 +37,10 @@ def test_what_a_killed_process_left_is_removed_at_the_next_start(tmp_path: Path)
             assert sorted(map(str, tmp_path.iterdir())) == sorted([of_alive, str(other), str(mine)])
         assert not mine.exists()
         alive.kill()
+
+
+def test_what_another_computer_works_on_stays(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", CODE, str(tmp_path), "elsewhere"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    with scratch_folder(tmp_path) as mine:
+        assert {str(path) for path in tmp_path.iterdir()} == {done.stdout.strip(), str(mine)}

@@ -1,8 +1,9 @@
-"""Temporary folders, named after the process that made them; what a killed one left is removed."""
+"""Temporary folders, named after who made them; what a killed process left is removed."""
 
 from __future__ import annotations
 
 import os
+import platform
 import re
 import shutil
 import tempfile
@@ -16,7 +17,9 @@ import psutil
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_NAME = re.compile(r"\.?napari-ssp-(\d{1,10})-\w+")
+# Several computers may share a folder, and a process's number says nothing on another one.
+_START = f"napari-ssp-{re.sub(r'[^A-Za-z0-9]', '_', platform.node())[:64]}-"
+_NAME = re.compile(rf"\.?{_START}(\d{{1,10}})-\w+")
 
 
 def make_scratch_folder(parent: Path | None = None) -> Path:
@@ -40,7 +43,7 @@ def make_scratch_folder(parent: Path | None = None) -> Path:
     place = Path(tempfile.gettempdir()) if parent is None else parent
     _remove_leftovers(place)
     hidden = "" if parent is None else "."
-    return Path(tempfile.mkdtemp(prefix=f"{hidden}napari-ssp-{os.getpid()}-", dir=place))
+    return Path(tempfile.mkdtemp(prefix=f"{hidden}{_START}{os.getpid()}-", dir=place))
 
 
 @contextmanager

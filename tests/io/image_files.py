@@ -53,32 +53,31 @@ def ome(content: str, uuid: str | None = None) -> str:
     return f'<?xml version="1.0" encoding="UTF-8"?><OME xmlns="{NAMESPACE}"{own}>{content}</OME>'
 
 
-def _write(path: Path, image: np.ndarray, xml: str) -> None:
-    tifffile.imwrite(path, image, description=xml, metadata=None)
+def _write_set(
+    folder: Path, names: Sequence[str], images: Sequence[np.ndarray], content: str
+) -> list[Path]:
+    folder.mkdir(exist_ok=True)
+    for k, (name, image) in enumerate(zip(names, images, strict=True)):
+        tifffile.imwrite(folder / name, image, description=ome(content, _urn(k)), metadata=None)
+    return [folder / name for name in names]
 
 
 def write_channel_set(
     folder: Path, channels: Sequence[np.ndarray], stem: str = "set"
 ) -> list[Path]:
     """One image, each channel in a file of its own; every file has the whole description."""
-    folder.mkdir(exist_ok=True)
     names = [f"{stem}_C{k}.ome.tif" for k in range(len(channels))]
     content = _image(0, "set", channels[0].shape, list(enumerate(names)))
-    for k, (name, channel) in enumerate(zip(names, channels, strict=True)):
-        _write(folder / name, channel, ome(content, _urn(k)))
-    return [folder / name for name in names]
+    return _write_set(folder, names, channels, content)
 
 
 def write_position_set(folder: Path, positions: Sequence[np.ndarray]) -> list[Path]:
     """Several images, each in a file of its own; every file has the whole description."""
-    folder.mkdir(exist_ok=True)
     names = [f"well_p{k}.ome.tif" for k in range(len(positions))]
     content = "".join(
         _image(k, f"Pos{k}", positions[0].shape, [(k, name)]) for k, name in enumerate(names)
     )
-    for k, (name, position) in enumerate(zip(names, positions, strict=True)):
-        _write(folder / name, position, ome(content, _urn(k)))
-    return [folder / name for name in names]
+    return _write_set(folder, names, positions, content)
 
 
 def write_companion_set(folder: Path, channels: Sequence[np.ndarray]) -> list[Path]:
@@ -88,9 +87,7 @@ def write_companion_set(folder: Path, channels: Sequence[np.ndarray]) -> list[Pa
     content = _image(0, "set", channels[0].shape, list(enumerate(names)))
     (folder / "all.companion.ome").write_text(ome(content, _urn(77)), encoding="utf-8")
     binary = f'<BinaryOnly MetadataFile="all.companion.ome" UUID="{_urn(77)}"/>'
-    for k, (name, channel) in enumerate(zip(names, channels, strict=True)):
-        _write(folder / name, channel, ome(binary, _urn(k)))
-    return [folder / name for name in names]
+    return _write_set(folder, names, channels, binary)
 
 
 def write_appended(path: Path, pages: Sequence[np.ndarray]) -> Path:

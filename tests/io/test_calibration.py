@@ -16,6 +16,7 @@ from napari_ssp.io.calibration import (
     resolution_lengths,
 )
 from napari_ssp.io.tiff.ome import parse_ome
+from napari_ssp.io.xml import parse_xml
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -213,7 +214,7 @@ OME = """<?xml version="1.0" encoding="UTF-8"?>
 
 @pytest.mark.parametrize("year", ["2008-09", "2016-06"])
 def test_ome_xml(year: str) -> None:
-    first, second, third = parse_ome(OME.format(year=year))
+    first, second, third = parse_ome(parse_xml(OME.format(year=year)))
     assert (first.name, first.description) == ("a", "tissue")
     assert size(**first.lengths) == pytest.approx((2.0, 0.5, 0.25))
     assert first.channel_names == ("DAPI", "channel 1")
@@ -222,8 +223,8 @@ def test_ome_xml(year: str) -> None:
 
 
 def test_broken_ome_xml_says_nothing() -> None:
-    assert parse_ome("<OME><Image></OME>") == []
-    assert parse_ome("") == parse_ome(None) == []
+    assert parse_ome(parse_xml("<OME><Image></OME>")) == []
+    assert parse_ome(parse_xml("")) == parse_ome(None) == []
 
 
 OME_TIFF = """<?xml version="1.0" encoding="UTF-8"?>

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pickle
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -189,6 +190,16 @@ def test_a_companion_describes_a_set(tmp_path: Path) -> None:
     (tmp_path / "set" / "all.companion.ome").unlink()
     with pytest.raises(FileNotFoundError, match=r"leaves its description to 'all\.companion\.ome'"):
         read_image(files[1])
+
+
+def test_an_image_of_a_companion_goes_to_another_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "EAGER_BYTES", 0)
+    files = write_companion_set(tmp_path / "set", [A, B])
+    for file in files:
+        sent = pickle.loads(pickle.dumps(read_image(file).data))
+        np.testing.assert_array_equal(np.asarray(sent), [A, B])
 
 
 def test_a_renamed_file_that_names_itself_is_complete(tmp_path: Path) -> None:

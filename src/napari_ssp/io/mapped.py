@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import mmap
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_ssp.io.errors import reading
 from napari_ssp.io.lazy import LazyArray
 
 if TYPE_CHECKING:
@@ -84,5 +86,6 @@ class MappedArray(LazyArray):
         return (1,) * (self.ndim - 2) + self.shape[-2:]
 
     def _read(self, box: tuple[range, ...]) -> npt.NDArray[Any]:
-        mapped = np.memmap(self._path, self._stored, "r", self._offset, self.shape)
+        with reading(Path(self._path)):
+            mapped = np.memmap(self._path, self._stored, "r", self._offset, self.shape)
         return np.array(mapped[tuple(slice(r.start, r.stop) for r in box)], dtype=self.dtype)

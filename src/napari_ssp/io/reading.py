@@ -287,7 +287,7 @@ def _list(file: Path, found: Format) -> list[ImageSource]:
 
             return list_tiff(file)
         case "czi" | "lif" | "nd2":
-            scenes = read_scenes(file)
+            scenes = _read(file, found, None, "refuse")
             return [ImageSource(file, one.name or None, one.image.name) for one in scenes]
     return [ImageSource(file, None, image_stem(file))]
 

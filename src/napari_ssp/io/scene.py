@@ -233,6 +233,30 @@ def find_scenes(names: Sequence[str], wanted: str | int, path: Path) -> list[int
     return found
 
 
+def choose_scenes(
+    given: Sequence[str], wanted: str | int | None, path: Path
+) -> tuple[list[str], list[int]]:
+    """Name the images of a file as `scene_names`, and find those that are to be read.
+
+    Parameters
+    ----------
+    given : sequence of str
+        What the file calls each of them, or empty; a single one is found by it, too.
+    wanted : str, int or None
+        As of `find_scenes`; None are all.
+    path : pathlib.Path
+        The file, for the message.
+
+    Raises
+    ------
+    ValueError
+        As `find_scenes`.
+    """
+    names = scene_names(given)
+    known = names if len(names) > 1 else [given[0].strip()]
+    return names, list(range(len(names))) if wanted is None else find_scenes(known, wanted, path)
+
+
 def list_names(names: Sequence[str]) -> str:
     """Say which images a file has: "3 images (Pos0, Pos1, Pos2)"."""
     if len(names) == 1:

@@ -126,8 +126,9 @@ def _find(
 
 def _choose(found: Named, scene: str | int, file: Path) -> list[ImageSource]:
     if len(found) == 1:
-        # A single image may have a name, which its reader knows.
-        read_scenes(file, scene)
+        # Each file has a first image; a single one may have a name, too, which its reader knows.
+        if str(scene).strip() != "0":
+            read_scenes(file, scene)
         return list(found)
     names = [source.scene or "" for source in found]
     return [found[k] for k in find_scenes(names, scene, file)]
@@ -148,6 +149,8 @@ def without_members(files: Sequence[Path]) -> tuple[list[Path], list[str]]:
     notes : list of str
         A sentence for each set of which files were left out.
     """
+    if len(files) == 1:
+        return list(files), []
     sets = [_members(file) for file in files]
     owner: dict[Path, Path] = {}
     # The largest description counts where that of a member is shorter.

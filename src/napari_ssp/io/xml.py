@@ -8,6 +8,7 @@ import defusedxml.ElementTree
 from defusedxml import DefusedXmlException
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from xml.etree.ElementTree import Element
 
 
@@ -40,3 +41,13 @@ def parse_xml(text: str) -> Element | None:
     except (defusedxml.ElementTree.ParseError, ValueError):  # damaged, or of an odd encoding
         return None
     return root
+
+
+def local_name(element: Element) -> str:
+    """Name of an element without its namespace, which holds the year of OME's schema."""
+    return str(element.tag).rpartition("}")[2]
+
+
+def children(element: Element, name: str) -> Iterator[Element]:
+    """Go through the elements of a name that lie directly in another."""
+    return (child for child in element if local_name(child) == name)

@@ -162,6 +162,15 @@ def test_a_lif_that_was_cut_off(tmp_path: Path, share: float) -> None:
         read_images(path)
 
 
+def test_a_lif_that_is_cut_off_while_it_is_open(tmp_path: Path) -> None:
+    path = tmp_path / "cut.lif"
+    write_lif(path, ("a", noise(3, 90, 80), "ZYX", ()))
+    image = read_image(path)
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(OSError, match=r"cut\.lif' \(\d+ bytes\) is cut off or damaged"):
+        image.plane()
+
+
 def test_sizes_that_lie(tmp_path: Path) -> None:
     path = tmp_path / "lie.lif"
     write_lif(path, ("a", noise(90, 80), "YX", ()))

@@ -155,6 +155,14 @@ def test_positions_within_time(tmp_path: Path) -> None:
         np.testing.assert_array_equal(np.asarray(image.data), pixels[:, number, ..., 0])
 
 
+def test_the_only_position_is_found_by_its_name(tmp_path: Path) -> None:
+    write_nd2(tmp_path / "a.nd2", noise(1, 9, 8, 1), [(POSITIONS, 1)], names=("A1",))
+    for wanted in ("A1", "0", 0):
+        assert read_image(tmp_path / "a.nd2", wanted).name == "a"
+    with pytest.raises(ValueError, match=r"no scene 'B2': it holds one image \(A1\)"):
+        read_image(tmp_path / "a.nd2", "B2")
+
+
 def test_colours(tmp_path: Path) -> None:
     pixels = noise(1, 9, 8, 3, dtype="u1")
     write_nd2(tmp_path / "a.nd2", pixels, [], channels=("Brightfield",))

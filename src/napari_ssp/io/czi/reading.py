@@ -12,7 +12,7 @@ from napari_ssp.io.czi.lazy import EXTRA, LIBRARY, CziArray, CziScene
 from napari_ssp.io.czi.metadata import CziMetadata, parse_czi
 from napari_ssp.io.errors import damage_error, import_extra, reading
 from napari_ssp.io.lazy import as_dask
-from napari_ssp.io.scene import Scene, find_scenes, image_name, image_stem, scene_names
+from napari_ssp.io.scene import Scene, choose_scenes, image_name, image_stem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -74,8 +74,8 @@ def read_czi(path: Path, wanted: str | int | None = None) -> list[Scene]:
     for block in blocks:
         by_number.setdefault(block.position.get("S"), []).append(block)
     numbers = sorted(by_number, key=lambda number: -1 if number is None else number)
-    names = scene_names([metadata.scene_names.get(n or 0, "") or str(n or 0) for n in numbers])
-    chosen = range(len(names)) if wanted is None else find_scenes(names, wanted, path)
+    given = [metadata.scene_names.get(n or 0, "") or str(n or 0) for n in numbers]
+    names, chosen = choose_scenes(given, wanted, path)
     scenes = [_scene(number, by_number[number]) for number in numbers]
     corner = min(scene.y.start for scene in scenes), min(scene.x.start for scene in scenes)
     return [_image(path, scenes[k], metadata, names[k], corner) for k in chosen]

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from napari_ssp.image import MicroscopyImage
 from napari_ssp.io.calibration import calibrate
-from napari_ssp.io.errors import damage_error, import_extra
+from napari_ssp.io.errors import damage_error, import_extra, reading
 from napari_ssp.io.lazy import as_dask
 from napari_ssp.io.lif.metadata import lif_channels, lif_corners, lif_lengths
 from napari_ssp.io.mapped import MappedArray
-from napari_ssp.io.scene import Scene, find_scenes, image_name, image_stem, scene_names
+from napari_ssp.io.scene import Scene, choose_scenes, image_name, image_stem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,15 +69,10 @@ def read_lif(path: Path, wanted: str | int | None = None) -> list[Scene]:
         If nothing is left, or there is no such image.
     """
     library = import_extra(_LIBRARY, _EXTRA, path)
-    try:
-        with library.LifFile(path) as file:
-            odd = [image.name for image in file.images if not _has_place(image)]
-            images = [image for image in file.images if _has_place(image)]
-            parts = [part for image in images for part in _parts(image, path)]
-    except (MemoryError, OSError):
-        raise
-    except Exception as error:  # the library has no errors of its own
-        raise damage_error(path, f"{type(error).__name__}: {error}") from error
+    with reading(path), library.LifFile(path) as file:
+        odd = [image.name for image in file.images if not _has_place(image)]
+        images = [image for image in file.images if _has_place(image)]
+        parts = [part for image in images for part in _parts(image, path)]
     if not parts and odd:
         raise ValueError(
             f"'{path}' holds no image of time, channels, z, y and x, but {', '.join(odd)}. Export "
@@ -133,9 +128,7 @@ def _scenes(
     path: Path, parts: list[_Part], odd: list[str], wanted: str | int | None
 ) -> list[Scene]:
     stem, scenes = image_stem(path), []
-    names = scene_names([part.name for part in parts])
-    known = names if len(names) > 1 else [parts[0].name]
-    chosen = range(len(parts)) if wanted is None else find_scenes(known, wanted, path)
+    names, chosen = choose_scenes([part.name for part in parts], wanted, path)
     doubts = (f"Left out of '{path.name}', being no images: {', '.join(odd)}.",) if odd else ()
     for number in chosen:
         part = parts[number]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_ssp.io.errors import damage_error, import_extra
+from napari_ssp.io.errors import damage_error, import_extra, reading
 from napari_ssp.io.lazy import LazyArray
 
 if TYPE_CHECKING:
@@ -143,16 +143,10 @@ class Nd2Array(LazyArray):
         out = np.empty([len(r) for r in box], self.dtype)
         letters = [letter for letter in self._frames.loops if letter != "P"]
         inside = tuple(slice(r.start, r.stop) for r in box[-3:])
-        try:
-            with library.ND2File(self._path) as file:
-                for place in np.ndindex(out.shape[:-3]):
-                    at = {a: r[i] for a, r, i in zip(letters, box, place, strict=False)}
-                    frame = self._frame(file, {**at, "P": self._position})
-                    out[place] = frame[inside]
-        except MemoryError:
-            raise
-        except Exception as error:  # the library has no errors of its own
-            raise damage_error(Path(self._path), f"{type(error).__name__}: {error}") from error
+        with reading(Path(self._path)), library.ND2File(self._path) as file:
+            for place in np.ndindex(out.shape[:-3]):
+                at = {a: r[i] for a, r, i in zip(letters, box, place, strict=False)}
+                out[place] = self._frame(file, {**at, "P": self._position})[inside]
         return out
 
     def _frame(self, file: Any, place: Mapping[str, int]) -> npt.NDArray[Any]:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from napari_ssp.image import MicroscopyImage
 from napari_ssp.io.calibration import Length, Lengths, calibrate
-from napari_ssp.io.errors import damage_error, import_extra
+from napari_ssp.io.errors import import_extra, reading
 from napari_ssp.io.lazy import as_dask
 from napari_ssp.io.nd2.lazy import EXTRA, LIBRARY, Nd2Array, Nd2Frames
-from napari_ssp.io.scene import Scene, find_scenes, image_name, image_stem, scene_names
+from napari_ssp.io.scene import Scene, choose_scenes, image_name, image_stem
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,15 +45,11 @@ def read_nd2(path: Path, wanted: str | int | None = None) -> list[Scene]:
         If it has axes that have no place in an image, or no such position.
     """
     library = import_extra(LIBRARY, EXTRA, path)
-    try:
-        with library.ND2File(path) as file:
-            frames, described = Nd2Frames.of(file), _describe(file, path)
-            positions = _positions(file, frames.positions)
-    except Exception as error:  # the library has no errors of its own
-        raise damage_error(path, f"{type(error).__name__}: {error}") from error
+    with reading(path), library.ND2File(path) as file:
+        frames, described = Nd2Frames.of(file), _describe(file, path)
+        positions = _positions(file, frames.positions)
     frames.check(path)
-    names = scene_names([position.name for position in positions])
-    chosen = range(len(names)) if wanted is None else find_scenes(names, wanted, path)
+    names, chosen = choose_scenes([position.name for position in positions], wanted, path)
     stem, scenes = image_stem(path), []
     for number in chosen:
         image = _image(path, frames, described, number)

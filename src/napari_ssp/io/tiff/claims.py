@@ -11,7 +11,7 @@ from itertools import permutations
 from typing import TYPE_CHECKING, Any
 
 from napari_ssp.io.errors import damage_error
-from napari_ssp.io.xml import parse_xml
+from napari_ssp.io.xml import local_name, parse_xml
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +25,7 @@ _MOST_PLANES = 10**7
 _NUMBERS_OF_PLANES = ("IFD", "PlaneCount", "NumPlanes", "FirstZ", "FirstC", "FirstT")
 
 
-def check_claims(tif: Any, path: Path) -> None:
+def check_claims(tif: Any, path: Path) -> Element | None:
     """Refuse XML that is dangerous, and OME sizes that cannot be.
 
     Parameters
@@ -35,6 +35,11 @@ def check_claims(tif: Any, path: Path) -> None:
     path : pathlib.Path
         Its path, for messages.
 
+    Returns
+    -------
+    xml.etree.ElementTree.Element or None
+        Its OME-XML; None where it has none, or it is damaged.
+
     Raises
     ------
     OSError
@@ -42,21 +47,22 @@ def check_claims(tif: Any, path: Path) -> None:
     """
     text = _document(tif)
     if not text.lstrip("\ufeff \r\n\t").startswith("<"):
-        return
+        return None
     try:
         root = parse_xml(text)
     except ValueError as error:
         raise damage_error(path, error) from error
     if root is None or not tif.is_ome:
-        return
+        return None
     for element in root.iter():
-        name = _name(element)
+        name = local_name(element)
         if name == "Pixels":
             _check_pixels(element, path)
         elif name == "TiffData":
             _check_place(element, path)
         elif name.startswith("ModuloAlong"):
             _check_steps(element, path)
+    return root
 
 
 def check_planes(tif: Any, path: Path) -> None:
@@ -89,13 +95,15 @@ def check_planes(tif: Any, path: Path) -> None:
         _check_imagej(tif, path)
 
 
-def find_doubts(tif: Any) -> tuple[str, ...]:
+def find_doubts(tif: Any, root: Element | None) -> tuple[str, ...]:
     """Say which claims were not followed, since the pages say something else.
 
     Parameters
     ----------
     tif : tifffile.TiffFile
         The open file.
+    root : xml.etree.ElementTree.Element or None
+        As `check_claims` gave it.
 
     Returns
     -------
@@ -103,21 +111,20 @@ def find_doubts(tif: Any) -> tuple[str, ...]:
         One sentence each, for the user.
     """
     if tif.is_ome:
-        return tuple(_ome_doubts(tif))
+        return tuple(_ome_doubts(tif, root))
     if tif.is_imagej and not tif.is_micromanager:
         return tuple(_imagej_doubts(tif))
     return ()
 
 
-def _ome_doubts(tif: Any) -> Iterator[str]:
-    root = parse_xml(_document(tif))
+def _ome_doubts(tif: Any, root: Element | None) -> Iterator[str]:
     if root is None:
         yield (
             "Its OME-XML is damaged and was left out: axes are guessed, and the voxel size and "
             "the names of channels are not known."
         )
         return
-    found = [element for element in root.iter() if _name(element) == "Pixels"]
+    found = [element for element in root.iter() if local_name(element) == "Pixels"]
     for pixels, series in zip(found, tif.series, strict=False):
         page = series.keyframe
         said = (_whole(pixels.get("SizeX")), _whole(pixels.get("SizeY")))
@@ -149,11 +156,6 @@ def _document(tif: Any) -> str:
     return str((tif.ome_metadata if tif.is_ome else None) or tif.pages.first.description)
 
 
-def _name(element: Element) -> str:
-    # The namespace holds the schema's year, so only the name behind it counts.
-    return str(element.tag).rpartition("}")[2]
-
-
 def _check_pixels(pixels: Element, path: Path) -> None:
     order = pixels.get("DimensionOrder")
     if order not in _ORDERS:
@@ -172,7 +174,7 @@ def _check_pixels(pixels: Element, path: Path) -> None:
     if planes > _MOST_PLANES:
         raise damage_error(path, f"its OME-XML counts {planes} planes")
     for channel in pixels:
-        samples = channel.get("SamplesPerPixel", "1") if _name(channel) == "Channel" else "1"
+        samples = channel.get("SamplesPerPixel", "1") if local_name(channel) == "Channel" else "1"
         if not _whole(samples):
             raise damage_error(path, f"its OME-XML has SamplesPerPixel {samples!r}")
 

@@ -85,7 +85,7 @@ def find_entries(tif: Any, files: FileSet) -> list[Entry]:
         If there is no image in it.
     """
     usable = [i for i, s in enumerate(tif.series) if s.dtype is not None and s.size]
-    described = parse_ome(tif.ome_metadata) if tif.is_ome else []
+    described = parse_ome(files.root)
     kept = set(without_pictures(tif, usable))
     entries = [
         entry

@@ -16,7 +16,8 @@ import numpy.typing as npt
 
 from napari_ssp.io.errors import reading
 from napari_ssp.io.lazy import LazyArray
-from napari_ssp.io.tiff.opening import open_tiff
+from napari_ssp.io.mapped import MappedArray
+from napari_ssp.io.tiff.sets import opened_set
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -90,7 +91,7 @@ class TiffArray(LazyArray):
     @classmethod
     def open(cls, path: str, series: int = 0, level: int = 0) -> TiffArray:
         """Open a file for one array; the parameters are those of the class."""
-        with open_tiff(path) as tif:
+        with opened_set(Path(path)) as (tif, _):
             return cls(TiffSource(path, tif), series, level)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -126,8 +127,8 @@ class TiffArray(LazyArray):
             stored = self.dtype.newbyteorder(self._page.parent.byteorder)
             # The file of its pages, which may be another one of the set.
             path = self._page.parent.filehandle.path
-            mapped = np.memmap(path, stored, "r", self._offset, self.shape)
-            return np.array(mapped[tuple(slice(r.start, r.stop) for r in box)], dtype=self.dtype)
+            whole = MappedArray(path, stored, self._offset, self.shape)
+            return whole[tuple(slice(r.start, r.stop) for r in box)]
         leading, inside = box[: len(self._leading)], box[len(self._leading) :]
         out = np.empty([len(r) for r in box], self.dtype)
         for place in np.ndindex(*(len(r) for r in leading)):

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from napari_ssp.io.calibration import Length, Lengths
 from napari_ssp.io.tiff.place import OmePlace, parse_place
-from napari_ssp.io.xml import parse_xml
+from napari_ssp.io.xml import children
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from xml.etree import ElementTree
 
 
@@ -37,30 +37,24 @@ class OmeImage:
     place: OmePlace = field(default_factory=OmePlace)
 
 
-def parse_ome(xml: str | None) -> list[OmeImage]:
+def parse_ome(root: ElementTree.Element | None) -> list[OmeImage]:
     """Read the Image elements of OME-XML of any schema year.
 
     Parameters
     ----------
-    xml : str or None
+    root : xml.etree.ElementTree.Element or None
         The document.
 
     Returns
     -------
     list of OmeImage
-        In the order of the file; empty when there is no document or it cannot be parsed.
+        In the order of the file; empty when there is no document.
     """
-    root = parse_root(xml)
     if root is None:
         return []
     holders = children(root, "StructuredAnnotations")
     notes = {note.get("ID", ""): note for holder in holders for note in holder}
     return [_image(element, notes) for element in children(root, "Image")]
-
-
-def parse_root(xml: str | None) -> ElementTree.Element | None:
-    """Parse OME-XML; None when there is no document or it cannot be parsed."""
-    return parse_xml(xml) if xml else None
 
 
 def _image(element: ElementTree.Element, notes: Mapping[str, ElementTree.Element]) -> OmeImage:
@@ -82,9 +76,3 @@ def _lengths(pixels: ElementTree.Element) -> Lengths:
         for axis, name in names.items()
         if name in pixels.attrib
     }
-
-
-def children(element: ElementTree.Element, name: str) -> Iterator[ElementTree.Element]:
-    """Go through the elements of a name that lie directly in another."""
-    # The namespace holds the schema's year, so only the name behind it counts.
-    return (child for child in element if child.tag.rpartition("}")[2] == name)

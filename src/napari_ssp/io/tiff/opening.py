@@ -15,6 +15,7 @@ from napari_ssp.io.tiff.claims import check_claims
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterator
+    from xml.etree.ElementTree import Element
 
 _NDPI_HEADER = struct.Struct("<2sHQ")
 _CLASSIC = 42
@@ -23,7 +24,9 @@ _ENTRY_BYTES = 12
 
 
 @contextmanager
-def open_tiff(path: str | os.PathLike[str], omexml: str | None = None) -> Iterator[Any]:
+def open_tiff(
+    path: str | os.PathLike[str], omexml: str | None = None
+) -> Iterator[tuple[Any, Element | None]]:
     """Open a TIFF file of any kind.
 
     Parameters
@@ -35,8 +38,10 @@ def open_tiff(path: str | os.PathLike[str], omexml: str | None = None) -> Iterat
 
     Yields
     ------
-    tifffile.TiffFile
+    tif : tifffile.TiffFile
         Closed in the end.
+    root : xml.etree.ElementTree.Element or None
+        Its OME-XML; None where it has none, or it is damaged.
 
     Raises
     ------
@@ -52,8 +57,7 @@ def open_tiff(path: str | os.PathLike[str], omexml: str | None = None) -> Iterat
         np.errstate(divide="ignore", invalid="ignore"),
         tifffile.TiffFile(path, is_ndpi=ndpi, omexml=omexml) as tif,
     ):
-        check_claims(tif, Path(path))
-        yield tif
+        yield tif, check_claims(tif, Path(path))
 
 
 def _is_ndpi(file: BinaryIO) -> bool:

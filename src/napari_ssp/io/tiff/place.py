@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_ssp.io.calibration import micrometres
 from napari_ssp.io.stored_origin import list_origin, parse_origin, place_part
+from napari_ssp.io.xml import children, local_name
 from napari_ssp.place import translation
 
 if TYPE_CHECKING:
@@ -77,13 +78,13 @@ def parse_place(image: Element, annotations: Mapping[str, Element]) -> OmePlace:
     -------
     OmePlace
     """
-    references = [child.get("ID", "") for child in image if _name(child) == "AnnotationRef"]
+    references = [child.get("ID", "") for child in children(image, "AnnotationRef")]
     ours = [
         annotations[ID]
         for ID in references
         if ID in annotations and annotations[ID].get("Namespace") == _NAMESPACE
     ]
-    plane = next((e for e in image.iter() if _name(e) == "Plane"), None)
+    plane = next((e for e in image.iter() if local_name(e) == "Plane"), None)
     values = {} if plane is None else dict(_positions(plane))
     lengths = {a: n for a, (n, unit) in values.items() if unit == _MICROMETRE}
     voxels = {a: n for a, (n, unit) in values.items() if unit == _VOXEL}
@@ -160,10 +161,5 @@ def _positions(plane: Element) -> Iterator[tuple[str, tuple[float, str]]]:
 
 
 def _origin(annotation: Element) -> dict[str, int]:
-    pairs = {e.get("K", ""): e.text or "" for e in annotation.iter() if _name(e) == "M"}
+    pairs = {e.get("K", ""): e.text or "" for e in annotation.iter() if local_name(e) == "M"}
     return parse_origin(pairs)
-
-
-def _name(element: Element) -> str:
-    # The namespace holds the schema's year, so only the name behind it counts.
-    return str(element.tag).rpartition("}")[2]

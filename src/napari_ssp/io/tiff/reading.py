@@ -15,7 +15,7 @@ from napari_ssp.io.memory import check_fits
 from napari_ssp.io.scene import (
     ImageSource,
     Scene,
-    find_scenes,
+    choose_scenes,
     image_name,
     image_stem,
     scene_names,
@@ -94,19 +94,15 @@ def list_tiff(path: Path) -> list[ImageSource]:
 
 def list_files(path: Path) -> tuple[Path, ...]:
     """List the files that hold the images of a TIFF file; errors are those of `read_tiff`."""
-    with reading(path), open_tiff(path) as tif:
-        return find_set(tif, path).files
+    with reading(path), open_tiff(path) as (_, root):
+        return find_set(root, path).files
 
 
 def _scenes(
     tif: Any, files: FileSet, eager_bytes: int, scene: str | int | None, missing: str
 ) -> list[Scene]:
     found = find_entries(tif, files)
-    names = scene_names([entry.ome.name for entry in found])
-    chosen = list(range(len(found)))
-    if scene is not None:
-        known = names if len(names) > 1 else [found[0].ome.name]
-        chosen = find_scenes(known, scene, files.master)
+    names, chosen = choose_scenes([entry.ome.name for entry in found], scene, files.master)
     check_complete(tif, files.master)
     if missing == "refuse" and not any(entry.missing for entry in found):
         check_planes(tif, files.master)
@@ -117,7 +113,7 @@ def _scenes(
     # Where an image lies is the same whether all are read or it alone.
     shown = [entry for entry in found if entry.series]
     corner = find_corner([e.ome.place for e in shown], [_is_measured(tif, e) for e in shown])
-    doubts = find_doubts(tif)
+    doubts = find_doubts(tif, files.root)
     placed = [
         place_image(scene.image, entry.ome.place, corner)
         for scene, entry in zip(scenes, entries, strict=True)

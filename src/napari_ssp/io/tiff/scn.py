@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from napari_ssp.io.calibration import Length, Lengths
-from napari_ssp.io.xml import parse_xml
+from napari_ssp.io.xml import children, parse_xml
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,14 +47,14 @@ def scn_images(xml: str) -> list[ScnImage]:
         return []
     return [
         _image(collection, image)
-        for collection in _children(root, "collection")
-        for image in _children(collection, "image")
-        if any(next(_children(pixels, "dimension"), None) is not None for pixels in _pixels(image))
+        for collection in children(root, "collection")
+        for image in children(collection, "image")
+        if any(next(children(pixels, "dimension"), None) is not None for pixels in _pixels(image))
     ]
 
 
 def _image(collection: ElementTree.Element, image: ElementTree.Element) -> ScnImage:
-    view = next(_children(image, "view"), None)
+    view = next(children(image, "view"), None)
     pixels = next(_pixels(image))
     if view is None:
         return ScnImage()
@@ -74,8 +74,4 @@ def _ratio(view: ElementTree.Element, pixels: ElementTree.Element, name: str) ->
 
 
 def _pixels(image: ElementTree.Element) -> Iterator[ElementTree.Element]:
-    return _children(image, "pixels")
-
-
-def _children(element: ElementTree.Element, name: str) -> Iterator[ElementTree.Element]:
-    return (child for child in element if child.tag.rpartition("}")[2] == name)
+    return children(image, "pixels")

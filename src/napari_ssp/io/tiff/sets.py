@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
-from napari_ssp.io.tiff.ome import children, parse_root
 from napari_ssp.io.tiff.opening import open_tiff
+from napari_ssp.io.xml import children, parse_xml
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,12 +32,15 @@ class FileSet:
         All files with pixels, in the order in which the document names them; at least one.
     by_image : tuple of tuples of pathlib.Path
         Those of each Image element.
+    root : xml.etree.ElementTree.Element or None
+        The document that counts; None where there is none, or it is damaged.
     """
 
     master: Path
     xml: str | None
     files: tuple[Path, ...]
     by_image: tuple[tuple[Path, ...], ...] = ()
+    root: ElementTree.Element | None = None
 
     def missing(self, image: int) -> tuple[Path, ...]:
         """Files of an Image element that are not there."""
@@ -45,13 +48,13 @@ class FileSet:
         return tuple(file for file in named if not file.exists())
 
 
-def find_set(tif: Any, path: Path) -> FileSet:
+def find_set(root: ElementTree.Element | None, path: Path) -> FileSet:
     """Find the files that belong to a TIFF; of most it is the only one.
 
     Parameters
     ----------
-    tif : tifffile.TiffFile
-        The open file; only its first page is looked at.
+    root : xml.etree.ElementTree.Element or None
+        Its OME-XML, as `open_tiff` gives it.
     path : pathlib.Path
         Its path.
 
@@ -60,7 +63,6 @@ def find_set(tif: Any, path: Path) -> FileSet:
     FileNotFoundError
         If it leaves its description to a file that is not there.
     """
-    root = parse_root(tif.ome_metadata) if tif.is_ome else None
     if root is None:
         return FileSet(path, None, (path,))
     binary = next(children(root, "BinaryOnly"), None)
@@ -99,12 +101,12 @@ def opened_set(path: Path) -> Iterator[tuple[Any, FileSet]]:
         If it is no TIFF.
     """
     with _silent_about_missing_files():
-        with open_tiff(path) as tif:
-            found = find_set(tif, path)
+        with open_tiff(path) as (tif, root):
+            found = find_set(root, path)
             if found.master == path and found.xml is None:
                 yield tif, found
                 return
-        with open_tiff(found.master, found.xml) as tif:
+        with open_tiff(found.master, found.xml) as (tif, _):
             yield tif, found
 
 
@@ -127,13 +129,12 @@ def _of_companion(companion: Path, path: Path) -> FileSet:
     with companion.open("rb") as file:
         is_text = file.read(5).lstrip(b"\xef\xbb\xbf").startswith(b"<")
     if not is_text:
-        with open_tiff(companion) as tif:
-            root = parse_root(tif.ome_metadata)
-        if root is not None:
-            return _named_files(root, companion, None)
+        with open_tiff(companion) as (_, root):
+            if root is not None:
+                return _named_files(root, companion, None)
     else:
         xml = companion.read_text(encoding="utf-8-sig", errors="replace")
-        root = parse_root(xml)
+        root = parse_xml(xml)
         if root is not None:
             # Its identifier is the text's; the TIFF that is opened with it has another one.
             root.attrib.pop("UUID", None)
@@ -151,14 +152,14 @@ def _named_files(root: ElementTree.Element, path: Path, xml: str | None) -> File
     if xml is None and own is None and len(named) == 1 and not _is_there(path, *named):
         # A file that names only itself, and was given another name.
         xml = _without_names(root)
-        return FileSet(path, xml, (path,), tuple((path,) for _ in images))
+        return FileSet(path, xml, (path,), tuple((path,) for _ in images), root)
 
     def place(uuid: str, name: str) -> Path:
         return path if uuid == own or name.lower() == path.name.lower() else path.parent / name
 
     by_image = tuple(tuple(dict.fromkeys(place(*pair) for pair in names)) for names in images)
     files = tuple(dict.fromkeys(file for names in by_image for file in names))
-    return FileSet(path, xml, files or (path,), by_image)
+    return FileSet(path, xml, files or (path,), by_image, root)
 
 
 def _names(image: ElementTree.Element) -> list[tuple[str, str]]:
