@@ -10,7 +10,7 @@ from napari_ssp.io.calibration import Length, Lengths, calibrate
 from napari_ssp.io.errors import import_extra, reading
 from napari_ssp.io.lazy import as_dask
 from napari_ssp.io.nd2.lazy import EXTRA, LIBRARY, Nd2Array, Nd2Frames
-from napari_ssp.io.scene import Scene, choose_scenes, image_name, image_stem
+from napari_ssp.io.scene import Scene, channel_names, choose_scenes, image_name, image_stem
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -120,8 +120,7 @@ def _lengths(file: Any) -> Lengths:
 
 
 def _channels(file: Any) -> tuple[str, ...]:
-    names = tuple(str(one.channel.name or "") for one in file.metadata.channels or ())
-    return tuple(n or f"channel {i}" for i, n in enumerate(names)) if any(names) else ()
+    return channel_names([str(one.channel.name or "") for one in file.metadata.channels or ()])
 
 
 @dataclass(frozen=True)
