@@ -111,6 +111,11 @@ def test_a_region_is_scored_in_its_part_of_the_truth(call: Call, tmp_path: Path)
     assert result.exit_code == 0, result.output
     (row,) = json.loads(result.stdout)["images"]
     assert (row["true"], row["predicted"], row["f1_0.50"]) == (1, 1, 1.0)
+    words = ("--prediction", tmp_path / "truth.tif", "--truth", tmp_path / "found.tif")
+    result = call("evaluate", "segmentation", *words, "--json", "-")
+    (row,) = json.loads(result.stdout)["images"]
+    assert (row["true"], row["predicted"], row["f1_0.50"]) == (1, 1, 1.0)
+    words = ("--prediction", tmp_path / "found.tif", "--truth", tmp_path / "truth.tif")
     write_labels(tmp_path / "truth.tif", truth[:30, :30], overwrite=True)
     result = call("evaluate", "segmentation", *words)
     assert "reaches beyond 'truth' along y: it covers 18 to 38 of 30 pixels" in result.stderr
@@ -134,10 +139,11 @@ def test_predicted_structures_of_a_part_know_their_place(
         assert found.channel_names == ("dna",)
     truth = tmp_path / "truth.tif"
     write_image(truth, ssp.MicroscopyImage(pixels[1].astype("f4"), "zyx", (0.29,) * 3))
-    result = call(
-        "evaluate", "structures", "--prediction", tmp_path / f"a{ending}.tif", "--truth", truth
-    )
-    assert result.exit_code == 0, result.output
+    part = tmp_path / f"a{ending}.tif"
+    for found, true in ((part, truth), (truth, part)):
+        words = ("--prediction", found, "--truth", true, "--no-normalise")
+        result = call("evaluate", "structures", *words)
+        assert result.exit_code == 0, result.output
 
 
 def test_a_part_of_a_part_lies_in_the_full_image(tiny_model: Path, tmp_path: Path) -> None:

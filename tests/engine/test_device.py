@@ -102,7 +102,9 @@ def test_automatic_precision_is_exact_on_a_processor() -> None:
     assert compute_dtype("auto", torch.device("cpu")) == torch.float32
 
 
-@pytest.mark.skipif(not Path("/proc/cpuinfo").exists(), reason="asks Linux what its CPU has")
+@pytest.mark.skipif(
+    not Path("/proc/cpuinfo").exists(), reason="only Linux lists in a file what its CPU has"
+)
 def test_training_takes_bfloat16_where_the_processor_has_instructions_for_it() -> None:
     """oneDNN also says yes where it emulates them, two to eight times as slow as float32."""
     has = {"avx512_bf16", "amx_bf16", "bf16"} & set(Path("/proc/cpuinfo").read_text().split())

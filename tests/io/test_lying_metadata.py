@@ -192,7 +192,7 @@ def test_a_picture_that_claims_more_than_memory(
         read_image(jpeg)
 
 
-@pytest.mark.skipif(os.name == "nt", reason="needs the FIFOs of POSIX")
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no FIFOs")
 def test_what_is_no_file_is_not_opened(tmp_path: Path) -> None:
     for name in ("a.tif", "a_seg.npy", "a.csv", "a.zip"):
         os.mkfifo(tmp_path / name)

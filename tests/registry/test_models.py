@@ -8,7 +8,6 @@ import torch
 
 from napari_ssp.registry import (
     ModelCard,
-    cache_folder,
     find_card,
     list_cards,
     load_model,
@@ -57,14 +56,14 @@ def test_numbers_beyond_float16_are_stored_as_they_are(tmp_path: Path) -> None:
     assert torch.equal(load_model(tmp_path / "wide").state_dict()[name], statistics)
 
 
-def test_user_models_are_found_by_name(folder: Path) -> None:
-    _copy(folder, cache_folder() / "models" / "tiny")
+def test_user_models_are_found_by_name(folder: Path, cache: Path) -> None:
+    _copy(folder, cache / "models" / "tiny")
     assert "tiny" in [card.name for card in list_cards()]
-    assert find_card("tiny").folder == cache_folder() / "models" / "tiny"
+    assert find_card("tiny").folder == cache / "models" / "tiny"
 
 
-def test_a_broken_model_does_not_hide_the_others(folder: Path) -> None:
-    broken = cache_folder() / "models" / "broken"
+def test_a_broken_model_does_not_hide_the_others(cache: Path) -> None:
+    broken = cache / "models" / "broken"
     broken.mkdir(parents=True)
     (broken / "card.json").write_text("{")
     assert "mediar-starter" in [card.name for card in list_cards()]

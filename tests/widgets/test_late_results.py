@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -153,3 +155,22 @@ def test_a_comparison_of_other_labels_is_dropped(
     )
     assert f"'{changed}' was changed during its comparison" in text
     assert len(viewer.layers) == 2
+
+
+def test_pixels_of_removed_layers_are_let_go(
+    viewer: napari.Viewer, dock: SegmentDock, nuclei: NDArray[Any], qtbot: QtBot
+) -> None:
+    compare, measure = CompareDock(viewer), MeasureDock(viewer)
+    for other in (compare, measure):
+        viewer.window.add_dock_widget(other)
+    viewer.add_image(nuclei.copy(), name="n")
+    viewer.add_labels((nuclei > 90).astype(int), name="truth")
+    run(dock, qtbot)
+    for other in (measure, compare):
+        run(other, qtbot)
+    arrays = {layer.name: weakref.ref(layer.data) for layer in viewer.layers}
+    viewer.layers.clear()
+    for each in (dock, measure, compare):
+        settle(each, qtbot)
+    gc.collect()
+    assert [name for name, array in arrays.items() if array() is not None] == []

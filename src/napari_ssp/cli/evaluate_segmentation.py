@@ -12,7 +12,7 @@ from rich.table import Table
 
 from napari_ssp.cli.files import find_label_sources
 from napari_ssp.cli.label_files import number_parts_option
-from napari_ssp.cli.pairing import check_all_predicted, name_without_endings
+from napari_ssp.cli.pairing import check_all_predicted, in_one_place, name_without_endings
 from napari_ssp.cli.reporting import (
     as_usage_error,
     json_option,
@@ -33,7 +33,7 @@ from napari_ssp.io.objects.tables import read_rows
 from napari_ssp.io.sources import expand
 from napari_ssp.labels import warn_of_masks
 from napari_ssp.metrics import average_precision, challenge_counts, panoptic_quality
-from napari_ssp.place import cut_like, drop_axes
+from napari_ssp.place import drop_axes
 from napari_ssp.text import printable
 
 if TYPE_CHECKING:
@@ -135,8 +135,9 @@ def _row(
     """Scores of a pair, and what is doubtful about its truth."""
     try:
         found = _read(prediction, "prediction", number_parts)
-        # Labels of a region are scored in that region of the truth.
-        true = drop_axes(cut_like(_read(truth, "truth", number_parts), found))
+        true = _read(truth, "truth", number_parts)
+        # Labels of a region are scored in that region.
+        found, true = map(drop_axes, in_one_place(found, true))
         facts = look_at_labels(true, "truth")
         look_at_labels(found, "prediction")
         return {"name": name, **_score(np.asarray(true.data), np.asarray(found.data))}, facts

@@ -18,7 +18,7 @@ from rich.table import Table
 
 from napari_ssp.cli.channels import Channel, list_channels, match_channels
 from napari_ssp.cli.files import find_sources
-from napari_ssp.cli.pairing import check_all_predicted, split_name
+from napari_ssp.cli.pairing import check_all_predicted, in_one_place, split_name
 from napari_ssp.cli.reporting import (
     as_usage_error,
     json_option,
@@ -29,7 +29,6 @@ from napari_ssp.cli.reporting import (
 from napari_ssp.io import is_folder, read_image
 from napari_ssp.io.label_names import without_endings
 from napari_ssp.metrics import STRUCTURE_METRICS, structure_metrics
-from napari_ssp.place import cut_like
 from napari_ssp.text import printable
 
 if TYPE_CHECKING:
@@ -153,13 +152,17 @@ def _opened(source: ImageSource, task: str) -> list[Channel]:
 
 
 def _in_one_place(comparison: _Comparison) -> _Comparison:
-    """Score the prediction of a region in that region of the truth."""
-    truth = comparison.truth
+    """Score the prediction, or the truth, of a region in that region of the other."""
+    found, true = comparison.prediction, comparison.truth
     try:
-        image = cut_like(truth.image, comparison.prediction.image)
+        images = in_one_place(found.image, true.image)
     except ValueError as error:
         raise ValueError(f"'{comparison.name}', {comparison.task}: {error}") from error
-    return replace(comparison, truth=replace(truth, image=image))
+    return replace(
+        comparison,
+        prediction=replace(found, image=images[0]),
+        truth=replace(true, image=images[1]),
+    )
 
 
 def _check_shapes(comparison: _Comparison, project: str | None) -> None:

@@ -7,26 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from napari_ssp.cli.files import refuse_existing
-from napari_ssp.cli.label_files import (
-    axes_option,
-    confirm_objects,
-    find_intensities,
-    label_sources,
-    many_objects_option,
-    name_results,
-    number_parts_option,
-    read_labels,
-    scene_option,
-    voxel_size_option,
-)
+from napari_ssp.cli.label_files import label_options
 from napari_ssp.cli.reporting import as_usage_error, json_option, run_with_bar, say, write_report
 from napari_ssp.io import write_labels
 from napari_ssp.io.objects.geojson import OBJECT_TYPES, write_geojson
 from napari_ssp.io.scene import is_labels_name
 
 if TYPE_CHECKING:
-    from napari_ssp.image import MicroscopyImage, VoxelSize
+    from napari_ssp.cli.label_files import LabelFile, LabelTask
 
 _existing = click.Path(exists=True, path_type=Path)
 #: Formats, and what their names end with.
@@ -50,11 +38,7 @@ _ENDINGS = {
     type=click.Path(path_type=Path),
     help="File to write: .zip, .geojson, .tif or .zarr; or IMAGE.zarr/labels/NAME in an OME-Zarr.",
 )
-@scene_option
-@axes_option
-@voxel_size_option
-@number_parts_option
-@many_objects_option
+@label_options
 @click.option(
     "--object-type",
     type=click.Choice(OBJECT_TYPES),
@@ -67,14 +51,10 @@ _ENDINGS = {
 @click.option("--overwrite", is_flag=True, help="Replace a file that exists.")
 @json_option
 def export(
-    labels: Path,
+    labels: LabelFile,
     kind: str,
     output: Path,
-    scene: str | None,
-    axes: str | None,
-    voxel_size: VoxelSize | None,
-    number_parts: bool,
-    many_objects: bool,
+    image: Path | None,
     overwrite: bool,
     json_path: Path | None,
     **choices: Any,
@@ -88,22 +68,16 @@ def export(
     """
     with as_usage_error():
         _check_ending(output, kind)
-        sources = label_sources(labels, scene)
-        targets = name_results(sources, output)
-        refuse_existing(targets, overwrite)
-        doubts: list[str] = []
-        for source, target in zip(sources, targets, strict=True):
-            found = read_labels(source, axes, voxel_size, number_parts)
-            confirm_objects(found, many_objects)
-            given = choices["image"]
-            image = find_intensities(given, source, sources) if given else None
-            _write(found, kind, target, overwrite, {**choices, "image": image})
-            doubts += found.warnings
-    for source, target in zip(sources, targets, strict=True):
+        written, doubts = [], list[str]()
+        for task in labels.tasks(output, overwrite, image):
+            _write(task, kind, overwrite, choices)
+            written.append((task.source, task.target))
+            doubts += task.labels.warnings
+    for source, target in written:
         say(f"{source} -> {target}")
-    written = [str(target) for target in targets]
-    made = {"output": written[0]} if len(written) == 1 else {"outputs": written}
-    report = {"labels": str(labels), "format": kind, **made, "warnings": doubts}
+    outputs = [str(target) for _, target in written]
+    made = {"output": outputs[0]} if len(outputs) == 1 else {"outputs": outputs}
+    report = {"labels": str(labels.path), "format": kind, **made, "warnings": doubts}
     write_report(report, json_path)
 
 
@@ -116,9 +90,8 @@ def _check_ending(output: Path, kind: str) -> None:
         )
 
 
-def _write(
-    labels: MicroscopyImage, kind: str, output: Path, overwrite: bool, choices: dict[str, Any]
-) -> None:
+def _write(task: LabelTask, kind: str, overwrite: bool, choices: dict[str, Any]) -> None:
+    labels, output = task.labels, task.target
     if kind == "imagej":
         from napari_ssp.io.objects.rois import write_imagej_rois
 
@@ -128,20 +101,18 @@ def _write(
             output,
             labels,
             object_type=choices["object_type"],
-            measurements=_measured(labels, choices["measurements"], choices["image"]),
+            measurements=_measured(task, choices["measurements"]),
             overwrite=overwrite,
         )
     else:
         write_labels(output, labels, overwrite=overwrite)
 
 
-def _measured(
-    labels: MicroscopyImage, wanted: bool, image: MicroscopyImage | None
-) -> dict[str, Any] | None:
+def _measured(task: LabelTask, wanted: bool) -> dict[str, Any] | None:
     """Measurements plane by plane, as the outlines are."""
-    if not wanted and image is None:
+    if not wanted and task.image is None:
         return None
     from napari_ssp.measure import measure_steps
 
-    steps = measure_steps(labels, image, planewise=True)
-    return run_with_bar(steps, labels.name)
+    steps = measure_steps(task.labels, task.image, planewise=True)
+    return run_with_bar(steps, task.labels.name)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, fields, replace
+from functools import wraps
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from napari_ssp.cli.files import find_label_sources
+from napari_ssp.cli.files import find_label_sources, refuse_existing
 from napari_ssp.cli.pairing import name_without_endings, split_name
 from napari_ssp.cli.reporting import say
 from napari_ssp.image import MicroscopyImage
@@ -27,42 +28,99 @@ from napari_ssp.measure import ManyObjectsError, check_objects
 from napari_ssp.place import with_voxel_size
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from napari_ssp.image import VoxelSize
     from napari_ssp.io import ImageSource
-
-axes_option = click.option(
-    "--axes",
-    metavar="TEXT",
-    help="Axes of LABELS, e.g. tyx for a movie; read from the file when not given.",
-)
-voxel_size_option = click.option(
-    "--voxel-size", nargs=3, type=float, metavar="Z Y X", help="µm; else the file's."
-)
-
-scene_option = click.option(
-    "--scene",
-    metavar="TEXT",
-    help="Label image of a file with several: its name, or its number from 0 [default: all].",
-)
 
 number_parts_option = click.option(
     "--number-parts",
     is_flag=True,
     help="Number the separate parts of a mask, which has one number for all objects.",
 )
-
-
-many_objects_option = click.option(
-    "--many-objects",
-    is_flag=True,
-    help="Take LABELS as they are, also where they look like an image.",
+_OPTIONS = (
+    click.option(
+        "--scene",
+        metavar="TEXT",
+        help="Label image of a file with several: its name, or its number from 0 [default: all].",
+    ),
+    click.option(
+        "--axes",
+        metavar="TEXT",
+        help="Axes of LABELS, e.g. tyx for a movie; read from the file when not given.",
+    ),
+    click.option("--voxel-size", nargs=3, type=float, metavar="Z Y X", help="µm; else the file's."),
+    number_parts_option,
+    click.option(
+        "--many-objects",
+        is_flag=True,
+        help="Take LABELS as they are, also where they look like an image.",
+    ),
 )
 
 
-def label_sources(labels: Path, scene: str | None) -> list[ImageSource]:
+class LabelTask(NamedTuple):
+    """A label image to work on, the image that belongs to it, and where the result goes."""
+
+    source: ImageSource
+    labels: MicroscopyImage
+    image: MicroscopyImage | None
+    target: Path
+
+
+@dataclass(frozen=True)
+class LabelFile:
+    """The file LABELS of a command, and what the user says of it."""
+
+    path: Path
+    scene: str | None
+    axes: str | None
+    voxel_size: VoxelSize | None
+    number_parts: bool
+    many_objects: bool
+
+    def tasks(self, output: Path, overwrite: bool, image: Path | None) -> Iterator[LabelTask]:
+        """Read the label images one by one; what is doubtful about them is said.
+
+        Raises
+        ------
+        ManyObjectsError, TypeError, ValueError, OSError
+            When one is none, has no image, or its result would replace a file.
+        """
+        sources = _label_sources(self.path, self.scene)
+        targets = _name_results(sources, output)
+        refuse_existing(targets, overwrite)
+        for source, target in zip(sources, targets, strict=True):
+            labels = self._read(source)
+            if not self.many_objects:
+                _confirm_objects(labels)
+            intensities = _find_intensities(image, source, sources) if image else None
+            yield LabelTask(source, labels, intensities, target)
+
+    def _read(self, source: ImageSource) -> MicroscopyImage:
+        image = with_axes(read_label_image(source.path, source.scene), self.axes)
+        name = f"file {source.path}"
+        found = as_labels(number_mask(image, name) if self.number_parts else image, name)
+        for line in found.warnings:
+            say(line)
+        return with_voxel_size(found, self.voxel_size)
+
+
+def label_options(function: Callable[..., None]) -> Callable[..., None]:
+    """Decorate a command that takes a `LabelFile` as ``labels``."""
+
+    @wraps(function)
+    def command(labels: Path, **choices: Any) -> None:
+        own = {item.name: choices.pop(item.name) for item in fields(LabelFile)[1:]}
+        function(labels=LabelFile(labels, **own), **choices)
+
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def _label_sources(labels: Path, scene: str | None) -> list[ImageSource]:
     """Label images of a file, or the one that is named.
 
     Raises
@@ -75,7 +133,7 @@ def label_sources(labels: Path, scene: str | None) -> list[ImageSource]:
     return find_label_sources([labels], scene)
 
 
-def name_results(sources: Sequence[ImageSource], output: Path) -> list[Path]:
+def _name_results(sources: Sequence[ImageSource], output: Path) -> list[Path]:
     """One result per label image: of several, the scene's name follows that of the result.
 
     Raises
@@ -92,7 +150,7 @@ def name_results(sources: Sequence[ImageSource], output: Path) -> list[Path]:
     return [output.with_name(f"{stem}{_scene_words(one)}{ending}") for one in sources]
 
 
-def find_intensities(
+def _find_intensities(
     image: Path, labels: ImageSource, all_labels: Sequence[ImageSource]
 ) -> MicroscopyImage:
     """Image that labels belong to: of a file with several, the one of their name or place.
@@ -121,27 +179,7 @@ def _scene_words(source: ImageSource) -> str:
     return split_name(source)[1] or f" {source.name}"
 
 
-def read_labels(
-    source: ImageSource, axes: str | None, voxel_size: VoxelSize | None, number_parts: bool
-) -> MicroscopyImage:
-    """Read a label image, and say what is doubtful about it.
-
-    Raises
-    ------
-    TypeError
-        If it holds no whole numbers, or a mask whose parts are not to be numbered.
-    ValueError, OSError
-        As `read_label_image` and `as_labels`, or if the axes do not fit.
-    """
-    image = with_axes(read_label_image(source.path, source.scene), axes)
-    name = f"file {source.path}"
-    found = as_labels(number_mask(image, name) if number_parts else image, name)
-    for line in found.warnings:
-        say(line)
-    return with_voxel_size(found, voxel_size)
-
-
-def confirm_objects(labels: MicroscopyImage, agreed: bool) -> None:
+def _confirm_objects(labels: MicroscopyImage) -> None:
     """Ask whether an image is to be taken for labels, where it does not look like them.
 
     Raises
@@ -151,8 +189,6 @@ def confirm_objects(labels: MicroscopyImage, agreed: bool) -> None:
     click.Abort
         If the answer is no.
     """
-    if agreed:
-        return
     try:
         check_objects(labels)
     except ManyObjectsError as error:

@@ -8,27 +8,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from napari_ssp.atomic import check_target
-from napari_ssp.cli.files import refuse_existing
-from napari_ssp.cli.label_files import (
-    axes_option,
-    confirm_objects,
-    find_intensities,
-    label_sources,
-    many_objects_option,
-    name_results,
-    number_parts_option,
-    read_labels,
-    scene_option,
-    voxel_size_option,
-    with_axes,
-)
+from napari_ssp.cli.label_files import label_options, with_axes
 from napari_ssp.cli.reporting import as_usage_error, json_option, run_with_bar, say, write_report
 from napari_ssp.io.objects.tables import write_table
 from napari_ssp.measure import measure_steps
 from napari_ssp.service.inspecting import warn_of_blank
 
 if TYPE_CHECKING:
-    from napari_ssp.image import MicroscopyImage, VoxelSize
+    from napari_ssp.cli.label_files import LabelFile, LabelTask
 
 _existing = click.Path(exists=True, path_type=Path)
 
@@ -43,24 +30,15 @@ _existing = click.Path(exists=True, path_type=Path)
     type=click.Path(dir_okay=False, path_type=Path),
     help="Table to write, e.g. cells.csv.",
 )
-@scene_option
-@axes_option
+@label_options
 @click.option("--image-axes", metavar="TEXT", help="Axes of the image, e.g. tcyx.")
-@voxel_size_option
-@number_parts_option
-@many_objects_option
 @click.option("--planewise", is_flag=True, help="Measure the planes of a stack one by one.")
 @click.option("--overwrite", is_flag=True, help="Replace a table that exists.")
 @json_option
 def measure(
-    labels: Path,
+    labels: LabelFile,
     image: Path | None,
     output: Path,
-    scene: str | None,
-    axes: str | None,
-    voxel_size: VoxelSize | None,
-    number_parts: bool,
-    many_objects: bool,
     overwrite: bool,
     json_path: Path | None,
     **choices: Any,
@@ -73,32 +51,21 @@ def measure(
     one of the labels' name or place is measured.
     """
     with as_usage_error():
-        sources = label_sources(labels, scene)
-        tables = name_results(sources, output)
-        refuse_existing(tables, overwrite)
         check_target(output, overwrite=True)
-        rows = []
-        for source, target in zip(sources, tables, strict=True):
-            found = read_labels(source, axes, voxel_size, number_parts)
-            confirm_objects(found, many_objects)
-            intensities = find_intensities(image, source, sources) if image else None
-            rows.append(_measure(found, intensities, target, overwrite, **choices))
-    for source, row in zip(sources, rows, strict=True):
+        tasks = labels.tasks(output, overwrite, image)
+        rows = [(task.source, _measure(task, overwrite, **choices)) for task in tasks]
+    for source, row in rows:
         say(f"{source}: {row['rows']} objects -> {row['table']}")
-    report: dict[str, Any] = {"labels": str(labels)}
-    named = [{"scene": s.scene, **row} for s, row in zip(sources, rows, strict=True)]
-    write_report(report | (rows[0] if len(rows) == 1 else {"scenes": named}), json_path)
+    named = [{"scene": source.scene, **row} for source, row in rows]
+    made = rows[0][1] if len(rows) == 1 else {"scenes": named}
+    write_report({"labels": str(labels.path), **made}, json_path)
 
 
 def _measure(
-    labels: MicroscopyImage,
-    image: MicroscopyImage | None,
-    target: Path,
-    overwrite: bool,
-    planewise: bool,
-    image_axes: str | None,
+    task: LabelTask, overwrite: bool, planewise: bool, image_axes: str | None
 ) -> dict[str, Any]:
     """Write the table of a label image, and describe it for the report."""
+    labels, image = task.labels, task.image
     doubts = labels.warnings  # said already
     if image is not None:
         found = (*image.warnings, *warn_of_blank([image]))
@@ -107,6 +74,6 @@ def _measure(
         doubts += found
         image = with_axes(image, image_axes)
     table = run_with_bar(measure_steps(labels, image, planewise=planewise), labels.name)
-    write_table(target, table, overwrite)
-    rows = {"table": str(target), "rows": len(table["label"]), "columns": list(table)}
+    write_table(task.target, table, overwrite)
+    rows = {"table": str(task.target), "rows": len(table["label"]), "columns": list(table)}
     return {**rows, "warnings": list(doubts)}

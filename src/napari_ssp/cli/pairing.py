@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from napari_ssp.io import image_stem
 from napari_ssp.io.label_names import without_endings
+from napari_ssp.place import PLACES, cut_like
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from napari_ssp.image import MicroscopyImage
     from napari_ssp.io import ImageSource
 
 
@@ -26,6 +29,23 @@ def name_without_endings(source: ImageSource, endings: Iterable[str]) -> str:
     stem, scene = split_name(source)
     known = tuple(endings)
     return without_endings(without_endings(stem, known) + scene, known)
+
+
+def in_one_place(
+    predicted: MicroscopyImage, true: MicroscopyImage
+) -> tuple[MicroscopyImage, MicroscopyImage]:
+    """Cut the larger of two images to the region that the other is known to be of.
+
+    Raises
+    ------
+    ValueError
+        If the region reaches beyond it.
+    """
+    shared = [a for a in PLACES if a in predicted.axes and a in true.axes]
+    found, wanted = (math.prod(image.sizes[a] for a in shared) for image in (predicted, true))
+    if found > wanted:
+        return cut_like(predicted, true), true
+    return predicted, cut_like(true, predicted)
 
 
 def check_all_predicted(predicted: Iterable[str], true: Iterable[str], place: Path) -> None:

@@ -102,7 +102,7 @@ def segment(
             say(f"{title(request)}: {warning}")
         result = wait_for(service.submit(request, plan), name)
         for warning in result.warnings[len(plan.warnings) :]:
-            say(f"{request.image}: {warning}")
+            say(f"{title(request)}: {warning}")
         _write(result, target, save_flows, batch.overwrite)
         return f"{result.num_objects} objects", _row(result, target)
 

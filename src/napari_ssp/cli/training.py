@@ -73,6 +73,7 @@ def run_training(
         "is_better": model.is_better,
         "installed": model.installed,
         "sentence": model.sentence,
+        "warnings": list(model.warnings),
     }
     write_report(report, json_path)
 

@@ -195,10 +195,12 @@ def grey_levels(block: npt.ArrayLike, grey: GreyRange) -> npt.NDArray[np.uint8]:
     if not _is_counted(values.dtype):
         least, most = grey.least, grey.most
         return _stretch(_finite(values, least, most, grey.precision), grey.low, grey.high)
-    # One look-up per pixel instead of the arithmetic; no value of the plane lies outside.
-    first = int(grey.least)
-    table = np.arange(first, int(grey.most) + 1, dtype=np.float32)
-    return _stretch(table, grey.low, grey.high)[values.astype(np.intp) - first]
+    # One look-up per pixel instead of the arithmetic. A value lies outside only where the range is
+    # that of a smaller level of the plane.
+    first, last = int(grey.least), int(grey.most)
+    table = np.arange(first, last + 1, dtype=np.float32)
+    inside = np.clip(values.astype(np.intp), first, last)
+    return _stretch(table, grey.low, grey.high)[inside - first]
 
 
 def unit_channels(levels: npt.NDArray[np.uint8], grey: GreyRange) -> npt.NDArray[np.float32]:

@@ -48,8 +48,14 @@ class LocalBackend:
             thread.join(timeout)
 
     def _work(self) -> None:
-        while (job := self._jobs.get()) is not None:
+        while self._run_next():
+            pass
+
+    def _run_next(self) -> bool:
+        job = self._jobs.get()  # in a frame that ends: the image of a done job may go
+        if job is not None:
             job.run()
             with self._lock:
                 if job in self._known:
                     self._known.remove(job)
+        return job is not None

@@ -212,7 +212,7 @@ class TrainedModel:
     installed : bool
         Whether it is now among the installed models, under its name.
     warnings : tuple of str
-        What the plan warned of.
+        What the plan warned of, and what came up on the way.
     sentence : str
         What happened, with both numbers, for the user.
     """

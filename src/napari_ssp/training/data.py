@@ -23,21 +23,17 @@ UNKNOWN = -1
 MEMORY_BUDGET = 2**31
 
 
-def numbered(labels: NDArray[Any], ignore: int | None = None) -> NDArray[np.int32]:
+def numbered(labels: NDArray[Any]) -> NDArray[np.int32]:
     """Labels with ids 1..n, 0 for background and -1 for unknown pixels.
 
     Parameters
     ----------
     labels : numpy.ndarray
         Integers (Y, X); below 0 is unknown.
-    ignore : int or None
-        Another value that means unknown.
     """
-    if not (labels.dtype.kind == "i" or ignore is not None):
+    if labels.dtype.kind != "i":
         return consecutive(labels)
     unknown = labels < 0
-    if ignore is not None:
-        unknown = unknown | (labels == ignore)
     ids = consecutive(np.where(unknown, 0, labels))
     ids[unknown] = UNKNOWN
     return ids
@@ -62,19 +58,17 @@ class LabelledImage:
     labels: NDArray[np.int32]
 
     @classmethod
-    def from_planes(
-        cls, name: str, plane: NDArray[Any], labels: NDArray[Any], ignore: int | None = None
-    ) -> LabelledImage:
+    def from_planes(cls, name: str, plane: NDArray[Any], labels: NDArray[Any]) -> LabelledImage:
         """Normalise a plane, (Y, X) or (Y, X, C), and number its objects 1..n.
 
-        Labels below 0, and those equal to ``ignore``, become -1: not annotated.
+        Labels below 0 become -1: not annotated.
 
         Raises
         ------
         ValueError
             When the shapes differ.
         """
-        ids = numbered(labels, ignore)
+        ids = numbered(labels)
         if plane.shape[:2] != ids.shape:
             raise ValueError(f"the image is {plane.shape[:2]} and its labels are {ids.shape}")
         pixels = np.round(normalise(plane) * 255).astype(np.uint8)

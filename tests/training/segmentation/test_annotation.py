@@ -24,9 +24,9 @@ def _squares(size: int = 64) -> np.ndarray:
     return labels
 
 
-def test_negative_and_ignored_values_become_unknown() -> None:
+def test_negative_values_become_unknown() -> None:
     labels = np.array([[-1, 0, 7], [-5, 255, 9]], np.int32)
-    assert numbered(labels, ignore=255).tolist() == [[-1, 0, 1], [-1, -1, 2]]
+    assert numbered(labels).tolist() == [[-1, 0, 1], [-1, 3, 2]]
     assert numbered(labels.clip(0).astype(np.uint8)).tolist() == [[0, 0, 1], [0, 3, 2]]
 
 

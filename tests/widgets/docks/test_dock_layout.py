@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -153,7 +154,11 @@ def test_an_unknown_voxel_size_is_no_number(qtbot: QtBot) -> None:
     assert box._boxes[0].text() == "z ?"
 
 
-def test_a_training_fits_a_window_of_900_pixels(viewer: napari.Viewer, qtbot: QtBot) -> None:
+@pytest.mark.parametrize("points", [9, 14])
+def test_a_training_fits_a_window_of_900_pixels(
+    viewer: napari.Viewer, large_letters: None, points: int, qtbot: QtBot
+) -> None:
+    get_settings().appearance.font_size = points
     dock = TrainDock(viewer)
     _show(viewer, dock, QSize(1500, 870), qtbot)
     begun: list[Any] = []
@@ -164,7 +169,9 @@ def test_a_training_fits_a_window_of_900_pixels(viewer: napari.Viewer, qtbot: Qt
     pixels = np.zeros((256, 256), np.uint8)
     preview = ("a", pixels, np.ones_like(pixels, int), np.ones_like(pixels, int))
     base = {"f1_0.50": 0.1}
-    dock.view.set_state(TrainingState(6, 2.0, 2.0, 3.0, 0.8, rows, base, rows[0], preview, "cpu"))
+    dock.panel.set_plan("2 pairs of layers, from 'mediar', at most 10 minutes", ("One.", "Two."))
+    state = TrainingState(6, 2.0, 2.0, 3.0, 0.8, rows, base, rows[0], preview, "cpu")
+    dock.view.set_state(replace(state, scored=9, validation=60))
     dock.panel.set_running(True)
     dock.panel.set_message("learning …")
     qtbot.wait(200)

@@ -18,6 +18,7 @@ from napari_ssp.service import JobState
 from napari_ssp.widgets.compare.dock import CompareDock
 from napari_ssp.widgets.layers.images import layer_image
 from napari_ssp.widgets.measure.dock import MeasureDock
+from napari_ssp.widgets.measure.label_colours import LabelColours
 from napari_ssp.widgets.measure.object_place import find_object
 from napari_ssp.widgets.measure.object_table import CSV, KINDS
 
@@ -284,6 +285,18 @@ def test_colours_by_a_column_and_back(
     box.setCurrentIndex(0)
     assert cells.colormap is own
     np.testing.assert_array_equal(cells.colormap.map(np.array(NUMBERS)), before)
+
+
+def test_colours_of_very_many_objects_and_back(viewer: napari.Viewer) -> None:
+    numbers = np.arange(1, 70_001)  # more than 16 bits of colours
+    layer = viewer.add_labels(numbers.reshape(250, 280))
+    layer.features = {"index": numbers, "area": np.sqrt(numbers)}
+    own, colours = layer.colormap, LabelColours()
+    colours.colour(layer, "area")
+    shown = layer.colormap.map(np.array([2000, 20_000, 60_000]))[:, 1]
+    assert np.all(np.diff(shown) > 0), "greener, as viridis is"
+    colours.restore(layer)
+    assert layer.colormap is own
 
 
 def test_labels_whose_numbers_went_have_their_own_colours(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,15 +13,18 @@ from napari_ssp.engine.store import ArrayStore
 from napari_ssp.progress import Progress, Steps
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
     from napari_ssp.engine.tiling import Tile
+    from napari_ssp.image import MicroscopyImage
     from napari_ssp.service.segmentation.plan import SegmentPlan
 
 #: Values that are read at once.
 _BAND = 2**24
+#: Pixels of a plane whose range is taken from a smaller level, and those that this has at least.
+_LARGE, _ENOUGH = 2**26, 2**24
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,9 @@ class Levels:
 def read_levels(plan: SegmentPlan, planes: Sequence[tuple[int, int]]) -> Steps[Levels]:
     """Read the region of planes, normalised by all of the planes.
 
+    Of a plane of more than 64 megapixels that has a pyramid, the grey range is that of a level with
+    at least 16: a region of a slide need not wait until all of it was read.
+
     Parameters
     ----------
     plan : SegmentPlan
@@ -67,8 +73,10 @@ def read_levels(plan: SegmentPlan, planes: Sequence[tuple[int, int]]) -> Steps[L
     Levels
     """
     samples = 3 if plan.image.rgb else 1
-    bands = _Bands(plan, planes, samples)
-    grey, is_little = yield from _find_range(bands)
+    bands = _Bands(plan.image, plan.channel, planes)
+    seen = _range_image(plan.image)
+    ranged = bands if seen is plan.image else _Bands(seen, plan.channel, planes)
+    grey, is_little = yield from _find_range(ranged, plan.normalise)
     store = ArrayStore((len(planes), *plan.shape, samples), np.uint8)
     y0, y1, x0, x1 = plan.region
     for done, (k, rows) in enumerate(bands.places):
@@ -86,11 +94,16 @@ def read_levels(plan: SegmentPlan, planes: Sequence[tuple[int, int]]) -> Steps[L
 class _Bands:
     """Bands of planes; those of small planes are read once and kept."""
 
-    def __init__(self, plan: SegmentPlan, planes: Sequence[tuple[int, int]], samples: int) -> None:
-        self.plan, self._planes = plan, planes
-        self._width = plan.image.sizes["x"]
-        self.num_values = len(planes) * plan.image.sizes["y"] * self._width * samples
-        self.places = [(k, rows) for k in range(len(planes)) for rows in _bands(plan, samples)]
+    def __init__(
+        self, image: MicroscopyImage, channel: int | None, planes: Sequence[tuple[int, int]]
+    ) -> None:
+        self._image, self._channel, self._planes = image, channel, planes
+        samples = 3 if image.rgb else 1
+        height, self._width = image.sizes["y"], image.sizes["x"]
+        self.num_values = len(planes) * height * self._width * samples
+        step = max(1, _BAND // (self._width * samples))
+        rows = [(top, min(top + step, height)) for top in range(0, height, step)]
+        self.places = [(k, band) for k in range(len(planes)) for band in rows]
         self.count = len(self.places)
         self._kept: dict[int, NDArray[Any]] = {}
 
@@ -100,7 +113,7 @@ class _Bands:
             return self._kept[index]
         k, (top, bottom) = self.places[index]
         box = (top, bottom, 0, self._width)
-        pixels = self.plan.image.plane(*self._planes[k], self.plan.channel, box)
+        pixels = self._image.plane(*self._planes[k], self._channel, box)
         if self.num_values <= _BAND:  # small enough not to be read twice
             self._kept[index] = pixels
         return pixels
@@ -111,13 +124,21 @@ class _Bands:
         top, bottom, left, right = box
         if index in self._kept:
             return self._kept[index][top - first : bottom - first, left:right]
-        return self.plan.image.plane(*self._planes[k], self.plan.channel, box)
+        return self._image.plane(*self._planes[k], self._channel, box)
 
 
-def _find_range(bands: _Bands) -> Steps[tuple[GreyRange, bool]]:
+def _range_image(image: MicroscopyImage) -> MicroscopyImage:
+    """Image, or level of it, that the grey range is found in."""
+    y, x = (image.axes.index(letter) for letter in "yx")
+    fitting = [level for level in image.levels if level.shape[y] * level.shape[x] >= _ENOUGH]
+    if not fitting or image.sizes["y"] * image.sizes["x"] <= _LARGE:
+        return image
+    return replace(image, data=fitting[-1], levels=())
+
+
+def _find_range(bands: _Bands, wanted: str) -> Steps[tuple[GreyRange, bool]]:
     """Range of whole planes, or of what they show; and whether that is little."""
     seen, blocks = GreyStatistics(bands.num_values), BlockStatistics()
-    wanted = bands.plan.normalise
     for index in range(bands.count):
         if index:
             yield Progress("reading the image", index, 2 * bands.count)
@@ -135,11 +156,3 @@ def _find_range(bands: _Bands) -> Steps[tuple[GreyRange, bool]]:
         shown.add(bands.read_whole(index), index)
     regional, is_little = shown.result(grey)
     return (regional if is_little or wanted == "region" else grey), is_little
-
-
-def _bands(plan: SegmentPlan, samples: int) -> Iterator[tuple[int, int]]:
-    """First and last rows of bands over the whole plane."""
-    height, width = plan.image.sizes["y"], plan.image.sizes["x"]
-    step = max(1, _BAND // (width * samples))
-    for top in range(0, height, step):
-        yield top, min(top + step, height)

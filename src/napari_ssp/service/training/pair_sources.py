@@ -119,4 +119,5 @@ def list_files(folder: Path, is_image: Callable[[Path], bool]) -> tuple[list[Pat
     """Images of a folder and other files, by name; hidden ones count as neither."""
     shown = [path for path in sorted(folder.iterdir()) if not is_left_by_system(path)]
     images = [path for path in shown if is_image(path) and not is_special(path)]
-    return images, [path for path in shown if path not in set(images)]
+    known = set(images)
+    return images, [path for path in shown if path not in known]

@@ -165,6 +165,7 @@ class JobController(QObject):
         try:
             self._proposal = self.spec.propose()
         except _REFUSALS as error:
+            self._proposal = Proposal(None)  # the image of the one before may be removed
             self._forget_plan()
             self.refused.emit(obstacle_lines(error))
             return None
@@ -231,7 +232,7 @@ class JobController(QObject):
     def _forget_plan(self) -> None:
         self._planner.cancel()
         self._estimator.cancel()
-        self._asked = self._answer = None
+        self._asked = self._answer = self._estimated = None
 
     def _ask(self, request: Request[Any]) -> None:
         """Have a request planned, once."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import weakref
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QPushButton
@@ -12,7 +11,8 @@ from qtpy.QtWidgets import QPushButton
 from napari_ssp.labels import NUMBER_PARTS
 from napari_ssp.service import InspectRequest, JobState
 from napari_ssp.widgets.docks.runner import Runner
-from napari_ssp.widgets.layers.images import full_level, layer_image
+from napari_ssp.widgets.layers.images import layer_image
+from napari_ssp.widgets.layers.layer_state import LayerState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -32,16 +32,17 @@ class LabelWatch(QObject):
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
-        self._seen: list[Any] = []
+        self._seen: list[LayerState] = []
         self._sentences: tuple[str, ...] = ()
         self._runner = Runner(parent=self)
         self._runner.ended.connect(self._on_end)
 
     def look_at(self, labels: Sequence[Labels], images: Sequence[Image]) -> tuple[str, ...]:
         """Sentences on layers, as far as they are known by now."""
-        seen = [(weakref.ref(layer), id(full_level(layer))) for layer in (*labels, *images)]
-        if seen != self._seen:
-            self._seen, self._sentences = seen, ()
+        layers = [*labels, *images]
+        known = [state.layer if state.is_same else None for state in self._seen]
+        if known != layers:
+            self._seen, self._sentences = [LayerState(layer) for layer in layers], ()
             self._runner.cancel()
             if labels:
                 pictures = []

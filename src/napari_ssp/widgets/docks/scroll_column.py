@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtCore import QEvent, QObject, QSize, Qt
+from qtpy.QtCore import QEvent, QObject, QPoint, QSize, Qt
 from qtpy.QtWidgets import (
     QAbstractSpinBox,
     QComboBox,
@@ -52,9 +52,9 @@ class ScrollColumn(QScrollArea):
                 child.installEventFilter(self._guard)
 
     def show_from(self, widget: QWidget) -> None:
-        """Scroll until a widget of the column is at the top, where that is possible."""
+        """Scroll until a widget in the column is at the top, where that is possible."""
         bar: Any = self.verticalScrollBar()
-        bar.setValue(widget.y())
+        bar.setValue(widget.mapTo(self._content, QPoint()).y())
 
     def sizeHint(self) -> QSize:
         """Ask for room for everything."""

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 from napari_ssp.widgets.layers.images import full_level
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     import napari
     from napari.layers import Layer
 
 
 class LayerState:
-    """What a result depends on: the array, axes and voxel size of a layer.
+    """What a result depends on: the array, axes and voxel size of a layer; keeps none of it alive.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ class LayerState:
     def __init__(self, layer: Layer) -> None:
         self.name = layer.name
         self._layer = weakref.ref(layer)
-        self._array, self._grid = full_level(layer), _grid(layer)
+        self._array, self._grid = _reference(full_level(layer)), _grid(layer)
 
     @property
     def layer(self) -> Any:
@@ -37,7 +37,9 @@ class LayerState:
     def is_same(self) -> bool:
         """Whether the layer still shows the same array on the same grid."""
         layer = self._layer()
-        return layer is not None and full_level(layer) is self._array and _grid(layer) == self._grid
+        if layer is None or full_level(layer) is not self._array():
+            return False
+        return _grid(layer) == self._grid
 
 
 def lost_reason(states: Iterable[LayerState], viewer: napari.Viewer, noun: str) -> str | None:
@@ -61,6 +63,13 @@ def lost_reason(states: Iterable[LayerState], viewer: napari.Viewer, noun: str) 
                 "again."
             )
     return None
+
+
+def _reference(array: Any) -> Callable[[], Any]:
+    try:
+        return weakref.ref(array)
+    except TypeError:  # arrays of other libraries may not allow it
+        return lambda: array
 
 
 def _grid(layer: Layer) -> tuple[Any, ...]:

@@ -17,6 +17,8 @@ COLORMAP = "viridis"  # evenly brighter, also for colour-blind people and in gre
 _UNKNOWN = (0.5, 0.5, 0.5, 1.0)
 # A single giant or speck would take the colours from all others.
 _PERCENTILES = (1, 99)
+# As many as the colormap has. Of more than 65,536 napari finds no way back to a label's own colour.
+_COLOURS = 256
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,8 @@ class LabelColours:
         low, high = np.percentile(known, _PERCENTILES) if known.size else (0.0, 1.0)
         own = self._before[layer][1] if layer in self._before else layer.colormap
         share = np.clip((values - low) / ((high - low) or 1.0), 0.0, 1.0)
-        colours = ensure_colormap(COLORMAP).map(np.nan_to_num(share))
+        steps = np.round(np.nan_to_num(share) * (_COLOURS - 1)) / (_COLOURS - 1)
+        colours = ensure_colormap(COLORMAP).map(steps)
         colours[~np.isfinite(values)] = _UNKNOWN
         chosen = DirectLabelColormap(color_dict={None: _UNKNOWN, 0: "transparent"})
         # Given at once, napari would check every colour, which is felt with thousands of objects.

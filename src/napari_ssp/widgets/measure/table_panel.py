@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
     from napari_ssp.measure import Table
 
+# Rows that the widths of columns are fitted to; of all of them that would be felt.
+_WIDTHS_OF = 50
+
 
 class TablePanel(QWidget):
     """Table with a line above it; knows neither the viewer nor the service.
@@ -61,6 +64,7 @@ class TablePanel(QWidget):
         self.model.set_table(table)
         header: Any = self.view.horizontalHeader()
         header.setSortIndicator(-1, Qt.SortOrder.AscendingOrder)  # as it was measured
+        header.setResizeContentsPrecision(_WIDTHS_OF)
         self.view.resizeColumnsToContents()
 
     def set_old(self, old: bool) -> None:

@@ -226,7 +226,7 @@ class TrainDock(JobDock):
         QTimer.singleShot(_LAYOUT_MS, self._show_run)
 
     def _show_run(self) -> None:
-        self.column.show_from(self.panel)
+        self.column.show_from(self.panel.run_button)
 
     def _offer_resume(self) -> None:
         request = last_interrupted()

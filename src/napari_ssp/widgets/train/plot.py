@@ -104,15 +104,19 @@ class CurvePlot(QWidget):
         words = self.palette().color(QPalette.ColorRole.WindowText)
         faint = QColor(words)
         faint.setAlpha(50)
+        line = QFontMetricsF(self.font()).height()
+        numbered = ticks[:: math.ceil(line * (len(ticks) - 1) / area.height())]  # as there is room
         for tick in ticks:
             y = _height(tick, area, (ticks[0], ticks[-1]))
             painter.setPen(faint)
             painter.drawLine(QPointF(area.left(), y), QPointF(area.right(), y))
+            if tick not in numbered:
+                continue
             painter.setPen(words)
-            half = QFontMetricsF(self.font()).height() / 2
-            box = QRectF(0, y - half, area.left() - 4, 2 * half)
+            box = QRectF(0, y - line / 2, area.left() - 4, line)
             flags = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
             painter.drawText(box, flags, _number(tick))
+        painter.setPen(words)
         below = QRectF(area.left(), area.bottom() + 2, area.width(), self.height() - area.bottom())
         painter.drawText(below, Qt.AlignmentFlag.AlignLeft, "0")
         painter.drawText(below, Qt.AlignmentFlag.AlignRight, f"{_number(self._last())} min")

@@ -71,6 +71,15 @@ def test_masks_of_true_and_false_are_refused_or_numbered(tmp_path: Path) -> None
     assert same_objects(found["im3"], before[3])
 
 
+def test_a_numbered_part_is_not_the_value_that_means_not_annotated(tmp_path: Path) -> None:
+    data = write_discs(tmp_path / "d", 4)
+    change_labels(data, lambda labels: np.where(labels == 9, 2, (labels > 0) * 255).astype("u1"))
+    request = TrainRequest((data,), tmp_path / "run", number_parts=True, ignore_label=2)
+    assert [np.unique(labels).tolist() for labels in learned(request).values()] == [
+        [-1, *range(9)]
+    ] * 4
+
+
 def test_some_masks_among_labels(tmp_path: Path) -> None:
     data = write_discs(tmp_path / "d", 5)
     path = data / "labels" / "im2_label.tif"

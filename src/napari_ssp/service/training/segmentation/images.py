@@ -132,8 +132,7 @@ def _read(pair: Pair, crops: Crops, found: TrainingImages) -> LabelledImage | No
     if blank:
         found.blank.append(f"{pair.name} {blank}")
         return None
-    labels = read_labels(pair, crops)
-    return LabelledImage.from_planes(pair.name, plane, labels, crops.ignore_label)
+    return LabelledImage.from_planes(pair.name, plane, read_labels(pair, crops))
 
 
 def _learn_from(
