@@ -70,7 +70,7 @@ def read_zarr(path: Path, scene: str | int | None = None) -> list[Scene]:
         no such scene.
     """
     group = _open(path)
-    places = _places(group, path)
+    places = _places(group, path, str(scene))
     names, title = _names(group, path, places), _title(group, path)
     chosen = range(len(places)) if scene is None else find_scenes(names, scene, path)
     scenes = []
@@ -125,12 +125,15 @@ def _open(path: Path) -> Any:
     return node
 
 
-def _places(group: Any, path: Path) -> list[str]:
-    """Find the groups that hold an image each; "" is the group itself."""
+def _places(group: Any, path: Path, wanted: str = "") -> list[str]:
+    """Find the groups that hold an image each; "" is the group itself.
+
+    Where a field of a plate is wanted and there, the other wells are not looked at.
+    """
     ome = ome_attributes(group.attrs)
     if "multiscales" in ome:
         return [""]
-    names = _fields(group, ome, path) if "plate" in ome else _children(group, ome, path)
+    names = _fields(group, ome, path, wanted) if "plate" in ome else _children(group, ome, path)
     if not names:
         raise ValueError(
             f"'{path}' is a Zarr group without an OME-Zarr image (no 'multiscales' in its "
@@ -140,15 +143,18 @@ def _places(group: Any, path: Path) -> list[str]:
     return names
 
 
-def _fields(group: Any, ome: Mapping[str, Any], path: Path) -> list[str]:
+def _fields(group: Any, ome: Mapping[str, Any], path: Path, wanted: str) -> list[str]:
     """Find the fields of a plate's wells: "A/1/0"."""
+
+    def inside(well: str) -> list[str]:
+        images = ome_attributes(_child(group, well, path).attrs)["well"]["images"]
+        return [f"{well}/{image['path']}" for image in images]
+
     try:
         wells = [str(well["path"]) for well in ome["plate"]["wells"]]
-        return [
-            f"{well}/{image['path']}"
-            for well in wells
-            for image in ome_attributes(_child(group, well, path).attrs)["well"]["images"]
-        ]
+        if any(wanted in inside(well) for well in wells if wanted.startswith(f"{well}/")):
+            return [wanted]
+        return [field for well in wells for field in inside(well)]
     except (KeyError, TypeError, IndexError, AttributeError) as error:
         raise _broken(path, error) from error
 
@@ -258,7 +264,7 @@ def _scene(group: Any, meta: NgffImage, path: Path, name: str, scene: str) -> Sc
     image = place_part(image, meta.origin, _translation(meta, calibration.voxel_size))
     if labels and is_whole(image):
         return Scene(with_whole_numbers(image), True, scene)
-    return Scene.of(image, _stem(path), name=scene)
+    return Scene.of(image, image_stem(path), name=scene)
 
 
 def _translation(meta: NgffImage, size: VoxelSize | None) -> tuple[float, float, float]:
