@@ -290,7 +290,11 @@ def _list(file: Path, found: Format) -> list[ImageSource]:
             from napari_ssp.io.tiff.reading import list_tiff
 
             return list_tiff(file)
-        case "czi" | "lif" | "nd2":
+        case "lif":
+            from napari_ssp.io.lif.reading import list_lif
+
+            return list_lif(file)
+        case "czi" | "nd2":
             scenes = _read(file, found, None, "refuse")
             return [ImageSource(file, one.name or None, one.image.name) for one in scenes]
     return [ImageSource(file, None, image_stem(file))]
