@@ -13,7 +13,7 @@ from napari_ssp.image import MicroscopyImage
 from napari_ssp.io.calibration import calibrate
 from napari_ssp.io.errors import damage_error
 from napari_ssp.io.label_images import is_whole, with_whole_numbers
-from napari_ssp.io.lazy import as_dask
+from napari_ssp.io.lazy import as_dask, drop_single
 from napari_ssp.io.ngff.archive import find_store, is_archive
 from napari_ssp.io.ngff.lazy import ZarrArray
 from napari_ssp.io.ngff.metadata import NgffImage, ome_attributes, parse_image
@@ -239,9 +239,9 @@ def _scene(group: Any, meta: NgffImage, path: Path, name: str, scene: str) -> Sc
     arrays = [_array(group, place, path) for place in meta.paths]
     if not arrays:
         raise _broken(path, "its list of levels is empty")
-    kept = _kept_axes(meta.axes, arrays[0].shape, path)
-    key = tuple(slice(None) if a in kept else 0 for a in meta.axes)
-    levels, axes = [as_dask(array)[key] for array in arrays], kept
+    _check_axes(meta.axes, arrays[0].shape, path)
+    key, axes = drop_single(meta.axes, arrays[0].shape)
+    levels = [as_dask(array)[key] for array in arrays]
     if meta.rgb:
         order = [*(i for i, a in enumerate(axes) if a != "c"), axes.index("c")]
         levels = [level.transpose(order) for level in levels]
@@ -293,20 +293,17 @@ def _array(group: Any, name: str, path: Path) -> ZarrArray:
     return found
 
 
-def _kept_axes(axes: str, shape: tuple[int, ...], path: Path) -> str:
-    """Axes but those of length 1, y and x always."""
+def _check_axes(axes: str, shape: tuple[int, ...], path: Path) -> None:
     if len(axes) != len(shape) or not {"y", "x"} <= set(axes):
         raise ValueError(
             f"'{path}' names the axes '{axes}' for an array of shape {shape}; each axis needs a "
             "name, y and x among them. Export it again as OME-Zarr."
         )
-    kept = [a for a, n in zip(axes, shape, strict=True) if n > 1 or a in "yx"]
-    if "?" in kept:
+    if any(a == "?" and n > 1 for a, n in zip(axes, shape, strict=True)):
         raise ValueError(
             f"'{path}' has axes other than t, c, z, y and x (shape {shape}), which have no place "
             "in an image. Save the part that matters without them."
         )
-    return "".join(kept)
 
 
 def _stem(path: Path) -> str:
