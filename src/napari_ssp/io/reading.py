@@ -397,7 +397,7 @@ def _images(scenes: list[Scene]) -> list[MicroscopyImage]:
 
 
 def _check_path(file: Path) -> None:
-    if _ADDRESS.match(str(file)):
+    if _ADDRESS.match(file.as_posix()):  # Windows turns the slashes of a path
         raise ValueError(
             f"'{file}' is an address, but only files on this computer (or on a drive that it has "
             "mounted) are read. Download it first and give the name of the local copy."
