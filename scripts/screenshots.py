@@ -273,6 +273,8 @@ def _choose_measured(viewer: napari.Viewer, dock: PredictDock) -> None:
     dock.update_plan()
     tasks = [task for task in dock.form.tasks() if task in ("dapi", "map2")]
     dock.form.set_value(replace(dock.form.value(), tasks=tuple(tasks)))
+    dock.update_plan()
+    _wait(lambda: dock.controller.is_settled)
 
 
 def _open(title: str) -> tuple[napari.Viewer, Any]:
