@@ -9,6 +9,7 @@ import numpy as np
 
 from napari_ssp.flows import labels_to_flows
 from napari_ssp.training.data import UNKNOWN, numbered
+from napari_ssp.training.holdout import STRIP_SHARE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 _CUT_FROM, _CUT_TO = 0.05, 0.6
 #: MEDIAR keeps smaller objects whole where it removes outlines.
 _SMALL = 196
-#: Share of an image that is held out, and the least width of such a strip.
-STRIP_SHARE, STRIP_WIDTH = 0.25, 32
+#: Least width of a strip that is held out.
+STRIP_WIDTH = 32
 
 
 def without_outlines(labels: NDArray[np.int32]) -> NDArray[np.int32]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from napari_ssp.registry import find_card
-from napari_ssp.service.results import TrainingPlan
+from napari_ssp.service.results import DataSize, TrainingPlan
 from napari_ssp.service.training.kind import TrainingPlanner
 from napari_ssp.service.training.pair_tables import SCORED_SPLITS, VALIDATION_SPLITS
 from napari_ssp.service.training.plan_words import (
@@ -17,7 +18,8 @@ from napari_ssp.service.training.plan_words import (
 )
 from napari_ssp.service.training.segmentation.masks import check_masks, warn_of_mask_files
 from napari_ssp.service.training.segmentation.pairs import Pair, scan_pairs
-from napari_ssp.training.holdout import WHOLE_FROM, choose_holdout
+from napari_ssp.service.training.segmentation.workload import WORKLOAD
+from napari_ssp.training.holdout import STRIP_SHARE, WHOLE_FROM, choose_holdout
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,8 +65,18 @@ def _describe(request: TrainRequest, base: ModelCard | None, files: TrainingFile
         tuple(pair.name for pair in files.training),
         tuple(pair.name for pair in files.validation),
         tuple(pair.name for pair in files.replay),
-        files.strip,
+        strip=files.strip,
+        size=_size(request, base, files),
     )
+
+
+def _size(request: TrainRequest, base: ModelCard | None, files: TrainingFiles) -> DataSize:
+    zoom = request.crops.zoom or (base.zoom if base else 1.0)
+    shapes = tuple(pair.shape for pair in files.training)
+    scored = STRIP_SHARE * sum(map(math.prod, shapes))
+    if not files.strip:
+        scored = sum(math.prod(pair.shape) for pair in files.validation)
+    return DataSize(shapes, zoom**2 * scored)
 
 
 def base_card(request: TrainRequest) -> ModelCard | None:
@@ -223,4 +235,5 @@ SEGMENTATION_PLANNER = TrainingPlanner(
     base_card=base_card,
     find_files=lambda request, base: find_files(request),
     describe=_describe,
+    workload=WORKLOAD,
 )

@@ -14,10 +14,9 @@ from napari_ssp.progress import Progress
 from napari_ssp.registry import ModelCard, load_model
 from napari_ssp.registry.weights import build_network
 from napari_ssp.service.training.conclusion import Judged
-from napari_ssp.service.training.kind import PreparedTraining, TrainingKind
+from napari_ssp.service.training.kind import PreparedTraining, TrainingKind, Trial
 from napari_ssp.service.training.segmentation.images import entries, read_training_images
-from napari_ssp.service.training.segmentation.measuring import fit_steps
-from napari_ssp.service.training.segmentation.pace import network_card
+from napari_ssp.service.training.segmentation.workload import network_card
 from napari_ssp.training.adapting import choose_rate, choose_trainable
 from napari_ssp.training.loop import LoopSettings, TrainingRun, scored
 from napari_ssp.training.losses import segmentation_loss
@@ -36,7 +35,9 @@ if TYPE_CHECKING:
     from napari_ssp.progress import Steps
     from napari_ssp.service.training.requests import TrainRequest
     from napari_ssp.service.training.segmentation.images import TrainingImages
+    from napari_ssp.training.batches import Batch
     from napari_ssp.training.data import LabelledImage
+    from napari_ssp.training.pace import Crop
     from napari_ssp.training.weight_interpolation import Interpolated
 
 #: How often a run is scored, at most.
@@ -192,6 +193,18 @@ def _start(
     return run
 
 
+def _noise(count: int, crop: Crop) -> Batch:
+    pixels, flows = (torch.rand(count, channels, *crop) for channels in (3, 2))
+    return (pixels,), (flows, flows[:, 0])
+
+
+def _trial(request: TrainRequest, card: ModelCard, device: torch.device) -> Trial:
+    network = build_network(card).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    choose_trainable(network, request.forgetting.trainable, request.forgetting.lora_rank)
+    precision = request.machine.precision
+    return Trial(network, segmentation_loss, _noise, lambda: network, precision)
+
+
 SEGMENTATION = TrainingKind(
-    entries=entries, read=read_training_images, prepare=_prepare, fit=fit_steps
+    entries=entries, read=read_training_images, prepare=_prepare, trial=_trial
 )
