@@ -135,6 +135,7 @@ class TrainingRun:
             device=str(self.device),
             scored=len(self.validation),
             validation=len(self.validation.images),
+            noun=self.validation.noun,
             objects=self.validation.objects,
         )
 

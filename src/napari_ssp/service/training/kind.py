@@ -87,8 +87,8 @@ class Workload(Generic[Q]):
         Words for a crop.
     sides : Sides
         Which crops are possible.
-    warm_up, measured : tuple of int
-        Crops that a CPU is warmed up with, and measured on; another device takes those asked for.
+    measured : tuple of int
+        Crop that a CPU is measured on; another device takes the one asked for.
     """
 
     network_card: Callable[[Q, ModelCard | None], ModelCard]
@@ -98,7 +98,6 @@ class Workload(Generic[Q]):
     with_crop: Callable[[Q, Crop], Q]
     describe: Callable[[Crop], str]
     sides: Sides
-    warm_up: Crop
     measured: Crop
 
 

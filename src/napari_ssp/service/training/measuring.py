@@ -87,11 +87,12 @@ def _measure(request: TrainRequest | TrainStructuresRequest) -> Steps[Pace]:
     if device.type != "cpu":
         batch, crop = request.schedule.batch_size, crop_of(request)
     try:
-        _step(trial, SMALLEST_BATCH, planner.workload.warm_up)
-        yield Progress(_STAGE, 1, 3)
+        # Of two, since the first one warms everything up, and other programs compute as well.
         step = _step(trial, batch, crop)
+        yield Progress(_STAGE, 1, 3)
+        step = min(step, _step(trial, batch, crop))
         yield Progress(_STAGE, 2, 3)
-        look = _look(trial, crop)
+        look = min(_look(trial, crop), _look(trial, crop))
     finally:
         release_memory(device)
     dtype = compute_training_dtype(trial.precision, device, len(crop) == 3)

@@ -118,7 +118,7 @@ def set_strip_aside(image: LabelledImage) -> tuple[LabelledImage, LabelledImage]
         return None
     _, learned, scored = best
     cut = np.intersect1d(image.labels[learned], image.labels[scored])
-    return _part(image, learned, cut), _part(image, scored, cut)
+    return cut_out(image, learned, cut), cut_out(image, scored, cut)
 
 
 def _divisions(shape: tuple[int, ...]) -> Iterator[tuple[Any, Any]]:
@@ -139,7 +139,8 @@ def _whole(labels: NDArray[np.int32], part: Any, other: Any) -> int:
     return int((ids > 0).sum())
 
 
-def _part(image: LabelledImage, part: Any, cut: NDArray[Any]) -> LabelledImage:
+def cut_out(image: LabelledImage, part: Any, cut: NDArray[Any]) -> LabelledImage:
+    """Part of an image, in which some objects, which it does not hold as a whole, are unknown."""
     labels = image.labels[part]
     unknown = (labels < 0) | ((labels > 0) & np.isin(labels, cut))
     pixels = np.ascontiguousarray(image.pixels[(slice(None), *part)])

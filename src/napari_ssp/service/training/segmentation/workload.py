@@ -55,6 +55,5 @@ WORKLOAD = Workload(
     with_crop=_with_crop,
     describe=lambda crop: f"{crop[0]} px",
     sides=Sides(smallest=128, multiple=32),
-    warm_up=(64, 64),
     measured=(256, 256),
 )

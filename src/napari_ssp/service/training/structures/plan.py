@@ -16,6 +16,7 @@ from napari_ssp.service.training.pair_tables import (
 )
 from napari_ssp.service.training.plan_words import (
     describe_limits,
+    warn_in_parts,
     warn_scored_as_well,
     warn_skipped,
     warn_too_small,
@@ -29,6 +30,7 @@ from napari_ssp.service.training.structures.stack_headers import (
 )
 from napari_ssp.service.training.structures.workload import WORKLOAD, ends_by_time
 from napari_ssp.training.holdout import SHARE, WHOLE_FROM, choose_holdout, place_holdout_strip
+from napari_ssp.training.scored_parts import divide_stack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -219,11 +221,25 @@ def _warnings(
         yield warn_scored_as_well(both)
     if small:
         yield warn_too_small(small)
+    large = [name for name, shape in _scored_shapes(files) if divide_stack(shape)]
+    if large:
+        yield warn_in_parts(large)
     unknown = files.voxel_size is None and request.stacks.voxel_size is None
     unknown &= any(isinstance(pair, PairFiles) for pair in files.training)
     if base is not None and base.voxel_size is not None and unknown:
         size = " × ".join(f"{n:g}" for n in base.voxel_size)
         yield f"The stacks state no voxel size; they are taken to have the base's, {size} µm."
+
+
+def _scored_shapes(files: StructureFiles) -> Iterator[tuple[str, _Shape]]:
+    """Names and shapes of what is scored; of a strip that along the longer side."""
+    for pair, shape in zip(files.validation, files.scored_shapes, strict=True):
+        yield pair.name, shape
+    whole, strips, _ = files.set_aside()
+    for k in (*whole, *strips):
+        depth, *plane = files.shapes[k]
+        side = round(SHARE * max(plane)) if k in strips else max(plane)
+        yield files.training[k].name, (depth, min(plane), side)
 
 
 STRUCTURES_PLANNER = TrainingPlanner(

@@ -20,8 +20,9 @@ from napari_ssp.training.loop import LoopSettings, TrainingRun
 from napari_ssp.training.losses import structure_loss
 from napari_ssp.training.processes import read_process_group
 from napari_ssp.training.scored_images import ScoredImages, seconds_of_scoring
+from napari_ssp.training.scored_parts import in_parts
 from napari_ssp.training.structures.new_structure import learn_last_task, most_similar
-from napari_ssp.training.structures.parts import set_aside
+from napari_ssp.training.structures.parts import cut_pair, divide_pair, set_aside
 from napari_ssp.training.structures.recipe import (
     METRIC,
     RECIPES,
@@ -129,7 +130,8 @@ def _start(
         request.output,
         purpose=f"structures: {', '.join(card.tasks)}",
     )
-    run.validation = ScoredImages(validation, seconds_of_scoring(request.schedule.minutes))
+    parts = in_parts(validation, divide_pair, cut_pair)
+    run.validation = ScoredImages(parts, seconds_of_scoring(request.schedule.minutes))
     run.resume()
     return run
 

@@ -54,6 +54,5 @@ WORKLOAD = Workload(
     with_crop=_with_crop,
     describe=lambda crop: f"{' × '.join(map(str, crop))} voxels",
     sides=Sides(smallest=64, multiple=16),
-    warm_up=(16, 32, 32),
     measured=(16, 64, 64),
 )
