@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from napari_ssp.widgets.layers.images import full_level
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     import napari
     from napari.layers import Layer
@@ -26,7 +26,7 @@ class LayerState:
     def __init__(self, layer: Layer) -> None:
         self.name = layer.name
         self._layer = weakref.ref(layer)
-        self._array, self._grid = weakref.ref(full_level(layer)), _grid(layer)
+        self._array, self._grid = _reference(full_level(layer)), _grid(layer)
 
     @property
     def layer(self) -> Any:
@@ -63,6 +63,13 @@ def lost_reason(states: Iterable[LayerState], viewer: napari.Viewer, noun: str) 
                 "again."
             )
     return None
+
+
+def _reference(array: Any) -> Callable[[], Any]:
+    try:
+        return weakref.ref(array)
+    except TypeError:  # arrays of other libraries may not allow it
+        return lambda: array
 
 
 def _grid(layer: Layer) -> tuple[Any, ...]:
