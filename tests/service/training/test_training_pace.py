@@ -87,6 +87,9 @@ def test_the_plan_of_structures_says_what_fits_and_how_long_scoring_takes(
         "32 × 128 × 128 voxels to fit the time, and about 4.7 s for each scoring"
     )
     assert warnings == ()
+    assert (
+        "less than a second for each" in describe_pace(stacks, STACKS, replace(size, scored=1e5))[0]
+    )
     fact, warnings = describe_pace(stacks, STACKS, size)
     assert fact == (
         "about 38 steps a minute on this computer (cpu in float32), with batches of 2 crops of "

@@ -111,7 +111,8 @@ def describe_pace(
         return fact, ()
     if size.scored:
         scoring = pace.scoring(size.scored, len(crop), minutes)
-        fact += f", and about {_round(scoring)} s for each scoring"
+        words = f"about {_round(scoring)} s" if scoring >= 1 else "less than a second"
+        fact += f", and {words} for each scoring"
     if pace.steps(minutes, batch, crop) >= FEWEST_STEPS:
         return fact, ()
     return fact, (
