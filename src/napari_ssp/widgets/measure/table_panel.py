@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QEvent, QSignalBlocker, Qt, Signal
+from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtGui import QGuiApplication, QKeySequence
 from qtpy.QtWidgets import (
     QAbstractItemView,
@@ -15,7 +15,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_ssp.widgets.docks.font_style import font_style
+from napari_ssp.widgets.docks.dock_widget import DockWidget
 from napari_ssp.widgets.docks.run_panel import STYLES
 from napari_ssp.widgets.forms.wrapped_label import WrappedLabel
 from napari_ssp.widgets.measure.table_model import ObjectTableModel
@@ -29,17 +29,15 @@ if TYPE_CHECKING:
 _WIDTHS_OF = 50
 
 
-class TablePanel(QWidget):
+class TablePanel(DockWidget):
     """Table with a line above it; knows neither the viewer nor the service.
 
     Setters in: ``set_table``, ``set_old``, ``set_note``, ``choose``. Signals out:
-    ``picked(label)``, when a person has gone to a row; ``measure_clicked``; ``left``, when the
-    panel was taken out of the window.
+    ``picked(label)``, when a person has gone to a row; ``measure_clicked``; ``left``.
     """
 
     picked = Signal(object)
     measure_clicked = Signal()
-    left = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -50,7 +48,6 @@ class TablePanel(QWidget):
         self.model = ObjectTableModel(self)
         self.view = _View()
         self.view.setModel(self.model)
-        self.setStyleSheet(font_style())
         self._lay_out()
         self.again_button.clicked.connect(self.measure_clicked)
         selection: Any = self.view.selectionModel()
@@ -97,19 +94,6 @@ class TablePanel(QWidget):
                 self.view.scrollTo(self.model.index(row, 0))
         viewport: Any = self.view.viewport()
         viewport.update()
-
-    def changeEvent(self, event: Any) -> None:
-        """Follow the font size of the preferences."""
-        super().changeEvent(event)
-        style = font_style() if event.type() == QEvent.Type.StyleChange else self.styleSheet()
-        if style != self.styleSheet():
-            self.setStyleSheet(style)
-
-    def event(self, event: Any) -> bool:
-        """Tell when the window has let go of the panel."""
-        if event.type() == QEvent.Type.ParentChange and self.parent() is None:
-            self.left.emit()
-        return bool(super().event(event))
 
     def _pick(self, index: Any, *_: Any) -> None:
         if index.isValid():
