@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import gc
+import hashlib
 import os
 import shutil
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 pytest_plugins = ("skip_policy",)
 
@@ -29,12 +34,14 @@ os.environ["NAPARI_SSP_CACHE"] = str(_SETTINGS / "cache")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Remove the settings of the tests at the end."""
+    """Remove the settings of the tests at the end, and let all garbage be found."""
     config.add_cleanup(lambda: shutil.rmtree(_SETTINGS, ignore_errors=True))
+    config.add_cleanup(gc.unfreeze)
 
 
-def pytest_collection_finish() -> None:
-    """Let the collections of garbage at each viewer pass by the modules and tests, which stay."""
+@pytest.fixture(scope="module", autouse=True)
+def _what_stays_is_no_garbage() -> None:
+    """Let the collections of garbage at each viewer pass by modules, tests and what they keep."""
     gc.collect()
     gc.freeze()
 
@@ -62,6 +69,32 @@ def repmode_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from repmode_tiny import write_checkpoint
 
     return write_checkpoint(tmp_path_factory.mktemp("repmode") / "repmode_tiny.p")
+
+
+@pytest.fixture(scope="module")
+def windows_seen_once() -> Iterator[None]:
+    """Let networks of cells compute each window once: the same image is segmented many times."""
+    import torch
+
+    from napari_ssp.networks import MediarFormer
+
+    forward, seen = MediarFormer.forward, dict[str, torch.Tensor]()
+
+    def remembered(network: MediarFormer, windows: torch.Tensor) -> torch.Tensor:
+        if torch.is_grad_enabled():
+            return forward(network, windows)
+        digest = hashlib.sha256(f"{windows.shape} {windows.dtype}".encode())
+        *_, weights = network.parameters()
+        for values in (windows, weights):
+            digest.update(values.float().cpu().numpy().tobytes())
+        key = digest.hexdigest()
+        if key not in seen:
+            seen[key] = forward(network, windows)
+        return seen[key].clone()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(MediarFormer, "forward", remembered)
+        yield
 
 
 @pytest.fixture

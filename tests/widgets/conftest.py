@@ -34,6 +34,11 @@ def _torch_after_a_viewer() -> None:
     prepare_torch()
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _images_are_segmented_once(windows_seen_once: None) -> None:
+    """Docks are tested here, and not what a network says of the few images."""
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _manifests_are_read_once() -> Iterator[None]:
     """A viewer of a test reads those of all plugins, a quarter of the time that it takes."""

@@ -60,7 +60,7 @@ def conclude(
         Rule and words.
     dtype : torch.dtype
         Type of the stored weights.
-    mixture : Mixture or None
+    mixture : Interpolated or None
         What becomes the model in place of the run's best network.
 
     Returns
