@@ -159,7 +159,8 @@ def in_background(work: Steps[Result], stop: Callable[[], None] = lambda: None) 
 class Ahead:
     """Preparations, done once on a thread of their own, before somebody needs them.
 
-    They end between two steps when Python ends. An error is only noted: who needs what was to be prepared meets it again.
+    They end between two steps when Python ends. An error is only noted: who needs what was to be
+    prepared meets it again.
 
     Parameters
     ----------
@@ -191,7 +192,7 @@ class Ahead:
             self._thread.join(patience)
 
     def stop(self, timeout: float = 30.0) -> None:
-        """Ask for an end between two steps and wait for it: code in mid-air would crash the exit."""
+        """Ask for an end between two steps, and wait: Python cannot end amid a library's work."""
         self._is_stopped = True
         if self._thread is not None:
             self._thread.join(timeout)

@@ -11,14 +11,14 @@ import numpy as np
 import torch
 from numba.core import event
 from napari_ssp.flows import FlowField, TrackingSettings
-from napari_ssp.flows.compiling import compile_kernels
+from napari_ssp.service.segmentation.kernels import compile_kernels
 
 def say(added):
     print([kernel.py_func.__name__ for kernel in KERNELS if len(kernel.signatures) > added[kernel]])
 
 for _ in compile_kernels():
     pass
-import napari_ssp.flows.field, sys
+import sys
 KERNELS = [k for name, module in sys.modules.items() if name.startswith("napari_ssp.flows")
            for k in vars(module).values() if hasattr(k, "signatures")]
 before = {kernel: len(kernel.signatures) for kernel in KERNELS}
