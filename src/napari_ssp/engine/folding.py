@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
-from torch.nn.utils.fusion import fuse_conv_bn_weights
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torch.overrides import TorchFunctionMode
 
 if TYPE_CHECKING:
@@ -63,19 +63,9 @@ def fold_batch_norm(network: nn.Module, probe: torch.Tensor) -> int:
 
 
 def _fold(network: nn.Module, pair: _Pair) -> None:
-    conv, norm = pair.conv, pair.norm
-    assert norm.running_mean is not None
-    assert norm.running_var is not None
-    conv.weight, conv.bias = fuse_conv_bn_weights(
-        conv.weight,
-        conv.bias,
-        norm.running_mean,
-        norm.running_var,
-        norm.eps,
-        norm.weight,
-        norm.bias,
-    )
-    network.set_submodule(pair.name, _rest(norm))
+    fused = fuse_conv_bn_eval(pair.conv, pair.norm)
+    pair.conv.weight, pair.conv.bias = fused.weight, fused.bias
+    network.set_submodule(pair.name, _rest(pair.norm))
 
 
 def _rest(norm: Any) -> nn.Module:

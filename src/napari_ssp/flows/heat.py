@@ -7,7 +7,7 @@ over numbers in place of operations on arrays: these take numba seconds to compi
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -273,7 +273,7 @@ def _iterate_volume(
 
 @jit
 def _chunks(
-    runs: NDArray[np.int32], corner: tuple[int, int, int], strides: tuple[int, int]
+    runs: NDArray[np.int32], corner: tuple[Any, Any, Any], strides: tuple[Any, Any]
 ) -> tuple[NDArray[np.uint64], NDArray[np.float64]]:
     """Cover the runs with stretches of equal length; say which of their pixels are inside.
 
