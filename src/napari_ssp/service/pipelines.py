@@ -84,7 +84,7 @@ class Pipeline:
 
 
 _PIPELINES: dict[type[Request[Any]], Pipeline] = {
-    SegmentRequest: Pipeline("segmentation.steps:segment_steps", takes=("models", "plan")),
+    SegmentRequest: Pipeline("segmentation.beginning:begin_segmentation", takes=("models", "plan")),
     DiameterRequest: Pipeline("segmentation.diameter:diameter_steps", takes=("models",)),
     PredictRequest: Pipeline("structures.steps:predict_steps", takes=("models", "plan")),
     GatesRequest: Pipeline("structures.gates:gates_steps", Lane.LOOKUPS, ("models",)),

@@ -145,8 +145,10 @@ class SegmentRequest(ImageRequest, Request[Segmentation]):
 
     Attributes
     ----------
-    image, scene, missing, axes, voxel_size, region, device, precision, overlap
+    image, scene, missing, axes, voxel_size, region, device, precision
         As in :class:`ImageRequest`.
+    overlap : float or None
+        Share of a window that its neighbours cover too; None takes the model's.
     model : str
         Name of a model, or a model's folder; several, joined by ``+``, are averaged.
     channel : int or None
@@ -206,8 +208,12 @@ class SegmentRequest(ImageRequest, Request[Segmentation]):
     eightfold: bool = choice(
         False, "Eightfold averaging", "Average quarter turns and all mirror images: 8 x slower"
     )
-    overlap: float = choice(
-        0.6, "Overlap", "Share of a window that its neighbours cover too", min=0.0, max=0.9
+    overlap: float | None = choice(  # type: ignore[assignment]
+        None,
+        "Overlap",
+        "Share of a window that its neighbours cover too [default: the model's]",
+        min=0.0,
+        max=0.9,
     )
     batch_size: int = choice(
         0, "Batch", "Windows that go through the network together; 0: what fits", min=0, max=256

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from napari_ssp.registry import IMAGES, find_card
 from napari_ssp.service import GatesRequest, JobState
+from napari_ssp.service.preparing import PREDICTION
 from napari_ssp.widgets.docks.job_dock import JobDock
 from napari_ssp.widgets.docks.layer_job import LayerJob, LayerTask
 from napari_ssp.widgets.docks.messages import error_line
@@ -65,6 +66,7 @@ class PredictDock(JobDock):
             request=self._request,
             prepare=self._preparation,
             conclude=self._conclude,
+            ahead=PREDICTION,
             # A measured plane beside the stack, clicked on to compare, is not what to predict from.
             suits=is_stack,
         )

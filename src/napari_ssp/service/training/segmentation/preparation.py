@@ -179,6 +179,8 @@ def _card(
         card,
         network=base.network,
         window=base.window,
+        largest_window=base.largest_window,
+        overlap=base.overlap,
         licence=base.licence,
         citation=base.citation,
         description=f"'{base.name}', trained further ({request.forgetting.trainable}) on {count} "
