@@ -53,7 +53,7 @@ def test_it_is_what_its_steps_give_one_by_one(models: dict[str, Any]) -> None:
     np.testing.assert_array_equal(found.labels, expected.labels)
     table = measure_objects(
         expected.image(expected.labels),
-        ssp.MicroscopyImage(dna, "zyx", STEP, name="dna"),
+        ssp.MicroscopyImage(dna, "zyx", STEP, ("dna",)),
         planewise=True,
     )
     assert found.table is not None

@@ -84,7 +84,9 @@ def name_labels_inside(images: Sequence[ImageSource], output: Path, also: str) -
             "image, or plate, to segment; give a folder."
         )
     if also:
-        raise ValueError(f"A Zarr of images has no place for {also}. Give a folder, or leave that out.")
+        raise ValueError(
+            f"A Zarr of images has no place for {also}. Give a folder, or leave that out."
+        )
     folders = image_folders(output)
     targets = [folders[image.scene] / "labels" / _LABELS_NAME for image in images]
     for target in targets:

@@ -166,8 +166,7 @@ def _write(result: Segmentation, files: dict[str, Path], overwrite: bool) -> Non
         channels = (*names, "cell_probability")
         write_image(path, result.image(_outputs(result), path.stem, channels), overwrite=overwrite)
     if result.predicted is not None and result.table is not None:
-        predicted = replace(result.predicted, channel_names=(result.predicted.name,))
-        write_image(files[_PREDICTION], add_axes(predicted), overwrite=overwrite)
+        write_image(files[_PREDICTION], add_axes(result.predicted), overwrite=overwrite)
         write_table(files[_TABLE], result.table, overwrite)
 
 

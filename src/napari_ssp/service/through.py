@@ -12,17 +12,19 @@ from napari_ssp.image import MicroscopyImage
 from napari_ssp.io.lazy import as_dask
 from napari_ssp.io.mapped import Stacked
 from napari_ssp.measure import measure_steps
-from napari_ssp.place import place_in
+from napari_ssp.place import cut, place_in
 from napari_ssp.progress import Progress, Steps
-from napari_ssp.service.requests import PredictRequest
+from napari_ssp.service.requests import PredictRequest, SegmentRequest
 from napari_ssp.service.segmentation.plan import SegmentPlan, plan_segmentation
 from napari_ssp.service.source_image import open_image
 from napari_ssp.service.structures.plan import PredictionPlan, plan_prediction
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-    from napari_ssp.service.requests import Request, SegmentRequest
+    from numpy.typing import NDArray
+
+    from napari_ssp.service.requests import Request
     from napari_ssp.service.results import Segmentation, StructurePrediction
 
 
@@ -76,9 +78,38 @@ def plan_through(request: SegmentRequest) -> ThroughPlan:
     stack = open_image(request)
     times = _times(stack, request)
     prediction = plan_prediction(_prediction(request, stack, times[0]))
-    empty = np.broadcast_to(np.float32(0), (len(times), *prediction.shape))
-    image = _predicted(request, prediction, times, empty)
+    empty = np.broadcast_to(np.float32(0), prediction.shape)
+    image = _predicted(request, prediction, times, [empty] * len(times))
     return ThroughPlan(prediction, times, plan_segmentation(_segmentation(request, image)))
+
+
+def objects_request(request: PredictRequest) -> SegmentRequest:
+    """Request for the objects of the first structure of a prediction, each one through all planes.
+
+    Raises
+    ------
+    ValueError
+        When only some planes, or no structure at all, are to be predicted.
+    """
+    if not request.tasks:
+        raise ValueError("Choose a structure first.")
+    image = open_image(request)
+    depth = image.sizes.get("z", 1)
+    if request.z_range not in (None, (0, depth)):
+        raise ValueError("Objects are found in all planes of a stack: choose all planes.")
+    if "t" in image.axes:
+        image = cut(image, {"t": request.time}, {"t": 1})
+    return SegmentRequest(
+        image,
+        scene=request.scene,
+        channel=request.channel,
+        region=request.region,
+        device=request.device,
+        precision=request.precision,
+        stacks="linked" if depth > 1 else "planes",
+        through=request.tasks[0],
+        through_model=request.model,
+    )
 
 
 def through_steps(
@@ -114,8 +145,8 @@ def through_steps(
     for moment in plan.times:
         prediction: StructurePrediction = yield from begin(_prediction(request, stack, moment))
         found.append(prediction)
-    pixels = as_dask(Stacked([one.images[str(request.through)] for one in found]))
-    image = _predicted(request, plan.prediction, plan.times, pixels)
+    images = [one.images[str(request.through)] for one in found]
+    image = _predicted(request, plan.prediction, plan.times, images)
     result: Segmentation = yield from begin(_segmentation(request, image))
     # Planes that are not linked have objects of their own.
     planewise = request.stacks == "planes" and "z" in result.axes
@@ -159,17 +190,21 @@ def _segmentation(request: SegmentRequest, image: MicroscopyImage) -> SegmentReq
 
 
 def _predicted(
-    request: SegmentRequest, plan: PredictionPlan, times: tuple[int, ...], pixels: Any
+    request: SegmentRequest,
+    plan: PredictionPlan,
+    times: tuple[int, ...],
+    images: Sequence[NDArray[Any]],
 ) -> MicroscopyImage:
-    """Image of what is predicted, (T, Z, Y, X), at its place in the stack."""
+    """Image of what is predicted, (Z, Y, X) at each time point, at its place in the stack."""
     starts = (times[0], *(first for first, _ in plan.box))
     lengths = dict(zip("tzyx", (len(times), *plan.shape), strict=True))
     place = {**plan.place, "full_axes": place_in(plan.image, starts, lengths)["full_axes"]}
-    has_time = "t" in plan.image.axes and len(times) > 1
+    is_movie = len(times) > 1
     return MicroscopyImage(
-        pixels if has_time else pixels[0],
-        "tzyx" if has_time else "zyx",
+        as_dask(Stacked(images)) if is_movie else images[0],
+        "tzyx" if is_movie else "zyx",
         plan.voxel_size,
+        (str(request.through),),
         name=str(request.through),
         **place,
     )
