@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import tempfile
@@ -31,6 +32,12 @@ os.environ["NAPARI_SSP_CACHE"] = str(_SETTINGS / "cache")
 def pytest_configure(config: pytest.Config) -> None:
     """Remove the settings of the tests at the end."""
     config.add_cleanup(lambda: shutil.rmtree(_SETTINGS, ignore_errors=True))
+
+
+def pytest_collection_finish() -> None:
+    """Let the collections of garbage at each viewer pass by the modules and tests, which stay."""
+    gc.collect()
+    gc.freeze()
 
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
