@@ -136,7 +136,7 @@ def _check_through(through: str | None, model: str) -> None:
 
 
 def _endings(through: str | None, save_flows: bool, kind: str) -> dict[str, str]:
-    """What is written beside the labels, and what its name ends with."""
+    """List what is written beside the labels, and what its name ends with."""
     endings = {}
     if save_flows:
         endings[_FLOWS] = f"_flows.{kind}"
