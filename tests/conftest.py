@@ -7,6 +7,7 @@ import hashlib
 import os
 import shutil
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -122,6 +123,17 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     network = {"encoder": "tu-resnet18d", "decoder_channels": [16, 16, 16, 16], "pab_channels": 16}
     card = ModelCard("tiny", "mediar", network, "", window=(64, 64))
     return save_model(build_network(card), card, tmp_path_factory.mktemp("tiny")).weights.parent
+
+
+@pytest.fixture(scope="session")
+def finder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a model that finds objects, with windows no larger than the planes need."""
+    from napari_ssp.registry import ModelCard, find_card
+
+    folder = tmp_path_factory.mktemp("models") / "finder"
+    shutil.copytree(find_card("mediar-starter").weights.parent, folder)
+    replace(ModelCard.read(folder), name="finder", window=(64, 64)).write(folder)
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -109,11 +109,19 @@ _PIPELINES: dict[type[Request[Any]], Pipeline] = {
     DownloadModelRequest: Pipeline("model_requests:download_model", Lane.DOWNLOADS),
     AddCatalogueRequest: Pipeline("model_requests:add_lab_catalogue", Lane.DOWNLOADS),
 }
-#: Steps of the same requests where a model of another family is asked for.
-_BY_FAMILY = {
-    (SegmentRequest, CELLPOSE): "segmentation.cellpose:segment_cellpose_steps",
-    (SegmentRequest, PACKAGE): "packages.segmentation:segment_package_steps",
-    (PredictRequest, PACKAGE): "packages.prediction:predict_package_steps",
+_THROUGH = "through"
+#: The same requests where a model of another family is asked for, or another one comes before it.
+_VARIANTS = {
+    (SegmentRequest, CELLPOSE): Pipeline(
+        "segmentation.cellpose:segment_cellpose_steps", takes=("models", "plan")
+    ),
+    (SegmentRequest, PACKAGE): Pipeline(
+        "packages.segmentation:segment_package_steps", takes=("models", "plan")
+    ),
+    (SegmentRequest, _THROUGH): Pipeline("through:through_steps", takes=("begin", "plan")),
+    (PredictRequest, PACKAGE): Pipeline(
+        "packages.prediction:predict_package_steps", takes=("models", "plan")
+    ),
 }
 
 
@@ -157,16 +165,18 @@ def prepare_steps(
     def start() -> Steps[R]:
         if pipeline.lane not in (Lane.PLANS, Lane.INSPECTION):
             prepare_torch()  # before anything imports triton
-        place = _BY_FAMILY.get((type(request), _family(request)), pipeline.steps)
-        module, name = place.split(":")
+        chosen = _VARIANTS.get((type(request), _variant(request)), pipeline)
+        module, name = chosen.steps.split(":")
         make = getattr(import_module(f"napari_ssp.service.{module}"), name)
-        steps: Steps[R] = make(request, **{key: given[key] for key in pipeline.takes})
+        steps: Steps[R] = make(request, **{key: given[key] for key in chosen.takes})
         return steps
 
     return start
 
 
-def _family(request: Request[Any]) -> str:
+def _variant(request: Request[Any]) -> str:
+    if isinstance(request, SegmentRequest) and request.through is not None:
+        return _THROUGH
     if isinstance(request, SegmentRequest | PredictRequest):
         return find_family(request.model)
     return ""

@@ -63,6 +63,11 @@ class Segmentation:
         Where the full image lies, as `MicroscopyImage.position`.
     full_axes : str
         Axes of the full image, when only a part of it was taken; else empty.
+    predicted : MicroscopyImage or None
+        The structure that was segmented, where it was predicted first.
+    table : dict of str to numpy.ndarray or None
+        Measured objects, where a structure was predicted first: as `measure_objects` returns them,
+        intensities are those of the prediction.
     count : int or None
         How many objects there are, where it is known without a look at all labels.
     warnings : tuple of str
@@ -80,6 +85,8 @@ class Segmentation:
     warnings: tuple[str, ...] = ()
     position: tuple[float, float, float] = (0.0, 0.0, 0.0)
     full_axes: str = ""
+    predicted: MicroscopyImage | None = None
+    table: dict[str, NDArray[Any]] | None = None
 
     @property
     def num_objects(self) -> int:

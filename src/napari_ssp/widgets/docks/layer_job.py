@@ -141,6 +141,11 @@ class LayerJob(QObject):
         self._form.change(**_settings(request, self._form))
         self._controller.start(request, self._show, self._prepare())
 
+    def start(self, request: Request[Any], prepare: Callable[[Any], Any]) -> None:
+        """Run another request about the chosen layer, whose result is layers, too."""
+        self._source = LayerState(self.image_box.value())
+        self._controller.start(request, self._show, prepare)
+
     def look(self, request: Request[Any], show: Callable[[Any], None]) -> None:
         """Run another request about the chosen layer, whose result is no layer."""
         self._source = LayerState(self.image_box.value())
