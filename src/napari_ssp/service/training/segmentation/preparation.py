@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from napari_ssp.engine import median_diameter, resolve_device
+from napari_ssp.networks import MediarFormer
 from napari_ssp.progress import Progress
 from napari_ssp.registry import ModelCard, load_model
 from napari_ssp.registry.weights import build_network
@@ -24,19 +25,25 @@ from napari_ssp.training.losses import segmentation_loss
 from napari_ssp.training.processes import read_process_group, synchronise_batch_norm
 from napari_ssp.training.scored_images import ScoredImages, seconds_of_scoring
 from napari_ssp.training.segmentation.augmentation import STRENGTHS
+from napari_ssp.training.segmentation.modalities import encoder_features
 from napari_ssp.training.segmentation.recipe import (
     METRIC,
     SegmentationBatches,
     count_objects,
     score_segmentation,
 )
+from napari_ssp.training.segmentation.sampling import count_modalities
 from napari_ssp.training.weight_interpolation import interpolate_until
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from napari_ssp.progress import Steps
     from napari_ssp.service.training.requests import TrainRequest
     from napari_ssp.service.training.segmentation.images import TrainingImages
     from napari_ssp.training.data import LabelledImage
+    from napari_ssp.training.segmentation.image_store import ImageStore
     from napari_ssp.training.weight_interpolation import Interpolated
 
 #: How often a run is scored, at most.
@@ -55,6 +62,9 @@ def _prepare(
         )
     zoom = request.crops.zoom or (base.zoom if base else 1.0)
     card = _card(request, base, images, zoom)
+    network = _network(request, card)
+    features = yield from _features(request, network, images.training)
+    replay_features = yield from _features(request, network, images.replay)
     batches = SegmentationBatches(
         images.training,
         replace(STRENGTHS[request.crops.augmentation], crop=request.crops.crop, zoom=zoom),
@@ -63,11 +73,13 @@ def _prepare(
         sampling=request.crops.sampling,
         replay=images.replay,
         replay_share=request.forgetting.replay_share,
+        features=features,
+        replay_features=replay_features,
         part=(processes.rank, processes.world_size),
     )
     epoch = len(images.training) / (request.schedule.batch_size - batches.replayed)
     settings = loop_settings(request, card, epoch, bool(images.validation))
-    run = _start(request, card, settings, images)
+    run = _start(request, network, settings, images)
     mixed = bool(images.known) or request.forgetting.most_learned != 1.0
     return PreparedTraining(
         run,
@@ -175,17 +187,32 @@ def _card(
     )
 
 
-def _start(
-    request: TrainRequest, card: ModelCard, settings: LoopSettings, images: TrainingImages
-) -> TrainingRun:
+def _network(request: TrainRequest, card: ModelCard) -> MediarFormer:
+    """Make the network as it is before the first step."""
     torch.manual_seed(request.machine.seed)
     network = build_network(card) if request.base is None else load_model(request.base)
+    assert isinstance(network, MediarFormer)
+    return network
+
+
+def _features(
+    request: TrainRequest, network: MediarFormer, images: ImageStore
+) -> Steps[NDArray[np.float64] | None]:
+    """See the images with a pretrained encoder; None where no modalities are looked for."""
+    if request.base is None or count_modalities(len(images), request.crops.sampling) == 1:
+        return None
+    return (yield from encoder_features(network, images))
+
+
+def _start(
+    request: TrainRequest, network: MediarFormer, settings: LoopSettings, images: TrainingImages
+) -> TrainingRun:
     choose_trainable(network, request.forgetting.trainable, request.forgetting.lora_rank)
     processes = read_process_group()
-    network = synchronise_batch_norm(network, processes)
-    network = network.to(resolve_device(processes.device(request.machine.device)))
+    joined = synchronise_batch_norm(network, processes)
+    joined = joined.to(resolve_device(processes.device(request.machine.device)))
     purpose = f"segmentation ({request.forgetting.trainable})"
-    run = TrainingRun(network, segmentation_loss, settings, request.output, purpose, processes)
+    run = TrainingRun(joined, segmentation_loss, settings, request.output, purpose, processes)
     seconds = seconds_of_scoring(settings.minutes, bool(images.known))
     run.validation = ScoredImages(images.validation, seconds, count_objects)
     run.resume()
