@@ -24,7 +24,7 @@ def learn(data: Path, runs: Path, base: Path | None) -> None:
     for name in ROUNDS:
         run = runs / name
         if not (run / "card.json").exists():
-            chosen = ["--data", data / "train", "--validation", data / "quick.csv", "-o", run]
+            chosen = ["--data", data / "train", "--validation", data / "quick", "-o", run]
             chosen += ["--config", HERE / f"{name}.json", *(["--base", base] if base else [])]
             command = [sys.executable, "-m", "napari_ssp.cli", "train", "segmentation", *chosen]
             subprocess.run([str(word) for word in command], check=True)

@@ -74,20 +74,26 @@ def amplified(examples: Iterable[Example]) -> Iterator[Example]:
     Crops are drawn from pictures by their number: without this, one field of five thousand cells
     would count as much as a plane of three nuclei.
     """
-    pieces: dict[str, list[Example]] = {}
+    groups: dict[str, list[Example]] = {}
     for example in examples:
         if example.split == "train":
-            pieces.setdefault(example.group, []).extend(_pieces(example))
+            groups.setdefault(example.group, []).extend(pieces(example))
         else:
             yield example
-    for group in pieces.values():
+    for group in groups.values():
         yield from group
         for time in range(2, -(-FEWEST // len(group)) + 1):
             yield from (replace(piece, name=f"{piece.name}_{time}") for piece in group)
 
 
-def _pieces(example: Example) -> Iterator[Example]:
-    counts = [max(1, round(length / SIDE)) for length in example.labels.shape]
+def count_objects(example: Example) -> int:
+    """Annotated objects of an example."""
+    return len(np.unique(example.labels[example.labels > 0]))
+
+
+def pieces(example: Example, side: int = SIDE) -> Iterator[Example]:
+    """Cut a picture into pieces of about a side; those without objects are left out."""
+    counts = [max(1, round(length / side)) for length in example.labels.shape]
     if counts == [1, 1]:
         yield example
         return

@@ -1,7 +1,7 @@
 """The sets in the layout that training reads: images and labels, with -1 where nobody annotated.
 
 ``train`` and ``val`` hold ``images`` and ``labels``; ``stacks`` the kept back parts of stacks;
-``quick.csv`` names a few kept back pictures of each set, to be scored during training;
+``quick`` pieces of a few kept back pictures of each set, to be scored during training;
 ``manifest.csv`` says of each picture where it comes from and which set it is scored with.
 """
 
@@ -12,19 +12,20 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from examples import Example, amplified, check_names
+from examples import Example, amplified, check_names, count_objects, pieces
 from sets import SETS, stacks
 from skimage.io import imsave
 from tifffile import imwrite
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-#: Kept back pictures of a set that are scored during training, and sets that are not.
-_QUICK = 2
+#: Kept back pictures of a set that are scored during training, the side of their pieces, and sets
+#: that are not.
+_QUICK, _QUICK_SIDE = 2, 384
 _NOT_QUICK = ("microbes ecoli", "cells worms_bbbc010", "cells plant_chloroplast")
 
 
@@ -35,7 +36,8 @@ def prepare(data: Path, out: Path) -> None:
     written = [_write(example, out / example.split) for example in examples]
     kept_back = [stack for stack in stacks(data) if stack.split == "val"]
     volumes = [_write(stack, out / "stacks") for stack in kept_back]
-    _write_table(out / "quick.csv", _quick(written))
+    for example in quick(examples):
+        _write(example, out / "quick")
     _write_table(out / "manifest.csv", [*written, *volumes])
     objects: Counter[tuple[str, str]] = Counter()
     for row in written:
@@ -60,7 +62,7 @@ def _write(example: Example, folder: Path) -> dict[str, Any]:
         "scored": example.scored and example.split == "val",
         "image": image.relative_to(folder.parent).as_posix(),
         "label": labels.relative_to(folder.parent).as_posix(),
-        "n_objects": len(np.unique(example.labels[example.labels > 0])),
+        "n_objects": count_objects(example),
         "not_annotated": round(float((example.labels < 0).mean()), 4),
         "licence": example.licence,
         "origin": example.origin,
@@ -86,13 +88,12 @@ def _write_table(path: Path, rows: Sequence[dict[str, Any]]) -> None:
         writer.writerows(rows)
 
 
-def _quick(rows: Iterable[dict[str, Any]]) -> list[dict[str, str]]:
-    """Choose the first few of each set."""
+def quick(examples: Iterable[Example]) -> Iterator[Example]:
+    """Choose the first few of each set that is scored, and of each the piece with most objects."""
     taken: Counter[str] = Counter()
-    chosen = []
-    for row in rows:
-        if row["scored"] and not row["set"].startswith(_NOT_QUICK):
-            taken[row["set"]] += 1
-            if taken[row["set"]] <= _QUICK:
-                chosen.append({"image": row["image"], "label": row["label"], "split": "val"})
-    return chosen
+    for example in examples:
+        is_scored = example.scored and example.split == "val"
+        if is_scored and not example.group.startswith(_NOT_QUICK):
+            taken[example.group] += 1
+            if taken[example.group] <= _QUICK:
+                yield max(pieces(example, _QUICK_SIDE), key=count_objects)

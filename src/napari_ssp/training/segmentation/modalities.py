@@ -81,5 +81,6 @@ def discover_modalities(features: NDArray[np.float64], count: int) -> NDArray[np
     """
     spread = features.std(axis=0)
     scaled = (features - features.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
-    _, owner = kmeans2(scaled, count, iter=50, minit="++", seed=0, missing="warn")
+    different = len(np.unique(scaled, axis=0))  # k-means asks for as many at least
+    _, owner = kmeans2(scaled, min(count, different), iter=50, minit="++", seed=0, missing="warn")
     return np.asarray(owner)

@@ -23,6 +23,7 @@ from napari_ssp.service.training.segmentation.pace import (
 )
 from napari_ssp.service.training.segmentation.plan import base_card
 from napari_ssp.training.adapting import choose_trainable, learning_parameters, train_mode
+from napari_ssp.training.depthwise import learn_depthwise_in_float32
 from napari_ssp.training.loop import choose_precision
 from napari_ssp.training.losses import segmentation_loss
 from napari_ssp.training.pace import Pace
@@ -88,6 +89,8 @@ def _measure(request: TrainRequest) -> Steps[Pace]:
     batch, crop = _BATCH, _CROP
     if device.type != "cpu":
         batch, crop = request.schedule.batch_size, request.crops.crop
+    if device.type == "cpu":
+        learn_depthwise_in_float32(network)
     network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     precision = request.machine.precision
     try:
