@@ -73,8 +73,7 @@ def fluorescence(viewer: napari.Viewer, dock: SegmentDock) -> None:
 
 def running(viewer: napari.Viewer, dock: SegmentDock) -> None:
     viewer.open_sample("napari-ssp", "phase_contrast_cells")
-    dock.update_plan()
-    dock.panel.run_button.click()
+    _start(dock)
     _wait(lambda: " left" in dock.panel.message.text() or dock.panel.run_button.isEnabled())
     _save(viewer, "segment-running")
     dock.panel.cancel_button.click()
@@ -152,10 +151,9 @@ def training(viewer: napari.Viewer, dock: TrainDock) -> None:
     choices = dock.form.value()
     dock.form.set_value(replace(choices, name="my-tissue", duration=(2.0, "minutes"), crop=128))
     dock.data.add_all()
-    dock.update_plan()
     ended: list[Any] = []
     dock.done.connect(ended.append)
-    dock.panel.run_button.click()
+    _start(dock)
     _wait(lambda: len(dock.view.score_plot.curve.points) >= 5 or bool(ended))
     _save(viewer, "train-running")
     _wait(lambda: bool(ended))
@@ -248,7 +246,7 @@ def structures(viewer: napari.Viewer, dock: PredictDock) -> None:
 
 def predicting(viewer: napari.Viewer, dock: PredictDock) -> None:
     _choose_measured(viewer, dock)
-    dock.panel.run_button.click()
+    _start(dock)
     _wait(lambda: " left" in dock.panel.message.text() or dock.panel.run_button.isEnabled())
     _save(viewer, "predict-running")
     dock.panel.cancel_button.click()
@@ -275,7 +273,6 @@ def _choose_measured(viewer: napari.Viewer, dock: PredictDock) -> None:
     dock.update_plan()
     tasks = [task for task in dock.form.tasks() if task in ("dapi", "map2")]
     dock.form.set_value(replace(dock.form.value(), tasks=tuple(tasks)))
-    dock.update_plan()
 
 
 def _open(title: str) -> tuple[napari.Viewer, Any]:
@@ -290,7 +287,6 @@ def _open(title: str) -> tuple[napari.Viewer, Any]:
 
 def _segment(viewer: napari.Viewer, dock: SegmentDock, sample: str) -> Any:
     viewer.open_sample("napari-ssp", sample)
-    dock.update_plan()
     _run(dock)
     return viewer.layers[-1]
 
@@ -305,10 +301,16 @@ def _slide(dock: SegmentDock, **values: Any) -> None:
 
 def _run(dock: JobDock) -> None:
     ended: list[Any] = []
-    dock.update_plan()
     dock.done.connect(ended.append)
-    dock.panel.run_button.click()
+    _start(dock)
     _wait(lambda: bool(ended))
+
+
+def _start(dock: JobDock) -> None:
+    """Click Run when the plan allows it, which takes a moment where the computer is busy."""
+    dock.update_plan()
+    _wait(dock.panel.run_button.isEnabled)
+    dock.panel.run_button.click()
 
 
 def _save(viewer: napari.Viewer, name: str, whole: bool = True) -> None:
@@ -320,7 +322,7 @@ def _save(viewer: napari.Viewer, name: str, whole: bool = True) -> None:
     print(path.relative_to(FOLDER.parent.parent), flush=True)
 
 
-def _wait(reached: Any, seconds: float = 300) -> None:
+def _wait(reached: Any, seconds: float = 1200) -> None:
     for _ in range(int(seconds / 0.05)):
         if reached():
             return

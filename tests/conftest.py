@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import tempfile
@@ -18,14 +19,24 @@ if "PYTEST_XDIST_WORKER" in os.environ:
         os.environ.setdefault(_name, "1")
 
 
+# napari's settings and our own cache are kept out of the user's folders. napari reads the first
+# place when it is imported, which the conftest of a folder below does before any hook is called.
+_SETTINGS = Path(tempfile.mkdtemp(prefix="settings-"))
+os.environ["NAPARI_CONFIG"] = str(_SETTINGS / "napari.yaml")
+os.environ["NAPARI_SSP_CACHE"] = str(_SETTINGS / "cache")
+# The offer of the first dock is tested where it is made, not in whichever test comes first.
+(_SETTINGS / "napari-ssp.yaml").write_text("files:\n  opened_with: as before\n")
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    """Keep napari's settings and our own cache out of the user's folders, before napari asks."""
-    folder = Path(tempfile.mkdtemp(prefix="settings-"))
-    config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
-    os.environ["NAPARI_CONFIG"] = str(folder / "napari.yaml")
-    os.environ["NAPARI_SSP_CACHE"] = str(folder / "cache")
-    # The offer of the first dock is tested where it is made, not in whichever test comes first.
-    (folder / "napari-ssp.yaml").write_text("files:\n  opened_with: as before\n")
+    """Remove the settings of the tests at the end."""
+    config.add_cleanup(lambda: shutil.rmtree(_SETTINGS, ignore_errors=True))
+
+
+def pytest_collection_finish() -> None:
+    """Let the collections of garbage at each viewer pass by the modules and tests, which stay."""
+    gc.collect()
+    gc.freeze()
 
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"

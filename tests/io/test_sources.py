@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pickle
+import shutil
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,7 +18,14 @@ from image_files import (
     write_positions,
 )
 
-from napari_ssp.io import find_images, find_label_images, read_image, read_images, read_label_image
+from napari_ssp.io import (
+    find_images,
+    find_label_images,
+    read_image,
+    read_images,
+    read_label_image,
+    write_labels,
+)
 from napari_ssp.io.layer_attributes import WARNINGS_KEY
 from napari_ssp.io.napari_reader import get_reader, read_layers
 from napari_ssp.io.scene import scene_names
@@ -346,6 +354,19 @@ def test_a_large_plate_says_how_to_open_a_well(tmp_path: Path) -> None:
     assert len(find_images([path])[0]) == 25
     with pytest.raises(ValueError, match=r"plate of 25 fields, too many .* Open one well.*p\.ome"):
         read_layers(str(path))
+
+
+def test_a_field_of_a_plate_is_read_without_the_other_wells(tmp_path: Path) -> None:
+    path = write_plate(tmp_path / "p.ome.zarr", ["A/1", "A/2"], [A, B])
+    write_labels(path / "A" / "2" / "1" / "labels" / "my cells", np.ones_like(B))
+    write_labels(path / "A" / "2" / "1" / "labels" / "nuclei", 2 * np.ones_like(B))
+    shutil.rmtree(path / "A" / "1")
+    np.testing.assert_array_equal(pixels(path, "A/2/1"), B)
+    found = read_label_image(path, "A/2/1 nuclei")
+    np.testing.assert_array_equal(np.asarray(found.data), 2 * np.ones_like(B))
+    for wanted in ("A/2/1 my cells", "A/2/9", 0):
+        with pytest.raises(OSError, match="its metadata name 'A/1', which is not there"):
+            read_label_image(path, wanted)
 
 
 def test_what_a_plate_lacks_is_named(tmp_path: Path) -> None:

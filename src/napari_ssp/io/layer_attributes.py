@@ -62,8 +62,7 @@ def layer_axes(labels: Sequence[Any], name: str) -> str:
     ValueError
         If a word is not known, two words mean the same, or y or x is missing.
     """
-    words = [re.sub(r"[\s_-]+", "", str(label).strip().lower()) for label in labels]
-    letters = [_LETTERS.get(word, "") for word in words]
+    letters = [_LETTERS.get(_word(label), "") for label in labels]
     unnamed = [bool(_UNNAMED.fullmatch(str(label).strip().lower())) for label in labels]
     unknown = [
         str(label)
@@ -88,7 +87,7 @@ def layer_axes(labels: Sequence[Any], name: str) -> str:
 
 def has_fields(labels: Sequence[Any]) -> bool:
     """Whether a layer has an axis of positions, fields or wells: of images without neighbours."""
-    return any(re.sub(r"[\s_-]+", "", str(label).lower()) in _FIELDS for label in labels)
+    return any(_word(label) in _FIELDS for label in labels)
 
 
 def layer_voxel_size(axes: str, scale: Sequence[Any], units: Sequence[Any]) -> VoxelSize | None:
@@ -170,6 +169,10 @@ def micrometre_step(step: float, unit: Any) -> float:
         return abs(float(quantity.to("micrometer").magnitude))
     except (pint.DimensionalityError, pint.UndefinedUnitError):  # pixels, seconds
         return 0.0
+
+
+def _word(label: Any) -> str:
+    return re.sub(r"[\s_-]+", "", str(label).lower())
 
 
 def _check_letters(letters: Sequence[str], labels: Sequence[str], name: str) -> None:

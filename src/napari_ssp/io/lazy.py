@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class LazyArray(ABC):
@@ -52,6 +55,13 @@ def as_dask(array: LazyArray) -> Any:
     from_array: Any = da.from_array
     meta = np.empty((0,) * array.ndim, array.dtype)
     return from_array(array, chunks=array.chunks, name=False, fancy=False, meta=meta)
+
+
+def drop_single(axes: str, shape: Sequence[int]) -> tuple[tuple[int | slice, ...], str]:
+    """Index that leaves out axes of length 1 but for y and x, and the axes that are left."""
+    kept = [n > 1 or a in "yx" for a, n in zip(axes, shape, strict=True)]
+    key = tuple(slice(None) if keep else 0 for keep in kept)
+    return key, "".join(a for a, keep in zip(axes, kept, strict=True) if keep)
 
 
 def _bounds(key: int | slice, length: int) -> tuple[range, int | slice]:

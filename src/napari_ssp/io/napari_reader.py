@@ -1,4 +1,4 @@
-"""The npe2 reader: TIFF, CZI and OME-Zarr as layers with the right axes, scale and names."""
+"""The npe2 reader: images of microscopes as layers with the right axes, scale and names."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ _COLOURS = ("blue", "green", "red", "cyan", "magenta", "yellow")
 
 
 def get_reader(path: PathOrPaths) -> Callable[[PathOrPaths], list[LayerData]] | None:
-    """Offer to read TIFF, CZI, OME-Zarr and the masks that cellpose saves.
+    """Offer to read TIFF, CZI, ND2, LIF, OME-Zarr and label images.
 
     Parameters
     ----------
     path : str or list of str
-        One file, or several that are read one by one; of OME-Zarr the folder.
+        One file, or several that are read one by one; of OME-Zarr the folder or its zip.
 
     Returns
     -------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -153,8 +154,8 @@ def read_label_image(
     Returns
     -------
     MicroscopyImage
-        As it is in the file, whole floats as integers; where no image of it is known as labels, all
-        count. `as_labels` and `number_mask` check it.
+        As it is in the file, whole floats as integers; of an OME-Zarr its labels, and where it has
+        none its images. `as_labels` and `number_mask` check it.
 
     Raises
     ------
@@ -163,20 +164,23 @@ def read_label_image(
     FileNotFoundError, IsADirectoryError, ModuleNotFoundError, OSError, TypeError
         As `read_image`.
     """
-    labels = _label_scenes(path)
-    if _is_jpeg(Path(path)):
-        raise ValueError(
-            f"'{path}' is a JPEG, which changes numbers to save space, so it holds no labels. Save "
-            "them as PNG or TIFF."
-        )
-    names = [one.name for one in labels]
+    if not is_zarr(Path(path)):
+        image = read_image(path, scene)
+        if _is_jpeg(Path(path)):
+            raise ValueError(
+                f"'{path}' is a JPEG, which changes numbers to save space, so it holds no labels. "
+                "Save them as PNG or TIFF."
+            )
+        return image
     if scene is not None:
-        return labels[find_scenes(names, scene, Path(path))[0]].image
-    return labels[0].image if len(labels) == 1 else _as_first(labels[0].image, path, names)
+        return _find_labels(path, scene).image
+    first, *others = _label_scenes(path)
+    names = [one.name for one in (first, *others)]
+    return _as_first(first.image, path, names) if others else first.image
 
 
 def list_labels(path: str | os.PathLike[str]) -> list[ImageSource]:
-    """List a file's label images as `list_images`; where none is known as labels, all count."""
+    """List a file's label images as `list_images`: of an OME-Zarr its labels, else all images."""
     if not is_zarr(Path(path)):
         return list_images(path)
     return [ImageSource(Path(path), s.name or None, s.image.name) for s in _label_scenes(path)]
@@ -286,7 +290,11 @@ def _list(file: Path, found: Format) -> list[ImageSource]:
             from napari_ssp.io.tiff.reading import list_tiff
 
             return list_tiff(file)
-        case "czi" | "lif" | "nd2":
+        case "lif":
+            from napari_ssp.io.lif.reading import list_lif
+
+            return list_lif(file)
+        case "czi" | "nd2":
             scenes = _read(file, found, None, "refuse")
             return [ImageSource(file, one.name or None, one.image.name) for one in scenes]
     return [ImageSource(file, None, image_stem(file))]
@@ -353,8 +361,6 @@ def _unknown(file: Path, start: bytes) -> ValueError:
 
 
 def _is_jpeg(file: Path) -> bool:
-    if file.is_dir():
-        return False
     with file.open("rb") as handle:
         return handle.read(3) == b"\xff\xd8\xff"
 
@@ -362,6 +368,17 @@ def _is_jpeg(file: Path) -> bool:
 def _label_scenes(path: str | os.PathLike[str]) -> list[Scene]:
     scenes = read_scenes(path)
     return [scene for scene in scenes if scene.is_labels] or scenes
+
+
+def _find_labels(path: str | os.PathLike[str], wanted: str | int) -> Scene:
+    """Find labels in an OME-Zarr; where they bear the name of an image, read no other one."""
+    image = str(wanted).rpartition(" ")[0]  # of "A/1/0 cells"
+    with suppress(ValueError):  # no such image
+        near = read_scenes(path, image) if image else []
+        if found := [scene for scene in near if scene.is_labels and scene.name == wanted]:
+            return found[0]
+    labels = _label_scenes(path)
+    return labels[find_scenes([one.name for one in labels], wanted, Path(path))[0]]
 
 
 def _as_first(
@@ -380,7 +397,7 @@ def _images(scenes: list[Scene]) -> list[MicroscopyImage]:
 
 
 def _check_path(file: Path) -> None:
-    if _ADDRESS.match(str(file)):
+    if _ADDRESS.match(file.as_posix()):  # Windows turns the slashes of a path
         raise ValueError(
             f"'{file}' is an address, but only files on this computer (or on a drive that it has "
             "mounted) are read. Download it first and give the name of the local copy."

@@ -186,6 +186,11 @@ def scene_names(given: Sequence[str]) -> list[str]:
     return names
 
 
+def channel_names(given: Sequence[str | None]) -> tuple[str, ...]:
+    """Names of channels, numbers where one has none; empty where no channel has a name."""
+    return tuple(n or f"channel {i}" for i, n in enumerate(given)) if any(given) else ()
+
+
 def image_name(stem: str, scene: str) -> str:
     """Name of one image of a file: the file's stem, and the scene's name where there are several.
 

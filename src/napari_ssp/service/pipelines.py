@@ -31,12 +31,12 @@ from napari_ssp.service.requests import (
     SegmentRequest,
 )
 from napari_ssp.service.segmentation.refinement import RefineRequest
+from napari_ssp.service.training.pace import PaceRequest
 from napari_ssp.service.training.requests import (
     FinishTrainingRequest,
     TrainRequest,
     TrainStructuresRequest,
 )
-from napari_ssp.service.training.segmentation.pace import PaceRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -90,7 +90,7 @@ _PIPELINES: dict[type[Request[Any]], Pipeline] = {
     GatesRequest: Pipeline("structures.gates:gates_steps", Lane.LOOKUPS, ("models",)),
     TrainRequest: Pipeline("training.steps:train_steps", takes=("plan",)),
     TrainStructuresRequest: Pipeline("training.steps:train_steps", takes=("plan",)),
-    PaceRequest: Pipeline("training.segmentation.measuring:pace_steps"),
+    PaceRequest: Pipeline("training.measuring:pace_steps"),
     FinishTrainingRequest: Pipeline("training.finishing:finish_steps"),
     PlanRequest: Pipeline("planning:plan_steps", Lane.PLANS),
     EstimateRequest: Pipeline("estimating:estimate_steps", takes=("models", "begin")),

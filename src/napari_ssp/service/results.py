@@ -165,6 +165,27 @@ def _placed(
 
 
 @dataclass(frozen=True)
+class DataSize:
+    """How much a training learns from and scores, as far as headers tell.
+
+    Attributes
+    ----------
+    shapes : tuple of tuple of int
+        (Y, X) or (Z, Y, X) of what is learned from; empty while that is not known.
+    scored : float
+        Pixels or voxels that the network sees when all validation images are scored; 0 while that
+        is not known.
+    """
+
+    shapes: tuple[tuple[int, ...], ...] = ()
+    scored: float = 0.0
+
+    def together(self, other: DataSize) -> DataSize:
+        """Size of both; how much of it is scored is that of what is known."""
+        return DataSize((*self.shapes, *other.shapes), self.scored + other.scored)
+
+
+@dataclass(frozen=True)
 class TrainingPlan:
     """What a training would do, found from names and headers of its files.
 
@@ -178,6 +199,8 @@ class TrainingPlan:
         Names of the images that are learned from, scored, and mixed in.
     strip : bool
         Whether the validation part is a strip of each training image.
+    size : DataSize
+        How much that is.
     base, files : Any
         Card of the base model, and the files that were found, for the training itself.
     """
@@ -188,6 +211,7 @@ class TrainingPlan:
     validation: tuple[str, ...] = ()
     replay: tuple[str, ...] = ()
     strip: bool = False
+    size: DataSize = DataSize()
     base: Any = field(default=None, compare=False, repr=False)
     files: Any = field(default=None, compare=False, repr=False)
 

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from napari_ssp.io import read_image, read_images
+from napari_ssp.io import find_images, read_image, read_images
 from napari_ssp.io.napari_reader import get_reader
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytest.importorskip("liffile")
+liffile = pytest.importorskip("liffile")
 
 NUMBERS = {"X": 1, "Y": 2, "Z": 3, "T": 4, "λ": 5, "A": 6, "M": 10}
 MICROMETRES = {"X": 0.2, "Y": 0.25, "Z": 1.5}
@@ -129,6 +129,28 @@ def test_colours(tmp_path: Path) -> None:
     image = read_image(tmp_path / "he.lif")
     assert (image.axes, image.rgb) == ("yxc", True)
     np.testing.assert_array_equal(np.asarray(image.data), pixels)
+
+
+def test_colours_are_read_only_of_the_image_that_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, whole = [], liffile.LifImage.asarray
+
+    def noted(image: Any, **options: Any) -> np.ndarray:
+        read.append(image.name)
+        return whole(image, **options)
+
+    monkeypatch.setattr(liffile.LifImage, "asarray", noted)
+    path = tmp_path / "he.lif"
+    tiles, single = noise(2, 20, 30, 3, dtype="u1"), noise(20, 30, 3, dtype="u1")
+    write_lif(path, ("tiles", tiles, "MYXS", ()), ("tissue", single, "YXS", ()))
+    sources, _ = find_images([path])
+    assert [source.scene for source in sources] == ["tiles 0", "tiles 1", "tissue"]
+    assert read == []
+    np.testing.assert_array_equal(np.asarray(read_image(path, "tiles 1").data), tiles[1])
+    assert read == ["tiles"]
+    read_images(path)
+    assert read == ["tiles", "tiles", "tissue"]
 
 
 def test_what_is_no_image_is_left_out_and_said(tmp_path: Path) -> None:

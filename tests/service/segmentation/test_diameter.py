@@ -100,12 +100,13 @@ def test_an_enlarged_image_needs_its_diameter(nuclei: tuple[Any, Any]) -> None:
     found = ssp.segment(large, diameter=diameter, **options)
     assert found.labels.shape == large.shape
     assert f1_score(large_truth, found.labels) >= original - 0.05 >= 0.8
-    assert f1_score(large_truth, ssp.segment(large, **options).labels) < 0.3
+    part = (slice(180, 628), slice(270, 718))  # with two whole nuclei
+    assert f1_score(large_truth[part], ssp.segment(large[part], **options).labels) < 0.3
 
 
 @pytest.mark.parametrize("times", [1, 3])
 def test_the_diameter_is_estimated(nuclei: tuple[Any, Any], times: int) -> None:
-    image, truth = nuclei
+    image, truth = (array[:160, :160] for array in nuclei)
     expected = median_diameter([enlarged(truth, times, 0)])
     assert expected is not None
     found = estimate_diameter(enlarged(image, times, 1), overlap=0.25)  # fewer windows

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from dock_driver import run, settle
 
+from napari_ssp.io.layer_attributes import ORIGIN_KEY
 from napari_ssp.metrics import Category
 from napari_ssp.widgets.compare.dock import CompareDock
 
@@ -80,6 +81,39 @@ def test_a_second_comparison_updates_the_layer(
     assert compare_dock.view.texts["Panoptic quality"].text() == "1.000"
     viewer.layers.remove(pair[0])
     assert compare_dock.view.isHidden(), "numbers of a layer that has gone"
+
+
+@pytest.mark.parametrize("part_is_truth", [False, True])
+def test_a_region_of_a_plane_is_compared_in_its_place(
+    viewer: napari.Viewer, compare_dock: CompareDock, part_is_truth: bool, qtbot: QtBot
+) -> None:
+    whole = np.zeros((3, 40, 60), np.uint32)
+    whole[1, 12:20, 32:40], whole[1, 22:30, 42:50] = 1, 2
+    whole[1, :9, :9], whole[0, 15:30, 35:50] = 3, 4  # beside the region, and in another plane
+    part = whole[1:2, 10:35, 30:55].copy()
+    part[part == 2] = 0
+    space = {"units": "um", "rotate": 20, "scale": (2, 0.5, 0.5)}
+    full = viewer.add_labels(whole, name="whole", translate=(0, 5, 7), **space)
+    place = full.data_to_world((1, 10, 30))
+    region = viewer.add_labels(part, name="region", translate=place, **space)
+    for box in (compare_dock.prediction_box, compare_dock.truth_box):
+        box.set_value(region if (box is compare_dock.truth_box) is part_is_truth else full)
+    assert "'region' is 25 × 25 × 1" in settle(compare_dock, qtbot), "of which image nobody knows"
+    region.metadata = {ORIGIN_KEY: {"z": 1, "y": 10, "x": 30}}
+    compare_dock.controller.schedule()
+    assert settle(compare_dock, qtbot) == "25 × 25 × 1 of 60 × 40 × 3 px"
+    run(compare_dock, qtbot)
+    texts = {name: label.text() for name, label in compare_dock.view.texts.items()}
+    wanted = ("0 of 1", "1 of 2") if part_is_truth else ("1 of 2", "0 of 1")
+    assert texts["Missed"] == f"{wanted[0]} true objects"
+    assert texts["Extra"] == f"{wanted[1]} predicted objects"
+    layer = viewer.layers[-1]
+    np.testing.assert_allclose(layer.data_to_world((0, 0, 0)), place)
+    fate = Category.EXTRA if part_is_truth else Category.MISSED
+    fates = np.select([part == 1, whole[1:2, 10:35, 30:55] == 2], [Category.MATCHED, fate])
+    np.testing.assert_array_equal(layer.data, fates)
+    region.translate = full.data_to_world((1, 30, 30))
+    assert "'region' reaches beyond 'whole' along y" in settle(compare_dock, qtbot)
 
 
 def test_what_does_not_go_together_is_refused(

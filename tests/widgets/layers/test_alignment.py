@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from napari.layers import Image, Labels
 
-from napari_ssp.widgets.layers.alignment import check_same_place, image_under, labels_image
+from napari_ssp.widgets.layers.alignment import image_under, same_part
+from napari_ssp.widgets.layers.images import layer_image
 
 PIXELS = np.arange(3 * 20 * 30).reshape(3, 20, 30).astype(np.float32)
 
@@ -64,14 +65,14 @@ def test_a_plane_has_no_place_in_a_stack_of_its_own() -> None:
 
 
 def test_labels_know_their_pixel_size() -> None:
-    image = labels_image(_labels((4, 5), scale=(0.5, 0.25), units=("um", "um")))
+    image = layer_image(_labels((4, 5), scale=(0.5, 0.25), units=("um", "um")))
     assert image.voxel_size == (1.0, 0.5, 0.25)
-    assert labels_image(_labels((4, 5))).voxel_size is None
+    assert layer_image(_labels((4, 5))).voxel_size is None
 
 
 def test_the_same_pixels_may_have_an_axis_of_length_one() -> None:
     first, second = _labels((1, 4, 5)), _labels((4, 5))
-    check_same_place(first, second)
+    assert [image.shape for image in same_part(first, second)] == [(1, 4, 5), (4, 5)]
 
 
 @pytest.mark.parametrize(
@@ -87,4 +88,4 @@ def test_labels_of_other_places_are_refused(
     shape: tuple[int, ...], place: dict[str, Any], words: str
 ) -> None:
     with pytest.raises(ValueError, match=words):
-        check_same_place(_labels((4, 5)), _labels(shape, **place))
+        same_part(_labels((4, 5)), _labels(shape, **place))

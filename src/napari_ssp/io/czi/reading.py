@@ -11,8 +11,8 @@ from napari_ssp.io.czi.checks import check_complete
 from napari_ssp.io.czi.lazy import EXTRA, LIBRARY, CziArray, CziScene
 from napari_ssp.io.czi.metadata import CziMetadata, parse_czi
 from napari_ssp.io.errors import damage_error, import_extra, reading
-from napari_ssp.io.lazy import as_dask
-from napari_ssp.io.scene import Scene, choose_scenes, image_name, image_stem
+from napari_ssp.io.lazy import as_dask, drop_single
+from napari_ssp.io.scene import Scene, channel_names, choose_scenes, image_name, image_stem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -143,16 +143,14 @@ def _image(
 ) -> Scene:
     scene.check(path)
     levels = [as_dask(CziArray(str(path), scene, factor)) for factor in _factors(scene)]
-    kept = [n > 1 or a in "yx" for a, n in zip(scene.axes, levels[0].shape, strict=True)]
-    key = tuple(slice(None) if keep else 0 for keep in kept)
-    names = metadata.channel_names[scene.c.start : scene.c.stop]
-    complete = len(names) == len(scene.c) and any(names)
+    key, axes = drop_single(scene.axes, levels[0].shape)
+    names = channel_names(metadata.channel_names[scene.c.start : scene.c.stop])
     calibration = calibrate(metadata.lengths, len(scene.z) > 1)
     image = MicroscopyImage(
         data=levels[0][key],
-        axes="".join(a for a, keep in zip(scene.axes, kept, strict=True) if keep),
+        axes=axes,
         voxel_size=calibration.voxel_size,
-        channel_names=tuple(n or f"channel {i}" for i, n in enumerate(names)) if complete else (),
+        channel_names=names if len(names) == len(scene.c) else (),
         name=image_name(image_stem(path), name),
         rgb=scene.rgb,
         levels=tuple(level[key] for level in levels[1:]),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from napari_ssp.image import MicroscopyImage
@@ -11,21 +12,25 @@ from napari_ssp.io.errors import damage_error, import_extra, reading
 from napari_ssp.io.lazy import as_dask
 from napari_ssp.io.lif.metadata import lif_channels, lif_corners, lif_lengths
 from napari_ssp.io.mapped import MappedArray
-from napari_ssp.io.scene import Scene, choose_scenes, image_name, image_stem
+from napari_ssp.io.scene import (
+    ImageSource,
+    Scene,
+    choose_scenes,
+    image_name,
+    image_stem,
+    scene_names,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
-
-    from napari_ssp.io.calibration import Lengths
 
 #: How every LIF begins; the length of its description follows.
 LIF_START = b"\x70\0\0\0"
 
 _LIBRARY, _EXTRA = "liffile", "lif"
-# The library's letters; "S" are samples of a colour, "M" positions of a mosaic, "λ" emissions.
-_LETTERS = {"T": "t", "C": "c", "Z": "z", "Y": "y", "X": "x", "S": "c", "λ": "c", "M": "p"}
-_POSITIONS = "p"
+_MOSAIC = "M"
+# The library's letters; "S" are samples of a colour, "λ" emissions, and a mosaic's are positions.
+_LETTERS = {"T": "t", "C": "c", "Z": "z", "Y": "y", "X": "x", "S": "c", "λ": "c", _MOSAIC: ""}
 _COLOURS = (3, 4)
 
 
@@ -33,12 +38,9 @@ _COLOURS = (3, 4)
 class _Part:
     """One image of the file, or one position of it."""
 
-    array: Any
-    axes: str
+    image: Any
     name: str
-    lengths: Lengths
-    channel_names: tuple[str, ...]
-    rgb: bool
+    position: int | None = None
     corner: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
 
@@ -70,17 +72,37 @@ def read_lif(path: Path, wanted: str | int | None = None) -> list[Scene]:
     """
     library = import_extra(_LIBRARY, _EXTRA, path)
     with reading(path), library.LifFile(path) as file:
-        odd = [image.name for image in file.images if not _has_place(image)]
-        images = [image for image in file.images if _has_place(image)]
-        parts = [part for image in images for part in _parts(image, path)]
-    if not parts and odd:
+        parts, odd = _find_parts(file, path)
+        names, chosen = choose_scenes([part.name for part in parts], wanted, path)
+        doubts = (f"Left out of '{path.name}', being no images: {', '.join(odd)}.",) if odd else ()
+        pixels = lru_cache(maxsize=1)(partial(_pixels, path=path))  # shared by positions
+        return [_scene(parts[k], pixels(parts[k].image), path, names[k], doubts) for k in chosen]
+
+
+def list_lif(path: Path) -> list[ImageSource]:
+    """List the images of a LIF file; parameter and errors as of `read_lif`."""
+    library = import_extra(_LIBRARY, _EXTRA, path)
+    with reading(path), library.LifFile(path) as file:
+        names = scene_names([part.name for part in _find_parts(file, path)[0]])
+    return [ImageSource(path, name or None, image_name(image_stem(path), name)) for name in names]
+
+
+def _find_parts(file: Any, path: Path) -> tuple[list[_Part], list[str]]:
+    """Images of a file, and the names of what is none."""
+    odd = [image.name for image in file.images if not _has_place(image)]
+    images = [image for image in file.images if _has_place(image)]
+    for image in images:
+        block = image.memory_block
+        if block.offset + block.size > path.stat().st_size or image.nbytes > block.size:
+            raise damage_error(path, f"the pixels of '{image.name}' are not all there")
+    if not images and odd:
         raise ValueError(
             f"'{path}' holds no image of time, channels, z, y and x, but {', '.join(odd)}. Export "
             "what you need as OME-TIFF from LAS X."
         )
-    if not parts:
+    if not images:
         raise damage_error(path, "there is no image in it")
-    return _scenes(path, parts, odd, wanted)
+    return [part for image in images for part in _parts(image)], odd
 
 
 def _has_place(image: Any) -> bool:
@@ -91,57 +113,37 @@ def _has_place(image: Any) -> bool:
     return "?" not in letters and len(set(letters)) == len(letters) and {"y", "x"} <= set(letters)
 
 
-def _parts(image: Any, path: Path) -> Iterator[_Part]:
-    array, axes = _pixels(image, path), "".join(_LETTERS[letter] for letter in image.dims)
-    names, element = lif_channels(image.xml_element), image.xml_element
-    rgb = "S" in image.dims and image.sizes["S"] in _COLOURS
-    channels = array.shape[axes.index("c")] if "c" in axes and not rgb else 1
-    whole = _Part(
-        array,
-        axes,
-        image.name,
-        lif_lengths(element),
-        names if len(names) == channels and all(names) else (),
-        rgb,
-    )
-    if _POSITIONS not in axes:
-        yield whole
-        return
-    place, left = axes.index(_POSITIONS), axes.replace(_POSITIONS, "")
-    count, corners = array.shape[place], lif_corners(element)
-    for number in range(count):
-        tile = array[(slice(None),) * place + (number,)]
-        part = replace(whole, array=tile, axes=left, name=f"{image.name} {number}")
-        yield replace(part, corner=corners[number]) if len(corners) == count else part
+def _parts(image: Any) -> list[_Part]:
+    if _MOSAIC not in image.dims:
+        return [_Part(image, image.name)]
+    corners, count = lif_corners(image.xml_element), image.sizes[_MOSAIC]
+    corners = corners if len(corners) == count else [(0.0, 0.0, 0.0)] * count
+    return [_Part(image, f"{image.name} {n}", n, c) for n, c in enumerate(corners)]
 
 
 def _pixels(image: Any, path: Path) -> Any:
     block = image.memory_block
-    if block.offset + block.size > path.stat().st_size or image.nbytes > block.size:
-        raise damage_error(path, f"the pixels of '{image.name}' are not all there")
     if "S" in image.dims or image.nbytes != block.size:
         return image.asarray()  # which knows of blue before red, and of padded rows
     return as_dask(MappedArray(str(path), image.dtype, block.offset, image.shape))
 
 
-def _scenes(
-    path: Path, parts: list[_Part], odd: list[str], wanted: str | int | None
-) -> list[Scene]:
-    stem, scenes = image_stem(path), []
-    names, chosen = choose_scenes([part.name for part in parts], wanted, path)
-    doubts = (f"Left out of '{path.name}', being no images: {', '.join(odd)}.",) if odd else ()
-    for number in chosen:
-        part = parts[number]
-        calibration = calibrate(part.lengths, "z" in part.axes)
-        image = MicroscopyImage(
-            data=part.array,
-            axes=part.axes,
-            voxel_size=calibration.voxel_size,
-            channel_names=part.channel_names,
-            name=image_name(stem, names[number]),
-            rgb=part.rgb,
-            position=part.corner if calibration.voxel_size else (0.0, 0.0, 0.0),
-            warnings=(*calibration.warnings, *doubts),
-        )
-        scenes.append(Scene.of(image, stem, name=names[number]))
-    return scenes
+def _scene(part: _Part, pixels: Any, path: Path, name: str, doubts: tuple[str, ...]) -> Scene:
+    image, element = part.image, part.image.xml_element
+    axes = "".join(_LETTERS[letter] for letter in image.dims)
+    if part.position is not None:
+        pixels = pixels[(slice(None),) * image.dims.index(_MOSAIC) + (part.position,)]
+    rgb = "S" in image.dims and image.sizes["S"] in _COLOURS
+    channels = pixels.shape[axes.index("c")] if "c" in axes and not rgb else 1
+    names, calibration = lif_channels(element), calibrate(lif_lengths(element), "z" in axes)
+    found = MicroscopyImage(
+        data=pixels,
+        axes=axes,
+        voxel_size=calibration.voxel_size,
+        channel_names=names if len(names) == channels and all(names) else (),
+        name=image_name(image_stem(path), name),
+        rgb=rgb,
+        position=part.corner if calibration.voxel_size else (0.0, 0.0, 0.0),
+        warnings=(*calibration.warnings, *doubts),
+    )
+    return Scene.of(found, image_stem(path), name=name)

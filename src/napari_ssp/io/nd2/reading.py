@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from napari_ssp.image import MicroscopyImage
 from napari_ssp.io.calibration import Length, Lengths, calibrate
 from napari_ssp.io.errors import import_extra, reading
-from napari_ssp.io.lazy import as_dask
+from napari_ssp.io.lazy import as_dask, drop_single
 from napari_ssp.io.nd2.lazy import EXTRA, LIBRARY, Nd2Array, Nd2Frames
-from napari_ssp.io.scene import Scene, choose_scenes, image_name, image_stem
+from napari_ssp.io.scene import Scene, channel_names, choose_scenes, image_name, image_stem
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,11 +61,11 @@ def read_nd2(path: Path, wanted: str | int | None = None) -> list[Scene]:
 
 
 def _image(path: Path, frames: Nd2Frames, described: _Description, number: int) -> MicroscopyImage:
-    array, axes = _kept(Nd2Array(str(path), frames, number), frames.axes)
+    key, axes = drop_single(frames.axes, frames.shape)
     calibration = calibrate(described.lengths, "z" in frames.axes)
     channels = described.channel_names
     return MicroscopyImage(
-        data=array,
+        data=as_dask(Nd2Array(str(path), frames, number))[key],
         axes=axes,
         voxel_size=calibration.voxel_size,
         channel_names=channels if len(channels) == frames.channels and not frames.rgb else (),
@@ -94,13 +94,6 @@ def _describe(file: Any, path: Path) -> _Description:
         return _Description({}, (), (doubt,))
 
 
-def _kept(array: Nd2Array, axes: str) -> tuple[Any, str]:
-    """Leave out axes of length 1."""
-    kept = [n > 1 or a in "yx" for a, n in zip(axes, array.shape, strict=True)]
-    key = tuple(slice(None) if keep else 0 for keep in kept)
-    return as_dask(array)[key], "".join(a for a, keep in zip(axes, kept, strict=True) if keep)
-
-
 def _stopped(frames: Nd2Frames, path: Path) -> tuple[str, ...]:
     missing = frames.count - frames.recorded
     if missing <= 0:
@@ -120,8 +113,7 @@ def _lengths(file: Any) -> Lengths:
 
 
 def _channels(file: Any) -> tuple[str, ...]:
-    names = tuple(str(one.channel.name or "") for one in file.metadata.channels or ())
-    return tuple(n or f"channel {i}" for i, n in enumerate(names)) if any(names) else ()
+    return channel_names([str(one.channel.name or "") for one in file.metadata.channels or ()])
 
 
 @dataclass(frozen=True)

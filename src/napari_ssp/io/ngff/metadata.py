@@ -9,6 +9,7 @@ from typing import Any
 
 from napari_ssp.image import AXES
 from napari_ssp.io.calibration import Length, Lengths
+from napari_ssp.io.scene import channel_names
 from napari_ssp.io.stored_origin import parse_origin
 
 #: Our own entry beside OME's, for what OME-Zarr cannot say.
@@ -150,5 +151,4 @@ def _lengths(steps: Mapping[str, _Step]) -> Lengths:
 
 def _channel_names(ome: Mapping[str, Any]) -> tuple[str, ...]:
     channels = (ome.get("omero") or {}).get("channels") or ()
-    names = [str(channel.get("label") or "") for channel in channels]
-    return tuple(n or f"channel {i}" for i, n in enumerate(names)) if any(names) else ()
+    return channel_names([str(channel.get("label") or "") for channel in channels])

@@ -13,7 +13,7 @@ from napari_ssp.image import MicroscopyImage
 from napari_ssp.io.calibration import calibrate
 from napari_ssp.io.errors import damage_error
 from napari_ssp.io.label_images import is_whole, with_whole_numbers
-from napari_ssp.io.lazy import as_dask
+from napari_ssp.io.lazy import as_dask, drop_single
 from napari_ssp.io.ngff.archive import find_store, is_archive
 from napari_ssp.io.ngff.lazy import ZarrArray
 from napari_ssp.io.ngff.metadata import NgffImage, ome_attributes, parse_image
@@ -70,7 +70,7 @@ def read_zarr(path: Path, scene: str | int | None = None) -> list[Scene]:
         no such scene.
     """
     group = _open(path)
-    places = _places(group, path)
+    places = _places(group, path, str(scene))
     names, title = _names(group, path, places), _title(group, path)
     chosen = range(len(places)) if scene is None else find_scenes(names, scene, path)
     scenes = []
@@ -125,12 +125,15 @@ def _open(path: Path) -> Any:
     return node
 
 
-def _places(group: Any, path: Path) -> list[str]:
-    """Find the groups that hold an image each; "" is the group itself."""
+def _places(group: Any, path: Path, wanted: str = "") -> list[str]:
+    """Find the groups that hold an image each; "" is the group itself.
+
+    Where a field of a plate is wanted and there, the other wells are not looked at.
+    """
     ome = ome_attributes(group.attrs)
     if "multiscales" in ome:
         return [""]
-    names = _fields(group, ome, path) if "plate" in ome else _children(group, ome, path)
+    names = _fields(group, ome, path, wanted) if "plate" in ome else _children(group, ome, path)
     if not names:
         raise ValueError(
             f"'{path}' is a Zarr group without an OME-Zarr image (no 'multiscales' in its "
@@ -140,15 +143,18 @@ def _places(group: Any, path: Path) -> list[str]:
     return names
 
 
-def _fields(group: Any, ome: Mapping[str, Any], path: Path) -> list[str]:
+def _fields(group: Any, ome: Mapping[str, Any], path: Path, wanted: str) -> list[str]:
     """Find the fields of a plate's wells: "A/1/0"."""
+
+    def inside(well: str) -> list[str]:
+        images = ome_attributes(_child(group, well, path).attrs)["well"]["images"]
+        return [f"{well}/{image['path']}" for image in images]
+
     try:
         wells = [str(well["path"]) for well in ome["plate"]["wells"]]
-        return [
-            f"{well}/{image['path']}"
-            for well in wells
-            for image in ome_attributes(_child(group, well, path).attrs)["well"]["images"]
-        ]
+        if any(wanted in inside(well) for well in wells if wanted.startswith(f"{well}/")):
+            return [wanted]
+        return [field for well in wells for field in inside(well)]
     except (KeyError, TypeError, IndexError, AttributeError) as error:
         raise _broken(path, error) from error
 
@@ -233,9 +239,9 @@ def _scene(group: Any, meta: NgffImage, path: Path, name: str, scene: str) -> Sc
     arrays = [_array(group, place, path) for place in meta.paths]
     if not arrays:
         raise _broken(path, "its list of levels is empty")
-    kept = _kept_axes(meta.axes, arrays[0].shape, path)
-    key = tuple(slice(None) if a in kept else 0 for a in meta.axes)
-    levels, axes = [as_dask(array)[key] for array in arrays], kept
+    _check_axes(meta.axes, arrays[0].shape, path)
+    key, axes = drop_single(meta.axes, arrays[0].shape)
+    levels = [as_dask(array)[key] for array in arrays]
     if meta.rgb:
         order = [*(i for i, a in enumerate(axes) if a != "c"), axes.index("c")]
         levels = [level.transpose(order) for level in levels]
@@ -258,7 +264,7 @@ def _scene(group: Any, meta: NgffImage, path: Path, name: str, scene: str) -> Sc
     image = place_part(image, meta.origin, _translation(meta, calibration.voxel_size))
     if labels and is_whole(image):
         return Scene(with_whole_numbers(image), True, scene)
-    return Scene.of(image, _stem(path), name=scene)
+    return Scene.of(image, image_stem(path), name=scene)
 
 
 def _translation(meta: NgffImage, size: VoxelSize | None) -> tuple[float, float, float]:
@@ -287,20 +293,17 @@ def _array(group: Any, name: str, path: Path) -> ZarrArray:
     return found
 
 
-def _kept_axes(axes: str, shape: tuple[int, ...], path: Path) -> str:
-    """Axes but those of length 1, y and x always."""
+def _check_axes(axes: str, shape: tuple[int, ...], path: Path) -> None:
     if len(axes) != len(shape) or not {"y", "x"} <= set(axes):
         raise ValueError(
             f"'{path}' names the axes '{axes}' for an array of shape {shape}; each axis needs a "
             "name, y and x among them. Export it again as OME-Zarr."
         )
-    kept = [a for a, n in zip(axes, shape, strict=True) if n > 1 or a in "yx"]
-    if "?" in kept:
+    if any(a == "?" and n > 1 for a, n in zip(axes, shape, strict=True)):
         raise ValueError(
             f"'{path}' has axes other than t, c, z, y and x (shape {shape}), which have no place "
             "in an image. Save the part that matters without them."
         )
-    return "".join(kept)
 
 
 def _stem(path: Path) -> str:

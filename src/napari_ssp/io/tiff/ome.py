@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from napari_ssp.io.calibration import Length, Lengths
+from napari_ssp.io.scene import channel_names
 from napari_ssp.io.tiff.place import OmePlace, parse_place
 from napari_ssp.io.xml import children
 
@@ -63,8 +64,7 @@ def _image(element: ElementTree.Element, notes: Mapping[str, ElementTree.Element
     pixels = next(children(element, "Pixels"), None)
     if pixels is None:
         return OmeImage(name, description)
-    channels = [channel.get("Name") for channel in children(pixels, "Channel")]
-    names = tuple(n or f"channel {i}" for i, n in enumerate(channels)) if any(channels) else ()
+    names = channel_names([channel.get("Name") for channel in children(pixels, "Channel")])
     place = parse_place(element, notes)
     return OmeImage(name, description, _lengths(pixels), names, place)
 

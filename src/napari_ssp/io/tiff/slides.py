@@ -43,5 +43,6 @@ def _is_picture(tif: Any, number: int) -> bool:
     # The page says of itself that it is a smaller version of another one, or its mask.
     if number > 0 and (series.keyframe.is_reduced or series.keyframe.is_mask):
         return True
-    beside_slide = any(s.is_pyramidal and s.keyframe.is_tiled for s in tif.series)
-    return series.kind == "generic" and beside_slide and not series.keyframe.is_tiled
+    if series.kind != "generic" or series.keyframe.is_tiled:
+        return False
+    return any(s.is_pyramidal and s.keyframe.is_tiled for s in tif.series)

@@ -111,9 +111,9 @@ class Crops:
         ``"standard"``, ``"mediar"`` (the published set) or ``"wide"`` (other sizes, colours and
         negatives, for a model of many kinds).
     sampling : str
-        ``"even"``: every image as often; ``"amplified"``: rare modalities, found by their grey
-        levels and object size, more often; ``"mediar"``: as published, 40 modalities of which small
-        ones count as 50 images.
+        ``"even"``: every image as often; ``"amplified"``: rare modalities, found by what the base's
+        encoder sees, else by grey levels and object size, more often; ``"mediar"``: as published,
+        40 modalities of which small ones count as 50 images.
     boundary_exclusion : bool
         Turn the outlines of objects into background, as MEDIAR does with public data.
     ignore_label : int or None

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import weakref
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.colormaps import DirectLabelColormap
 from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QToolButton, QWidget
 
+from napari_ssp.place import PLACES
 from napari_ssp.service import CompareRequest
 from napari_ssp.widgets.compare.comparing import (
     COLOURS,
@@ -21,8 +23,8 @@ from napari_ssp.widgets.docks.job_dock import JobDock
 from napari_ssp.widgets.docks.run_panel import RunPanel
 from napari_ssp.widgets.docks.viewer_watch import own_viewer
 from napari_ssp.widgets.forms.fields import ChoiceBox
-from napari_ssp.widgets.layers.alignment import check_same_place, labels_image, place_of
-from napari_ssp.widgets.layers.images import full_level
+from napari_ssp.widgets.layers.alignment import place_of, same_part
+from napari_ssp.widgets.layers.images import full_level, in_layer, layer_axes
 from napari_ssp.widgets.layers.layer_state import LayerState, lost_reason
 
 if TYPE_CHECKING:
@@ -52,6 +54,7 @@ class CompareDock(JobDock):
         super().__init__(RunPanel("Compare the two layers, object by object", "Compare"))
         self._viewer = own_viewer(napari_viewer)
         self._compared: tuple[LayerState, ...] = ()
+        self._start: Sequence[int] = ()
         self._shown: weakref.WeakKeyDictionary[Labels, weakref.ref[Labels]] = (
             weakref.WeakKeyDictionary()
         )
@@ -100,35 +103,36 @@ class CompareDock(JobDock):
             raise ValueError(
                 f"Prediction and truth are the same layer, '{truth.name}'. Choose two layers."
             )
-        check_same_place(prediction, truth)
-        shape = tuple(full_level(prediction).shape)
-        size = " × ".join(str(n) for n in shape[::-1])
-        request = CompareRequest(labels_image(truth), labels_image(prediction))
-        return Proposal(request, f"{size} px")
+        found, true = same_part(prediction, truth)
+        whole = max((full_level(layer).shape for layer in (prediction, truth)), key=prod)
+        of_whole = f" of {_size(whole)}" if prod(whole) > prod(found.shape) else ""
+        return Proposal(CompareRequest(true, found), f"{_size(found.shape)}{of_whole} px")
 
     def _preparation(self) -> None:
-        boxes = (self.prediction_box, self.truth_box)
-        self._compared = tuple(LayerState(box.value()) for box in boxes)
+        prediction, truth = self.prediction_box.value(), self.truth_box.value()
+        self._compared = (LayerState(prediction), LayerState(truth))
+        origin = same_part(prediction, truth)[0].origin
+        firsts = dict(zip(PLACES, in_layer(prediction, origin), strict=True))
+        self._start = [firsts.get(axis, 0) for axis in layer_axes(prediction)]
 
     def _show_comparison(self, value: Comparison) -> None:
         lost = lost_reason(self._compared, self._viewer, "comparison")
         if lost is not None:
             self.panel.set_message(lost, "warning")
             return
-        prediction = self._compared[0].layer
-        layer = self._show_fates(value, prediction)
+        layer = self._show_fates(value, *(state.layer for state in self._compared))
         self.view.set_comparison(value)
         self.panel.set_message(
             f"The colours are in the layer '{layer.name}'; the two label layers are hidden."
         )
 
-    def _show_fates(self, value: Comparison, prediction: Labels) -> Labels:
-        for other in (prediction, self.truth_box.value()):  # or the colours would mix
-            other.visible = False
+    def _show_fates(self, value: Comparison, prediction: Labels, truth: Labels) -> Labels:
+        prediction.visible = truth.visible = False  # or the colours would mix
+        place = place_of(prediction, self._start)
         known = self._shown.get(prediction)
         layer = known() if known else None
         if layer is not None and layer in self._viewer.layers:
-            layer.data = value.image
+            layer.data, layer.translate = value.image, place["translate"]
             return layer
         colours: dict[int | None, Any] = {int(key): colour for key, colour in COLOURS.items()}
         layer = self._viewer.add_labels(
@@ -139,7 +143,7 @@ class CompareDock(JobDock):
             ),
             features=_NAMES,
             metadata={COMPARISON_KEY: True},
-            **place_of(prediction),
+            **place,
         )
         self._shown[prediction] = weakref.ref(layer)
         return layer
@@ -186,6 +190,10 @@ class CompareDock(JobDock):
         prediction = next(iter([*reversed(ours), *reversed(drawn)]), None)
         self.truth_box.set_value(truth)
         self.prediction_box.set_value(prediction)
+
+
+def _size(shape: Sequence[int]) -> str:
+    return " × ".join(str(n) for n in shape[::-1])
 
 
 _NAMES = {"index": [int(key) for key in COLOURS], "object": [key.name.lower() for key in COLOURS]}

@@ -6,12 +6,12 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error
-from qtpy.QtCore import QEvent, QTimer, Signal
+from qtpy.QtCore import QTimer, Signal
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_ssp.service import JobState
+from napari_ssp.widgets.docks.dock_widget import DockWidget
 from napari_ssp.widgets.docks.file_offer import offer_once
-from napari_ssp.widgets.docks.font_style import font_style
 from napari_ssp.widgets.docks.messages import error_line, is_expected
 from napari_ssp.widgets.docks.scroll_column import ScrollColumn
 from napari_ssp.widgets.docks.tabs import join_tabs
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 
 
-class JobDock(QWidget):
+class JobDock(DockWidget):
     """Column of widgets with a run panel; shows what its controller says.
 
     A dock is composed: ``drive`` gives it a controller, ``add`` what is in the column, ``watch`` a
@@ -48,12 +48,11 @@ class JobDock(QWidget):
     done : Signal(Outcome)
         A run has ended and its result is in the viewer; not emitted after Cancel.
     left : Signal
-        The dock was taken out of the window for good; its job is stopped.
+        As of any :class:`DockWidget`; the job is stopped then.
     """
 
     planned = Signal()
     done = Signal(object)
-    left = Signal()
 
     def __init__(self, panel: RunPanel) -> None:
         super().__init__()
@@ -61,7 +60,6 @@ class JobDock(QWidget):
         self.controller: JobController
         self.column = ScrollColumn()
         self._has_place = False
-        self.setStyleSheet(font_style())
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.column)
@@ -101,6 +99,7 @@ class JobDock(QWidget):
         controller.stopped.connect(self._show_stop)
         controller.progressed.connect(self.panel.set_progress)
         controller.ended.connect(self._show_end)
+        self.left.connect(controller.close)
 
     def watch(
         self, viewer: napari.Viewer, on_layers: Callable[[], None], on_active: Callable[[], None]
@@ -141,20 +140,6 @@ class JobDock(QWidget):
             if offer is not None:
                 self.column.add_first(offer)
             QTimer.singleShot(0, self._join_docks)
-
-    def changeEvent(self, event: Any) -> None:
-        """Follow the font size of the preferences, which arrives as a new style."""
-        super().changeEvent(event)
-        style = font_style() if event.type() == QEvent.Type.StyleChange else self.styleSheet()
-        if style != self.styleSheet():
-            self.setStyleSheet(style)
-
-    def event(self, event: Any) -> bool:
-        """Stop the work when the dock is taken out of the window for good."""
-        if event.type() == QEvent.Type.ParentChange and self.parent() is None:
-            self.controller.close()
-            self.left.emit()
-        return bool(super().event(event))
 
     def _join_docks(self) -> None:
         join_tabs(self, JobDock)

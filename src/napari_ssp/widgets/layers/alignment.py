@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_ssp.place import cut
+from napari_ssp.place import cut, is_part
 from napari_ssp.widgets.layers.images import full_level, layer_axes, layer_image
+from napari_ssp.widgets.layers.placement import own_transform
 
 if TYPE_CHECKING:
     from napari.layers import Image, Labels
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
     from napari_ssp.image import MicroscopyImage
 
@@ -19,15 +21,11 @@ if TYPE_CHECKING:
 _SLACK = 0.1
 
 
-def labels_image(layer: Labels) -> MicroscopyImage:
-    """Labels of a layer with axes, voxel size and place; pixels are not read."""
-    return layer_image(layer)
-
-
-def place_of(layer: Labels) -> dict[str, Any]:
-    """Attributes that put another layer of the same shape at the same place."""
-    names = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
-    return {name: getattr(layer, name) for name in names}
+def place_of(layer: Labels, start: ArrayLike | None = None) -> dict[str, Any]:
+    """Attributes that put another layer at the place of this one, or of a pixel of it."""
+    names = ("scale", "rotate", "shear", "affine", "units", "axis_labels")
+    corner = own_transform(layer)(np.zeros(layer.ndim) if start is None else start)
+    return {"translate": corner} | {name: getattr(layer, name) for name in names}
 
 
 def image_under(layer: Image, labels: Labels) -> MicroscopyImage:
@@ -52,32 +50,45 @@ def image_under(layer: Image, labels: Labels) -> MicroscopyImage:
         if first < 0 or first + lengths[letter] > image.sizes[letter]:
             raise ValueError(
                 f"'{labels.name}' reaches beyond '{layer.name}' along {letter}: it covers "
-                f"{first} to {first + lengths[letter]} of {image.sizes[letter]} pixels. Choose the "
-                "image that was segmented."
+                f"{first} to {first + lengths[letter]} of {image.sizes[letter]} pixels. Choose "
+                "layers of the same image."
             )
     if all(lengths[letter] == image.sizes[letter] for letter in start):
         return image
     return cut(image, start, lengths)
 
 
-def check_same_place(first: Labels, second: Labels) -> None:
-    """Refuse two labels layers that do not cover the same pixels; reads none of them.
+def same_part(first: Labels, second: Labels) -> tuple[MicroscopyImage, MicroscopyImage]:
+    """Images of two labels layers, of the pixels that both cover; reads none of them.
+
+    Parameters
+    ----------
+    first, second : napari.layers.Labels
+        Of the same pixels; or one of a region or plane of the other, which is cut to that.
 
     Raises
     ------
     ValueError
-        When they differ in shape, scale or place.
+        When they differ in scale or place, or in shape and the smaller is not known to be a part.
     """
-    if _plain(first) != _plain(second):
+    images = layer_image(first), layer_image(second)
+    if _plain(first) == _plain(second):
+        if any(_start(first, second).values()):
+            raise ValueError(
+                f"'{first.name}' and '{second.name}' have the same size but lie at different "
+                "places. Give them the same translation, or choose two label layers of the same "
+                "region."
+            )
+        return images
+    is_first = prod(images[0].shape) < prod(images[1].shape)
+    if not is_part(images[0 if is_first else 1]):
         raise ValueError(
             f"'{first.name}' is {_size(first)} pixels, but '{second.name}' is {_size(second)}. "
             "Choose two label layers of the same image and region."
         )
-    if any(_start(first, second).values()):
-        raise ValueError(
-            f"'{first.name}' and '{second.name}' have the same size but lie at different places. "
-            "Give them the same translation, or choose two label layers of the same region."
-        )
+    if is_first:
+        return images[0], image_under(second, first)
+    return image_under(first, second), images[1]
 
 
 def _plain(layer: Labels) -> list[tuple[str, int]]:

@@ -11,7 +11,7 @@ from napari.utils.transforms import CompositeAffine
 from napari_ssp.widgets.layers.images import in_layer, layer_axes
 
 if TYPE_CHECKING:
-    from napari.layers import Image
+    from napari.layers import Image, Layer
     from numpy.typing import NDArray
 
     from napari_ssp.widgets.layers.contrast import Contrast
@@ -81,13 +81,7 @@ def placement(placed: Placed, layer: Image) -> dict[str, Any]:
     """
     axes = layer_axes(layer)
     kept = _kept(axes)
-    own = CompositeAffine(
-        scale=layer.scale,
-        translate=layer.translate,
-        rotate=layer.rotate,
-        shear=layer.shear,
-        ndim=layer.ndim,
-    ).set_slice(kept)
+    own = own_transform(layer).set_slice(kept)
     firsts = in_layer(layer, placed.origin)
     start = {**dict(zip("tzyx", firsts, strict=True)), "c": placed.channel}
     return {
@@ -99,6 +93,17 @@ def placement(placed: Placed, layer: Image) -> dict[str, Any]:
         "units": tuple(layer.units[i] for i in kept),
         "axis_labels": tuple(layer.axis_labels[i] for i in kept),
     }
+
+
+def own_transform(layer: Layer) -> CompositeAffine:
+    """Where pixels lie by a layer's scale, shear, rotation and translation, before its affine."""
+    return CompositeAffine(
+        scale=layer.scale,
+        translate=layer.translate,
+        rotate=layer.rotate,
+        shear=layer.shear,
+        ndim=layer.ndim,
+    )
 
 
 def in_layer_axes(array: NDArray[Any], axes: str, layer: Image) -> NDArray[Any]:

@@ -29,7 +29,8 @@ from napari_ssp.widgets.docks.run_panel import RunPanel
 from napari_ssp.widgets.docks.viewer_watch import own_viewer
 from napari_ssp.widgets.forms.fields import ChoiceBox
 from napari_ssp.widgets.forms.task_list import TaskList
-from napari_ssp.widgets.layers.alignment import image_under, labels_image, place_of
+from napari_ssp.widgets.layers.alignment import image_under, place_of
+from napari_ssp.widgets.layers.images import layer_image
 from napari_ssp.widgets.layers.layer_state import LayerState, lost_reason
 from napari_ssp.widgets.layers.result_layers import METADATA_KEY
 from napari_ssp.widgets.measure.colour_row import ColourRow
@@ -103,7 +104,7 @@ class MeasureDock(JobDock):
         path = path if is_whole else path.with_name(path.name + kind.suffix)
         table = from_features(layer.features) if len(layer.features) else None
         digest = layer.metadata.get(MEASURED_KEY) if table else None
-        request = SaveObjectsRequest(path, labels_image(layer), table, is_whole, digest)
+        request = SaveObjectsRequest(path, layer_image(layer), table, is_whole, digest)
         self.controller.start(request, self._show_saved)
 
     def show_table(self) -> None:
@@ -117,7 +118,7 @@ class MeasureDock(JobDock):
         layer = self.labels_box.value()
         if layer is not None and not self.controller.is_running:
             self._measured = (LayerState(layer),)
-            request = NumberPartsRequest(labels_image(layer))
+            request = NumberPartsRequest(layer_image(layer))
             self.controller.start(request, self._show_numbered)
 
     def _propose(self) -> Proposal:
@@ -125,7 +126,7 @@ class MeasureDock(JobDock):
         self._show_what_can_be_saved(layer)
         if layer is None:
             raise ValueError(_NO_LABELS)
-        labels = labels_image(layer)
+        labels = layer_image(layer)
         self.planewise.setVisible(labels.sizes.get("z", 1) > 1)
         chosen = [self._viewer.layers[name] for name in self.image_list.value()]
         images = [image_under(one, layer) for one in chosen]
@@ -141,7 +142,7 @@ class MeasureDock(JobDock):
         layer = self.labels_box.value()
         images = [self._viewer.layers[name] for name in self.image_list.value()]
         self._measured = tuple(map(LayerState, (layer, *images)))
-        return partial(measured, labels=labels_image(layer))
+        return partial(measured, labels=layer_image(layer))
 
     def _ask_about_many(self, error: BaseException | None) -> None:
         """Ask whether what looks like an image is to be measured as labels."""

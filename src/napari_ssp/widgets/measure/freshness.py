@@ -10,8 +10,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_ssp.service import DigestRequest, JobState
 from napari_ssp.widgets.docks.runner import Runner
-from napari_ssp.widgets.layers.alignment import labels_image
-from napari_ssp.widgets.layers.images import full_level
+from napari_ssp.widgets.layers.images import full_level, layer_image
 
 if TYPE_CHECKING:
     from napari.layers import Labels
@@ -111,7 +110,7 @@ class Freshness(QObject):
         layer = self._followed()
         known = layer is not None and MEASURED_KEY in layer.metadata and len(layer.features)
         if layer is not None and known and isinstance(full_level(layer), np.ndarray):
-            self._runner.start(DigestRequest(labels_image(layer)))
+            self._runner.start(DigestRequest(layer_image(layer)))
 
     def _judge(self, outcome: Outcome) -> None:
         layer = self._followed()

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from napari.layers import Labels
 from napari.utils.colormaps import DirectLabelColormap
-from napari.utils.transforms import CompositeAffine
 
 from napari_ssp.widgets.compare.comparing import COMPARISON_KEY
+from napari_ssp.widgets.layers.alignment import place_of
 
 if TYPE_CHECKING:
     import napari
@@ -56,26 +56,13 @@ class ObjectOutline:
 def _outline(labels: Labels, place: ObjectPlace) -> Labels:
     # Drawn inside of the edge: with a margin, an object that fills its box has an edge too.
     mask = np.pad(place.mask, 1).astype(np.uint8)
-    own = CompositeAffine(
-        scale=labels.scale,
-        translate=labels.translate,
-        rotate=labels.rotate,
-        shear=labels.shear,
-        ndim=labels.ndim,
-    )
     layer = Labels(
         mask,
         name=_NAME,
         colormap=DirectLabelColormap(color_dict={None: "transparent", 1: _COLOUR}),
         opacity=1.0,
         metadata={COMPARISON_KEY: True},
-        scale=labels.scale,
-        translate=own(np.array(place.start, float) - 1),
-        rotate=labels.rotate,
-        shear=labels.shear,
-        affine=labels.affine,
-        units=labels.units,
-        axis_labels=labels.axis_labels,
+        **place_of(labels, np.array(place.start, float) - 1),
     )
     layer.contour = _WIDTH
     return layer

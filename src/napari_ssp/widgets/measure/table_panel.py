@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QEvent, QSignalBlocker, Qt, Signal
+from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtGui import QGuiApplication, QKeySequence
 from qtpy.QtWidgets import (
     QAbstractItemView,
@@ -15,8 +15,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_ssp.widgets.docks.font_style import font_style
-from napari_ssp.widgets.docks.run_panel import STYLES
+from napari_ssp.widgets.docks.dock_widget import DockWidget
+from napari_ssp.widgets.docks.message_line import MessageLine
 from napari_ssp.widgets.forms.wrapped_label import WrappedLabel
 from napari_ssp.widgets.measure.table_model import ObjectTableModel
 
@@ -29,35 +29,30 @@ if TYPE_CHECKING:
 _WIDTHS_OF = 50
 
 
-class TablePanel(QWidget):
+class TablePanel(DockWidget):
     """Table with a line above it; knows neither the viewer nor the service.
 
     Setters in: ``set_table``, ``set_old``, ``set_note``, ``choose``. Signals out:
-    ``picked(label)``, when a person has gone to a row; ``measure_clicked``; ``left``, when the
-    panel was taken out of the window.
+    ``picked(label)``, when a person has gone to a row; ``measure_clicked``; ``left``.
     """
 
     picked = Signal(object)
     measure_clicked = Signal()
-    left = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.title, self.note, self.warning = WrappedLabel(), WrappedLabel(), WrappedLabel()
-        self.warning.setStyleSheet(STYLES["warning"])
+        self.title, self.note, self.warning = WrappedLabel(), MessageLine(), MessageLine()
         self.again_button = QPushButton("Measure again")
         self.again_button.setToolTip("Bring the table up to date with the labels")
         self.model = ObjectTableModel(self)
         self.view = _View()
         self.view.setModel(self.model)
-        self.setStyleSheet(font_style())
         self._lay_out()
         self.again_button.clicked.connect(self.measure_clicked)
         selection: Any = self.view.selectionModel()
         selection.currentRowChanged.connect(self._pick)
         self.view.clicked.connect(self._pick)
         self.set_old(False)
-        self.set_note("")
 
     def set_table(self, table: Table) -> None:
         """Show a table of a layer's objects."""
@@ -69,14 +64,13 @@ class TablePanel(QWidget):
 
     def set_old(self, old: bool) -> None:
         """Say whether the labels were changed after they were measured."""
-        self.warning.setText("The labels were changed after they were measured." if old else "")
-        self.warning.setVisible(old)
+        text = "The labels were changed after they were measured." if old else ""
+        self.warning.say(text, "warning")
         self.again_button.setVisible(old)
 
     def set_note(self, text: str) -> None:
         """Say something about the chosen object."""
-        self.note.setText(text)
-        self.note.setVisible(bool(text))
+        self.note.say(text)
 
     def choose(self, label: int, near: Mapping[str, int]) -> None:
         """Go to an object's row; of several to that of the planes and frames on display.
@@ -97,19 +91,6 @@ class TablePanel(QWidget):
                 self.view.scrollTo(self.model.index(row, 0))
         viewport: Any = self.view.viewport()
         viewport.update()
-
-    def changeEvent(self, event: Any) -> None:
-        """Follow the font size of the preferences."""
-        super().changeEvent(event)
-        style = font_style() if event.type() == QEvent.Type.StyleChange else self.styleSheet()
-        if style != self.styleSheet():
-            self.setStyleSheet(style)
-
-    def event(self, event: Any) -> bool:
-        """Tell when the window has let go of the panel."""
-        if event.type() == QEvent.Type.ParentChange and self.parent() is None:
-            self.left.emit()
-        return bool(super().event(event))
 
     def _pick(self, index: Any, *_: Any) -> None:
         if index.isValid():

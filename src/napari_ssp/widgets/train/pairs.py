@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from napari_ssp.service.annotation.annotations import Annotation
-from napari_ssp.widgets.layers.alignment import image_under, labels_image
+from napari_ssp.widgets.layers.alignment import image_under
 from napari_ssp.widgets.layers.images import layer_image, stack_image
 from napari_ssp.widgets.train.area import outline_annotated_area
 
@@ -73,7 +73,7 @@ def pair_annotation(pair: LayerPair) -> Annotation:
     labels: Labels = pair.target
     area = None if pair.area is None else outline_annotated_area(pair.area, labels)
     image = image_under(pair.image, labels)
-    return Annotation(pair.image.name, image, labels_image(labels), pair.channel, area)
+    return Annotation(pair.image.name, image, layer_image(labels), pair.channel, area)
 
 
 def pair_stacks(pair: LayerPair) -> tuple[MicroscopyImage, MicroscopyImage]:

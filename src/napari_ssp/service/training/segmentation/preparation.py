@@ -15,17 +15,19 @@ from napari_ssp.progress import Progress
 from napari_ssp.registry import ModelCard, load_model
 from napari_ssp.registry.weights import build_network
 from napari_ssp.service.training.conclusion import Judged
-from napari_ssp.service.training.kind import PreparedTraining, TrainingKind
+from napari_ssp.service.training.kind import PreparedTraining, TrainingKind, Trial
 from napari_ssp.service.training.segmentation.images import entries, read_training_images
-from napari_ssp.service.training.segmentation.measuring import fit_steps
-from napari_ssp.service.training.segmentation.pace import network_card
+from napari_ssp.service.training.segmentation.workload import network_card
 from napari_ssp.training.adapting import choose_rate, choose_trainable
+from napari_ssp.training.depthwise import learn_depthwise_in_float32
 from napari_ssp.training.loop import LoopSettings, TrainingRun, scored
 from napari_ssp.training.losses import segmentation_loss
 from napari_ssp.training.processes import read_process_group, synchronise_batch_norm
 from napari_ssp.training.scored_images import ScoredImages, seconds_of_scoring
+from napari_ssp.training.scored_parts import in_parts
 from napari_ssp.training.segmentation.augmentation import STRENGTHS
 from napari_ssp.training.segmentation.modalities import encoder_features
+from napari_ssp.training.segmentation.parts import cut_image, divide_image
 from napari_ssp.training.segmentation.recipe import (
     METRIC,
     SegmentationBatches,
@@ -42,7 +44,9 @@ if TYPE_CHECKING:
     from napari_ssp.progress import Steps
     from napari_ssp.service.training.requests import TrainRequest
     from napari_ssp.service.training.segmentation.images import TrainingImages
+    from napari_ssp.training.batches import Batch
     from napari_ssp.training.data import LabelledImage
+    from napari_ssp.training.pace import Crop
     from napari_ssp.training.segmentation.image_store import ImageStore
     from napari_ssp.training.weight_interpolation import Interpolated
 
@@ -79,7 +83,7 @@ def _prepare(
     )
     epoch = len(images.training) / (request.schedule.batch_size - batches.replayed)
     settings = loop_settings(request, card, epoch, bool(images.validation))
-    run = _start(request, network, settings, images)
+    run = _start(request, network, settings, images, zoom)
     mixed = bool(images.known) or request.forgetting.most_learned != 1.0
     return PreparedTraining(
         run,
@@ -105,7 +109,7 @@ def _mix(
     run: TrainingRun, request: TrainRequest, zoom: float, images: TrainingImages
 ) -> Steps[Interpolated]:
     """Mix winner and base until little enough is forgotten, and score the mixture."""
-    known = ScoredImages(images.known, seconds_of_scoring(run.settings.minutes, known=True))
+    known = _in_time(images.known, seconds_of_scoring(run.settings.minutes, known=True), zoom)
     stage = "scoring replayed images"
     mixture = yield from interpolate_until(
         load_model(str(request.base)).to(run.device),
@@ -118,6 +122,14 @@ def _mix(
         score = partial(_score, request, zoom, run.validation)
         run.best = run.best | (yield from scored(run, mixture.network, score))
     return mixture
+
+
+def _in_time(images: ImageStore, seconds: float, zoom: float) -> ScoredImages[LabelledImage]:
+    """Images to score in some seconds; without a limit as a whole, however large they are."""
+    if math.isinf(seconds):
+        return ScoredImages(images, seconds, count_objects)
+    parts = in_parts(images, partial(divide_image, zoom=zoom), cut_image)
+    return ScoredImages(parts, seconds, count_objects)
 
 
 def loop_settings(
@@ -205,7 +217,11 @@ def _features(
 
 
 def _start(
-    request: TrainRequest, network: MediarFormer, settings: LoopSettings, images: TrainingImages
+    request: TrainRequest,
+    network: MediarFormer,
+    settings: LoopSettings,
+    images: TrainingImages,
+    zoom: float,
 ) -> TrainingRun:
     choose_trainable(network, request.forgetting.trainable, request.forgetting.lora_rank)
     processes = read_process_group()
@@ -214,11 +230,25 @@ def _start(
     purpose = f"segmentation ({request.forgetting.trainable})"
     run = TrainingRun(joined, segmentation_loss, settings, request.output, purpose, processes)
     seconds = seconds_of_scoring(settings.minutes, bool(images.known))
-    run.validation = ScoredImages(images.validation, seconds, count_objects)
+    run.validation = _in_time(images.validation, seconds, zoom)
     run.resume()
     return run
 
 
+def _noise(count: int, crop: Crop) -> Batch:
+    pixels, flows = (torch.rand(count, channels, *crop) for channels in (3, 2))
+    return (pixels,), (flows, flows[:, 0])
+
+
+def _trial(request: TrainRequest, card: ModelCard, device: torch.device) -> Trial:
+    network = build_network(card).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    choose_trainable(network, request.forgetting.trainable, request.forgetting.lora_rank)
+    if device.type == "cpu":
+        learn_depthwise_in_float32(network)
+    precision = request.machine.precision
+    return Trial(network, segmentation_loss, _noise, lambda: network, precision)
+
+
 SEGMENTATION = TrainingKind(
-    entries=entries, read=read_training_images, prepare=_prepare, fit=fit_steps
+    entries=entries, read=read_training_images, prepare=_prepare, trial=_trial
 )
