@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,6 +30,11 @@ class TrainingData(Protocol):
 
     def close(self) -> None:
         """Remove the files."""
+
+
+def nothing_to_check(request: Any) -> Steps[None]:
+    """Try nothing: what the request begins with is its base, which its plan has looked at."""
+    yield from ()
 
 
 Q = TypeVar("Q")
@@ -97,6 +102,8 @@ class TrainingKind(Generic[Q, F, D]):
         The files of a plan as the lines of the manifest.
     read : callable
         Steps of reading them, for one of several processes; a failure leaves no files behind.
+    check : callable
+        Steps of trying what a request begins with, before its folder is made and images are read.
     prepare : callable
         Steps from a request, its base and its data to a `PreparedTraining`.
     fit : callable
@@ -105,5 +112,6 @@ class TrainingKind(Generic[Q, F, D]):
 
     entries: Callable[[F], list[Entry]]
     read: Callable[[F, Q, int], Steps[D]]
+    check: Callable[[Q], Steps[None]]
     prepare: Callable[[Q, ModelCard | None, D], Steps[PreparedTraining]]
     fit: Callable[[Q], Steps[Q]]

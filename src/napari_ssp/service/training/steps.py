@@ -64,6 +64,7 @@ def train_steps(
     kind, processes = _KINDS[type(request)], read_process_group()
     yield Progress("reading training images")
     plan = plan or plan_training(request)  # refused before anything is read
+    yield from kind.check(request)
     if processes.world_size == 1:
         request = yield from kind.fit(request)
     request.output.mkdir(parents=True, exist_ok=True)

@@ -15,6 +15,13 @@ from napari_ssp.registry import ModelCard, load_model
 from napari_ssp.registry.weights import build_network
 from napari_ssp.service.training.conclusion import Judged
 from napari_ssp.service.training.kind import PreparedTraining, TrainingKind
+from napari_ssp.service.training.segmentation.encoder_weights import (
+    begin_with,
+    check_encoder_steps,
+    encoder_file_steps,
+    note_encoder_weights,
+    read_encoder_weights,
+)
 from napari_ssp.service.training.segmentation.images import entries, read_training_images
 from napari_ssp.service.training.segmentation.measuring import fit_steps
 from napari_ssp.service.training.segmentation.pace import network_card
@@ -22,6 +29,7 @@ from napari_ssp.training.adapting import choose_rate, choose_trainable
 from napari_ssp.training.loop import LoopSettings, TrainingRun, scored
 from napari_ssp.training.losses import segmentation_loss
 from napari_ssp.training.processes import read_process_group, synchronise_batch_norm
+from napari_ssp.training.records import has_checkpoint
 from napari_ssp.training.scored_images import ScoredImages, seconds_of_scoring
 from napari_ssp.training.segmentation.augmentation import STRENGTHS
 from napari_ssp.training.segmentation.recipe import (
@@ -34,6 +42,7 @@ from napari_ssp.training.weight_interpolation import interpolate_until
 
 if TYPE_CHECKING:
     from napari_ssp.progress import Steps
+    from napari_ssp.registry.pretrained.sources import EncoderFile
     from napari_ssp.service.training.requests import TrainRequest
     from napari_ssp.service.training.segmentation.images import TrainingImages
     from napari_ssp.training.data import LabelledImage
@@ -53,6 +62,9 @@ def _prepare(
             f"A batch of {request.schedule.batch_size} crops cannot be divided among "
             f"{processes.world_size} processes. Choose a multiple of {processes.world_size}."
         )
+    file = yield from encoder_file_steps(request)
+    if processes.is_main and not has_checkpoint(request.output):
+        note_encoder_weights(request.output, file.weights if file else None)
     zoom = request.crops.zoom or (base.zoom if base else 1.0)
     card = _card(request, base, images, zoom)
     batches = SegmentationBatches(
@@ -67,7 +79,7 @@ def _prepare(
     )
     epoch = len(images.training) / (request.schedule.batch_size - batches.replayed)
     settings = loop_settings(request, card, epoch, bool(images.validation))
-    run = _start(request, card, settings, images)
+    run = _start(request, card, settings, images, file)
     mixed = bool(images.known) or request.forgetting.most_learned != 1.0
     return PreparedTraining(
         run,
@@ -160,6 +172,7 @@ def _card(
         object_diameter=across and across * zoom,
         description=f"MEDIAR-Former trained on {count} image{'s' * (count != 1)}.",
         training_data=data,
+        encoder_weights=read_encoder_weights(request.output),
     )
     if base is None:
         return card
@@ -168,6 +181,7 @@ def _card(
         network=base.network,
         window=base.window,
         licence=base.licence,
+        encoder_weights=base.encoder_weights,
         citation=base.citation,
         description=f"'{base.name}', trained further ({request.forgetting.trainable}) on {count} "
         f"image{'s' * (count != 1)}.",
@@ -176,10 +190,16 @@ def _card(
 
 
 def _start(
-    request: TrainRequest, card: ModelCard, settings: LoopSettings, images: TrainingImages
+    request: TrainRequest,
+    card: ModelCard,
+    settings: LoopSettings,
+    images: TrainingImages,
+    file: EncoderFile | None,
 ) -> TrainingRun:
     torch.manual_seed(request.machine.seed)
     network = build_network(card) if request.base is None else load_model(request.base)
+    if file is not None:
+        begin_with(network, request.network.encoder, file)
     choose_trainable(network, request.forgetting.trainable, request.forgetting.lora_rank)
     processes = read_process_group()
     network = synchronise_batch_norm(network, processes)
@@ -193,5 +213,9 @@ def _start(
 
 
 SEGMENTATION = TrainingKind(
-    entries=entries, read=read_training_images, prepare=_prepare, fit=fit_steps
+    entries=entries,
+    read=read_training_images,
+    check=check_encoder_steps,
+    prepare=_prepare,
+    fit=fit_steps,
 )

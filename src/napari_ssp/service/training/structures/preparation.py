@@ -12,7 +12,11 @@ from napari_ssp.engine import TileSettings, resolve_device
 from napari_ssp.registry import load_model
 from napari_ssp.registry.weights import build_network, find_stored_type
 from napari_ssp.service.training.conclusion import Judged
-from napari_ssp.service.training.kind import PreparedTraining, TrainingKind
+from napari_ssp.service.training.kind import (
+    PreparedTraining,
+    TrainingKind,
+    nothing_to_check,
+)
 from napari_ssp.service.training.structures.card import new_card
 from napari_ssp.service.training.structures.data import load_structures
 from napari_ssp.service.training.structures.pairs import entries
@@ -177,4 +181,6 @@ def _as_asked(request: TrainStructuresRequest) -> Steps[TrainStructuresRequest]:
     return request
 
 
-STRUCTURES = TrainingKind(entries=_entries, read=_read, prepare=_prepare, fit=_as_asked)
+STRUCTURES = TrainingKind(
+    entries=_entries, read=_read, check=nothing_to_check, prepare=_prepare, fit=_as_asked
+)
