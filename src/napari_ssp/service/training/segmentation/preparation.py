@@ -16,17 +16,25 @@ from napari_ssp.registry import ModelCard, load_model
 from napari_ssp.registry.weights import build_network
 from napari_ssp.service.training.conclusion import Judged
 from napari_ssp.service.training.kind import PreparedTraining, TrainingKind, Trial
+from napari_ssp.service.training.segmentation.encoder_weights import (
+    begin_with,
+    check_encoder_steps,
+    encoder_file_steps,
+    note_encoder_weights,
+    read_encoder_weights,
+)
 from napari_ssp.service.training.segmentation.images import entries, read_training_images
+from napari_ssp.service.training.segmentation.image_features import feature_steps
 from napari_ssp.service.training.segmentation.workload import network_card
 from napari_ssp.training.adapting import choose_rate, choose_trainable
 from napari_ssp.training.depthwise import learn_depthwise_in_float32
 from napari_ssp.training.loop import LoopSettings, TrainingRun, scored
 from napari_ssp.training.losses import segmentation_loss
 from napari_ssp.training.processes import read_process_group, synchronise_batch_norm
+from napari_ssp.training.records import has_checkpoint
 from napari_ssp.training.scored_images import ScoredImages, seconds_of_scoring
 from napari_ssp.training.scored_parts import in_parts
 from napari_ssp.training.segmentation.augmentation import STRENGTHS
-from napari_ssp.training.segmentation.modalities import encoder_features
 from napari_ssp.training.segmentation.parts import cut_image, divide_image
 from napari_ssp.training.segmentation.recipe import (
     METRIC,
@@ -34,14 +42,11 @@ from napari_ssp.training.segmentation.recipe import (
     count_objects,
     score_segmentation,
 )
-from napari_ssp.training.segmentation.sampling import count_modalities
 from napari_ssp.training.weight_interpolation import interpolate_until
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from napari_ssp.progress import Steps
+    from napari_ssp.registry.pretrained.sources import EncoderFile
     from napari_ssp.service.training.requests import TrainRequest
     from napari_ssp.service.training.segmentation.images import TrainingImages
     from napari_ssp.training.batches import Batch
@@ -64,11 +69,14 @@ def _prepare(
             f"A batch of {request.schedule.batch_size} crops cannot be divided among "
             f"{processes.world_size} processes. Choose a multiple of {processes.world_size}."
         )
+    file = yield from encoder_file_steps(request)
+    if processes.is_main and not has_checkpoint(request.output):
+        note_encoder_weights(request.output, file.weights if file else None)
     zoom = request.crops.zoom or (base.zoom if base else 1.0)
     card = _card(request, base, images, zoom)
-    network = _network(request, card)
-    features = yield from _features(request, network, images.training)
-    replay_features = yield from _features(request, network, images.replay)
+    network = _network(request, card, file)
+    is_pretrained = base is not None or file is not None
+    features = yield from feature_steps(request, network if is_pretrained else None, images)
     batches = SegmentationBatches(
         images.training,
         replace(STRENGTHS[request.crops.augmentation], crop=request.crops.crop, zoom=zoom),
@@ -77,8 +85,8 @@ def _prepare(
         sampling=request.crops.sampling,
         replay=images.replay,
         replay_share=request.forgetting.replay_share,
-        features=features,
-        replay_features=replay_features,
+        features=features.get("features"),
+        replay_features=features.get("replay_features"),
         part=(processes.rank, processes.world_size),
     )
     epoch = len(images.training) / (request.schedule.batch_size - batches.replayed)
@@ -184,6 +192,7 @@ def _card(
         object_diameter=across and across * zoom,
         description=f"MEDIAR-Former trained on {count} image{'s' * (count != 1)}.",
         training_data=data,
+        encoder_weights=read_encoder_weights(request.output),
     )
     if base is None:
         return card
@@ -192,6 +201,7 @@ def _card(
         network=base.network,
         window=base.window,
         licence=base.licence,
+        encoder_weights=base.encoder_weights,
         citation=base.citation,
         description=f"'{base.name}', trained further ({request.forgetting.trainable}) on {count} "
         f"image{'s' * (count != 1)}.",
@@ -199,21 +209,14 @@ def _card(
     )
 
 
-def _network(request: TrainRequest, card: ModelCard) -> MediarFormer:
+def _network(request: TrainRequest, card: ModelCard, file: EncoderFile | None) -> MediarFormer:
     """Make the network as it is before the first step."""
     torch.manual_seed(request.machine.seed)
     network = build_network(card) if request.base is None else load_model(request.base)
     assert isinstance(network, MediarFormer)
+    if file is not None:
+        begin_with(network, request.network.encoder, file)
     return network
-
-
-def _features(
-    request: TrainRequest, network: MediarFormer, images: ImageStore
-) -> Steps[NDArray[np.float64] | None]:
-    """See the images with a pretrained encoder; None where no modalities are looked for."""
-    if request.base is None or count_modalities(len(images), request.crops.sampling) == 1:
-        return None
-    return (yield from encoder_features(network, images))
 
 
 def _start(
@@ -250,5 +253,9 @@ def _trial(request: TrainRequest, card: ModelCard, device: torch.device) -> Tria
 
 
 SEGMENTATION = TrainingKind(
-    entries=entries, read=read_training_images, prepare=_prepare, trial=_trial
+    entries=entries,
+    read=read_training_images,
+    check=check_encoder_steps,
+    prepare=_prepare,
+    trial=_trial,
 )
