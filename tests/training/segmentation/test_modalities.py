@@ -3,11 +3,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pytest
 import torch
+from skimage.io import imsave
 
 from napari_ssp.progress import run
 from napari_ssp.registry import load_model
 from napari_ssp.service import TrainRequest
+from napari_ssp.service.training.segmentation.image_features import FEATURES_FILE
 from napari_ssp.service.training.steps import train_steps
 from napari_ssp.training.data import LabelledImage
 from napari_ssp.training.segmentation.modalities import discover_modalities, encoder_features
@@ -67,37 +70,47 @@ def test_features_decide_how_often_images_are_drawn() -> None:
     np.testing.assert_allclose(weights[27:], weights[27])
 
 
-def test_kinds_are_looked_for_with_the_encoder_of_a_base_only(
-    tmp_path: Path, tiny_model: Path
-) -> None:
-    from skimage.io import imsave
-
+def _folder(folder: Path) -> Path:
     for part in ("images", "labels"):
-        (tmp_path / "data" / part).mkdir(parents=True)
+        (folder / part).mkdir(parents=True)
     for image in _images(*["stripes", "spots"] * 6):
-        imsave(tmp_path / "data/images" / f"{image.name}.png", image.pixels[0])
+        imsave(folder / "images" / f"{image.name}.png", image.pixels[0])
         labels = image.labels.astype(np.uint8)
-        imsave(tmp_path / "data/labels" / f"{image.name}.png", labels, check_contrast=False)
-    network = {"encoder": "tu-resnet18d", "decoder_channels": (16,) * 4, "pab_channels": 16}
-    stages = {}
-    for base in (str(tiny_model), None):
-        request = TrainRequest(
-            (tmp_path / "data",),
-            tmp_path / f"run-{base is None}",
-            base=base,
-            minutes=None,
-            steps=1,
-            crop=64,
-            batch_size=2,
-            install="never",
-            **(network if base is None else {}),
-        )
-        seen = []
-        steps = train_steps(request)
-        for progress in steps:
-            seen.append(progress.stage)
-            if progress.stage.startswith("learning"):
-                steps.close()
-                break
-        stages[base is None] = seen.count("finding kinds of images")
-    assert stages == {False: 10, True: 0}
+        imsave(folder / "labels" / f"{image.name}.png", labels, check_contrast=False)
+    return folder
+
+
+def _stages(request: TrainRequest) -> list[str]:
+    """Stages of a training that is stopped after its first step."""
+    seen: list[str] = []
+    steps = train_steps(request)
+    for progress in steps:
+        seen.append(progress.stage)
+        if progress.preview is not None and progress.preview.step > 0:
+            steps.close()
+            break
+    return seen
+
+
+@pytest.mark.parametrize("begins_with", ["base", "random"])
+def test_kinds_are_told_by_a_pretrained_encoder_once_for_a_run(
+    tmp_path: Path, tiny_model: Path, begins_with: str
+) -> None:
+    request = TrainRequest(
+        (_folder(tmp_path / "data"),),
+        tmp_path / "run",
+        base=str(tiny_model) if begins_with == "base" else None,
+        decoder_channels=(16, 16, 16, 16),
+        pab_channels=16,
+        minutes=None,
+        steps=3,
+        crop=64,
+        batch_size=2,
+        install="never",
+    )
+    looked = [_stages(request).count("finding kinds of images") for _ in range(2)]
+    assert looked == ([10, 0] if begins_with == "base" else [0, 0])
+    kept = tmp_path / "run" / FEATURES_FILE
+    assert kept.exists() == (begins_with == "base")
+    if kept.exists():
+        assert np.load(kept)["features"].shape[0] == 10

@@ -23,8 +23,8 @@ from napari_ssp.service.training.segmentation.encoder_weights import (
     note_encoder_weights,
     read_encoder_weights,
 )
-from napari_ssp.service.training.segmentation.images import entries, read_training_images
 from napari_ssp.service.training.segmentation.image_features import feature_steps
+from napari_ssp.service.training.segmentation.images import entries, read_training_images
 from napari_ssp.service.training.segmentation.workload import network_card
 from napari_ssp.training.adapting import choose_rate, choose_trainable
 from napari_ssp.training.depthwise import learn_depthwise_in_float32
