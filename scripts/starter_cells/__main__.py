@@ -29,7 +29,9 @@ def learn(data: Path, runs: Path) -> None:
             chosen = ["--data", data / "train", "--validation", data / "quick", "-o", run]
             chosen += ["--config", HERE / f"{name}.json", *(["--base", base] if base else [])]
             command = [sys.executable, "-m", "napari_ssp.cli", "train", "segmentation", *chosen]
-            subprocess.run([str(word) for word in command], check=True)
+            done = subprocess.run([str(word) for word in command], check=False)
+            if done.returncode:
+                sys.exit(done.returncode)
         base = run
 
 
