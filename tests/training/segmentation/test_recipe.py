@@ -198,3 +198,16 @@ def test_a_negative_leaves_the_surround_of_an_image_black() -> None:
     np.testing.assert_allclose(pixels[0, 12:52, 12:52], 1 - image.pixels[0] / 255, atol=1e-6)
     assert pixels[:, :12].max() == pixels[:, :, 52:].max() == 0.0
     np.testing.assert_array_equal(labels[12:52, 12:52] > 0, image.labels > 0)
+
+
+def test_places_without_objects_are_drawn_again() -> None:
+    labels = np.zeros((400, 400), np.int32)
+    labels[40:140, 40:140] = 1
+    image = LabelledImage("sparse", labels[None].astype(np.uint8) * 200, labels)
+    shares = []
+    for chance in (0.0, 1.0):
+        settings = replace(STRENGTHS["none"], crop=64, object_probability=chance)
+        crops = (augment_crop(image, settings, np.random.default_rng(k)) for k in range(60))
+        shares.append(np.mean([labels.any() for _, labels in crops]))
+    assert shares[0] < 0.4
+    assert shares[1] > 0.85

@@ -42,6 +42,8 @@ class AugmentationSettings:
     size_range : tuple of float or None
         Diameters in pixels, as the network sees them, beyond which an image's typical object is not
         magnified; None sets no limit.
+    object_probability : float
+        Chance that a place without objects is drawn again.
     turns : bool
         Whether crops are mirrored and turned by quarters.
     intensity_probability : float
@@ -62,6 +64,7 @@ class AugmentationSettings:
     zoom_range: tuple[float, float] = (1 / 1.5, 1.5)
     zoom_probability: float = 1.0
     size_range: tuple[float, float] | None = None
+    object_probability: float = 0.0
     turns: bool = True
     intensity_probability: float = 0.15
     sharpening_probability: float = 0.075
@@ -110,6 +113,7 @@ STRENGTHS: dict[str, AugmentationSettings] = {
     "wide": AugmentationSettings(
         zoom_range=(1 / 3, 2.0),
         size_range=(10.0, 220.0),
+        object_probability=0.75,
         colour_probability=0.3,
         inversion_probability=0.1,
     ),
@@ -149,7 +153,8 @@ def _cut(
     if rng.random() < settings.zoom_probability:
         zoom *= float(np.exp(rng.uniform(*np.log(_zoom_range(image, settings)))))
     side = max(1, round(crop / zoom))
-    box, margin = _place(image.labels, side, rng)
+    wanted = settings.object_probability > 0 and rng.random() < settings.object_probability
+    box, margin = _place(image.labels, side, rng, wanted)
     shown = image.pixels[(slice(None), *box)].astype(np.float32) / np.float32(255)
     pixels = np.pad(_recolour(shown, settings, rng), ((0, 0), *margin))
     labels = np.pad(image.labels[box], margin)
@@ -188,13 +193,19 @@ def _recolour(
     return pixels
 
 
-def _place(labels: NDArray[np.int32], side: int, rng: np.random.Generator) -> tuple[Any, Any]:
-    """Box of a crop and its margins outside the image; something in it should be annotated."""
+def _place(
+    labels: NDArray[np.int32], side: int, rng: np.random.Generator, objects: bool = False
+) -> tuple[Any, Any]:
+    """Box of a crop and its margins outside the image; something in it should be annotated.
+
+    With ``objects`` an object should be.
+    """
     height, width = labels.shape
     for _ in range(_DRAWS):
         y0, x0 = _start(height, side, rng), _start(width, side, rng)
         box = np.s_[max(y0, 0) : y0 + side, max(x0, 0) : x0 + side]
-        if (labels[box] >= 0).mean() >= _ANNOTATED:
+        seen = labels[box]
+        if (seen >= 0).mean() >= _ANNOTATED and not (objects and seen.max() <= 0):
             break
     margin = (
         (max(-y0, 0), max(y0 + side - height, 0)),
