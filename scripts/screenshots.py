@@ -273,6 +273,8 @@ def _choose_measured(viewer: napari.Viewer, dock: PredictDock) -> None:
     dock.update_plan()
     tasks = [task for task in dock.form.tasks() if task in ("dapi", "map2")]
     dock.form.set_value(replace(dock.form.value(), tasks=tuple(tasks)))
+    dock.update_plan()
+    _wait(lambda: dock.controller.is_settled)
 
 
 def _open(title: str) -> tuple[napari.Viewer, Any]:
@@ -314,12 +316,21 @@ def _start(dock: JobDock) -> None:
 
 
 def _save(viewer: napari.Viewer, name: str, whole: bool = True) -> None:
+    _pause(600)
+    _wait(lambda: _fits_window(viewer))
     if whole:
         viewer.reset_view()  # the panels may have become wider
     _pause(600)
     path = FOLDER / f"{name}.png"
     viewer.screenshot(str(path), canvas_only=False, flash=False)
     print(path.relative_to(FOLDER.parent.parent), flush=True)
+
+
+def _fits_window(viewer: napari.Viewer) -> bool:
+    """Whether the window has made room for docks that became wider."""
+    window = viewer.window._qt_window
+    edges = (d.mapTo(window, d.rect().topRight()).x() for d in viewer.window.dock_widgets.values())
+    return all(edge < window.width() for edge in edges)
 
 
 def _wait(reached: Any, seconds: float = 1200) -> None:
