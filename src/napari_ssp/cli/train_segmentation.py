@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     "name",
     "base",
     "encoder",
+    "encoder_weights",
     "pab_channels",
     "minutes",
     "epochs",

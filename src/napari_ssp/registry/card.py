@@ -43,7 +43,7 @@ FLOWS, PROBABILITY, IMAGE = "flows", "probability", "image"
 #: What models make of an image: labelled objects, or other images.
 OBJECTS, IMAGES = "objects", "images"
 LONGEST_CARD = 2**20
-_LATER_ENTRIES = {"margin": 0, "largest_window": None, "overlap": 0.6}
+_LATER_ENTRIES = {"margin": 0, "largest_window": None, "overlap": 0.6, "encoder_weights": None}
 _NETWORK_FILES = {"onnx": "weights.onnx", "torchscript": "weights.pt"}
 
 
@@ -73,6 +73,26 @@ class Remote:
     sha256: Text = ""
     md5: Text = ""
     size: Count | None = None
+
+
+@dataclass(frozen=True)
+class EncoderWeights:
+    """Pretrained weights that a network's encoder began its training with.
+
+    Attributes
+    ----------
+    source : str
+        Package with its version, address, or name of the file.
+    sha256 : str
+        Digest of the file, in hexadecimal.
+    licence, page : str
+        Of the weights, and where they are described.
+    """
+
+    source: Text
+    sha256: Text
+    licence: Text = ""
+    page: Text = ""
 
 
 @dataclass(frozen=True)
@@ -120,6 +140,8 @@ class ModelCard:
         Measured quality: what was measured to its value.
     origin : str
         Where the model came from: a file that was imported, an address.
+    encoder_weights : EncoderWeights or None
+        What the encoder began with; None where that was random, or nobody said it.
     parameters : int
         How many numbers were learned; 0 where that is not stated.
     members : tuple of str
@@ -152,6 +174,7 @@ class ModelCard:
     training_data: Text = ""
     figures: Figures = field(default_factory=dict)
     origin: Text = ""
+    encoder_weights: EncoderWeights | None = None
     parameters: Count = 0
     members: Members = ()
     remote: Remote | None = None

@@ -33,6 +33,11 @@ class TrainingData(Protocol):
         """Remove the files."""
 
 
+def nothing_to_check(request: Any) -> Steps[None]:
+    """Try nothing: what the request begins with is its base, which its plan has looked at."""
+    yield from ()
+
+
 Q = TypeVar("Q")
 F = TypeVar("F")
 D = TypeVar("D", bound=TrainingData)
@@ -158,6 +163,8 @@ class TrainingKind(Generic[Q, F, D]):
         The files of a plan as the lines of the manifest.
     read : callable
         Steps of reading them, for one of several processes; a failure leaves no files behind.
+    check : callable
+        Steps of trying what a request begins with, before its folder is made and images are read.
     prepare : callable
         Steps from a request, its base and its data to a `PreparedTraining`.
     trial : callable
@@ -166,5 +173,6 @@ class TrainingKind(Generic[Q, F, D]):
 
     entries: Callable[[F], list[Entry]]
     read: Callable[[F, Q, int], Steps[D]]
+    check: Callable[[Q], Steps[None]]
     prepare: Callable[[Q, ModelCard | None, D], Steps[PreparedTraining]]
     trial: Callable[[Q, ModelCard, torch.device], Trial]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 REQUEST_FILE = "request.json"
 #: Choices that earlier versions do not know, written only where they are not these.
-_LATER = {"number_parts": False, "fit_to_time": True}
+_LATER = {"number_parts": False, "fit_to_time": True, "encoder_weights": None}
 
 #: Requests by the word for their task.
 TASKS: dict[str, type[TrainRequest] | type[TrainStructuresRequest]] = {

@@ -59,6 +59,7 @@ def train_steps(
     kind, processes = find_kind(request), read_process_group()
     yield Progress("reading training images")
     plan = plan or plan_training(request)  # refused before anything is read
+    yield from kind.check(request)
     if processes.world_size == 1:
         request = yield from fit_steps(request, plan.size)
     request.output.mkdir(parents=True, exist_ok=True)

@@ -10,17 +10,28 @@ from typing import TYPE_CHECKING
 import torch
 
 from napari_ssp.engine import median_diameter, resolve_device
+from napari_ssp.networks import MediarFormer
 from napari_ssp.progress import Progress
 from napari_ssp.registry import ModelCard, load_model
 from napari_ssp.registry.weights import build_network
 from napari_ssp.service.training.conclusion import Judged
 from napari_ssp.service.training.kind import PreparedTraining, TrainingKind, Trial
+from napari_ssp.service.training.segmentation.encoder_weights import (
+    begin_with,
+    check_encoder_steps,
+    encoder_file_steps,
+    note_encoder_weights,
+    read_encoder_weights,
+)
+from napari_ssp.service.training.segmentation.image_features import feature_steps
 from napari_ssp.service.training.segmentation.images import entries, read_training_images
 from napari_ssp.service.training.segmentation.workload import network_card
 from napari_ssp.training.adapting import choose_rate, choose_trainable
+from napari_ssp.training.depthwise import learn_depthwise_in_float32
 from napari_ssp.training.loop import LoopSettings, TrainingRun, scored
 from napari_ssp.training.losses import segmentation_loss
 from napari_ssp.training.processes import read_process_group, synchronise_batch_norm
+from napari_ssp.training.records import has_checkpoint
 from napari_ssp.training.scored_images import ScoredImages, seconds_of_scoring
 from napari_ssp.training.scored_parts import in_parts
 from napari_ssp.training.segmentation.augmentation import STRENGTHS
@@ -35,6 +46,7 @@ from napari_ssp.training.weight_interpolation import interpolate_until
 
 if TYPE_CHECKING:
     from napari_ssp.progress import Steps
+    from napari_ssp.registry.pretrained.sources import EncoderFile
     from napari_ssp.service.training.requests import TrainRequest
     from napari_ssp.service.training.segmentation.images import TrainingImages
     from napari_ssp.training.batches import Batch
@@ -57,8 +69,14 @@ def _prepare(
             f"A batch of {request.schedule.batch_size} crops cannot be divided among "
             f"{processes.world_size} processes. Choose a multiple of {processes.world_size}."
         )
+    file = yield from encoder_file_steps(request)
+    if processes.is_main and not has_checkpoint(request.output):
+        note_encoder_weights(request.output, file.weights if file else None)
     zoom = request.crops.zoom or (base.zoom if base else 1.0)
     card = _card(request, base, images, zoom)
+    network = _network(request, card, file)
+    is_pretrained = base is not None or file is not None
+    features = yield from feature_steps(request, network if is_pretrained else None, images)
     batches = SegmentationBatches(
         images.training,
         replace(STRENGTHS[request.crops.augmentation], crop=request.crops.crop, zoom=zoom),
@@ -67,11 +85,13 @@ def _prepare(
         sampling=request.crops.sampling,
         replay=images.replay,
         replay_share=request.forgetting.replay_share,
+        features=features.get("features"),
+        replay_features=features.get("replay_features"),
         part=(processes.rank, processes.world_size),
     )
     epoch = len(images.training) / (request.schedule.batch_size - batches.replayed)
     settings = loop_settings(request, card, epoch, bool(images.validation))
-    run = _start(request, card, settings, images)
+    run = _start(request, network, settings, images, zoom)
     mixed = bool(images.known) or request.forgetting.most_learned != 1.0
     return PreparedTraining(
         run,
@@ -172,6 +192,7 @@ def _card(
         object_diameter=across and across * zoom,
         description=f"MEDIAR-Former trained on {count} image{'s' * (count != 1)}.",
         training_data=data,
+        encoder_weights=read_encoder_weights(request.output),
     )
     if base is None:
         return card
@@ -182,6 +203,7 @@ def _card(
         largest_window=base.largest_window,
         overlap=base.overlap,
         licence=base.licence,
+        encoder_weights=base.encoder_weights,
         citation=base.citation,
         description=f"'{base.name}', trained further ({request.forgetting.trainable}) on {count} "
         f"image{'s' * (count != 1)}.",
@@ -189,19 +211,31 @@ def _card(
     )
 
 
-def _start(
-    request: TrainRequest, card: ModelCard, settings: LoopSettings, images: TrainingImages
-) -> TrainingRun:
+def _network(request: TrainRequest, card: ModelCard, file: EncoderFile | None) -> MediarFormer:
+    """Make the network as it is before the first step."""
     torch.manual_seed(request.machine.seed)
     network = build_network(card) if request.base is None else load_model(request.base)
+    assert isinstance(network, MediarFormer)
+    if file is not None:
+        begin_with(network, request.network.encoder, file)
+    return network
+
+
+def _start(
+    request: TrainRequest,
+    network: MediarFormer,
+    settings: LoopSettings,
+    images: TrainingImages,
+    zoom: float,
+) -> TrainingRun:
     choose_trainable(network, request.forgetting.trainable, request.forgetting.lora_rank)
     processes = read_process_group()
-    network = synchronise_batch_norm(network, processes)
-    network = network.to(resolve_device(processes.device(request.machine.device)))
+    joined = synchronise_batch_norm(network, processes)
+    joined = joined.to(resolve_device(processes.device(request.machine.device)))
     purpose = f"segmentation ({request.forgetting.trainable})"
-    run = TrainingRun(network, segmentation_loss, settings, request.output, purpose, processes)
+    run = TrainingRun(joined, segmentation_loss, settings, request.output, purpose, processes)
     seconds = seconds_of_scoring(settings.minutes, bool(images.known))
-    run.validation = _in_time(images.validation, seconds, card.zoom)
+    run.validation = _in_time(images.validation, seconds, zoom)
     run.resume()
     return run
 
@@ -214,10 +248,16 @@ def _noise(count: int, crop: Crop) -> Batch:
 def _trial(request: TrainRequest, card: ModelCard, device: torch.device) -> Trial:
     network = build_network(card).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     choose_trainable(network, request.forgetting.trainable, request.forgetting.lora_rank)
+    if device.type == "cpu":
+        learn_depthwise_in_float32(network)
     precision = request.machine.precision
     return Trial(network, segmentation_loss, _noise, lambda: network, precision)
 
 
 SEGMENTATION = TrainingKind(
-    entries=entries, read=read_training_images, prepare=_prepare, trial=_trial
+    entries=entries,
+    read=read_training_images,
+    check=check_encoder_steps,
+    prepare=_prepare,
+    trial=_trial,
 )

@@ -12,7 +12,12 @@ from napari_ssp.engine import TileSettings, resolve_device
 from napari_ssp.registry import load_model
 from napari_ssp.registry.weights import build_network, find_stored_type
 from napari_ssp.service.training.conclusion import Judged
-from napari_ssp.service.training.kind import PreparedTraining, TrainingKind, Trial
+from napari_ssp.service.training.kind import (
+    PreparedTraining,
+    TrainingKind,
+    Trial,
+    nothing_to_check,
+)
 from napari_ssp.service.training.structures.card import new_card
 from napari_ssp.service.training.structures.data import load_structures
 from napari_ssp.service.training.structures.pairs import entries
@@ -187,4 +192,6 @@ def _trial(request: TrainStructuresRequest, card: ModelCard, device: torch.devic
     return Trial(network, loss, _noise, lambda: network.merge(0), LoopSettings.precision)
 
 
-STRUCTURES = TrainingKind(entries=_entries, read=_read, prepare=_prepare, trial=_trial)
+STRUCTURES = TrainingKind(
+    entries=_entries, read=_read, check=nothing_to_check, prepare=_prepare, trial=_trial
+)
