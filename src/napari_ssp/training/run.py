@@ -14,7 +14,6 @@ from napari_ssp.engine import compute_training_dtype
 from napari_ssp.training.adapting import learning_parameters, plain, train_mode
 from napari_ssp.training.processes import SINGLE_PROCESS, ProcessGroup
 from napari_ssp.training.records import (
-    BEST_FILE,
     Events,
     Row,
     beats,
@@ -24,6 +23,7 @@ from napari_ssp.training.records import (
     save_state,
     write_rows,
 )
+from napari_ssp.training.run_files import BEST_FILE
 from napari_ssp.training.scored_images import SHARE, ScoredImages
 from napari_ssp.training.settings import OPTIMISERS, SCHEDULES, LoopSettings
 from napari_ssp.training.state import TrainingState

@@ -16,7 +16,7 @@ from napari_ssp.service.training.segmentation.preparation import SEGMENTATION
 from napari_ssp.service.training.structures.preparation import STRUCTURES
 from napari_ssp.training.loop import fit
 from napari_ssp.training.processes import connect_processes, read_process_group
-from napari_ssp.training.records import has_checkpoint
+from napari_ssp.training.run_files import has_checkpoint
 
 if TYPE_CHECKING:
     from napari_ssp.progress import Steps

@@ -19,7 +19,7 @@ from napari_ssp.service.training.segmentation.pace import (
     remember_pace,
 )
 from napari_ssp.training.pace import Pace
-from napari_ssp.training.records import CHECKPOINT_FILE
+from napari_ssp.training.run_files import CHECKPOINT_FILE
 
 if TYPE_CHECKING:
     from pathlib import Path

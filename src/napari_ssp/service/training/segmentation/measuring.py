@@ -26,7 +26,7 @@ from napari_ssp.training.adapting import choose_trainable, learning_parameters, 
 from napari_ssp.training.loop import choose_precision
 from napari_ssp.training.losses import segmentation_loss
 from napari_ssp.training.pace import Pace
-from napari_ssp.training.records import CHECKPOINT_FILE
+from napari_ssp.training.run_files import CHECKPOINT_FILE
 
 if TYPE_CHECKING:
     from torch import nn

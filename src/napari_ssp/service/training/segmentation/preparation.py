@@ -12,12 +12,11 @@ import torch
 from napari_ssp.engine import median_diameter, resolve_device
 from napari_ssp.progress import Progress
 from napari_ssp.registry import ModelCard, load_model
+from napari_ssp.registry.pretrained.loading import load_encoder
 from napari_ssp.registry.weights import build_network
 from napari_ssp.service.training.conclusion import Judged
 from napari_ssp.service.training.kind import PreparedTraining, TrainingKind
 from napari_ssp.service.training.segmentation.encoder_weights import (
-    begin_with,
-    check_encoder_steps,
     encoder_file_steps,
     note_encoder_weights,
     read_encoder_weights,
@@ -29,7 +28,7 @@ from napari_ssp.training.adapting import choose_rate, choose_trainable
 from napari_ssp.training.loop import LoopSettings, TrainingRun, scored
 from napari_ssp.training.losses import segmentation_loss
 from napari_ssp.training.processes import read_process_group, synchronise_batch_norm
-from napari_ssp.training.records import has_checkpoint
+from napari_ssp.training.run_files import has_checkpoint
 from napari_ssp.training.scored_images import ScoredImages, seconds_of_scoring
 from napari_ssp.training.segmentation.augmentation import STRENGTHS
 from napari_ssp.training.segmentation.recipe import (
@@ -199,7 +198,7 @@ def _start(
     torch.manual_seed(request.machine.seed)
     network = build_network(card) if request.base is None else load_model(request.base)
     if file is not None:
-        begin_with(network, request.network.encoder, file)
+        load_encoder(network, request.network.encoder, file)
     choose_trainable(network, request.forgetting.trainable, request.forgetting.lora_rank)
     processes = read_process_group()
     network = synchronise_batch_norm(network, processes)
@@ -212,10 +211,17 @@ def _start(
     return run
 
 
+def _check(request: TrainRequest) -> Steps[None]:
+    """Try pretrained weights in a network that is thrown away, before any image is read."""
+    file = yield from encoder_file_steps(request)
+    if file is not None:
+        load_encoder(build_network(network_card(request)), request.network.encoder, file)
+
+
 SEGMENTATION = TrainingKind(
     entries=entries,
     read=read_training_images,
-    check=check_encoder_steps,
+    check=_check,
     prepare=_prepare,
     fit=fit_steps,
 )
