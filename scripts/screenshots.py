@@ -73,8 +73,7 @@ def fluorescence(viewer: napari.Viewer, dock: SegmentDock) -> None:
 
 def running(viewer: napari.Viewer, dock: SegmentDock) -> None:
     viewer.open_sample("napari-ssp", "phase_contrast_cells")
-    dock.update_plan()
-    dock.panel.run_button.click()
+    _start(dock)
     _wait(lambda: " left" in dock.panel.message.text() or dock.panel.run_button.isEnabled())
     _save(viewer, "segment-running")
     dock.panel.cancel_button.click()
@@ -152,10 +151,9 @@ def training(viewer: napari.Viewer, dock: TrainDock) -> None:
     choices = dock.form.value()
     dock.form.set_value(replace(choices, name="my-tissue", duration=(2.0, "minutes"), crop=128))
     dock.data.add_all()
-    dock.update_plan()
     ended: list[Any] = []
     dock.done.connect(ended.append)
-    dock.panel.run_button.click()
+    _start(dock)
     _wait(lambda: len(dock.view.score_plot.curve.points) >= 5 or bool(ended))
     _save(viewer, "train-running")
     _wait(lambda: bool(ended))
@@ -248,7 +246,7 @@ def structures(viewer: napari.Viewer, dock: PredictDock) -> None:
 
 def predicting(viewer: napari.Viewer, dock: PredictDock) -> None:
     _choose_measured(viewer, dock)
-    dock.panel.run_button.click()
+    _start(dock)
     _wait(lambda: " left" in dock.panel.message.text() or dock.panel.run_button.isEnabled())
     _save(viewer, "predict-running")
     dock.panel.cancel_button.click()
@@ -276,6 +274,7 @@ def _choose_measured(viewer: napari.Viewer, dock: PredictDock) -> None:
     tasks = [task for task in dock.form.tasks() if task in ("dapi", "map2")]
     dock.form.set_value(replace(dock.form.value(), tasks=tuple(tasks)))
     dock.update_plan()
+    _wait(lambda: dock.controller.is_settled)
 
 
 def _open(title: str) -> tuple[napari.Viewer, Any]:
@@ -290,7 +289,6 @@ def _open(title: str) -> tuple[napari.Viewer, Any]:
 
 def _segment(viewer: napari.Viewer, dock: SegmentDock, sample: str) -> Any:
     viewer.open_sample("napari-ssp", sample)
-    dock.update_plan()
     _run(dock)
     return viewer.layers[-1]
 
@@ -305,13 +303,21 @@ def _slide(dock: SegmentDock, **values: Any) -> None:
 
 def _run(dock: JobDock) -> None:
     ended: list[Any] = []
-    dock.update_plan()
     dock.done.connect(ended.append)
-    dock.panel.run_button.click()
+    _start(dock)
     _wait(lambda: bool(ended))
 
 
+def _start(dock: JobDock) -> None:
+    """Click Run when the plan allows it, which takes a moment where the computer is busy."""
+    dock.update_plan()
+    _wait(dock.panel.run_button.isEnabled)
+    dock.panel.run_button.click()
+
+
 def _save(viewer: napari.Viewer, name: str, whole: bool = True) -> None:
+    _pause(600)
+    _wait(lambda: _fits_window(viewer))
     if whole:
         viewer.reset_view()  # the panels may have become wider
     _pause(600)
@@ -320,7 +326,14 @@ def _save(viewer: napari.Viewer, name: str, whole: bool = True) -> None:
     print(path.relative_to(FOLDER.parent.parent), flush=True)
 
 
-def _wait(reached: Any, seconds: float = 300) -> None:
+def _fits_window(viewer: napari.Viewer) -> bool:
+    """Whether the window has made room for docks that became wider."""
+    window = viewer.window._qt_window
+    edges = (d.mapTo(window, d.rect().topRight()).x() for d in viewer.window.dock_widgets.values())
+    return all(edge < window.width() for edge in edges)
+
+
+def _wait(reached: Any, seconds: float = 1200) -> None:
     for _ in range(int(seconds / 0.05)):
         if reached():
             return

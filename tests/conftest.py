@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import gc
+import hashlib
 import os
 import shutil
 import tempfile
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 pytest_plugins = ("skip_policy",)
 
@@ -28,8 +35,16 @@ os.environ["NAPARI_SSP_CACHE"] = str(_SETTINGS / "cache")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Remove the settings of the tests at the end."""
+    """Remove the settings of the tests at the end, and let all garbage be found."""
     config.add_cleanup(lambda: shutil.rmtree(_SETTINGS, ignore_errors=True))
+    config.add_cleanup(gc.unfreeze)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _what_stays_is_no_garbage() -> None:
+    """Let the collections of garbage at each viewer pass by modules, tests and what they keep."""
+    gc.collect()
+    gc.freeze()
 
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
@@ -57,6 +72,32 @@ def repmode_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_checkpoint(tmp_path_factory.mktemp("repmode") / "repmode_tiny.p")
 
 
+@pytest.fixture(scope="module")
+def windows_seen_once() -> Iterator[None]:
+    """Let networks of cells compute each window once: the same image is segmented many times."""
+    import torch
+
+    from napari_ssp.networks import MediarFormer
+
+    forward, seen = MediarFormer.forward, dict[str, torch.Tensor]()
+
+    def remembered(network: MediarFormer, windows: torch.Tensor) -> torch.Tensor:
+        if torch.is_grad_enabled():
+            return forward(network, windows)
+        digest = hashlib.sha256(f"{windows.shape} {windows.dtype}".encode())
+        *_, weights = network.parameters()
+        for values in (windows, weights):
+            digest.update(values.float().cpu().numpy().tobytes())
+        key = digest.hexdigest()
+        if key not in seen:
+            seen[key] = forward(network, windows)
+        return seen[key].clone()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(MediarFormer, "forward", remembered)
+        yield
+
+
 @pytest.fixture
 def old_processor(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the CPU be one of AVX2, where oneDNN still computes in bfloat16, but slowly."""
@@ -82,6 +123,17 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     network = {"encoder": "tu-resnet18d", "decoder_channels": [16, 16, 16, 16], "pab_channels": 16}
     card = ModelCard("tiny", "mediar", network, "", window=(64, 64))
     return save_model(build_network(card), card, tmp_path_factory.mktemp("tiny")).weights.parent
+
+
+@pytest.fixture(scope="session")
+def finder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a model that finds objects, with windows no larger than the planes need."""
+    from napari_ssp.registry import ModelCard, find_card
+
+    folder = tmp_path_factory.mktemp("models") / "finder"
+    shutil.copytree(find_card("mediar-starter").weights.parent, folder)
+    replace(ModelCard.read(folder), name="finder", window=(64, 64)).write(folder)
+    return folder
 
 
 @pytest.fixture(scope="session")

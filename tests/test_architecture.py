@@ -75,7 +75,7 @@ SUB_ROOMS: dict[str, set[str]] = {
     "widgets/compare": {"widgets/docks", "widgets/forms", "widgets/layers"},
     "widgets/measure": {"widgets/docks", "widgets/forms", "widgets/layers", "widgets/compare"},
     "widgets/models": {"widgets/docks"},
-    "widgets/predict": {"widgets/docks", "widgets/forms", "widgets/layers"},
+    "widgets/predict": {"widgets/docks", "widgets/forms", "widgets/layers", "widgets/measure"},
     "widgets/segment": {"widgets/docks", "widgets/forms", "widgets/layers"},
     "widgets/train": {"widgets/docks", "widgets/forms", "widgets/layers", "widgets/compare"},
     "widgets/train/collect": {"widgets/docks", "widgets/forms", "widgets/layers"},

@@ -1,4 +1,4 @@
-"""Long work on a thread of its own: the same steps, heard while nothing comes, ended early."""
+"""Long work on a thread of its own: heard while nothing comes, ended early, done beforehand."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from napari_ssp.progress import Background
+from napari_ssp.progress import Ahead, Background, Progress, run
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Iterator
 
 
 def test_steps_result_and_errors_come_through() -> None:
@@ -68,3 +68,50 @@ def test_work_goes_on_only_when_it_is_asked() -> None:
     time.sleep(0.05)
     assert done == [0]
     steps.close()
+
+
+def test_a_preparation_is_done_once_and_says_what_is_waited_for() -> None:
+    free, done = threading.Event(), []
+
+    def prepare() -> Iterator[None]:
+        free.wait(10)
+        yield
+        done.append(threading.current_thread())
+
+    ahead = Ahead(prepare)
+    ahead.begin()
+    steps = ahead.steps("compiling", patience=0.01)
+    assert [next(steps), next(steps)] == [Progress("compiling")] * 2
+    free.set()
+    run(steps)
+    assert len(done) == 1
+    assert done[0] is not threading.current_thread()
+    assert list(ahead.steps("compiling")) == []
+    assert len(done) == 1
+
+
+def test_a_preparation_ends_between_two_steps_when_python_does() -> None:
+    begun, free, done = threading.Event(), threading.Event(), []
+
+    def prepare() -> Iterator[None]:
+        begun.set()
+        free.wait(10)
+        done.append(1)
+        yield
+        done.append(2)
+
+    ahead = Ahead(prepare)
+    ahead.begin()
+    begun.wait(10)
+    ahead.stop(0)
+    free.set()
+    ahead.stop()
+    assert done == [1]
+
+
+def test_a_preparation_that_fails_leaves_the_error_to_who_needs_it() -> None:
+    def prepare() -> Iterator[None]:
+        yield
+        raise ImportError("no torch")
+
+    assert list(Ahead(prepare).steps("loading", patience=5)) in ([], [Progress("loading")])

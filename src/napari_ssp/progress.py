@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+import atexit
+import logging
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from queue import Empty, SimpleQueue
-from threading import Thread
+from threading import Lock, Thread
 from typing import Any, Generic, NoReturn, TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+_LOG = logging.getLogger(__name__)
 
 #: Long work: yields its progress and returns its result. Closing it cancels the work.
 Steps = Generator["Progress", None, Result]
@@ -150,3 +154,53 @@ def in_background(work: Steps[Result], stop: Callable[[], None] = lambda: None) 
                 result: Result = end.value
                 return result
             yield last
+
+
+class Ahead:
+    """Preparations, done once on a thread of their own, before somebody needs them.
+
+    They end between two steps when Python ends. An error is only noted: who needs what was to be
+    prepared meets it again.
+
+    Parameters
+    ----------
+    prepare : callable
+        Makes an iterator that does a step, of a few seconds at most, before each item.
+    """
+
+    def __init__(self, prepare: Callable[[], Iterator[None]]) -> None:
+        self._prepare = prepare
+        self._lock = Lock()
+        self._thread: Thread | None = None
+        self._is_stopped = False
+
+    def begin(self) -> None:
+        """Begin, unless that was done before; returns at once."""
+        with self._lock:
+            if self._thread is None:
+                # A daemon, or Python would wait for its end before it asks it to stop.
+                self._thread = Thread(target=self._work, name="napari-ssp ahead", daemon=True)
+                atexit.register(self.stop)
+                self._thread.start()
+
+    def steps(self, stage: str, patience: float = 0.1) -> Steps[None]:
+        """Begin, and wait for the end; says what is waited for as long as there is none."""
+        self.begin()
+        assert self._thread is not None
+        while self._thread.is_alive():
+            yield Progress(stage)
+            self._thread.join(patience)
+
+    def stop(self, timeout: float = 30.0) -> None:
+        """Ask for an end between two steps, and wait: Python cannot end amid a library's work."""
+        self._is_stopped = True
+        if self._thread is not None:
+            self._thread.join(timeout)
+
+    def _work(self) -> None:
+        try:
+            for _ in self._prepare():
+                if self._is_stopped:
+                    return
+        except Exception:
+            _LOG.debug("A preparation failed", exc_info=True)

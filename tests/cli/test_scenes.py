@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -34,6 +34,12 @@ COINS = data.coins()
 A, B, C = (np.ascontiguousarray(COINS[k : k + 48, 10 : 10 + 60]) for k in (0, 60, 120))
 
 
+def labels_of(pixels: Any, model: Path, **choices: Any) -> np.ndarray:
+    found = ssp.segment(pixels, str(model), flow_threshold=0.0, **choices)
+    assert found.num_objects > 2
+    return found.labels
+
+
 @pytest.fixture
 def positions(tmp_path: Path) -> Path:
     folder = tmp_path / "in"
@@ -42,9 +48,10 @@ def positions(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def segment(call: Call, tiny_model: Path, tmp_path: Path) -> Call:
+def segment(call: Call, finding_model: Path, tmp_path: Path) -> Call:
     """Segment into the folder "out"."""
-    return lambda *words: call("segment", *words, "-o", tmp_path / "out", "--model", tiny_model)
+    ends = ("-o", tmp_path / "out", "--model", finding_model, "--flow-threshold", 0)
+    return lambda *words: call("segment", *words, *ends)
 
 
 def names(folder: Path) -> list[str]:
@@ -52,7 +59,7 @@ def names(folder: Path) -> list[str]:
 
 
 def test_every_scene_is_segmented(
-    segment: Call, positions: Path, tiny_model: Path, tmp_path: Path
+    segment: Call, positions: Path, finding_model: Path, tmp_path: Path
 ) -> None:
     report = tmp_path / "report.json"
     result = segment(positions.parent, "--json", report)
@@ -65,7 +72,7 @@ def test_every_scene_is_segmented(
         "cells Pos_2_label.tiff",
     ]
     for name, pixels in (("Pos0", A), ("Pos1", B), ("Pos_2", C)):
-        expected = ssp.segment(pixels, str(tiny_model)).labels
+        expected = labels_of(pixels, finding_model)
         np.testing.assert_array_equal(read_image(out / f"cells {name}_label.tiff").data, expected)
     rows = json.loads(report.read_text())["images"]
     assert [row["scene"] for row in rows] == ["Pos0", "Pos1", "Pos:2"]
@@ -89,7 +96,9 @@ def test_a_set_is_done_once(segment: Call, tmp_path: Path) -> None:
     assert names(tmp_path / "out") == ["set_C0_label.tiff"]
 
 
-def test_an_incomplete_set_fails_by_name(segment: Call, tiny_model: Path, tmp_path: Path) -> None:
+def test_an_incomplete_set_fails_by_name(
+    segment: Call, finding_model: Path, tmp_path: Path
+) -> None:
     files = write_position_set(tmp_path / "set", [A, B])
     files[0].unlink()
     result = segment(tmp_path / "set")
@@ -97,17 +106,17 @@ def test_an_incomplete_set_fails_by_name(segment: Call, tiny_model: Path, tmp_pa
     assert "of which 'well_p0.ome.tif' is not there" in result.output
     assert names(tmp_path / "out") == ["well_p0 Pos1_label.tiff"]
     labels = read_image(tmp_path / "out" / "well_p0 Pos1_label.tiff").data
-    np.testing.assert_array_equal(labels, ssp.segment(B, str(tiny_model)).labels)
+    np.testing.assert_array_equal(labels, labels_of(B, finding_model))
 
 
-def test_missing_planes_may_be_zeros(segment: Call, tiny_model: Path, tmp_path: Path) -> None:
+def test_missing_planes_may_be_zeros(segment: Call, finding_model: Path, tmp_path: Path) -> None:
     files = write_channel_set(tmp_path / "set", [A, B])
     files[0].unlink()
     result = segment(files[1], "--missing", "zeros", "--channel", "1")
     assert result.exit_code == 0, result.output
     assert "1 of 2 planes of 'set_C1.ome.tif' are 0" in result.output
     labels = read_image(tmp_path / "out" / "set_C0_label.tiff").data
-    np.testing.assert_array_equal(labels, ssp.segment(B, str(tiny_model)).labels)
+    np.testing.assert_array_equal(labels, labels_of(B, finding_model))
     result = segment(files[1], "--missing", "noughts")
     assert result.exit_code == 2
     assert "must be one of refuse, zeros" in result.output
@@ -136,13 +145,13 @@ def test_appended_pages_are_a_stack(segment: Call, tmp_path: Path) -> None:
     assert (labels.axes, labels.shape) == ("zyx", (3, 48, 60))
 
 
-def test_all_fields_of_a_plate(segment: Call, tiny_model: Path, tmp_path: Path) -> None:
+def test_all_fields_of_a_plate(segment: Call, finding_model: Path, tmp_path: Path) -> None:
     plate = write_plate(tmp_path / "p.ome.zarr", ["A/1", "B/2"], [A, B], "0.4")
     assert segment(plate).exit_code == 0
     out = tmp_path / "out"
     expected = [f"p {well} {field}_label.tiff" for well in ("A1", "B2") for field in (0, 1)]
     assert names(out) == expected
-    labels = ssp.segment(B, str(tiny_model), voxel_size=(1.0, 0.65, 0.65)).labels
+    labels = labels_of(B, finding_model, voxel_size=(1.0, 0.65, 0.65))
     np.testing.assert_array_equal(read_image(out / "p B2 1_label.tiff").data, labels)
     for words in ((plate, "--scene", "A/1"), (plate / "A" / "1",)):
         for path in out.iterdir():
@@ -153,13 +162,13 @@ def test_all_fields_of_a_plate(segment: Call, tiny_model: Path, tmp_path: Path) 
 
 @pytest.mark.parametrize("version", ["0.4", "0.5"])
 def test_labels_are_added_to_the_fields_of_a_plate(
-    call: Call, tiny_model: Path, tmp_path: Path, version: str
+    call: Call, finding_model: Path, tmp_path: Path, version: str
 ) -> None:
     plate = write_plate(tmp_path / "p.ome.zarr", ["A/1", "B/2"], [A, B], version)
-    words = ("segment", plate, "-o", plate, "--model", tiny_model)
+    words = ("segment", plate, "-o", plate, "--model", finding_model, "--flow-threshold", 0)
     result = call(*words)
     assert result.exit_code == 0, result.output
-    expected = ssp.segment(B, str(tiny_model), voxel_size=(1.0, 0.65, 0.65)).labels
+    expected = labels_of(B, finding_model, voxel_size=(1.0, 0.65, 0.65))
     for well in ("A/1", "B/2"):
         scenes = read_scenes(plate, f"{well}/1")
         assert [(s.is_labels, s.name) for s in scenes] == [
@@ -172,18 +181,18 @@ def test_labels_are_added_to_the_fields_of_a_plate(
     assert call(*words, "--scene", "A/1/0", "--overwrite").exit_code == 0
     assert sorted(path.name for path in tmp_path.iterdir()) == ["p.ome.zarr"]
     other = write_plate(tmp_path / "q.ome.zarr", ["A/1"], [A])
-    result = call("segment", other, "-o", plate, "--model", tiny_model)
+    result = call("segment", other, "-o", plate, "--model", finding_model)
     assert result.exit_code == 2
     assert "is an OME-Zarr. Labels are added to it only when it is the one" in result.output
 
 
-def test_the_same_scene_again_from_its_provenance(positions: Path, tiny_model: Path) -> None:
-    result = ssp.segment(positions, str(tiny_model), scene=1)
-    np.testing.assert_array_equal(result.labels, ssp.segment(B, str(tiny_model)).labels)
+def test_the_same_scene_again_from_its_provenance(positions: Path, finding_model: Path) -> None:
+    result = ssp.segment(positions, str(finding_model), scene=1, flow_threshold=0.0)
+    np.testing.assert_array_equal(result.labels, labels_of(B, finding_model))
     assert result.provenance["request"]["scene"] == "1"
     again = ssp.ModelService().submit(restore_request(result.provenance)).result()
     np.testing.assert_array_equal(again.labels, result.labels)
-    first = ssp.segment(positions, str(tiny_model))
+    first = ssp.segment(positions, str(finding_model))
     assert any("the first, 'Pos0', is taken" in line for line in first.warnings)
     old = {**first.provenance, "request": dict(first.provenance["request"])}
     del old["request"]["scene"], old["request"]["missing"]

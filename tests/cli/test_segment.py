@@ -37,20 +37,22 @@ def images(tmp_path: Path) -> Path:
 
 
 def test_a_folder_becomes_label_images_with_their_scale(
-    call: Call, images: Path, tiny_model: Path, tmp_path: Path
+    call: Call, images: Path, finding_model: Path, tmp_path: Path
 ) -> None:
     out, report = tmp_path / "out", tmp_path / "report.json"
-    result = call("segment", images, "-o", out, "--model", tiny_model, "--json", report)
+    words = ("--model", finding_model, "--flow-threshold", 0, "--json", report)
+    result = call("segment", images, "-o", out, *words)
     assert result.exit_code == 0, result.output
     names = sorted(path.name for path in out.iterdir())
     assert names == ["coins_label.tiff", "scaled_label.tiff"]
     labels = read_image(out / "scaled_label.tiff")
     assert labels.voxel_size == (1.0, 0.5, 0.5)
-    direct = ssp.segment(data.coins()[:60, :64], str(tiny_model))
+    direct = ssp.segment(data.coins()[:60, :64], str(finding_model), flow_threshold=0.0)
+    assert direct.num_objects > 2
     np.testing.assert_array_equal(labels.data, direct.labels)
     rows = json.loads(report.read_text())["images"]
     assert [row["objects"] for row in rows][1] == direct.num_objects
-    assert rows[0]["provenance"]["model"]["name"] == "tiny"
+    assert rows[0]["provenance"]["model"]["name"] == "finds"
 
 
 def test_flows_are_saved_beside(call: Call, images: Path, tiny_model: Path, tmp_path: Path) -> None:
@@ -63,19 +65,20 @@ def test_flows_are_saved_beside(call: Call, images: Path, tiny_model: Path, tmp_
 
 
 def test_a_stack_goes_to_ome_zarr_in_linked_blocks(
-    call: Call, tiny_model: Path, tmp_path: Path
+    call: Call, finding_model: Path, tmp_path: Path
 ) -> None:
     stack = np.stack([data.coins()[:90, :140], data.coins()[2:92, :140]])
     image = tmp_path / "stack.ome.tif"
     write_image(image, ssp.MicroscopyImage(stack, "zyx", (2.0, 0.5, 0.5)))
-    options = {"stacks": "linked", "tile": 64, "flow_threshold": 0.0, "cell_threshold": 0.1}
+    options = {"stacks": "linked", "tile": 64, "flow_threshold": 0.0}
     words = [f"--{name.replace('_', '-')}={value}" for name, value in options.items()]
     out = tmp_path / "out"
-    words += ["-o", str(out), "--model", str(tiny_model), "--format", "zarr", "--save-flows"]
+    words += ["-o", str(out), "--model", str(finding_model), "--format", "zarr", "--save-flows"]
     result = call("segment", image, *words)
     assert result.exit_code == 0, result.output
     labels = read_image(out / "stack_label.zarr")
-    direct = ssp.segment(image, str(tiny_model), **options)
+    direct = ssp.segment(image, str(finding_model), **options)
+    assert direct.num_objects > 2
     assert labels.axes == "zyx"
     assert labels.voxel_size == (2.0, 0.5, 0.5)
     np.testing.assert_array_equal(labels.data, direct.labels)
@@ -84,16 +87,17 @@ def test_a_stack_goes_to_ome_zarr_in_linked_blocks(
     np.testing.assert_array_equal(flows.plane(z=1, channel=2), direct.cell_probability[1])
 
 
-def test_a_plane_and_a_region_of_a_stack(call: Call, tiny_model: Path, tmp_path: Path) -> None:
+def test_a_plane_and_a_region_of_a_stack(call: Call, finding_model: Path, tmp_path: Path) -> None:
     stack = np.stack([data.coins()[:90, :140], data.coins()[90:180, :140]])
     image = tmp_path / "stack.ome.tif"
     write_image(image, ssp.MicroscopyImage(stack, "zyx"))
-    words = ("-o", tmp_path / "out", "--model", tiny_model, "--plane", 0, 1)
-    words = (*words, "--region", 10, 74, -5, 64, "--cell-threshold", 0.1, "--flow-threshold", 0)
+    words = ("-o", tmp_path / "out", "--model", finding_model, "--plane", 0, 1)
+    words = (*words, "--region", 10, 74, -5, 64, "--flow-threshold", 0)
     result = call("segment", image, *words)
     assert result.exit_code == 0, result.output
-    options = {"region": (10, 74, 0, 64), "cell_threshold": 0.1, "flow_threshold": 0.0}
-    direct = ssp.segment(stack[1], str(tiny_model), **options)
+    options = {"region": (10, 74, 0, 64), "flow_threshold": 0.0}
+    direct = ssp.segment(stack[1], str(finding_model), **options)
+    assert direct.num_objects > 2
     found = read_image(tmp_path / "out" / "stack_label.tiff")
     np.testing.assert_array_equal(found.data, direct.labels)
     missing = call("segment", image, *words, "--plane", 0, 7, "--overwrite")

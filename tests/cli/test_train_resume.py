@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     Call = Callable[..., Result]
 
-STEPS = 16
+STEPS = 8
 SMALL = ("--crop", 32, "--batch-size", 2, "--decoder-channels", "8,8,8,8", "--pab-channels", 8)
 
 

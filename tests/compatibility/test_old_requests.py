@@ -53,7 +53,10 @@ TRAININGS: dict[str, Any] = {
 
 #: Fields that came later, as they are in requests that know nothing of them.
 LATER = {"scene": None, "missing": "refuse"}
-LATER_BY_KIND = {"segment": LATER | {"normalise": "auto"}, "predict": LATER}
+LATER_BY_KIND = {
+    "segment": LATER | {"normalise": "auto", "through": None, "through_model": "repmode-starter"},
+    "predict": LATER,
+}
 
 
 def _values(request: Any) -> dict[str, Any]:

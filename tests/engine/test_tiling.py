@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from napari_ssp.engine import count_tiles, tile_starts
-from napari_ssp.engine.tiling import pieces, smaller_window
+from napari_ssp.engine.tiling import grow_window, pieces, smaller_window
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,6 +31,17 @@ def test_repmodes_patches(reference: Path) -> None:
         axes = zip(case["shape"], case["patch"], case["starts"], strict=True)
         for length, patch, starts in axes:
             assert tile_starts(length, patch, 0.5) == starts
+
+
+@given(st.integers(1, 4000), st.sampled_from([0.0, 0.25, 0.6]))
+def test_a_window_that_may_grow_computes_no_more(length: int, overlap: float) -> None:
+    (window,) = grow_window((length,), (512,), (1408,), overlap)
+    assert 512 <= window <= 1408
+    assert window % 32 == 0
+    costs = [len(tile_starts(length, other, overlap)) * other for other in range(512, 1409, 32)]
+    assert len(tile_starts(length, window, overlap)) * window == min(costs)
+    if length <= 1408:
+        assert tile_starts(length, window, overlap) == [0]
 
 
 @given(lengths, lengths, overlaps)

@@ -73,9 +73,11 @@ def test_only_objects_with_other_pixels_are_worked_on(monkeypatch: pytest.Monkey
     changed = labels.copy()
     changed[150, 150] = 0
     worked: list[int] = []
-    spread_heat = checking.spread_heat
+    spread_heat = checking.spread_heat_in_plane
     monkeypatch.setattr(
-        checking, "spread_heat", lambda part, *rest: (worked.extend(part), spread_heat(part, *rest))
+        checking,
+        "spread_heat_in_plane",
+        lambda part, *rest: (worked.extend(part), spread_heat(part, *rest)),
     )
     check.errors(changed[None], 6)
     assert worked == [3]

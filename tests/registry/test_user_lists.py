@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from napari_ssp.registry.trust import is_trusted, on_trial, trust
+from napari_ssp.registry.trust import is_trusted
 from napari_ssp.registry.user_lists import change_list, locked, read_list
 
 if TYPE_CHECKING:
@@ -81,12 +81,3 @@ def test_damaged_lists_are_empty(tmp_path: Path) -> None:
     assert read_list("trusted.json") == []
     change_list("trusted.json", lambda known: [*known, "a"])
     assert is_trusted("a")
-
-
-def test_a_trial_leaves_no_trust() -> None:
-    with pytest.raises(ValueError, match="refused"), on_trial("a"):
-        assert is_trusted("a")
-        raise ValueError("refused")
-    assert not is_trusted("a")
-    trust("b")
-    assert is_trusted("b")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 import shutil
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 from dock_driver import SlowService
+from npe2 import PluginManifest
 
 from napari_ssp.engine import prepare_torch
 from napari_ssp.io.samples import sample_image
@@ -29,6 +32,24 @@ if TYPE_CHECKING:
 def _torch_after_a_viewer() -> None:
     """Fixtures load torch in this thread, some after a viewer has drawn."""
     prepare_torch()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _images_are_segmented_once(windows_seen_once: None) -> None:
+    """Docks are tested here, and not what a network says of the few images."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _manifests_are_read_once() -> Iterator[None]:
+    """A viewer of a test reads those of all plugins, a quarter of the time that it takes."""
+    read = lru_cache(PluginManifest.from_file)
+
+    def from_file(path: Path | str) -> Any:
+        return copy.deepcopy(read(path))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(PluginManifest, "from_file", from_file)
+        yield
 
 
 @pytest.fixture(scope="session")

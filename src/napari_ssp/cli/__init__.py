@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import atexit
 import importlib
-from typing import Any
+import os
+import sys
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from napari_ssp import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 #: Commands and where they live; loaded when called, so that ``--help`` is quick.
 _COMMANDS = {
@@ -21,15 +28,31 @@ _COMMANDS = {
     "models": "napari_ssp.cli.models:models",
     "info": "napari_ssp.cli.info:info",
 }
+#: Exit code of what Ctrl-C has ended, as shells give it.
+_INTERRUPTED = 130
 
 
 class _LazyGroup(click.Group):
+    def main(self, args: Sequence[str] | None = None, *more: Any, **how: Any) -> Any:
+        codes: list[Any] = []
+        if args is None:  # those of this process, which ends with the command
+            atexit.register(_leave, codes)  # before all others, so that it is called after them
+        try:
+            return super().main(args, *more, **how)
+        except SystemExit as end:
+            codes.append(end.code)
+            raise
+
     def invoke(self, ctx: click.Context) -> Any:
         # rich takes a while to import, and --help does without it.
-        from napari_ssp.cli.reporting import output_errors
+        from napari_ssp.cli.reporting import output_errors, say
 
-        with output_errors():
-            return super().invoke(ctx)
+        try:
+            with output_errors():
+                return super().invoke(ctx)
+        except KeyboardInterrupt:
+            say("Aborted!")
+            ctx.exit(_INTERRUPTED)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)
@@ -40,6 +63,19 @@ class _LazyGroup(click.Group):
         module, name = _COMMANDS[cmd_name].split(":")
         command: click.Command = getattr(importlib.import_module(module), name)
         return command
+
+
+def _leave(codes: list[Any]) -> None:
+    """End at once after an interrupt: to take all modules apart needs seconds once torch is there.
+
+    Threads of jobs are over, and what is done at the exit was done.
+    """
+    if codes != [_INTERRUPTED]:
+        return
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError, AttributeError):  # closed, or none at all
+            stream.flush()
+    os._exit(_INTERRUPTED)
 
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

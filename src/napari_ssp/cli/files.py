@@ -67,14 +67,14 @@ def name_outputs(images: Sequence[ImageSource], folder: Path, ending: str) -> li
     return targets
 
 
-def name_labels_inside(images: Sequence[ImageSource], output: Path, save_flows: bool) -> list[Path]:
+def name_labels_inside(images: Sequence[ImageSource], output: Path, also: str) -> list[Path]:
     """Places for labels in the OME-Zarr images themselves: "plate.ome.zarr/A/1/0/labels/cells".
 
     Raises
     ------
     ValueError
         When the output is another Zarr than the images are read from, or takes no labels; or when
-        flows are to be saved, which have no place there.
+        there is ``also`` something to be saved, which has no place there.
     """
     from napari_ssp.io.ngff.writing import check_labels_place  # loads zarr
 
@@ -83,8 +83,10 @@ def name_labels_inside(images: Sequence[ImageSource], output: Path, save_flows: 
             f"The output {output} is an OME-Zarr. Labels are added to it only when it is the one "
             "image, or plate, to segment; give a folder."
         )
-    if save_flows:
-        raise ValueError(f"Flows have no place in {output}. Give a folder, or leave them out.")
+    if also:
+        raise ValueError(
+            f"A Zarr of images has no place for {also}. Give a folder, or leave that out."
+        )
     folders = image_folders(output)
     targets = [folders[image.scene] / "labels" / _LABELS_NAME for image in images]
     for target in targets:

@@ -14,15 +14,22 @@ from napari_ssp.cli.options import request_options
 from napari_ssp.cli.reporting import as_usage_error, say, wait_for
 from napari_ssp.io import write_image, write_labels
 from napari_ssp.io.ngff.reading import is_zarr
+from napari_ssp.io.objects.tables import write_table
+from napari_ssp.place import add_axes
+from napari_ssp.registry import find_card
 from napari_ssp.service import (
     DiameterRequest,
     ModelService,
     PlanRequest,
     Segmentation,
     SegmentRequest,
+    check_structures_card,
     diameter_in_pixels,
     find_members,
+    task_index,
 )
+
+_FLOWS, _PREDICTION, _TABLE = "flows", "prediction", "table"
 
 
 @click.command()
@@ -52,6 +59,8 @@ from napari_ssp.service import (
     "stacks",
     "link_overlap",
     "tile",
+    "through",
+    "through_model",
 )
 @click.option(
     "--diameter-um", type=click.FloatRange(0, min_open=True), help="Typical diameter in µm."
@@ -74,6 +83,10 @@ def segment(
     Writes NAME_label.tiff, or NAME_label.zarr, for each: object numbers, 0 is background. Of a file
     with several images all are done, as "NAME SCENE"; of a plate all fields, as "NAME A1 0". Where
     the output is the OME-Zarr or plate itself, labels are added to its images, as labels/cells.
+
+    With --through each IMAGE is a stack of transmitted light: the structure is predicted from it
+    and segmented, and NAME_prediction.ome.tif (or .ome.zarr) and NAME_objects.csv, a table of the
+    objects, are written as well.
     """
     with as_usage_error():
         find_members(choices["model"])
@@ -81,12 +94,16 @@ def segment(
             raise ValueError("Give one of --diameter, --diameter-um and --estimate-diameter.")
         sources = find_sources(paths, scene)
         requests = [SegmentRequest(s.path, scene=s.scene, **choices) for s in sources]
+        _check_through(choices["through"], choices["through_model"])
+        if estimate_diameter:
+            DiameterRequest(requests[0])
+        endings = _endings(choices["through"], save_flows, batch.kind)
         if is_zarr(batch.output):
-            targets = name_labels_inside(sources, batch.output, save_flows)
+            targets = name_labels_inside(sources, batch.output, ", ".join(endings))
         else:
             targets = name_outputs(sources, batch.output, f"_label.{batch.kind}")
-        flows = [_flows_name(target) for target in targets] if save_flows else []
-        batch.prepare([*targets, *flows])
+        beside = [_beside(target, ending) for target in targets for ending in endings.values()]
+        batch.prepare([*targets, *beside])
 
     def work(
         service: ModelService, request: SegmentRequest, target: Path
@@ -103,31 +120,54 @@ def segment(
         result = wait_for(service.submit(request, plan), name)
         for warning in result.warnings[len(plan.warnings) :]:
             say(f"{title(request)}: {warning}")
-        _write(result, target, save_flows, batch.overwrite)
-        return f"{result.num_objects} objects", _row(result, target)
+        write_labels(target, result.image(result.labels), overwrite=batch.overwrite)
+        files = {noun: _beside(target, ending) for noun, ending in endings.items()}
+        _write(result, files, batch.overwrite)
+        return f"{result.num_objects} objects", _row(result, target, files)
 
     batch.run(requests, targets, work)
 
 
-def _row(result: Segmentation, target: Path) -> dict[str, Any]:
+def _check_through(through: str | None, model: str) -> None:
+    if through is not None:
+        card = find_card(model)
+        check_structures_card(card)
+        task_index(card, through)
+
+
+def _endings(through: str | None, save_flows: bool, kind: str) -> dict[str, str]:
+    """List what is written beside the labels, and what its name ends with."""
+    endings = {}
+    if save_flows:
+        endings[_FLOWS] = f"_flows.{kind}"
+    if through is not None:
+        image = "ome.tif" if kind == "tiff" else "ome.zarr"
+        endings |= {_PREDICTION: f"_prediction.{image}", _TABLE: "_objects.csv"}
+    return endings
+
+
+def _beside(target: Path, ending: str) -> Path:
+    return target.with_name(target.stem.removesuffix("_label") + ending)
+
+
+def _row(result: Segmentation, target: Path, files: dict[str, Path]) -> dict[str, Any]:
     row = {
         "labels": str(target),
         "objects": result.num_objects,
         "provenance": result.provenance,
     }
+    row |= {noun: str(path) for noun, path in files.items() if noun != _FLOWS}
     return row | ({"warnings": list(result.warnings)} if result.warnings else {})
 
 
-def _flows_name(target: Path) -> Path:
-    return target.with_name(target.stem.removesuffix("_label") + "_flows" + target.suffix)
-
-
-def _write(result: Segmentation, target: Path, save_flows: bool, overwrite: bool) -> None:
-    write_labels(target, result.image(result.labels), overwrite=overwrite)
-    if save_flows:
+def _write(result: Segmentation, files: dict[str, Path], overwrite: bool) -> None:
+    if (path := files.get(_FLOWS)) is not None:
         names = ("flow_z", "flow_y", "flow_x")[-len(result.flows) :]
-        image = result.image(_outputs(result), target.stem, (*names, "cell_probability"))
-        write_image(_flows_name(target), image, overwrite=overwrite)
+        channels = (*names, "cell_probability")
+        write_image(path, result.image(_outputs(result), path.stem, channels), overwrite=overwrite)
+    if result.predicted is not None and result.table is not None:
+        write_image(files[_PREDICTION], add_axes(result.predicted), overwrite=overwrite)
+        write_table(files[_TABLE], result.table, overwrite)
 
 
 def _outputs(result: Segmentation) -> Any:

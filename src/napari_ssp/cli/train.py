@@ -68,6 +68,7 @@ train.add_command(finish)
     "steps",
     "learning_rate",
     "batch_size",
+    "fit_to_time",
     "projection",
     "voxel_size",
     "seed",

@@ -19,15 +19,12 @@ from napari_ssp.cli.reporting import (
     wait_for,
     write_report,
 )
-from napari_ssp.service import FinishTrainingRequest, ModelService, PlanRequest, TrainRequest
-from napari_ssp.service.training.segmentation.pace import (
-    PaceRequest,
-    describe_pace,
-    is_limited_by_time,
-)
+from napari_ssp.service import FinishTrainingRequest, ModelService, PlanRequest
+from napari_ssp.service.results import TrainingPlan
+from napari_ssp.service.training.pace import PaceRequest, describe_pace, is_limited_by_time
 
 if TYPE_CHECKING:
-    from napari_ssp.service import TrainStructuresRequest
+    from napari_ssp.service import Plan, TrainRequest, TrainStructuresRequest
 
 folder_type = click.Path(exists=True, file_okay=False, path_type=Path)
 #: Folders and tables that training data come from.
@@ -55,7 +52,9 @@ def run_training(
             plan = None
             if not isinstance(request, FinishTrainingRequest):
                 plan = service.submit(PlanRequest(request)).result()
-                for line in (*plan.warnings, plan.summary, *_pace_lines(service, request)):
+                for line in (*plan.warnings, plan.summary):
+                    say(line)
+                for line in _pace_lines(service, request, plan):
                     say(line)
             model = wait_for(service.submit(request, plan), getattr(request, "name", "finishing"))
     except USER_ERRORS as error:
@@ -79,13 +78,13 @@ def run_training(
 
 
 def _pace_lines(
-    service: ModelService, request: TrainRequest | TrainStructuresRequest
+    service: ModelService, request: TrainRequest | TrainStructuresRequest, plan: Plan
 ) -> tuple[str, ...]:
     """Say what this computer will make of a time; nothing where steps or epochs are counted."""
-    if not isinstance(request, TrainRequest) or not is_limited_by_time(request):
+    if not isinstance(plan, TrainingPlan) or not is_limited_by_time(request):
         return ()
     pace = wait_for(service.submit(PaceRequest(request)), "measuring")
-    fact, warnings = describe_pace(request, pace)
+    fact, warnings = describe_pace(request, pace, plan.size)
     return f"{fact[0].upper()}{fact[1:]}.", *warnings
 
 

@@ -1,14 +1,14 @@
 """Blocks of planes that show more than noise: few, where cells cover little of a large field.
 
 The upper percentile of such a field lies in its noise or in the dim edges of its cells, which would
-all saturate. Of each block
-three numbers are kept, so memory grows by a thousandth of the pixels, and a plane may
-be seen in bands.
+all saturate. Of each block three numbers are kept, so memory grows by a thousandth of the pixels,
+and a plane may be seen in bands.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
@@ -65,7 +65,7 @@ class Background:
 
 
 class BlockStatistics:
-    """Finds the blocks of planes that show more than noise, seen band by band.
+    """Finds the blocks of planes that show more than noise; asked once all bands were seen.
 
     Single bright pixels, rows and columns show nothing: of each four neighbours the darkest counts.
     """
@@ -85,10 +85,10 @@ class BlockStatistics:
                 found[:, i, j] = _describe(values[top:bottom, left:right], whole_numbers)
         self._bands.append(found)
 
-    @property
+    @cached_property
     def background(self) -> Background:
         """Level and noise between the cells, where these cover less than half of the blocks."""
-        level, noise, _ = self._all()
+        level, noise, _ = self._all
         if not level.size:
             return Background(0.0, 0.0)
         return Background(float(np.median(level)), float(np.median(noise)))
@@ -96,14 +96,14 @@ class BlockStatistics:
     @property
     def few_shown(self) -> bool:
         """Whether some blocks show more than noise, and most do not."""
-        uppers = self._all()[2]
+        uppers = self._all[2]
         shown = np.count_nonzero(uppers > self.background.top)
         return bool(0 < shown <= (1 - _MOSTLY_EMPTY) * uppers.size)
 
     @property
     def brightest(self) -> float:
         """Largest value that is not far beyond what the blocks show: debris is."""
-        uppers, level = self._all()[2], self.background.level
+        uppers, level = self._all[2], self.background.level
         shown = uppers[uppers > self.background.top]
         if not shown.size:
             return level
@@ -121,6 +121,7 @@ class BlockStatistics:
         )
         return kept
 
+    @cached_property
     def _all(self) -> npt.NDArray[np.float32]:
         """Level, noise and upper end of all blocks but those without a value, (3, N)."""
         joined = np.concatenate([found.reshape(3, -1) for found in self._bands], axis=1)

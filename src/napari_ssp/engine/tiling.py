@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import product
 from math import prod
 from typing import TYPE_CHECKING
@@ -68,6 +69,34 @@ def smaller_window(window: Shape) -> Shape | None:
 def compute_resized_shape(shape: Shape, factors: tuple[float, ...]) -> Shape:
     """Lengths after resampling by factors, at least 1 each."""
     return tuple(max(1, round(n * f)) for n, f in zip(shape, factors, strict=True))
+
+
+def grow_window(shape: Shape, window: Shape, largest: Shape, overlap: float) -> Shape:
+    """Window between two sizes with which the fewest pixels are computed.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Lengths of the array.
+    window, largest : tuple of int
+        Lengths of the smallest window and of the largest.
+    overlap : float
+        Share of a window that it has in common with the next one.
+
+    Returns
+    -------
+    tuple of int
+        The smallest lengths plus multiples of 32; of several as good ones the largest, in which a
+        network sees most around its objects.
+    """
+
+    def cost(n: int, w: int) -> tuple[int, int]:
+        return w * len(tile_starts(n, w, overlap)), -w
+
+    return tuple(
+        min(range(least, max(least, most) + 1, WINDOW_MULTIPLE), key=partial(cost, n))
+        for n, least, most in zip(shape, window, largest, strict=True)
+    )
 
 
 def choose_window(shape: Shape, window: Shape, multiple: int) -> Shape:

@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_ssp.flows.diffusion import directions, steps_for
-from napari_ssp.flows.heat import measure_sizes, runs_by_object, spread_heat
+from napari_ssp.flows.heat import (
+    measure_sizes,
+    runs_by_object,
+    spread_heat_in_plane,
+    spread_heat_in_volume,
+)
 from napari_ssp.flows.jit import jit
 from napari_ssp.flows.numbering import pixel_counts
 from napari_ssp.flows.threads import spread
@@ -50,13 +55,18 @@ class FlowCheck:
             return np.zeros(1)
         runs, first = runs_by_object(labels, count)
         extents = measure_sizes(runs, first)
-        n_steps = max(steps_for(extents, len(self._predicted) == 2), least_steps)
+        is_plane = len(self._predicted) == 2
+        n_steps = max(steps_for(extents, is_plane), least_steps)
         todo = np.flatnonzero(~self._keep(labels, count, n_steps)[1:])
+
+        def work(part: NDArray[np.int64]) -> None:
+            if is_plane:
+                spread_heat_in_plane(todo[part], runs, first, n_steps, self._heat, True)
+            else:
+                spread_heat_in_volume(todo[part], runs, first, n_steps, self._heat)
+
         if len(todo):
-            cost = np.asarray(extents[todo, 3] * n_steps, np.float64)
-            spread(
-                lambda part: spread_heat(todo[part], runs, first, n_steps, self._heat, True), cost
-            )
+            spread(work, np.asarray(extents[todo, 3] * n_steps, np.float64))
         own = directions(self._heat, labels, len(self._predicted))
         return flow_errors(labels, own, self._predicted, count)
 

@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_ssp.flows.directions import directions_in_plane, directions_in_volume
-from napari_ssp.flows.heat import measure_sizes, runs_by_object, spread_heat
+from napari_ssp.flows.heat import (
+    measure_sizes,
+    runs_by_object,
+    spread_heat_in_plane,
+    spread_heat_in_volume,
+)
 from napari_ssp.flows.threads import spread
 from napari_ssp.labels import check_labels, number_labels
 
@@ -60,7 +65,14 @@ def compute_flows(ids: NDArray[np.int32], count: int, axes: int) -> NDArray[np.f
     sizes = measure_sizes(runs, first)
     n_steps, heat = steps_for(sizes, axes == 2), np.zeros(ids.shape)
     cost = np.asarray(sizes[:, 3] * n_steps, np.float64)
-    spread(lambda part: spread_heat(part, runs, first, n_steps, heat), cost)
+
+    def work(part: NDArray[np.int64]) -> None:
+        if axes == 2:
+            spread_heat_in_plane(part, runs, first, n_steps, heat, False)
+        else:
+            spread_heat_in_volume(part, runs, first, n_steps, heat)
+
+    spread(work, cost)
     return directions(heat, ids, axes)
 
 

@@ -1,6 +1,7 @@
 """Compiled heat of objects: it enters at their middle and spreads over their own pixels only.
 
-An object is a table of runs (z, y, first x, last x + 1), sorted by place; a plane has z of 0.
+An object is a table of runs (z, y, first x, last x + 1), sorted by place; a plane has z of 0. Loops
+over numbers in place of operations on arrays: these take numba seconds to compile.
 """
 
 from __future__ import annotations
@@ -68,83 +69,91 @@ def measure_sizes(runs: NDArray[np.int32], first: NDArray[np.int64]) -> NDArray[
     """Extents in z, y and x, and number of pixels, of every object: (n, 4)."""
     sizes = np.empty((len(first) - 1, 4), np.int64)
     for k in range(len(first) - 1):
-        mine = runs[first[k] : first[k + 1]]
-        low, high = find_box(mine)
+        low, high = find_box(runs, first[k], first[k + 1])
+        for a in range(3):
+            sizes[k, a] = high[a] - low[a]
         pixels = 0
-        for run in mine:
-            pixels += run[3] - run[2]
-        sizes[k, :3] = high - low
+        for i in range(first[k], first[k + 1]):
+            pixels += runs[i, 3] - runs[i, 2]
         sizes[k, 3] = pixels
     return sizes
 
 
 @jit
-def spread_heat(
+def spread_heat_in_plane(
     objects: NDArray[np.int64],
     runs: NDArray[np.int32],
     first: NDArray[np.int64],
     n_steps: int,
     heat: NDArray[np.float64],
-    rough: bool = False,
+    rough: bool,
 ) -> None:
-    """Write the heat T of the given objects into ``heat`` (Z, Y, X) after ``n_steps``.
+    """Write log(1 + T) of the heat T of the given objects into ``heat`` (1, Y, X).
 
-    In every step the pixel nearest to the median place takes 1 and each pixel becomes the mean over
-    its neighbours and itself: 9 in a plane, 27 in a volume. Pixels outside the object stay at 0.
-    A plane keeps log(1 + T), a volume T. ``rough`` has seven digits for small objects of a plane,
-    in a quarter of the time.
+    In each of ``n_steps`` the pixel nearest to the median place takes 1 and each pixel becomes the
+    mean over its neighbours and itself, 9 in all. Pixels outside the object stay at 0. ``rough``
+    has seven digits for small objects, in a quarter of the time.
     """
-    plane = heat.shape[0] == 1
     for k in objects:
-        mine = runs[first[k] : first[k + 1]]
-        source = _middle(mine)
-        # Heat cannot leave the part that is connected to the source: the rest is left out.
-        mine = mine[_connected(mine, source, plane)]
-        low, high = find_box(mine)
-        low[0] += plane  # a plane has no pixels before and after
-        if plane and rough and _is_compact(mine, low, high):
-            width = high[2] - low[2] + 1
-            strides = np.array((0, width, 1))
-            middle = np.uint64(((source - low + 1) * strides).sum())
-            share = _shares(mine, low, width, width * (high[1] - low[1] + 2) + 1)
-            _write(_iterate_box(share, np.uint64(width), middle, n_steps), mine, low, strides, heat)
+        source, mine = _reached(runs, first[k], first[k + 1], True)
+        low, high = find_box(mine, 0, len(mine))
+        top, left = low[1], low[2]
+        if rough and _is_compact(mine, low, high):
+            stride = high[2] - left + 1
+            middle = np.uint64((source[1] - top + 1) * stride + source[2] - left + 1)
+            share = _shares(mine, low, stride, stride * (high[1] - top + 2) + 1)
+            rough_heat = _iterate_box(share, np.uint64(stride), middle, n_steps)
+            for i in range(len(mine)):
+                y, x = mine[i, 1], mine[i, 2]
+                here = (y - top + 1) * stride + x - left + 1
+                for n in range(mine[i, 3] - x):
+                    heat[0, y, x + n] = math.log(1.0 + np.float64(rough_heat[here + n]))
             continue
-        stride_y = high[2] - low[2] + 1 + np.int64(_LANES)
-        stride_z = stride_y * (high[1] - low[1] + 2)
-        size = stride_z * (high[0] - low[0] + 2) + np.int64(_LANES)
-        strides = np.array((stride_z, stride_y, 1))
-        middle = np.uint64(((source - low + 1) * strides).sum())
-        starts, inside = _chunks(mine, low, strides)
-        if plane:
-            now = _iterate_plane(starts, inside, np.uint64(stride_y), middle, n_steps, size)
-        else:
-            across = (np.uint64(stride_y), np.uint64(stride_z))
-            now = _iterate_volume(starts, inside, across, middle, n_steps, size)
-        _write(now, mine, low, strides, heat)
+        stride = high[2] - left + 1 + np.int64(_LANES)
+        size = stride * (high[1] - top + 2) + np.int64(_LANES)
+        middle = np.uint64((source[1] - top + 1) * stride + source[2] - left + 1)
+        starts, inside = _chunks(mine, (np.int64(0), top - 1, left - 1), (np.int64(0), stride))
+        now = _iterate_plane(starts, inside, np.uint64(stride), middle, n_steps, size)
+        for i in range(len(mine)):
+            y, x = mine[i, 1], mine[i, 2]
+            here = (y - top + 1) * stride + x - left + 1
+            for n in range(mine[i, 3] - x):
+                heat[0, y, x + n] = math.log(1.0 + now[here + n])
 
 
 @jit
-def _write(
-    now: NDArray[Any],
+def spread_heat_in_volume(
+    objects: NDArray[np.int64],
     runs: NDArray[np.int32],
-    low: NDArray[np.int64],
-    strides: NDArray[np.int64],
+    first: NDArray[np.int64],
+    n_steps: int,
     heat: NDArray[np.float64],
 ) -> None:
-    """Bring the heat of an object's box into the image."""
-    for z, y, x, stop in runs:
-        here = (z - low[0] + 1) * strides[0] + (y - low[1] + 1) * strides[1] + x - low[2] + 1
-        for n in range(stop - x):
-            value = float(now[here + n])
-            heat[z, y, x + n] = math.log(1.0 + value) if heat.shape[0] == 1 else value
+    """Write the heat T itself into ``heat`` (Z, Y, X); a voxel has 26 neighbours."""
+    for k in objects:
+        source, mine = _reached(runs, first[k], first[k + 1], False)
+        low, high = find_box(mine, 0, len(mine))
+        y = high[2] - low[2] + 1 + np.int64(_LANES)
+        z = y * (high[1] - low[1] + 2)
+        size = z * (high[0] - low[0] + 2) + np.int64(_LANES)
+        corner = (low[0] - 1, low[1] - 1, low[2] - 1)
+        middle = (source[0] - corner[0]) * z + (source[1] - corner[1]) * y + source[2] - corner[2]
+        starts, inside = _chunks(mine, corner, (z, y))
+        strides = (np.uint64(y), np.uint64(z))
+        now = _iterate_volume(starts, inside, strides, np.uint64(middle), n_steps, size)
+        for i in range(len(mine)):
+            row, x = mine[i, 0] - corner[0], mine[i, 2]
+            here = row * z + (mine[i, 1] - corner[1]) * y + x - corner[2]
+            for n in range(mine[i, 3] - x):
+                heat[mine[i, 0], mine[i, 1], x + n] = now[here + n]
 
 
 @jit
 def _is_compact(runs: NDArray[np.int32], low: NDArray[np.int64], high: NDArray[np.int64]) -> bool:
     """Whether an object of a plane is small and fills enough of its box."""
     pixels = 0
-    for run in runs:
-        pixels += run[3] - run[2]
+    for i in range(len(runs)):
+        pixels += runs[i, 3] - runs[i, 2]
     box = (high[1] - low[1]) * (high[2] - low[2])
     return bool(box <= _LARGEST_BOX and pixels >= _FULL * box)
 
@@ -155,9 +164,10 @@ def _shares(
 ) -> NDArray[np.float32]:
     """One ninth at the object's pixels of its box, 0 elsewhere and around it."""
     share = np.zeros(size, np.float32)
-    for _, y, x0, x1 in runs:
-        row = (y - low[1] + 1) * width - low[2] + 1
-        share[row + x0 : row + x1] = _NINTH
+    for i in range(len(runs)):
+        row = (runs[i, 1] - low[1] + 1) * width - low[2] + 1
+        for x in range(runs[i, 2], runs[i, 3]):
+            share[row + x] = _NINTH
     return share
 
 
@@ -166,7 +176,9 @@ def _iterate_box(
     share: NDArray[np.float32], y: np.uint64, middle: np.uint64, n_steps: int
 ) -> NDArray[np.float32]:
     """Spread heat over a box; three pixels of a row share the sums of their columns."""
-    now, then, column = np.zeros_like(share), np.zeros_like(share), np.zeros_like(share)
+    size = len(share)
+    now, then = np.zeros(size, np.float32), np.zeros(size, np.float32)
+    column = np.zeros(size, np.float32)
     for _ in range(n_steps):
         now[middle] += np.float32(1)
         # Both sums begin with the two sides, or a symmetric object would have a slanted middle.
@@ -181,15 +193,19 @@ def _iterate_box(
 
 
 @jit
-def find_box(runs: NDArray[np.int32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Lowest z, y, x of an object, and highest plus one."""
-    low = np.array((runs[0, 0], runs[0, 1], runs[0, 2]), np.int64)
-    high = np.array((runs[-1, 0] + 1, 0, 0), np.int64)
-    for run in runs:
-        low[1] = min(low[1], run[1])
-        low[2] = min(low[2], run[2])
-        high[1] = max(high[1], run[1] + 1)
-        high[2] = max(high[2], run[3])
+def find_box(
+    runs: NDArray[np.int32], begin: int, end: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Lowest z, y, x of the runs of an object, and highest plus one."""
+    low, high = np.empty(3, np.int64), np.empty(3, np.int64)
+    for a in range(3):
+        low[a], high[a] = runs[begin, a], 0
+    high[0] = runs[end - 1, 0] + 1
+    for i in range(begin, end):
+        low[1] = min(low[1], runs[i, 1])
+        low[2] = min(low[2], runs[i, 2])
+        high[1] = max(high[1], runs[i, 1] + 1)
+        high[2] = max(high[2], runs[i, 3])
     return low, high
 
 
@@ -257,20 +273,23 @@ def _iterate_volume(
 
 @jit
 def _chunks(
-    runs: NDArray[np.int32], low: NDArray[np.int64], strides: NDArray[np.int64]
+    runs: NDArray[np.int32], corner: tuple[Any, Any, Any], strides: tuple[Any, Any]
 ) -> tuple[NDArray[np.uint64], NDArray[np.float64]]:
-    """Cover the runs with stretches of equal length; say which of their pixels are inside."""
+    """Cover the runs with stretches of equal length; say which of their pixels are inside.
+
+    ``corner`` is the place (z, y, x) of number 0, ``strides`` are the steps along z and y.
+    """
     lanes = np.int64(_LANES)
     most = 0
-    for run in runs:
-        most += (run[3] - run[2]) // lanes + 1
+    for i in range(len(runs)):
+        most += (runs[i, 3] - runs[i, 2]) // lanes + 1
     starts = np.empty(most, np.uint64)
-    inside = np.zeros(most * lanes)
+    inside = np.zeros(most * lanes, np.float64)
     n = -1
     end = np.int64(0)
-    for z, y, x0, x1 in runs:
-        row = (z - low[0] + 1) * strides[0] + (y - low[1] + 1) * strides[1] - low[2] + 1
-        for place in range(row + x0, row + x1):
+    for i in range(len(runs)):
+        row = (runs[i, 0] - corner[0]) * strides[0] + (runs[i, 1] - corner[1]) * strides[1]
+        for place in range(row + runs[i, 2] - corner[2], row + runs[i, 3] - corner[2]):
             if place >= end:
                 n += 1
                 starts[n] = place
@@ -280,26 +299,52 @@ def _chunks(
 
 
 @jit
-def _middle(runs: NDArray[np.int32]) -> NDArray[np.int64]:
+def _reached(
+    runs: NDArray[np.int32], begin: int, end: int, plane: bool
+) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    """Middle of an object, and its runs that heat from there can reach."""
+    source = _middle(runs, begin, end)
+    parent = _connected(runs, begin, end, plane)
+    home = 0
+    for i in range(len(parent)):
+        k = begin + i
+        if runs[k, 0] == source[0] and runs[k, 1] == source[1]:
+            if runs[k, 2] <= source[2] < runs[k, 3]:
+                home = root(parent, i)
+    mine = np.empty((len(parent), 4), np.int32)
+    n = 0
+    for i in range(len(parent)):
+        if root(parent, i) == home:
+            for a in range(4):
+                mine[n, a] = runs[begin + i, a]
+            n += 1
+    return source, mine[:n]
+
+
+@jit
+def _middle(runs: NDArray[np.int32], begin: int, end: int) -> NDArray[np.int64]:
     """Pixel (z, y, x) nearest to the median place, the first in order where several are."""
-    low, high = find_box(runs)
+    low, high = find_box(runs, begin, end)
     doubled = np.empty(3, np.int64)
     for a in range(3):
         along = np.zeros(high[a] - low[a] + 1, np.int64)
-        for run in runs:
+        for i in range(begin, end):
             if a < 2:
-                along[run[a] - low[a]] += run[3] - run[2]
+                along[runs[i, a] - low[a]] += runs[i, 3] - runs[i, 2]
             else:
-                along[run[2] - low[2]] += 1
-                along[run[3] - low[2]] -= 1
+                along[runs[i, 2] - low[2]] += 1
+                along[runs[i, 3] - low[2]] -= 1
         if a == 2:
-            along = np.cumsum(along)
+            for k in range(1, len(along)):
+                along[k] += along[k - 1]
         doubled[a] = _doubled_median(along) + 2 * low[a]
     best = np.zeros(3, np.int64)
     nearest = np.int64(-1)
-    for z, y, x0, x1 in runs:
-        x = min(max(doubled[2] // 2, x0), x1 - 1)
-        distance = (2 * z - doubled[0]) ** 2 + (2 * y - doubled[1]) ** 2 + (2 * x - doubled[2]) ** 2
+    for i in range(begin, end):
+        z, y = np.int64(runs[i, 0]), np.int64(runs[i, 1])
+        x = min(max(doubled[2] // 2, np.int64(runs[i, 2])), np.int64(runs[i, 3]) - 1)
+        dz, dy, dx = 2 * z - doubled[0], 2 * y - doubled[1], 2 * x - doubled[2]
+        distance = dz * dz + dy * dy + dx * dx
         if nearest < 0 or distance < nearest:
             best[0], best[1], best[2] = z, y, x
             nearest = distance
@@ -309,11 +354,14 @@ def _middle(runs: NDArray[np.int32]) -> NDArray[np.int64]:
 @jit
 def _doubled_median(along: NDArray[np.int64]) -> int:
     """Twice the median of values 0, 1, ... that occur ``along`` times each."""
-    count = along.sum()
+    count = np.int64(0)
+    for k in range(len(along)):
+        count += along[k]
     total = 0
-    for wanted in ((count - 1) // 2, count // 2):
-        k = 0
-        seen = along[0]
+    k = 0
+    seen = along[0]
+    for half in range(2):
+        wanted = (count - 1 + half) // 2
         while seen <= wanted:
             k += 1
             seen += along[k]
@@ -322,37 +370,29 @@ def _doubled_median(along: NDArray[np.int64]) -> int:
 
 
 @jit
-def _connected(
-    runs: NDArray[np.int32], source: NDArray[np.int64], plane: bool
-) -> NDArray[np.bool_]:
-    """Which runs touch the source through others; corners count."""
-    parent = np.arange(len(runs))
-    for dz, dy in ((0, 1), (1, -1), (1, 0), (1, 1)):
-        if dz and plane:
-            continue
-        j = 0
-        for i in range(len(runs)):
-            z, y, low, high = runs[i, 0] + dz, runs[i, 1] + dy, runs[i, 2] - 1, runs[i, 3] + 1
-            while j < len(runs) and _before(
-                (runs[j, 0], runs[j, 1], runs[j, 2], runs[j, 3]), z, y, low
-            ):
+def _connected(runs: NDArray[np.int32], begin: int, end: int, plane: bool) -> NDArray[np.int64]:
+    """Join runs that touch, corners included: a parent of each, for `root`."""
+    parent = np.arange(end - begin)
+    for direction in range(1 if plane else 4):
+        dz = 0 if direction == 0 else 1
+        dy = 1 if direction == 0 else direction - 2
+        j = begin
+        for i in range(begin, end):
+            z, y = runs[i, 0] + dz, runs[i, 1] + dy
+            low, high = runs[i, 2] - 1, runs[i, 3] + 1
+            while j < end and _before(runs, j, z, y, low):
                 j += 1
             k = j
-            while k < len(runs) and runs[k, 0] == z and runs[k, 1] == y and runs[k, 2] < high:
-                a, b = root(parent, i), root(parent, k)
+            while k < end and runs[k, 0] == z and runs[k, 1] == y and runs[k, 2] < high:
+                a, b = root(parent, i - begin), root(parent, k - begin)
                 parent[max(a, b)] = min(a, b)
                 k += 1
-    home = 0
-    for i in range(len(runs)):
-        z, y, x0, x1 = runs[i]
-        if z == source[0] and y == source[1] and x0 <= source[2] < x1:
-            home = root(parent, i)
-    return np.array([root(parent, i) == home for i in range(len(runs))])
+    return parent
 
 
 @jit
-def _before(run: tuple[int, int, int, int], z: int, y: int, x: int) -> bool:
+def _before(runs: NDArray[np.int32], k: int, z: int, y: int, x: int) -> bool:
     """Whether a run ends before the place (z, y, x)."""
-    if run[0] != z:
-        return run[0] < z
-    return run[1] < y if run[1] != y else run[3] <= x
+    if runs[k, 0] != z:
+        return bool(runs[k, 0] < z)
+    return bool(runs[k, 1] < y if runs[k, 1] != y else runs[k, 3] <= x)

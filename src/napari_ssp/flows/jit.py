@@ -13,6 +13,7 @@ Function = TypeVar("Function", bound=Callable[..., object])
 def jit(function: Function) -> Function:
     """Compile a loop that releases the lock and is kept on disk for the next process."""
     choices: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
+    choices["no_cfunc_wrapper"] = True  # compiled for nobody
     try:
         return cast("Function", numba.njit(cache=True, **choices)(function))
     except RuntimeError:

@@ -29,8 +29,10 @@ def spread(work: Callable[[NDArray[np.int64]], Any], cost: NDArray[np.float64]) 
         work(np.arange(len(cost)))
         return
     order = np.argsort(-cost, kind="stable")
+    # Contiguous as the range above: for other arrays numba would compile the kernels once more.
+    parts = [np.ascontiguousarray(order[k::count]) for k in range(count)]
     with ThreadPoolExecutor(count) as pool:
-        for _ in pool.map(work, [order[k::count] for k in range(count)]):
+        for _ in pool.map(work, parts):
             pass
 
 

@@ -126,8 +126,8 @@ def measure_steps(
             chosen = _chosen(numbers, first, ids.size)
             columns: Table = {"label": ids[first : first + _OBJECTS_AT_ONCE]}
             for axis, i in place.items():
-                first = found.origin[PLACES.index(axis)]
-                columns[axis] = np.full(columns["label"].size, i + first)
+                index = found.origin[PLACES.index(axis)] + i
+                columns[axis] = np.full(columns["label"].size, index)
             columns |= shapes(chosen, found.voxel_size, found.origin)
             parts.append(columns | _intensities(chosen, image, place))
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from scipy import sparse
 from scipy.sparse.csgraph import maximum_bipartite_matching
 
-from napari_ssp.labels import explain_shapes, known_labels, number_labels, whole_numbers
+from napari_ssp.labels import explain_shapes, known_labels, number_labels
 
 Labels = npt.NDArray[np.integer[Any]]
 Numbers = npt.NDArray[np.intp]
@@ -117,7 +117,7 @@ def check_pair(truth: npt.ArrayLike, prediction: npt.ArrayLike) -> tuple[Labels,
             "Give two label images of the same region."
             f"{explain_shapes(pair[1].shape, pair[0].shape)}"
         )
-    return pair[0], _known_part(*pair, whole_numbers(truth) < 0)
+    return pair[0], _known_part(*pair, np.asarray(truth) < 0)
 
 
 def _known_part(truth: Labels, prediction: Labels, unknown: npt.NDArray[np.bool_]) -> Labels:

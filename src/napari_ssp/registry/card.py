@@ -22,6 +22,7 @@ from napari_ssp.registry.card_checks import (
     ModelName,
     Names,
     PackageNetwork,
+    Share,
     Size,
     Statistics,
     Text,
@@ -42,6 +43,7 @@ FLOWS, PROBABILITY, IMAGE = "flows", "probability", "image"
 #: What models make of an image: labelled objects, or other images.
 OBJECTS, IMAGES = "objects", "images"
 LONGEST_CARD = 2**20
+_LATER_ENTRIES = {"margin": 0, "largest_window": None, "overlap": 0.6, "encoder_weights": None}
 _NETWORK_FILES = {"onnx": "weights.onnx", "torchscript": "weights.pt"}
 
 
@@ -111,6 +113,11 @@ class ModelCard:
         Axes of the input, e.g. ``"yx"``.
     window : tuple of int
         Tile shape of the sliding window, in pixels, one number per axis.
+    largest_window : tuple of int or None
+        Lengths up to which a window may grow, so that planes need fewer pixels computed and small
+        ones are seen whole; None keeps to ``window``.
+    overlap : float
+        Share of a window that the next one covers, too, where nothing else is asked for.
     margin : int
         Mirrored pixels along y and x around a stack that structures are predicted from, so that no
         pixel of it lies at a rim that the network pads with zeros; 0 is the original RepMode.
@@ -152,6 +159,8 @@ class ModelCard:
     sha256: Text
     axes: Axes = "yx"
     window: Window = (512, 512)
+    largest_window: Window | None = None
+    overlap: Share = 0.6
     margin: Margin = 0
     zoom: Size = 1.0
     object_diameter: Size | None = None
@@ -242,10 +251,9 @@ class ModelCard:
     def text(self) -> str:
         """Content of the card's file."""
         content = {key: value for key, value in asdict(self).items() if key != "folder"}
-        if not self.margin:  # as in cards that know of none
-            del content["margin"]
-        if self.encoder_weights is None:
-            del content["encoder_weights"]
+        for name, default in _LATER_ENTRIES.items():  # as in cards that know of none
+            if content[name] == default:
+                del content[name]
         return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 
@@ -257,8 +265,9 @@ def _check_network(card: ModelCard) -> None:
         raise ValueError(
             f"the card of '{card.name}' has network arguments that do not fit: {error}"
         ) from error
-    if len(card.window) != len(card.axes):
-        raise ValueError(f"its window {card.window} is not one number for each of '{card.axes}'")
+    for window in (card.window, card.largest_window or card.window):
+        if len(window) != len(card.axes):
+            raise ValueError(f"its window {window} is not one number for each of '{card.axes}'")
     known = card.network.get("num_tasks", len(card.tasks))
     if card.family == "repmode" and len(card.tasks) > known:
         raise ValueError(f"it names {len(card.tasks)} tasks, and its network has {known}")

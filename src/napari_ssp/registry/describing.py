@@ -110,6 +110,8 @@ def _input(card: ModelCard) -> str:
     if len(card.axes) == 3:
         kind = "a stack" if card.family == PACKAGE else "a stack of transmitted light"
     window = " × ".join(str(side) for side in card.window)
+    if card.largest_window is not None:
+        window += " to " + " × ".join(str(side) for side in card.largest_window)
     zoom = f", magnified {card.zoom:g} times" if card.zoom != 1.0 else ""
     size = f", objects about {card.object_diameter:.3g} px then" if card.object_diameter else ""
     return f"{kind} ({card.axes}), in windows of {window}{zoom}{size}"

@@ -54,6 +54,7 @@ from napari_ssp.service.structures.plan import (
     plan_prediction,
     task_index,
 )
+from napari_ssp.service.through import ThroughPlan, objects_request
 from napari_ssp.service.training.plan import plan_training
 from napari_ssp.service.training.requests import (
     FinishTrainingRequest,
@@ -100,6 +101,7 @@ __all__ = [
     "StructurePrediction",
     "SuggestRequest",
     "Thresholds",
+    "ThroughPlan",
     "TrainRequest",
     "TrainStructuresRequest",
     "TrainedModel",
@@ -113,6 +115,7 @@ __all__ = [
     "diameter_in_pixels",
     "estimate_diameter",
     "find_members",
+    "objects_request",
     "plan_prediction",
     "plan_segmentation",
     "plan_training",

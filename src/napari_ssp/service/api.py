@@ -50,7 +50,7 @@ def segment(
     -------
     Segmentation
         ``labels`` uint32 (Y, X), ``flows`` float32 (2, Y, X), ``cell_probability`` float32 (Y, X);
-        with leading t and z axes for stacks.
+        with leading t and z axes for stacks. With ``through``, ``predicted`` and ``table``, too.
 
     Raises
     ------

@@ -46,6 +46,9 @@ class EstimateRequest(Request[float]):
 
 def is_long(plan: Plan) -> bool:
     """Whether a plan is of an image so large that its time should be said."""
+    if isinstance(plan, SegmentPlan):  # its windows may be larger than those of the card
+        larger = math.prod(plan.window) / math.prod(plan.card.window)
+        return plan.num_windows * larger >= MANY_WINDOWS
     return _windows(plan) >= MANY_WINDOWS
 
 
@@ -93,7 +96,7 @@ def _sample(request: EstimateRequest) -> Any:
     if isinstance(asked, SegmentRequest) and isinstance(plan, SegmentPlan):
         if len(plan.card.axes) == 3 or plan.card.family == CELLPOSE:
             return None
-        shape = tuple(max(1, round(n / plan.zoom)) for n in plan.card.window)
+        shape = tuple(max(1, round(n / plan.zoom)) for n in plan.window)
         image = MicroscopyImage(_noise(shape), "yx", plan.image.voxel_size)
         return replace(asked, image=image, plane=None, stacks="planes", **everything)
     if isinstance(asked, PredictRequest) and isinstance(plan, PredictionPlan):

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from napari_ssp.service.jobs import Job
 
+#: Seconds to wait for a thread to end.
+PATIENCE = 10.0
+
 
 class LocalBackend:
     """Runs jobs one after the other on a thread of its own, which starts with the first job."""
@@ -38,14 +41,14 @@ class LocalBackend:
         for job in known:
             job.cancel()
 
-    def close(self, timeout: float = 10.0) -> None:
-        """Cancel what is waiting or running and wait for the thread to end."""
+    def close(self, patience: float = PATIENCE) -> None:
+        """Cancel what is waiting or running and wait, in seconds, for the thread to end."""
         with self._lock:
             thread, self._thread = self._thread, None
         self.cancel()
         if thread is not None:
             self._jobs.put(None)
-            thread.join(timeout)
+            thread.join(patience)
 
     def _work(self) -> None:
         while self._run_next():

@@ -43,7 +43,8 @@ class ModelCache:
     ) -> nn.Module:
         """Network of a card on a device, loaded only when it is not there.
 
-        One that is asked for in a number format sees planes, channels last.
+        One that is asked for in a number format sees planes, channels last, and only predicts:
+        its batch normalisation is folded away.
         """
         with self._lock:
             return self._get(card, str(device), dtype)
@@ -103,17 +104,13 @@ class ModelCache:
             self._merged.clear()
 
     def _get(self, card: ModelCard, device: str, dtype: torch.dtype | None = None) -> nn.Module:
-        import torch
-
         from napari_ssp.registry import load_model  # loads torch
 
         key = (card.sha256, device, str(dtype))
         if key not in self._networks:
-            network = load_model(card, device)
-            if dtype is not None:
-                # Faster for 2D convolutions, on cards and on processors.
-                network = network.to(dtype).to(memory_format=torch.channels_last)
-            self._networks[key] = network
+            self._networks[key] = (
+                load_model(card, device) if dtype is None else _load_for_planes(card, device, dtype)
+            )
         return cast("nn.Module", self._used(key))
 
     def _used(self, key: tuple[str, str, str]) -> Any:
@@ -126,3 +123,17 @@ class ModelCache:
     def _taken(self) -> int:
         parts = (part for network in self._merged.values() for part in network.parameters())
         return sum(part.numel() * part.element_size() for part in parts)
+
+
+def _load_for_planes(card: ModelCard, device: str, dtype: torch.dtype) -> nn.Module:
+    import torch
+
+    from napari_ssp.engine.folding import fold_batch_norm  # loads torch
+    from napari_ssp.registry import load_model
+
+    network = load_model(card)  # folded in float32 on the CPU, wherever it computes later
+    channels, side = card.network.get("in_channels", 3), 2 * cast("Any", network).stride
+    noise = torch.Generator().manual_seed(0)
+    fold_batch_norm(network, torch.rand(1, channels, side, side, generator=noise))
+    # Channels last is faster for 2D convolutions, on cards and on processors.
+    return network.to(device, dtype).to(memory_format=torch.channels_last)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from napari_ssp.service.jobs import Job
-from napari_ssp.service.local import LocalBackend
+from napari_ssp.service.local import PATIENCE, LocalBackend
 from napari_ssp.service.model_cache import ModelCache
 from napari_ssp.service.pipelines import Lane, find_lane, prepare_steps
 
@@ -19,6 +19,8 @@ R = TypeVar("R")
 
 #: Networks of this process; services and scripts share them.
 SHARED_MODELS = ModelCache()
+#: Seconds to wait for a thread to end after an interrupt from the keyboard.
+_HURRY = 1.0
 
 
 class ModelService:
@@ -82,13 +84,16 @@ class ModelService:
 
         Closing it again does nothing.
         """
+        self._close(PATIENCE)
+
+    def _close(self, patience: float) -> None:
         if self._is_closed:
             return
         self._is_closed = True
         for backend in self._lanes.values():
             backend.cancel()  # all of them, before one is waited for
         for backend in self._lanes.values():
-            backend.close()
+            backend.close(patience)
         SHARED_MODELS.close(self)
 
     def __enter__(self) -> ModelService:
@@ -100,4 +105,5 @@ class ModelService:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.close()
+        # Who presses Ctrl-C is not to wait for what cannot be stopped, as the import of torch.
+        self._close(_HURRY if kind is KeyboardInterrupt else PATIENCE)

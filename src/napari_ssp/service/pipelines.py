@@ -31,12 +31,12 @@ from napari_ssp.service.requests import (
     SegmentRequest,
 )
 from napari_ssp.service.segmentation.refinement import RefineRequest
+from napari_ssp.service.training.pace import PaceRequest
 from napari_ssp.service.training.requests import (
     FinishTrainingRequest,
     TrainRequest,
     TrainStructuresRequest,
 )
-from napari_ssp.service.training.segmentation.pace import PaceRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,13 +84,13 @@ class Pipeline:
 
 
 _PIPELINES: dict[type[Request[Any]], Pipeline] = {
-    SegmentRequest: Pipeline("segmentation.steps:segment_steps", takes=("models", "plan")),
+    SegmentRequest: Pipeline("segmentation.beginning:begin_segmentation", takes=("models", "plan")),
     DiameterRequest: Pipeline("segmentation.diameter:diameter_steps", takes=("models",)),
     PredictRequest: Pipeline("structures.steps:predict_steps", takes=("models", "plan")),
     GatesRequest: Pipeline("structures.gates:gates_steps", Lane.LOOKUPS, ("models",)),
     TrainRequest: Pipeline("training.steps:train_steps", takes=("plan",)),
     TrainStructuresRequest: Pipeline("training.steps:train_steps", takes=("plan",)),
-    PaceRequest: Pipeline("training.segmentation.measuring:pace_steps"),
+    PaceRequest: Pipeline("training.measuring:pace_steps"),
     FinishTrainingRequest: Pipeline("training.finishing:finish_steps"),
     PlanRequest: Pipeline("planning:plan_steps", Lane.PLANS),
     EstimateRequest: Pipeline("estimating:estimate_steps", takes=("models", "begin")),
@@ -109,11 +109,19 @@ _PIPELINES: dict[type[Request[Any]], Pipeline] = {
     DownloadModelRequest: Pipeline("model_requests:download_model", Lane.DOWNLOADS),
     AddCatalogueRequest: Pipeline("model_requests:add_lab_catalogue", Lane.DOWNLOADS),
 }
-#: Steps of the same requests where a model of another family is asked for.
-_BY_FAMILY = {
-    (SegmentRequest, CELLPOSE): "segmentation.cellpose:segment_cellpose_steps",
-    (SegmentRequest, PACKAGE): "packages.segmentation:segment_package_steps",
-    (PredictRequest, PACKAGE): "packages.prediction:predict_package_steps",
+_THROUGH = "through"
+#: The same requests where a model of another family is asked for, or another one comes before it.
+_VARIANTS = {
+    (SegmentRequest, CELLPOSE): Pipeline(
+        "segmentation.cellpose:segment_cellpose_steps", takes=("models", "plan")
+    ),
+    (SegmentRequest, PACKAGE): Pipeline(
+        "packages.segmentation:segment_package_steps", takes=("models", "plan")
+    ),
+    (SegmentRequest, _THROUGH): Pipeline("through:through_steps", takes=("begin", "plan")),
+    (PredictRequest, PACKAGE): Pipeline(
+        "packages.prediction:predict_package_steps", takes=("models", "plan")
+    ),
 }
 
 
@@ -157,16 +165,18 @@ def prepare_steps(
     def start() -> Steps[R]:
         if pipeline.lane not in (Lane.PLANS, Lane.INSPECTION):
             prepare_torch()  # before anything imports triton
-        place = _BY_FAMILY.get((type(request), _family(request)), pipeline.steps)
-        module, name = place.split(":")
+        chosen = _VARIANTS.get((type(request), _variant(request)), pipeline)
+        module, name = chosen.steps.split(":")
         make = getattr(import_module(f"napari_ssp.service.{module}"), name)
-        steps: Steps[R] = make(request, **{key: given[key] for key in pipeline.takes})
+        steps: Steps[R] = make(request, **{key: given[key] for key in chosen.takes})
         return steps
 
     return start
 
 
-def _family(request: Request[Any]) -> str:
+def _variant(request: Request[Any]) -> str:
+    if isinstance(request, SegmentRequest) and request.through is not None:
+        return _THROUGH
     if isinstance(request, SegmentRequest | PredictRequest):
         return find_family(request.model)
     return ""

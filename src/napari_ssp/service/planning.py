@@ -11,14 +11,20 @@ from napari_ssp.service.requests import PredictRequest, Request, SegmentRequest
 from napari_ssp.service.results import Plan
 from napari_ssp.service.segmentation.plan import SegmentPlan, plan_segmentation
 from napari_ssp.service.structures.plan import PredictionPlan, plan_prediction
+from napari_ssp.service.through import ThroughPlan, plan_through
 from napari_ssp.service.training.plan import plan_training
 from napari_ssp.service.training.requests import TrainRequest, TrainStructuresRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+
+def _plan_segmentation(request: SegmentRequest) -> SegmentPlan | ThroughPlan:
+    return plan_segmentation(request) if request.through is None else plan_through(request)
+
+
 _PLANNERS: dict[type[Request[Any]], Callable[[Any], Plan]] = {
-    SegmentRequest: plan_segmentation,
+    SegmentRequest: _plan_segmentation,
     PredictRequest: plan_prediction,
     TrainRequest: plan_training,
     TrainStructuresRequest: plan_training,
@@ -54,6 +60,6 @@ def plan_steps(request: PlanRequest) -> Steps[Plan]:
         raise TypeError(f"Plans are made of {names}; got {kind.__name__}.")
     yield Progress("looking at the data")
     plan = _PLANNERS[kind](request.request)
-    if isinstance(plan, SegmentPlan | PredictionPlan):
+    if isinstance(plan, SegmentPlan | PredictionPlan | ThroughPlan):
         check_room(plan.room)
     return plan

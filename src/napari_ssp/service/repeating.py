@@ -50,6 +50,9 @@ def restore_request(provenance: dict[str, Any], image: Any = None) -> Request:
             )
     chosen = {key: _tuple(value) for key, value in values.items() if key != "image"}
     chosen["model"] = _model(str(values["model"]), provenance)
+    if chosen.get("through") is not None:
+        first = provenance.get("through", {})
+        chosen["through_model"] = _model(str(values["through_model"]), first)
     chosen["device"] = provenance.get("device", chosen["device"])
     return kind(image, **chosen)
 

@@ -145,8 +145,10 @@ class SegmentRequest(ImageRequest, Request[Segmentation]):
 
     Attributes
     ----------
-    image, scene, missing, axes, voxel_size, region, device, precision, overlap
+    image, scene, missing, axes, voxel_size, region, device, precision
         As in :class:`ImageRequest`.
+    overlap : float or None
+        Share of a window that its neighbours cover too; None takes the model's.
     model : str
         Name of a model, or a model's folder; several, joined by ``+``, are averaged.
     channel : int or None
@@ -185,6 +187,12 @@ class SegmentRequest(ImageRequest, Request[Segmentation]):
     tile : int or None
         Side, in pixels, of the blocks that a plane is done in when it is larger; None takes 2048
         for planes of more than 16 megapixels.
+    through : str or None
+        Structure that is first predicted from the image, a stack of transmitted light, and then
+        segmented in its place; the result has the prediction and a table of the objects as well.
+        ``channel``, ``axes``, ``voxel_size`` and ``region`` are those of the stack.
+    through_model : str
+        Model that predicts it: its name, or its folder.
     """
 
     model: ModelName = choice(
@@ -206,8 +214,12 @@ class SegmentRequest(ImageRequest, Request[Segmentation]):
     eightfold: bool = choice(
         False, "Eightfold averaging", "Average quarter turns and all mirror images: 8 x slower"
     )
-    overlap: float = choice(
-        0.6, "Overlap", "Share of a window that its neighbours cover too", min=0.0, max=0.9
+    overlap: float | None = choice(  # type: ignore[assignment]
+        None,
+        "Overlap",
+        "Share of a window that its neighbours cover too [default: the model's]",
+        min=0.0,
+        max=0.9,
     )
     batch_size: int = choice(
         0, "Batch", "Windows that go through the network together; 0: what fits", min=0, max=256
@@ -242,6 +254,12 @@ class SegmentRequest(ImageRequest, Request[Segmentation]):
     tile: int | None = choice(
         None, "Tile", "Side of the blocks of a large plane [default: 2048 above 16 Mpx]", min=64
     )
+    through: str | None = choice(
+        None, "Through", "Structure to predict from transmitted light first, e.g. dapi"
+    )
+    through_model: ModelName = choice(
+        "repmode-starter", "Structure model", "Model that predicts the structure of --through"
+    )
 
 
 @dataclass(frozen=True)
@@ -252,9 +270,22 @@ class DiameterRequest(Request[float]):
     ----------
     segment : SegmentRequest
         What is to be segmented. Of its planes the middle one counts, of a large one the middle.
+
+    Raises
+    ------
+    ValueError
+        When a structure is to be predicted first: the objects are not in the image.
     """
 
     segment: SegmentRequest
+
+    def __post_init__(self) -> None:
+        """Refuse an image that does not show the objects themselves."""
+        if self.segment.through is not None:
+            raise ValueError(
+                "The diameter is estimated in the image that is segmented: predict "
+                f"'{self.segment.through}' first, and estimate it there, or give the diameter."
+            )
 
 
 @checked_dataclass(frozen=True, eq=False)

@@ -63,6 +63,11 @@ class Segmentation:
         Where the full image lies, as `MicroscopyImage.position`.
     full_axes : str
         Axes of the full image, when only a part of it was taken; else empty.
+    predicted : MicroscopyImage or None
+        The structure that was segmented, where it was predicted first.
+    table : dict of str to numpy.ndarray or None
+        Measured objects, where a structure was predicted first: as `measure_objects` returns them,
+        intensities are those of the prediction.
     count : int or None
         How many objects there are, where it is known without a look at all labels.
     warnings : tuple of str
@@ -80,6 +85,8 @@ class Segmentation:
     warnings: tuple[str, ...] = ()
     position: tuple[float, float, float] = (0.0, 0.0, 0.0)
     full_axes: str = ""
+    predicted: MicroscopyImage | None = None
+    table: dict[str, NDArray[Any]] | None = None
 
     @property
     def num_objects(self) -> int:
@@ -165,6 +172,27 @@ def _placed(
 
 
 @dataclass(frozen=True)
+class DataSize:
+    """How much a training learns from and scores, as far as headers tell.
+
+    Attributes
+    ----------
+    shapes : tuple of tuple of int
+        (Y, X) or (Z, Y, X) of what is learned from; empty while that is not known.
+    scored : float
+        Pixels or voxels that the network sees when all validation images are scored; 0 while that
+        is not known.
+    """
+
+    shapes: tuple[tuple[int, ...], ...] = ()
+    scored: float = 0.0
+
+    def together(self, other: DataSize) -> DataSize:
+        """Size of both; how much of it is scored is that of what is known."""
+        return DataSize((*self.shapes, *other.shapes), self.scored + other.scored)
+
+
+@dataclass(frozen=True)
 class TrainingPlan:
     """What a training would do, found from names and headers of its files.
 
@@ -178,6 +206,8 @@ class TrainingPlan:
         Names of the images that are learned from, scored, and mixed in.
     strip : bool
         Whether the validation part is a strip of each training image.
+    size : DataSize
+        How much that is.
     base, files : Any
         Card of the base model, and the files that were found, for the training itself.
     """
@@ -188,6 +218,7 @@ class TrainingPlan:
     validation: tuple[str, ...] = ()
     replay: tuple[str, ...] = ()
     strip: bool = False
+    size: DataSize = DataSize()
     base: Any = field(default=None, compare=False, repr=False)
     files: Any = field(default=None, compare=False, repr=False)
 

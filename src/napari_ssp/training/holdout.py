@@ -6,6 +6,8 @@ from __future__ import annotations
 WHOLE_FROM = 4
 #: Share of them.
 SHARE = 0.2
+#: Share of a labelled image that a strip of it takes.
+STRIP_SHARE = 0.25
 #: Least width of a strip of a stack, and what lies unused between it and the rest, in pixels.
 NARROWEST, GAP = 32, 16
 

@@ -10,7 +10,7 @@ from torch import nn
 
 from napari_ssp.progress import Progress, Steps
 from napari_ssp.training.batches import Batch, BatchOf, batches_from
-from napari_ssp.training.run import TrainingRun, choose_precision, smoothed
+from napari_ssp.training.run import TrainingRun, smoothed
 from napari_ssp.training.settings import LoopSettings
 
 __all__ = [
@@ -19,7 +19,6 @@ __all__ = [
     "LoopSettings",
     "Score",
     "TrainingRun",
-    "choose_precision",
     "fit",
     "scored",
     "smoothed",

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import math
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
-from napari_ssp.engine import compute_training_dtype
 from napari_ssp.training.adapting import learning_parameters, plain, train_mode
 from napari_ssp.training.processes import SINGLE_PROCESS, ProcessGroup
 from napari_ssp.training.records import (
@@ -27,16 +25,14 @@ from napari_ssp.training.run_files import BEST_FILE
 from napari_ssp.training.scored_images import SHARE, ScoredImages
 from napari_ssp.training.settings import OPTIMISERS, SCHEDULES, LoopSettings
 from napari_ssp.training.state import TrainingState
+from napari_ssp.training.step import LAYOUTS, take_step
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from napari_ssp.training.batches import Batch
     from napari_ssp.training.state import Preview
-
-#: Channels last are several times as fast, most of all in 3D on a CPU.
-_LAYOUTS = {4: torch.channels_last, 5: torch.channels_last_3d}
 
 
 class TrainingRun:
@@ -139,6 +135,7 @@ class TrainingRun:
             device=str(self.device),
             scored=len(self.validation),
             validation=len(self.validation.images),
+            noun=self.validation.noun,
             objects=self.validation.objects,
         )
 
@@ -161,18 +158,10 @@ class TrainingRun:
         for group in self.optimiser.param_groups:
             group["lr"] = self.rate()
         train_mode(self.network, self.settings.keep_statistics)
-        inputs, targets = ([self._moved(part) for part in half] for half in batch)
-        volumes = inputs[0].ndim == 5
-        with choose_precision(self.device, volumes, self.settings.precision):
-            output = self.shared(*inputs)
-        loss = self.loss(output, *targets)
-        self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(learning_parameters(self.network), 10.0)
-        self.optimiser.step()
+        loss = take_step(self.shared, self.optimiser, self.loss, batch, self.settings.precision)
         self.average.update_parameters(self.network)
         self.step += 1
-        self.last_loss = float(loss.detach())
+        self.last_loss = float(loss)
         if not math.isfinite(self.last_loss):
             raise RuntimeError(
                 f"The loss became {self.last_loss} at step {self.step}, so the network is lost. "
@@ -181,12 +170,6 @@ class TrainingRun:
             )
         self.losses = (self.losses[0] + self.last_loss, self.losses[1] + 1)
         return self.last_loss
-
-    def _moved(self, part: torch.Tensor) -> torch.Tensor:
-        if part.ndim < 2:  # numbers that samples are grouped by: reading them must not wait
-            return part
-        layout = _LAYOUTS.get(part.ndim, torch.preserve_format)
-        return part.to(self.device, non_blocking=True, memory_format=layout)
 
     def record(self, metrics: dict[str, float]) -> None:
         """Add a row of scores; the weights are kept when no earlier ones were better."""
@@ -298,7 +281,7 @@ class TrainingRun:
 def _layout(network: nn.Module) -> torch.memory_format:
     """Layout that suits the network's convolutions."""
     dimensions = max((parameter.ndim for parameter in network.parameters()), default=0)
-    return _LAYOUTS.get(dimensions, torch.preserve_format)
+    return LAYOUTS.get(dimensions, torch.preserve_format)
 
 
 def _shapes(state: dict[str, torch.Tensor]) -> dict[str, torch.Size]:
@@ -336,13 +319,3 @@ def smoothed(run: TrainingRun) -> nn.Module:
     """Return the exponential moving average of the network, for prediction."""
     module: nn.Module = run.average.module
     return module.eval()
-
-
-@contextmanager
-def choose_precision(
-    device: torch.device, volumes: bool = False, precision: str = "auto"
-) -> Iterator[None]:
-    """Numbers in which a network learns and is scored, with the range of float32: no scaling."""
-    dtype = compute_training_dtype(precision, device, volumes)
-    with torch.autocast(device.type, torch.bfloat16, enabled=dtype == torch.bfloat16):
-        yield

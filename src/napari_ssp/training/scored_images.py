@@ -6,6 +6,8 @@ import math
 import time
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from napari_ssp.training.scored_parts import ImageParts
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
@@ -69,6 +71,12 @@ class ScoredImages(Generic[Image]):
                 return
             yield self.images[index]
         self.count = len(self.images)
+
+    @property
+    def noun(self) -> str:
+        """What is scored, in words."""
+        parts = isinstance(self.images, ImageParts)
+        return "parts of the validation images" if parts else "validation images"
 
     @property
     def objects(self) -> int | None:

@@ -64,7 +64,8 @@ class LoopSettings:
     epoch_steps : float
         Steps of one pass through the data, to tell how many there were.
     precision : str
-        ``"auto"``, ``"float32"`` or ``"bfloat16"``; see :func:`choose_precision`.
+        ``"auto"``, ``"float32"`` or ``"bfloat16"``; see
+        :func:`~napari_ssp.training.step.choose_precision`.
     workers : int
         Processes that make batches; 0 makes them in a thread of this one.
     """

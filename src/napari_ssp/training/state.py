@@ -42,7 +42,9 @@ class TrainingState:
     device : str
         Where the network runs.
     scored, validation : int
-        Validation images that are scored, of how many.
+        Validation images, or parts of them, that are scored, of how many.
+    noun : str
+        Which of the two they are.
     objects : int or None
         Annotated objects in those that are scored; None while unknown, and of structures.
     """
@@ -59,6 +61,7 @@ class TrainingState:
     device: str = ""
     scored: int = 0
     validation: int = 0
+    noun: str = "validation images"
     objects: int | None = None
 
     @property

@@ -90,7 +90,7 @@ def interpolate_until(
 
     Returns
     -------
-    Mixture
+    Interpolated
         The most of the change when it costs no more than that, else the largest number of eighths
         of it that halving the way finds; the base itself when an eighth costs too much.
     """

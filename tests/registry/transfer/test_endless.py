@@ -52,10 +52,12 @@ def answering(answer: Answer) -> Iterator[tuple[str, list[str]]]:
 
     thread = threading.Thread(target=serve)
     thread.start()
-    yield f"http://127.0.0.1:{server.getsockname()[1]}/model.pth", asked
-    over.set()
-    thread.join()
-    server.close()
+    try:
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/model.pth", asked
+    finally:
+        over.set()
+        thread.join()
+        server.close()
 
 
 def _head(length: int | None, status: str = "200 OK", more: str = "") -> bytes:

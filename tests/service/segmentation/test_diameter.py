@@ -41,6 +41,14 @@ def nuclei(shared_data: Path) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any
     return image[:240, :240], labels[:240, :240]
 
 
+@pytest.fixture(scope="module")
+def sized(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Folder of the tiny model, whose card has a voxel size and says how large objects are."""
+    card = replace(find_card(tiny_model), voxel_size=(1.0, 0.5, 0.5), object_diameter=20.0)
+    folder = tmp_path_factory.mktemp("models") / "sized"
+    return str(save_model(build_network(card), card, folder).weights.parent)
+
+
 def enlarged(array: np.ndarray[Any, Any], times: int, order: int) -> np.ndarray[Any, Any]:
     return ndimage.zoom(array, times, order=order, grid_mode=True, mode="nearest")
 
@@ -63,10 +71,8 @@ def test_magnification_has_limits() -> None:
         ssp.SegmentRequest(np.zeros((9, 9)), diameter=0.0)
 
 
-def test_voxel_size_decides_where_the_card_has_one(tiny_model: Path, tmp_path: Path) -> None:
-    card = replace(find_card(tiny_model), voxel_size=(1.0, 0.5, 0.5), object_diameter=20.0)
-    folder = save_model(build_network(card), card, tmp_path / "sized").weights.parent
-    request = ssp.SegmentRequest(np.zeros((40, 40)), str(folder), voxel_size=(1.0, 0.25, 0.25))
+def test_voxel_size_decides_where_the_card_has_one(sized: str) -> None:
+    request = ssp.SegmentRequest(np.zeros((40, 40)), sized, voxel_size=(1.0, 0.25, 0.25))
     assert plan_segmentation(request).zoom == pytest.approx(0.5)
     assert plan_segmentation(replace(request, voxel_size=None)).zoom == 1.0
     assert plan_segmentation(replace(request, diameter=10.0)).zoom == pytest.approx(2.0)
@@ -100,20 +106,21 @@ def test_an_enlarged_image_needs_its_diameter(nuclei: tuple[Any, Any]) -> None:
     found = ssp.segment(large, diameter=diameter, **options)
     assert found.labels.shape == large.shape
     assert f1_score(large_truth, found.labels) >= original - 0.05 >= 0.8
-    assert f1_score(large_truth, ssp.segment(large, **options).labels) < 0.3
+    part = (slice(180, 628), slice(270, 718))  # with two whole nuclei
+    assert f1_score(large_truth[part], ssp.segment(large[part], **options).labels) < 0.3
 
 
 @pytest.mark.parametrize("times", [1, 3])
 def test_the_diameter_is_estimated(nuclei: tuple[Any, Any], times: int) -> None:
-    image, truth = nuclei
+    image, truth = (array[:160, :160] for array in nuclei)
     expected = median_diameter([enlarged(truth, times, 0)])
     assert expected is not None
     found = estimate_diameter(enlarged(image, times, 1), overlap=0.25)  # fewer windows
     assert found == pytest.approx(expected, rel=0.2)
 
 
-def test_an_estimate_says_when_there_is_nothing() -> None:
-    request = DiameterRequest(ssp.SegmentRequest(np.zeros((3, 70, 70), np.uint8)))
+def test_an_estimate_says_when_there_is_nothing(sized: str) -> None:
+    request = DiameterRequest(ssp.SegmentRequest(np.zeros((3, 70, 70), np.uint8), sized))
     with ModelService() as service, pytest.raises(ValueError, match="No objects were found"):
         service.submit(request).result(timeout=120)
 

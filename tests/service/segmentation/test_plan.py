@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +12,7 @@ from napari_ssp import MicroscopyImage, PredictRequest, SegmentRequest
 from napari_ssp.engine import EIGHT_VIEWS, MEDIAR_VIEWS
 from napari_ssp.registry import find_card
 from napari_ssp.service import plan_segmentation
-from napari_ssp.service.segmentation.plan import NUM_EIGHTFOLD, NUM_MIRRORED, count_windows
+from napari_ssp.service.segmentation.plan import NUM_EIGHTFOLD, NUM_MIRRORED
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,9 +28,40 @@ def test_summary_of_a_colour_image(tiny_model: Path) -> None:
     assert plan.summary == "2D RGB, 0.5 µm/px, 1 plane, 90 × 100 px, 9 windows"
 
 
-def test_a_model_that_magnifies_needs_more_windows(tiny_model: Path) -> None:
-    card = find_card(tiny_model)
-    assert count_windows(card, (64, 64), overlap=0.0, zoom=2.0) == 4
+def _model_with(tiny_model: Path, folder: Path, **entries: Any) -> Path:
+    shutil.copytree(tiny_model, folder)
+    replace(find_card(folder), **entries).write(folder)
+    return folder
+
+
+def test_a_model_that_magnifies_needs_more_windows(tiny_model: Path, tmp_path: Path) -> None:
+    model = _model_with(tiny_model, tmp_path / "model", zoom=2.0)
+    assert _plan(model, np.zeros((64, 64)), overlap=0.0).num_windows == 4
+
+
+def test_the_overlap_is_the_models_unless_another_is_asked_for(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    image = np.zeros((96, 96))
+    assert _plan(tiny_model, image).overlap == find_card(tiny_model).overlap == 0.6  # as MEDIAR
+    model = _model_with(tiny_model, tmp_path / "model", overlap=0.25)
+    plan = _plan(model, image)
+    assert (plan.overlap, plan.window, plan.num_windows) == (0.25, (64, 64), 4)
+    plan = _plan(model, image, overlap=0.75)
+    assert (plan.overlap, plan.num_windows) == (0.75, 9)
+
+
+def test_a_window_grows_as_far_as_the_model_lets_it(tiny_model: Path, tmp_path: Path) -> None:
+    entries: dict[str, Any] = {"overlap": 0.25, "largest_window": (128, 128)}
+    model = _model_with(tiny_model, tmp_path / "model", **entries)
+    assert _plan(model, np.zeros((60, 70))).window == (64, 96)
+    whole = _plan(model, np.zeros((100, 128)))
+    assert (whole.window, whole.num_windows) == ((128, 128), 1)
+    assert _plan(model, np.zeros((100, 128)), tta=True).window == (128, 128)
+    cut = _plan(model, np.zeros((200, 64)))
+    assert (cut.window, cut.num_windows) == ((128, 64), 2)
+    # A quarter turn would put a long window across.
+    assert _plan(model, np.zeros((64, 128)), eightfold=True).window == (64, 64)
 
 
 def test_mirror_averaging_counts_every_view(tiny_model: Path) -> None:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from napari_ssp.progress import Progress
 
+pytestmark = pytest.mark.usefixtures("windows_seen_once")
+
 CHANGES: list[dict[str, Any]] = [
     {"cell_threshold": 0.3},
     {"cell_threshold": 0.8},

@@ -149,12 +149,12 @@ def test_of_what_was_learned_only_what_the_known_bears_is_taken(
     assert "replayed images" in model.sentence
     assert "of the learned change" not in model.sentence
     assert model.metrics["known_f1_0.50"] < model.base_metrics["known_f1_0.50"] - 0.1
-    kept = run(train_steps(replace(spoiled, output=tmp_path / "kept")))
+    learned = load_model(str(spoiled.output)).state_dict()
+    kept = run(train_steps(spoiled))  # the run is at its end, so nothing more is learned
     assert kept.metrics["known_f1_0.50"] >= kept.base_metrics["known_f1_0.50"] - 0.005
     assert "of the learned change" in kept.sentence
     scored = load_model(kept.name).state_dict()
     base = load_model("mediar-starter").state_dict()
-    learned = load_model(str(spoiled.output)).state_dict()
     share = float(kept.sentence.split(", with ")[1].split("%")[0]) / 100
     for name, value in scored.items():
         if value.is_floating_point():

@@ -13,7 +13,8 @@ from dock_driver import LONG, run, settle
 
 from napari_ssp import predict_structures
 from napari_ssp.registry import find_card
-from napari_ssp.service import GatesRequest, JobState
+from napari_ssp.service import GatesRequest, JobState, objects_request
+from napari_ssp.widgets.measure.dock import MeasureDock
 from napari_ssp.widgets.predict.dock import PredictDock
 
 if TYPE_CHECKING:
@@ -365,3 +366,59 @@ def test_a_model_removed_meanwhile_is_no_longer_run(
     predict_dock.panel.run_button.click()
     assert "There is no model 'tiny-structures'" in predict_dock.panel.plan.text()
     assert not predict_dock.panel.run_button.isEnabled()
+
+
+def test_objects_of_a_structure_become_labels_with_a_table(
+    viewer: napari.Viewer, predict_dock: PredictDock, qtbot: QtBot, monkeypatch: Any, finder: Path
+) -> None:
+    pixels = np.random.default_rng(0).normal(100, 20, (2, 3, 32, 40)).astype(np.float32)
+    image = viewer.add_image(
+        pixels, name="movie", scale=(1, 0.29, 0.29, 0.29), translate=(0, 1, 2, 3)
+    )
+    image.units, image.axis_labels = ("pixel", "um", "um", "um"), ("t", "z", "y", "x")
+    viewer.dims.set_point(0, 1)
+    _choose(predict_dock, tasks=())
+    settle(predict_dock, qtbot)
+    assert not predict_dock.objects_button.isEnabled()
+    _choose(predict_dock, tasks=("dna", "lamin_b1"))
+    settle(predict_dock, qtbot)
+    assert predict_dock.objects_button.text() == "Find objects in 'dna'"
+    easily = {"model": str(finder), "cell_threshold": 0.1, "flow_threshold": 0, "min_size": 4}
+    monkeypatch.setattr(
+        "napari_ssp.widgets.predict.dock.objects_request",
+        lambda request: replace(objects_request(request), **easily),
+    )
+    with qtbot.waitSignal(predict_dock.done, timeout=LONG):
+        predict_dock.objects_button.click()
+    names = [layer.name for layer in viewer.layers]
+    assert names == ["movie", "movie dna", "movie dna objects"]
+    labels: Any = viewer.layers["movie dna objects"]
+    dna = predict_structures(pixels, "dna", MODEL, axes="tzyx", voxel_size=(0.29,) * 3, time=1)
+    np.testing.assert_allclose(viewer.layers["movie dna"].data[0], dna["dna"], rtol=1e-5, atol=1e-6)
+    count = labels.data.max()
+    assert count > 1
+    assert labels.data.shape == (1, 3, 32, 40)
+    np.testing.assert_array_equal(labels.translate, (1, 1, 2, 3))
+    assert list(labels.features["index"]) == list(range(1, count + 1))
+    assert "mean_dna" in labels.features
+    assert f"Found {count} objects in the predicted dna" in predict_dock.panel.message.text()
+    assert labels.metadata["napari_ssp"]["through"]["model"]["name"] == MODEL
+    measure = MeasureDock(viewer)
+    viewer.window.add_dock_widget(measure)
+    measure.labels_box.set_value(labels)
+    settle(measure, qtbot)
+    assert measure.save_button.isEnabled()
+    labels.data = np.roll(labels.data, 1, axis=-1)
+    qtbot.waitUntil(lambda: not measure.save_button.isEnabled(), timeout=LONG)
+
+
+def test_objects_are_not_found_in_some_planes(
+    viewer: napari.Viewer, predict_dock: PredictDock, stack: NDArray[Any], qtbot: QtBot
+) -> None:
+    viewer.add_image(stack, name="cells")
+    settle(predict_dock, qtbot)
+    _choose(predict_dock, tasks=("dna",), z_range=(2, 9))
+    settle(predict_dock, qtbot)
+    predict_dock.objects_button.click()
+    assert "choose all planes" in predict_dock.panel.message.text()
+    assert len(viewer.layers) == 1

@@ -342,6 +342,14 @@ def test_folders_of_structures_are_planned(
     assert "1 stack of actin to learn as one more structure of 'tiny-structures'" in found
     assert "a strip of 1 stack for validation" in found
     assert "notes.txt" in train_dock.panel.warnings.text()
+    plan = train_dock.panel.plan
+    qtbot.waitUntil(lambda: "steps a minute" in plan.text().replace(NO_BREAK, " "), timeout=LONG)
+    told = (
+        r"about [\d.]+ steps a minute on this computer \(cpu in float32\)"
+        r"(, with batches of 2 crops of 16 × \d+ × \d+ voxels to fit the time)?"
+        r", and less than a second for each scoring, 1 stack of actin"
+    )
+    assert re.match(told, settle(train_dock, qtbot))
     (tmp_path / "actin" / "target" / "a.tif").unlink()
     train_dock.data.set_value(())
     train_dock.data.add_path(tmp_path / "actin" / "signal")

@@ -33,8 +33,6 @@ PATIENCE = 600.0
 _SHARE, _LEAST = 0.8, 2**30
 _LOOK = 0.1
 _NO_MEMORY = ("alloc", "not enough memory", "out of memory", "into memory")
-
-
 #: Of Windows, which shows a console for each process otherwise.
 _WITHOUT_WINDOW: int = getattr(subprocess, "CREATE_NO_WINDOW", 0)
 
@@ -204,10 +202,7 @@ class GraphProcess:
                 )
 
     def _failed(self, words: str) -> str:
-        plain = words.lower()
-        if any(
-            said in plain for said in ("bad_alloc", "alloc", "not enough memory", "into memory")
-        ):
+        if any(said in words.lower() for said in _NO_MEMORY):
             return f"{self._too_much()} ({words[:300]})"
         return f"The network of '{self._name}' failed: {words[:600]}"
 

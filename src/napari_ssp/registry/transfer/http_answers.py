@@ -49,7 +49,7 @@ def check_answer(item: Download, response: Response) -> None:
         If there is no such file, or the server does not give it.
     ElsewhereError
         If it is a page that asks for a confirmation, as Google Drive does for large files.
-    TryAgainError
+    TransientError
         If it may be better next time.
     ValueError
         If it is something else, or not encrypted although it should be.

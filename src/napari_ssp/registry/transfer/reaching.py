@@ -157,15 +157,13 @@ def _has_route(family: int, place: str) -> bool:
 
 
 def _finds_names() -> bool:
-    end = time.monotonic() + _LOOK_UP
-    with closing(Background(_look_up(_KNOWN_NAME)).steps()) as waiting:
-        while time.monotonic() < end:
-            try:
-                next(waiting)
-            except StopIteration:
-                return True
-            except OSError:
-                return False
+    with closing(Background(_look_up(_KNOWN_NAME)).steps(_LOOK_UP)) as waiting:
+        try:
+            next(waiting)
+        except StopIteration:
+            return True
+        except OSError:
+            pass
     return False
 
 

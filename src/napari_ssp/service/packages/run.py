@@ -65,7 +65,7 @@ class PackageRun:
         has_flows = card.network["output"] == FLOWS
         self._settings = TileSettings(
             card.window,
-            request.overlap,
+            card.overlap if request.overlap is None else request.overlap,
             request.batch_size,
             self.device,
             # Flows are blended as those of our own networks.

@@ -10,6 +10,7 @@ from napari_ssp.engine import compute_zoomed_shape
 from napari_ssp.engine.plane import PlaneSource, boxes, predict_plane, resample_box
 from napari_ssp.engine.store import ArrayStore
 from napari_ssp.flows import stitch_labels
+from napari_ssp.service.segmentation.tracking import await_kernels
 
 if TYPE_CHECKING:
     import numpy as np
@@ -71,6 +72,7 @@ def segment_blocks(
         # The sigmoid comes after the averaging, as in MEDIAR.
         values[2] = expit(values[2])
         outputs.write((slice(None), *box), values)
+    yield from await_kernels(run)
     return (
         yield from stitch_labels(tracked, labels, plan.shape, run.tracking, plan.tile, first_id)
     )

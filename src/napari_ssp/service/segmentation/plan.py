@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_ssp.engine import count_tiles
+from napari_ssp.engine.tiling import compute_resized_shape, grow_window
 from napari_ssp.registry import CELLPOSE, OBJECTS, PACKAGE, ModelCard, find_card
 from napari_ssp.service.precision import describe_precision, warn_emulated
 from napari_ssp.service.source_image import choose_channel, clip_region, open_image
@@ -61,6 +62,10 @@ class SegmentPlan:
         (y0, y1, x0, x1) in pixels.
     zoom : float
         Magnification of the region before the network sees it.
+    window : tuple of int
+        Lengths of a window, as the network sees it.
+    overlap : float
+        Share of a window that its neighbours cover too.
     num_windows : int
         Windows in all, over all views.
     tile : int or None
@@ -83,6 +88,8 @@ class SegmentPlan:
     planes: tuple[tuple[int, int], ...]
     region: tuple[int, int, int, int]
     zoom: float
+    window: tuple[int, ...]
+    overlap: float
     num_windows: int
     tile: int | None = None
     volume: tuple[int, int, int] | None = None
@@ -188,6 +195,7 @@ def plan_segmentation(request: SegmentRequest) -> SegmentPlan:
     planes = _planes(image, request.plane)
     region = clip_region(image, request.region)
     zoom = _zoom(request, card, image)
+    overlap = card.overlap if request.overlap is None else request.overlap
     plan = SegmentPlan(
         image,
         card,
@@ -196,6 +204,8 @@ def plan_segmentation(request: SegmentRequest) -> SegmentPlan:
         planes,
         region,
         zoom=zoom,
+        window=card.window,
+        overlap=overlap,
         num_windows=0,
         precision=request.precision,
         precision_warnings=warn_emulated(request.precision, request.device),
@@ -204,16 +214,20 @@ def plan_segmentation(request: SegmentRequest) -> SegmentPlan:
     check_family(request, card)
     if len(card.axes) == 3:
         volume = _package_volume(request, plan)
-        windows = stack_windows(card, volume, request.overlap) * image.sizes.get("t", 1)
+        windows = stack_windows(card, volume, overlap) * image.sizes.get("t", 1)
         plan = replace(plan, volume=volume, num_windows=windows)
     elif request.stacks == "volume":
         volume = _volume(image, plan)
-        windows = _volume_windows(card, volume, request.overlap) * image.sizes.get("t", 1)
+        windows = _volume_windows(card, volume, overlap) * image.sizes.get("t", 1)
         plan = replace(plan, volume=volume, num_windows=windows)
     else:
-        windows = count_windows(card, plan.shape, request.overlap, zoom) * len(planes)
+        seen = compute_resized_shape(plan.shape, (zoom, zoom))
+        window = _window(request, card, seen, overlap)
         plan = replace(
-            plan, tile=choose_tile(plan.shape, request.tile, plan.zoom), num_windows=windows
+            plan,
+            tile=choose_tile(plan.shape, request.tile, plan.zoom),
+            window=window,
+            num_windows=count_tiles(seen, window, overlap) * len(planes),
         )
     return replace(plan, num_windows=plan.num_windows * _num_views(request))
 
@@ -265,10 +279,13 @@ def find_members(model: str) -> tuple[ModelCard, tuple[ModelCard, ...]]:
     return joined, tuple(members)
 
 
-def count_windows(card: ModelCard, shape: tuple[int, int], overlap: float, zoom: float) -> int:
-    """Windows that cover a plane."""
-    seen = tuple(max(1, round(n * zoom)) for n in shape)
-    return count_tiles(seen, card.window, overlap)
+def _window(
+    request: SegmentRequest, card: ModelCard, seen: tuple[int, ...], overlap: float
+) -> tuple[int, ...]:
+    """Window for a plane; one size for all views, so that those that are turned keep to squares."""
+    if card.largest_window is None or request.eightfold:
+        return card.window
+    return grow_window(seen, card.window, card.largest_window, overlap)
 
 
 def _zoom(request: SegmentRequest, card: ModelCard, image: MicroscopyImage) -> float:

@@ -154,7 +154,7 @@ class Refinement:
         Returns
         -------
         Segmentation
-            New labels, with the thresholds in its provenance; all else is the run's.
+            New labels, with the thresholds in its provenance, not measured; all else is the run's.
         """
         from napari_ssp.engine.store import ArrayStore
 
@@ -175,6 +175,7 @@ class Refinement:
             self.segmentation,
             labels=found if before is None else keep_numbers(found, before),
             count=count,
+            table=None,
             provenance=self._record(chosen),
         )
 

@@ -38,6 +38,7 @@ from napari_ssp.service.segmentation.run import (
     choose_views,
 )
 from napari_ssp.service.segmentation.tracking import (
+    await_kernels,
     run_where_it_fits,
     stays_on_device,
     track_labels,
@@ -114,8 +115,8 @@ def _prepare(
     dtype = compute_dtype(request.precision, device)
     networks = [models.get(card, device, dtype) for card in plan.members]
     windows = TileSettings(
-        window=plan.card.window,
-        overlap=request.overlap,
+        window=plan.window,
+        overlap=plan.overlap,
         batch_size=request.batch_size,
         device=device,
         importance=floored_gaussian_window,
@@ -152,6 +153,7 @@ def _segment_whole(
     output = run_where_it_fits(lambda planes: resample_tensor(planes, plan.shape), output)
     # The sigmoid comes after the averaging, as in MEDIAR.
     output[2].sigmoid_()
+    yield from await_kernels(run)
     yield Progress("tracking flows")
     found = track_labels(run, output)
     outputs.write((slice(None), *whole), output.cpu().numpy())

@@ -10,6 +10,7 @@ from napari_ssp.engine import release_memory
 from napari_ssp.engine.memory import is_out_of_memory
 from napari_ssp.flows import FlowField
 from napari_ssp.flows.stitching import N_STEPS
+from napari_ssp.service.preparing import KERNELS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from napari_ssp.progress import Steps
     from napari_ssp.service.segmentation.run import SegmentRun
 
 
@@ -40,6 +42,12 @@ def run_where_it_fits(
             raise
     release_memory(values.device)
     return work(values.cpu())
+
+
+def await_kernels(run: SegmentRun) -> Steps[None]:
+    """Wait for compiled code where flows are followed by it; says so, once per computer."""
+    if not run.on_device:
+        yield from KERNELS.steps("compiling the tracking of flows, on this computer's first run")
 
 
 def track_labels(run: SegmentRun, output: torch.Tensor) -> NDArray[np.uint32]:

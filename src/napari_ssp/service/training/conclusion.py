@@ -60,7 +60,7 @@ def conclude(
         Rule and words.
     dtype : torch.dtype
         Type of the stored weights.
-    mixture : Mixture or None
+    mixture : Interpolated or None
         What becomes the model in place of the run's best network.
 
     Returns
@@ -124,7 +124,7 @@ def _few(run: TrainingRun) -> str:
 
 def _scored_part(run: TrainingRun) -> str:
     scored, count = len(run.validation), len(run.validation.images)
-    return f"{scored} of {count} validation images" if scored < count else "the validation part"
+    return f"{scored} of {count} {run.validation.noun}" if scored < count else "the validation part"
 
 
 def _known(scores: dict[str, float]) -> dict[str, float]:

@@ -13,11 +13,12 @@ if TYPE_CHECKING:
 
     from napari_ssp.progress import Steps
     from napari_ssp.registry import ModelCard
-    from napari_ssp.service.results import TrainingPlan
+    from napari_ssp.service.results import DataSize, TrainingPlan
     from napari_ssp.service.training.conclusion import Judged
     from napari_ssp.service.training.manifest import Entry
-    from napari_ssp.training.batches import BatchOf
+    from napari_ssp.training.batches import Batch, BatchOf
     from napari_ssp.training.loop import TrainingRun
+    from napari_ssp.training.pace import Crop, Sides
     from napari_ssp.training.weight_interpolation import Interpolated
 
 
@@ -74,6 +75,63 @@ class PreparedTraining:
 
 
 @dataclass(frozen=True)
+class Workload(Generic[Q]):
+    """What a step of one kind of training works on, which its pace depends on; needs no torch.
+
+    Attributes
+    ----------
+    network_card : callable
+        Card of the network that a request trains, given that of its base or None.
+    ends_by_time : callable
+        Whether a time is the only limit of a request.
+    settings : callable
+        What else of a request a step's time depends on, besides network, device and crop.
+    crop, with_crop : callable
+        Lengths of the crops that a request takes of some data; the request with other ones.
+    describe : callable
+        Words for a crop.
+    sides : Sides
+        Which crops are possible.
+    measured : tuple of int
+        Crop that a CPU is measured on; another device takes the one asked for.
+    """
+
+    network_card: Callable[[Q, ModelCard | None], ModelCard]
+    ends_by_time: Callable[[Q], bool]
+    settings: Callable[[Q], tuple[Any, ...]]
+    crop: Callable[[Q, DataSize], Crop]
+    with_crop: Callable[[Q, Crop], Q]
+    describe: Callable[[Crop], str]
+    sides: Sides
+    measured: Crop
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A network that is measured before it is trained.
+
+    Attributes
+    ----------
+    network : torch.nn.Module
+        As it will learn, on its device and in its layout.
+    loss : callable
+        Takes the network's output and the second part of a batch.
+    noise : callable
+        Batch of so many crops of some lengths.
+    predictor : callable
+        Network that scoring predicts with.
+    precision : str
+        ``"auto"``, ``"float32"`` or ``"bfloat16"``.
+    """
+
+    network: nn.Module
+    loss: Callable[..., torch.Tensor]
+    noise: Callable[[int, Crop], Batch]
+    predictor: Callable[[], nn.Module]
+    precision: str
+
+
+@dataclass(frozen=True)
 class TrainingPlanner(Generic[Q, F]):
     """How one kind of training is planned; loads nothing that learns.
 
@@ -85,11 +143,14 @@ class TrainingPlanner(Generic[Q, F]):
         Files of a request and its base; refuses what names and headers show to be wrong.
     describe : callable
         What a training on those files would do.
+    workload : Workload
+        What its pace depends on.
     """
 
     base_card: Callable[[Q], ModelCard | None]
     find_files: Callable[[Q, ModelCard | None], F]
     describe: Callable[[Q, ModelCard | None, F], TrainingPlan]
+    workload: Workload[Q]
 
 
 @dataclass(frozen=True)
@@ -106,12 +167,12 @@ class TrainingKind(Generic[Q, F, D]):
         Steps of trying what a request begins with, before its folder is made and images are read.
     prepare : callable
         Steps from a request, its base and its data to a `PreparedTraining`.
-    fit : callable
-        Steps from a request to one that this computer can do in its time.
+    trial : callable
+        The network of a request and its card, on a device, to be measured.
     """
 
     entries: Callable[[F], list[Entry]]
     read: Callable[[F, Q, int], Steps[D]]
     check: Callable[[Q], Steps[None]]
     prepare: Callable[[Q, ModelCard | None, D], Steps[PreparedTraining]]
-    fit: Callable[[Q], Steps[Q]]
+    trial: Callable[[Q, ModelCard, torch.device], Trial]

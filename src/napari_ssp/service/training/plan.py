@@ -21,6 +21,13 @@ _PLANNERS: dict[type[Any], TrainingPlanner[Any, Any]] = {
 }
 
 
+def find_planner(
+    request: TrainRequest | TrainStructuresRequest,
+) -> TrainingPlanner[Any, Any]:
+    """How a training is planned, by its request."""
+    return _PLANNERS[type(request)]
+
+
 def _check_model(request: TrainRequest | TrainStructuresRequest) -> None:
     """Refuse a name or a network that the card of the new model could not have."""
     check_stored_name(request.name)
@@ -46,7 +53,7 @@ def plan_training(request: TrainRequest | TrainStructuresRequest) -> TrainingPla
         When data or the base model cannot be used. All problems are listed together.
     """
     _check_model(request)
-    planner = _PLANNERS[type(request)]
+    planner = find_planner(request)
     base = planner.base_card(request)
     files = planner.find_files(request, base)
     return replace(planner.describe(request, base, files), base=base, files=files)

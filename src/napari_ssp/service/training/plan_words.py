@@ -46,6 +46,21 @@ def warn_too_small(names: Sequence[str]) -> str:
     )
 
 
+def warn_in_parts(names: Sequence[str]) -> str:
+    """Warn of validation images that are too large to be looked at as a whole."""
+    return (
+        f"Large, so that parts of them are scored, as many as there is time for: {_listed(names)}."
+    )
+
+
+def warn_long_scoring(pixels: float) -> str:
+    """Warn of validation images that are scored as a whole, however long that takes."""
+    return (
+        f"All {pixels / 1e6:.0f} megapixels of validation images are scored eleven times in a run "
+        "whose time is not limited. Give minutes, too, and it scores as much as there is time for."
+    )
+
+
 def _listed(names: Sequence[str]) -> str:
     more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
     return ", ".join(names[:_LISTED]) + more

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from napari_ssp.progress import Progress
 from napari_ssp.service.results import TrainedModel
 from napari_ssp.service.training.conclusion import conclude
+from napari_ssp.service.training.kinds import find_kind
 from napari_ssp.service.training.manifest import write_manifest
+from napari_ssp.service.training.measuring import fit_steps
 from napari_ssp.service.training.plan import plan_training
 from napari_ssp.service.training.request_files import write_request
-from napari_ssp.service.training.requests import TrainRequest, TrainStructuresRequest
-from napari_ssp.service.training.segmentation.preparation import SEGMENTATION
-from napari_ssp.service.training.structures.preparation import STRUCTURES
 from napari_ssp.training.loop import fit
 from napari_ssp.training.processes import connect_processes, read_process_group
 from napari_ssp.training.run_files import has_checkpoint
@@ -21,12 +20,8 @@ from napari_ssp.training.run_files import has_checkpoint
 if TYPE_CHECKING:
     from napari_ssp.progress import Steps
     from napari_ssp.service.results import TrainingPlan
-    from napari_ssp.service.training.kind import PreparedTraining, TrainingKind
-
-_KINDS: dict[type[Any], TrainingKind[Any, Any, Any]] = {
-    TrainRequest: SEGMENTATION,
-    TrainStructuresRequest: STRUCTURES,
-}
+    from napari_ssp.service.training.kind import PreparedTraining
+    from napari_ssp.service.training.requests import TrainRequest, TrainStructuresRequest
 
 
 def train_steps(
@@ -61,12 +56,12 @@ def train_steps(
     FileNotFoundError, ValueError
         When data or base cannot be used, or the folder's run is of another kind.
     """
-    kind, processes = _KINDS[type(request)], read_process_group()
+    kind, processes = find_kind(request), read_process_group()
     yield Progress("reading training images")
     plan = plan or plan_training(request)  # refused before anything is read
     yield from kind.check(request)
     if processes.world_size == 1:
-        request = yield from kind.fit(request)
+        request = yield from fit_steps(request, plan.size)
     request.output.mkdir(parents=True, exist_ok=True)
     if processes.is_main:
         started = has_checkpoint(request.output)

@@ -64,3 +64,4 @@ class StructureSchedule:
     batch_size: int = choice(
         8, "Batch", "Crops in a batch; less needs less memory", min=2, max=4096
     )
+    fit_to_time: bool = choice(True, "Fit to time", "Smaller batches and crops on slow computers")

@@ -9,6 +9,7 @@ import numpy as np
 
 from napari_ssp.flows import labels_to_flows
 from napari_ssp.training.data import UNKNOWN, numbered
+from napari_ssp.training.holdout import STRIP_SHARE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 _CUT_FROM, _CUT_TO = 0.05, 0.6
 #: MEDIAR keeps smaller objects whole where it removes outlines.
 _SMALL = 196
-#: Share of an image that is held out, and the least width of such a strip.
-STRIP_SHARE, STRIP_WIDTH = 0.25, 32
+#: Least width of a strip that is held out.
+STRIP_WIDTH = 32
 
 
 def without_outlines(labels: NDArray[np.int32]) -> NDArray[np.int32]:
@@ -117,7 +118,7 @@ def set_strip_aside(image: LabelledImage) -> tuple[LabelledImage, LabelledImage]
         return None
     _, learned, scored = best
     cut = np.intersect1d(image.labels[learned], image.labels[scored])
-    return _part(image, learned, cut), _part(image, scored, cut)
+    return cut_out(image, learned, cut), cut_out(image, scored, cut)
 
 
 def _divisions(shape: tuple[int, ...]) -> Iterator[tuple[Any, Any]]:
@@ -138,7 +139,8 @@ def _whole(labels: NDArray[np.int32], part: Any, other: Any) -> int:
     return int((ids > 0).sum())
 
 
-def _part(image: LabelledImage, part: Any, cut: NDArray[Any]) -> LabelledImage:
+def cut_out(image: LabelledImage, part: Any, cut: NDArray[Any]) -> LabelledImage:
+    """Part of an image, in which some objects, which it does not hold as a whole, are unknown."""
     labels = image.labels[part]
     unknown = (labels < 0) | ((labels > 0) & np.isin(labels, cut))
     pixels = np.ascontiguousarray(image.pixels[(slice(None), *part)])

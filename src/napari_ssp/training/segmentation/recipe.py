@@ -16,10 +16,11 @@ from napari_ssp.flows import flows_to_labels
 from napari_ssp.metrics import f1_score
 from napari_ssp.metrics.overlap import without_unknown
 from napari_ssp.progress import Progress
-from napari_ssp.training.loop import SCORED, choose_precision
+from napari_ssp.training.loop import SCORED
 from napari_ssp.training.segmentation.annotation import targets
 from napari_ssp.training.segmentation.augmentation import AugmentationSettings, augment_crop
 from napari_ssp.training.segmentation.sampling import compute_sampling_weights
+from napari_ssp.training.step import choose_precision
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from napari_ssp.training.holdout import GAP, WHOLE_FROM, choose_holdout, place_holdout_strip
+from napari_ssp.training.scored_parts import divide_stack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from napari_ssp.engine.volume import Read
     from napari_ssp.training.data import ScoredArray, StructurePair
+    from napari_ssp.training.scored_parts import Part
 
 
 @dataclass(frozen=True)
@@ -84,19 +86,24 @@ def _strip(pair: StructurePair) -> _Division:
     if strip is None:
         return [pair], []
     start, width = strip
-    return [_part(pair, axis, 0, start - GAP)], [_part(pair, axis, start, width)]
+    whole = [slice(0, n) for n in pair.signal.shape]
+    before, strip_of = list(whole), list(whole)
+    before[axis], strip_of[axis] = slice(0, start - GAP), slice(start, start + width)
+    return [cut_pair(pair, tuple(before))], [cut_pair(pair, tuple(strip_of))]
 
 
-def _part(pair: StructurePair, axis: int, start: int, length: int) -> StructurePair:
-    flat = pair.is_projected
-    return replace(
-        pair,
-        signal=_cut(pair.signal, axis, start, length),
-        target=_cut(pair.target, axis - flat, start, length),
-    )
+def divide_pair(pair: StructurePair) -> list[Part]:
+    """Parts of a pair whose stack is large; else none."""
+    return divide_stack(pair.signal.shape, pair.is_projected)
 
 
-def _cut(array: ScoredArray, axis: int, start: int, length: int) -> ScoredArray:
-    shape = tuple(length if k == axis else n for k, n in enumerate(array.shape))
-    starts = tuple(start if k == axis else 0 for k in range(len(shape)))
+def cut_pair(pair: StructurePair, part: Part) -> StructurePair:
+    """Cut the same part out of signal and target."""
+    target = part[-len(pair.target.shape) :]
+    return replace(pair, signal=_cut(pair.signal, part), target=_cut(pair.target, target))
+
+
+def _cut(array: ScoredArray, part: Part) -> ScoredArray:
+    starts = tuple(span.start for span in part)
+    shape = tuple(span.stop - span.start for span in part)
     return replace(array, read_raw=PartReader(array.read_raw, starts, shape), shape=shape)

@@ -14,9 +14,11 @@ from napari_ssp.engine.tiling import Tile, choose_window
 from napari_ssp.engine.volume import Resampler, VolumeSource
 from napari_ssp.metrics import structure_metrics
 from napari_ssp.progress import Progress
-from napari_ssp.training.loop import SCORED, choose_precision
+from napari_ssp.training.loop import SCORED
 from napari_ssp.training.losses import PROJECTIONS
+from napari_ssp.training.step import choose_precision
 from napari_ssp.training.structures.crops import StructureAugmentation, random_crop
+from napari_ssp.training.structures.depth import STRIDE, choose_depth
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,8 +33,6 @@ if TYPE_CHECKING:
     from napari_ssp.training.scored_images import ScoredImages
     from napari_ssp.training.state import Preview
 
-#: RepMode halves its input four times.
-STRIDE = 16
 #: Score that decides which weights are kept: Pearson correlation.
 METRIC = "pcc"
 #: Scores that are kept for each structure, too.
@@ -127,8 +127,7 @@ def choose_crop(crop: tuple[int, int, int], pairs: Sequence[StructurePair]) -> t
     ValueError
         When images whose targets are projections have more planes than the crop.
     """
-    deepest = max(pair.signal.shape[0] for pair in pairs)
-    depth = min(crop[0], deepest + -deepest % STRIDE)
+    depth = choose_depth(crop[0], (pair.signal.shape[0] for pair in pairs))
     cut = [pair.name for pair in pairs if pair.is_projected and pair.signal.shape[0] > depth]
     if cut:
         raise ValueError(

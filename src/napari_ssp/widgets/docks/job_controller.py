@@ -69,6 +69,8 @@ class JobSpec:
         Called when a run starts; returns what makes, on the worker, the value to show, or None.
     recover : callable
         Gets the error of a run that failed, and may start another one instead.
+    amend : callable
+        Adds to a proposal what follows from its plan, or from there being none.
     about : callable
         Words in front of the progress that say what is worked on, where that is not plain.
     """
@@ -78,6 +80,7 @@ class JobSpec:
     show: Callable[[Any], None]
     prepare: Callable[[], Callable[[Any], Any] | None] = lambda: None
     recover: Callable[[BaseException | None], None] = lambda error: None
+    amend: Callable[[Proposal, Plan | None], Proposal] = lambda proposal, plan: proposal
     about: Callable[[], str] = lambda: ""
 
 
@@ -244,7 +247,7 @@ class JobController(QObject):
 
     def _tell_plan(self, proposal: Proposal) -> Request[Any] | None:
         """Say what is known by now; returns what can be run."""
-        summary, warnings = proposal.summary, proposal.warnings
+        plan = None
         if proposal.needs_plan:
             if self._answer is None:
                 if not proposal.waiting:
@@ -256,6 +259,9 @@ class JobController(QObject):
                 return None
             plan = self._answer.value
             self._estimate(plan)
+        amended = self.spec.amend(proposal, plan)
+        summary, warnings = amended.summary, amended.warnings
+        if plan is not None:
             summary = ", ".join(filter(None, (summary, plan.summary, self._time_needed)))
             warnings = (*warnings, *plan.warnings)
         self.planned.emit(summary, warnings)

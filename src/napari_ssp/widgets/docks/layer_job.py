@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     import napari
 
+    from napari_ssp.progress import Ahead
     from napari_ssp.service import ModelService, Request
     from napari_ssp.widgets.docks.job_dock import JobDock
     from napari_ssp.widgets.forms.model_form import ChoiceForm
@@ -57,6 +58,8 @@ class LayerTask:
         Returns what makes, on the worker, a ``Placed`` of a result.
     conclude : callable
         Sentence about what was found in a layer and is on display now.
+    ahead : Ahead
+        What a run waits for; begun when there is a layer to work on.
     suits : callable
         Whether a layer may be chosen just because it was selected.
     """
@@ -70,6 +73,7 @@ class LayerTask:
     request: Callable[[Image], Request[Any]]
     prepare: Callable[[], Callable[[Any], Any]]
     conclude: Callable[[Any, Image], str]
+    ahead: Ahead
     suits: Callable[[Image], bool] = lambda layer: True
 
 
@@ -137,6 +141,11 @@ class LayerJob(QObject):
         self._form.change(**_settings(request, self._form))
         self._controller.start(request, self._show, self._prepare())
 
+    def start(self, request: Request[Any], prepare: Callable[[Any], Any]) -> None:
+        """Run another request about the chosen layer, whose result is layers, too."""
+        self._source = LayerState(self.image_box.value())
+        self._controller.start(request, self._show, prepare)
+
     def look(self, request: Request[Any], show: Callable[[Any], None]) -> None:
         """Run another request about the chosen layer, whose result is no layer."""
         self._source = LayerState(self.image_box.value())
@@ -167,7 +176,9 @@ class LayerJob(QObject):
         self._task.fit_to_model(model)
         if layer is None:
             raise ValueError(_NO_IMAGE.format(image=self._task.image))
-        return Proposal(self._task.request(layer), needs_plan=True)
+        request = self._task.request(layer)
+        self._task.ahead.begin()
+        return Proposal(request, needs_plan=True)
 
     def _prepare(self) -> Callable[[Any], Any]:
         self._source = LayerState(self.image_box.value())

@@ -7,19 +7,13 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
-from napari_ssp.widgets.docks.wrapped_text import WrappedText
+from napari_ssp.widgets.docks.message_line import MessageLine
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from napari_ssp.progress import Progress
 
-# White on dark red and on dark amber read well in napari's dark and light themes.
-STYLES = {
-    "info": "",
-    "error": "background: #99121f; color: white; border-radius: 3px; padding: 5px;",
-    "warning": "background: #7a5600; color: white; border-radius: 3px; padding: 5px;",
-}
 _LONGEST_UNBROKEN = 32
 _RUN_STYLE = """
 QPushButton { font-weight: bold; padding: 5px; }
@@ -48,14 +42,14 @@ class RunPanel(QWidget):
     def __init__(self, run_help: str, run_text: str = "Run", parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._run_help = run_help
-        self.plan = _text_line()
-        self.warnings = _text_line()
+        self.plan = MessageLine()
+        self.warnings = MessageLine()
         self.run_button = QPushButton(run_text)
         self.run_button.setStyleSheet(_RUN_STYLE)
         self.cancel_button = QPushButton("Cancel")
         self.cancel_button.setToolTip("Stop the run; nothing of it is shown")
         self.bar = QProgressBar()
-        self.message = _text_line()
+        self.message = MessageLine()
         self._running = False
         self._can_run = False
         self.run_button.clicked.connect(self.run_clicked)
@@ -70,12 +64,12 @@ class RunPanel(QWidget):
         """
         facts = ", ".join(_unbroken(fact) for fact in summary.split(", "))
         self._show_plan(facts, "info", can_run=True)
-        _show(self.warnings, "\n".join(warnings), "warning")
+        self.warnings.say("\n".join(warnings), "warning")
 
     def set_obstacle(self, reason: str) -> None:
         """Say why Run is not possible, and forbid it."""
         self._show_plan(reason, "warning", can_run=False)
-        _show(self.warnings, "", "info")
+        self.warnings.say("")
 
     def set_running(self, running: bool) -> None:
         """Switch between before and during a run."""
@@ -97,10 +91,10 @@ class RunPanel(QWidget):
 
     def set_message(self, text: str, kind: str = "info") -> None:
         """Show one line; ``kind`` is "info", "warning" or "error"."""
-        _show(self.message, text, kind)
+        self.message.say(text, kind)
 
     def _show_plan(self, text: str, kind: str, *, can_run: bool) -> None:
-        _show(self.plan, text, kind)
+        self.plan.say(text, kind)
         self._can_run = can_run
         self._update_run_button()
 
@@ -121,21 +115,9 @@ class RunPanel(QWidget):
         layout.addWidget(self.message)
 
 
-def _text_line() -> WrappedText:
-    label = WrappedText()
-    label.setVisible(False)
-    return label
-
-
 def _unbroken(fact: str) -> str:
     """Fact that stays on one line; of a long one only what is multiplied, or the dock gets wide."""
     if len(fact) <= _LONGEST_UNBROKEN:
         return fact.replace(" ", "\N{NO-BREAK SPACE}")
     times = "\N{NO-BREAK SPACE}×\N{NO-BREAK SPACE}"
     return fact.replace(" × ", times).replace(" µm", "\N{NO-BREAK SPACE}µm")
-
-
-def _show(label: WrappedText, text: str, kind: str) -> None:
-    label.setText(text)
-    label.setStyleSheet(STYLES[kind] if text else "")
-    label.setVisible(bool(text))

@@ -43,10 +43,7 @@ def number_editor(item: FieldDescription, changed: Any) -> Editor:
     changed : Signal
         Emitted after every change. A signal, as a lambda would keep its owner alive.
     """
-    box: Any = QDoubleSpinBox() if item.kind is float else QSpinBox()
-    if item.kind is float:
-        box.setDecimals(2)
-        box.setSingleStep(0.05)
+    box = _spin_box(item)
     box.setRange(item.min, item.max)
     box.setValue(item.default)
     box.setKeyboardTracking(False)  # "0.5" typed is one change, not three
@@ -123,8 +120,8 @@ def optional_number_editor(item: FieldDescription, changed: Any, without: str) -
     without : str
         What the box says for None.
     """
-    box: Any = QSpinBox()
-    lowest = item.min - 1
+    box = _spin_box(item)
+    lowest = item.min - box.singleStep()
     box.setRange(lowest, item.max)
     box.setSpecialValueText(without)
     box.setValue(lowest)
@@ -132,10 +129,19 @@ def optional_number_editor(item: FieldDescription, changed: Any, without: str) -
     box.setToolTip(item.help)
     box.valueChanged.connect(changed)
 
-    def get() -> int | None:
-        return None if box.value() == lowest else int(box.value())
+    def get() -> float | None:
+        return None if box.value() < item.min else box.value()
 
-    def show(value: int | None) -> None:
+    def show(value: float | None) -> None:
         box.setValue(lowest if value is None else value)
 
     return Editor(box, get, show)
+
+
+def _spin_box(item: FieldDescription) -> Any:
+    if item.kind is not float:
+        return QSpinBox()
+    box = QDoubleSpinBox()
+    box.setDecimals(2)
+    box.setSingleStep(0.05)
+    return box

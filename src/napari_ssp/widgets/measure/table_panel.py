@@ -16,7 +16,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_ssp.widgets.docks.dock_widget import DockWidget
-from napari_ssp.widgets.docks.run_panel import STYLES
+from napari_ssp.widgets.docks.message_line import MessageLine
 from napari_ssp.widgets.forms.wrapped_label import WrappedLabel
 from napari_ssp.widgets.measure.table_model import ObjectTableModel
 
@@ -41,8 +41,7 @@ class TablePanel(DockWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.title, self.note, self.warning = WrappedLabel(), WrappedLabel(), WrappedLabel()
-        self.warning.setStyleSheet(STYLES["warning"])
+        self.title, self.note, self.warning = WrappedLabel(), MessageLine(), MessageLine()
         self.again_button = QPushButton("Measure again")
         self.again_button.setToolTip("Bring the table up to date with the labels")
         self.model = ObjectTableModel(self)
@@ -54,7 +53,6 @@ class TablePanel(DockWidget):
         selection.currentRowChanged.connect(self._pick)
         self.view.clicked.connect(self._pick)
         self.set_old(False)
-        self.set_note("")
 
     def set_table(self, table: Table) -> None:
         """Show a table of a layer's objects."""
@@ -66,14 +64,13 @@ class TablePanel(DockWidget):
 
     def set_old(self, old: bool) -> None:
         """Say whether the labels were changed after they were measured."""
-        self.warning.setText("The labels were changed after they were measured." if old else "")
-        self.warning.setVisible(old)
+        text = "The labels were changed after they were measured." if old else ""
+        self.warning.say(text, "warning")
         self.again_button.setVisible(old)
 
     def set_note(self, text: str) -> None:
         """Say something about the chosen object."""
-        self.note.setText(text)
-        self.note.setVisible(bool(text))
+        self.note.say(text)
 
     def choose(self, label: int, near: Mapping[str, int]) -> None:
         """Go to an object's row; of several to that of the planes and frames on display.

@@ -8,7 +8,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
-from napari_ssp.widgets.docks.wrapped_text import WrappedText
+from napari_ssp.widgets.docks.message_line import MessageLine
 
 if TYPE_CHECKING:
     from napari_ssp.registry import DownloadError
@@ -25,7 +25,7 @@ class ByHand(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.steps = WrappedText()
+        self.steps = MessageLine()
         self.address = QLineEdit()
         self.address.setReadOnly(True)
         self.address.setToolTip("Where a browser finds the file")
@@ -45,7 +45,7 @@ class ByHand(QWidget):
         """Show what can be done after a download failed; None hides it."""
         self.setVisible(error is not None)
         if error is not None:
-            self.steps.setText(error.by_hand)
+            self.steps.say(error.by_hand)
             self.address.setText(error.address)
             self.address.setCursorPosition(0)
         has_address = error is not None and bool(error.address)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_ssp.registry import IMAGES, find_card
-from napari_ssp.service import GatesRequest, JobState
+from napari_ssp.service import GatesRequest, JobState, objects_request
+from napari_ssp.service.preparing import PREDICTION
 from napari_ssp.widgets.docks.job_dock import JobDock
 from napari_ssp.widgets.docks.layer_job import LayerJob, LayerTask
 from napari_ssp.widgets.docks.messages import error_line
@@ -23,8 +24,15 @@ from napari_ssp.widgets.layers.images import (
     stack_image,
     visible_region,
 )
+from napari_ssp.widgets.measure.freshness import MEASURED_KEY
 from napari_ssp.widgets.predict.form import PredictForm
 from napari_ssp.widgets.predict.gate_panel import GatePanel
+from napari_ssp.widgets.predict.objects import (
+    ObjectsButton,
+    PreparedObjects,
+    objects_line,
+    prepare_objects,
+)
 from napari_ssp.widgets.predict.results import prepare_structures
 from napari_ssp.widgets.predict.sentences import prediction_line
 from napari_ssp.widgets.predict.structure_colours import structure_colours
@@ -65,15 +73,19 @@ class PredictDock(JobDock):
             request=self._request,
             prepare=self._preparation,
             conclude=self._conclude,
+            ahead=PREDICTION,
             # A measured plane beside the stack, clicked on to compare, is not what to predict from.
             suits=is_stack,
         )
         self.layers = LayerJob(self._viewer, self.form, task, self, service)
         self.image_box = self.layers.image_box
+        self.objects_button = ObjectsButton()
         self.gates = GatePanel()
         self._gate_runner = Runner(service, self)
-        self.add(self.gates)
+        self.add(self.objects_button, self.gates)
         self.planned.connect(self._follow_plan)
+        self.objects_button.clicked.connect(self.find_objects)
+        self.controller.refused.connect(self.objects_button.refuse)
         self.left.connect(self._gate_runner.cancel)
         self.gates.wanted.connect(self._load_gates)
         self._gate_runner.ended.connect(self._show_gates)
@@ -90,6 +102,20 @@ class PredictDock(JobDock):
     def repeat(self, request: PredictRequest, source: Image) -> None:
         """Run a request of an earlier result, made of a layer; the form shows its settings."""
         self.layers.repeat(request, source)
+
+    def find_objects(self) -> None:
+        """Predict the first chosen structure, segment and measure it, as the button does."""
+        request: Any = None if self.controller.is_running else self.update_plan()
+        if request is None:
+            return
+        try:
+            wanted = objects_request(request)
+        except ValueError as error:
+            self.panel.set_message(error_line(error), "warning")
+            return
+        colour = structure_colours(self.form.tasks())[request.tasks[0]]
+        prepare = partial(prepare_objects, channel=wanted.channel or 0, colour=colour)
+        self.layers.start(wanted, prepare)
 
     def _fit_to_model(self, model: str) -> None:
         card = find_card(model)
@@ -119,7 +145,12 @@ class PredictDock(JobDock):
         channel = self.form.value().channel or 0
         return partial(prepare_structures, channel=channel, colours=colours)
 
-    def _conclude(self, value: PreparedStructures, layer: Image) -> str:
+    def _conclude(self, value: PreparedStructures | PreparedObjects, layer: Image) -> str:
+        if isinstance(value, PreparedObjects):
+            labels: Any = self.layers.results.layer(layer, value.labels_name)
+            labels.features = value.features
+            labels.metadata = {**labels.metadata, MEASURED_KEY: value.digest}
+            return objects_line(value)
         try:
             _, plane = current_plane(layer, self._viewer)
         except ValueError:  # 3D display: there is no plane to look at
@@ -128,6 +159,7 @@ class PredictDock(JobDock):
 
     def _follow_plan(self) -> None:
         choices = self.form.value()
+        self.objects_button.offer(choices.tasks)
         if choices.tasks:
             self.gates.suggest(choices.tasks[0])
         self.gates.set_tasks(choices.model or "", self.form.tasks())

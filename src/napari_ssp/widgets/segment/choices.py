@@ -57,7 +57,7 @@ class SegmentChoices:
     flow_threshold: float = _same("flow_threshold")
     min_size: int = _same("min_size")
     hole_size: int | None = _same("hole_size")
-    overlap: float = _same("overlap")
+    overlap: float | None = _same("overlap")
     batch_size: int = _same("batch_size")
     tta: bool = _same("tta")
     eightfold: bool = _same("eightfold")

@@ -10,6 +10,7 @@ from napari_ssp.io.layer_attributes import has_fields
 from napari_ssp.registry import OBJECTS
 from napari_ssp.schema import describe_fields
 from napari_ssp.service import DiameterRequest, find_members
+from napari_ssp.service.preparing import SEGMENTATION
 from napari_ssp.widgets.docks.job_dock import JobDock
 from napari_ssp.widgets.docks.layer_job import LayerJob, LayerTask
 from napari_ssp.widgets.docks.messages import error_line
@@ -74,6 +75,7 @@ class SegmentDock(JobDock):
             request=self._request,
             prepare=self._preparation,
             conclude=self._conclude,
+            ahead=SEGMENTATION,
         )
         self.layers = LayerJob(self._viewer, self.form, task, self, service)
         self.image_box = self.layers.image_box

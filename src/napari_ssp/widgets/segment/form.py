@@ -81,7 +81,10 @@ class SegmentForm(ChoiceForm):
         self._editors["diameter"] = Editor(
             self.size_box, self.size_box.value, self.size_box.set_value
         )
-        self._add_numbers("cell_threshold", "flow_threshold", "min_size", "overlap", "batch_size")
+        self._add_numbers("cell_threshold", "flow_threshold", "min_size", "batch_size")
+        self._editors["overlap"] = optional_number_editor(
+            self._fields["overlap"], self.changed, "as the model says"
+        )
         self._editors["hole_size"] = optional_number_editor(
             self._fields["hole_size"], self.changed, "as the minimum size"
         )

@@ -45,7 +45,13 @@ from napari_ssp.widgets.train.phases import (
     request_to_submit,
     run_folder,
 )
-from napari_ssp.widgets.train.planning import data_folders, propose, save_request, with_pace
+from napari_ssp.widgets.train.planning import (
+    data_folders,
+    layers_size,
+    propose,
+    save_request,
+    with_pace,
+)
 from napari_ssp.widgets.train.setup_fold import SetupFold
 from napari_ssp.widgets.train.view import TrainView
 
@@ -54,6 +60,7 @@ if TYPE_CHECKING:
 
     from napari_ssp.progress import Progress
     from napari_ssp.service import ModelService
+    from napari_ssp.service.results import DataSize
     from napari_ssp.widgets.docks.job_controller import Proposal
     from napari_ssp.widgets.docks.relay import Outcome
 
@@ -92,9 +99,10 @@ class TrainDock(JobDock):
         self.parts_button, self.label_watch = PartsButton(), LabelWatch(self)
         self.parts_button.setCheckable(True)
         self.collecting = Collecting(self._viewer, self.data, self)
-        spec = JobSpec("training", self._propose, self._show_result)
+        spec = JobSpec("training", self._propose, self._show_result, amend=self._with_pace)
         service = service or shared_service("training")
         self._measured = PaceWatch(service, self)
+        self._size: DataSize | None = None
         self.drive(JobController(spec, service, self))
         self.setup = SetupFold(self.form, self.data, self.collecting.panel)
         self.add(self.setup, self.parts_button, self.panel, self.view)
@@ -153,9 +161,12 @@ class TrainDock(JobDock):
         self.data.set_structures(choices.learn == STRUCTURES)
         proposal = propose(choices, self.data.value())
         # Not while somebody draws: it loads torch and keeps the processor busy for seconds.
-        if not self.collecting.autosave.is_used and self._measured.ask(proposal.request):
-            proposal = with_pace(proposal)
+        told = not self.collecting.autosave.is_used and self._measured.ask(proposal.request)
+        self._size = layers_size(self.data.value()) if told else None
         return proposal if choices.learn == STRUCTURES else self._with_doubts(proposal)
+
+    def _with_pace(self, proposal: Proposal, plan: Any) -> Proposal:
+        return proposal if self._size is None else with_pace(proposal, self._size, plan)
 
     def _with_doubts(self, proposal: Proposal) -> Proposal:
         """Say what is doubtful about layers, and number the parts of masks where that is chosen."""

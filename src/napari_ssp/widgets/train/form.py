@@ -45,7 +45,7 @@ _ADVANCED = (
     "device",
 )
 #: What a request for structures does not have, or has in another form.
-_OF_CELLS = ("trainable", "augmentation", "crop", "fit_to_time", "replay")
+_OF_CELLS = ("trainable", "augmentation", "crop", "replay")
 
 
 class TrainForm(EditorForm):

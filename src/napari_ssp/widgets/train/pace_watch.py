@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QObject, Signal
 
 from napari_ssp.service import JobState
-from napari_ssp.service.training.segmentation.pace import PaceRequest, known_pace
+from napari_ssp.service.training.pace import PaceRequest, known_pace
 from napari_ssp.widgets.docks.runner import Runner
 from napari_ssp.widgets.train.planning import has_pace
 

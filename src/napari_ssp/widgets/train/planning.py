@@ -8,15 +8,18 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 
 from napari_ssp.registry import find_card
 from napari_ssp.registry.card_checks import check_name
-from napari_ssp.service import LabelPair, SavePairsRequest, StackPair, TrainRequest
+from napari_ssp.service import (
+    LabelPair,
+    SavePairsRequest,
+    StackPair,
+    TrainRequest,
+    TrainStructuresRequest,
+)
 from napari_ssp.service.annotation.annotations import AnnotationWriter
 from napari_ssp.service.annotation.stacks import differs
 from napari_ssp.service.annotation.training_set import TrainingSet
-from napari_ssp.service.training.segmentation.pace import (
-    describe_pace,
-    is_limited_by_time,
-    known_pace,
-)
+from napari_ssp.service.results import DataSize
+from napari_ssp.service.training.pace import describe_pace, is_limited_by_time, known_pace
 from napari_ssp.widgets.docks.job_controller import Proposal
 from napari_ssp.widgets.train.choices import CELLS
 from napari_ssp.widgets.train.pairs import LayerPair, pair_annotation, pair_stacks
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from napari_ssp.service import Request
+    from napari_ssp.service.results import TrainingPlan
     from napari_ssp.widgets.train.choices import TrainChoices
     from napari_ssp.widgets.train.data import Source
 
@@ -64,21 +68,41 @@ def propose(choices: TrainChoices, sources: Sequence[Source]) -> Proposal:
     return Proposal(request, summary, notes, needs_plan=True, waiting=_LOOKING)
 
 
-def with_pace(proposal: Proposal) -> Proposal:
-    """Say what this computer will make of the time, as far as it was measured."""
+def layers_size(sources: Sequence[Source]) -> DataSize:
+    """How much there is to learn from layers of stacks; a part of it is scored."""
+    pairs = [source for source in sources if isinstance(source, LayerPair) and source.structure]
+    stacks = [pair_stacks(pair)[0] for pair in pairs]
+    return DataSize(tuple(tuple(stack.sizes[axis] for axis in "zyx") for stack in stacks))
+
+
+def with_pace(proposal: Proposal, layers: DataSize, plan: TrainingPlan | None) -> Proposal:
+    """Say what this computer will make of the time, as far as it was measured.
+
+    Parameters
+    ----------
+    proposal : Proposal
+        What is to be trained.
+    layers : DataSize
+        How much the layers are.
+    plan : TrainingPlan or None
+        What is known of the folders and tables.
+    """
     if not has_pace(proposal.request):
         return proposal
     pace = known_pace(proposal.request)
     if pace is None:
         return replace(proposal, summary=_joined(proposal.summary, _MEASURING))
-    fact, warnings = describe_pace(proposal.request, pace)
+    size = layers if plan is None else layers.together(plan.size)
+    fact, warnings = describe_pace(proposal.request, pace, size)
     summary = _joined(proposal.summary, fact)
     return replace(proposal, summary=summary, warnings=(*proposal.warnings, *warnings))
 
 
-def has_pace(request: Request[Any] | None) -> TypeGuard[TrainRequest]:
+def has_pace(request: Request[Any] | None) -> TypeGuard[TrainRequest | TrainStructuresRequest]:
     """Whether what is learned depends on the pace of this computer."""
-    return isinstance(request, TrainRequest) and is_limited_by_time(request)
+    return isinstance(request, TrainRequest | TrainStructuresRequest) and is_limited_by_time(
+        request
+    )
 
 
 def _joined(*parts: str) -> str:

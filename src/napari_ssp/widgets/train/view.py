@@ -131,7 +131,7 @@ def _scored_facts(state: TrainingState) -> list[str]:
     """Say what a score is worth, where it is not that of all images or of few objects."""
     parts = []
     if state.scored < state.validation:
-        parts.append(f"scored on {state.scored} of {state.validation} validation images")
+        parts.append(f"scored on {state.scored} of {state.validation} {state.noun}")
     if state.too_few:
         parts.append(
             f"{state.objects} object{'s' * (state.objects != 1)} scored: too few to judge by"

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from napari_ssp.registry import find_card
-from napari_ssp.service.results import TrainingPlan
+from napari_ssp.service.results import DataSize, TrainingPlan
 from napari_ssp.service.training.kind import TrainingPlanner
 from napari_ssp.service.training.pair_tables import SCORED_SPLITS, VALIDATION_SPLITS
 from napari_ssp.service.training.plan_words import (
     describe_limits,
+    warn_in_parts,
+    warn_long_scoring,
     warn_scored_as_well,
     warn_skipped,
     warn_too_small,
@@ -18,7 +21,9 @@ from napari_ssp.service.training.plan_words import (
 from napari_ssp.service.training.segmentation.encoder_weights import describe_encoder
 from napari_ssp.service.training.segmentation.masks import check_masks, warn_of_mask_files
 from napari_ssp.service.training.segmentation.pairs import Pair, scan_pairs
-from napari_ssp.training.holdout import WHOLE_FROM, choose_holdout
+from napari_ssp.service.training.segmentation.workload import WORKLOAD
+from napari_ssp.training.holdout import STRIP_SHARE, WHOLE_FROM, choose_holdout
+from napari_ssp.training.scored_parts import divide_plane
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,8 +69,21 @@ def _describe(request: TrainRequest, base: ModelCard | None, files: TrainingFile
         tuple(pair.name for pair in files.training),
         tuple(pair.name for pair in files.validation),
         tuple(pair.name for pair in files.replay),
-        files.strip,
+        strip=files.strip,
+        size=_size(request, base, files),
     )
+
+
+def _zoom(request: TrainRequest, base: ModelCard | None) -> float:
+    return request.crops.zoom or (base.zoom if base else 1.0)
+
+
+def _size(request: TrainRequest, base: ModelCard | None, files: TrainingFiles) -> DataSize:
+    shapes = tuple(pair.shape for pair in files.training)
+    scored = STRIP_SHARE * sum(map(math.prod, shapes))
+    if not files.strip:
+        scored = sum(math.prod(pair.shape) for pair in files.validation)
+    return DataSize(shapes, _zoom(request, base) ** 2 * scored)
 
 
 def base_card(request: TrainRequest) -> ModelCard | None:
@@ -208,6 +226,7 @@ def _warnings(request: TrainRequest, files: TrainingFiles, card: ModelCard | Non
     both = [p.name for p in files.training if (p.image.resolve(), p.scene) in scored]
     if both:
         warnings.append(warn_scored_as_well(both))
+    warnings += _scoring_warnings(request, files, card)
     if card is not None and not files.replay and request.forgetting.trainable == "all":
         warnings.append(
             "Without replayed images the model may forget what its base knows. Name images that "
@@ -216,6 +235,27 @@ def _warnings(request: TrainRequest, files: TrainingFiles, card: ModelCard | Non
     return warnings
 
 
+def _scoring_warnings(
+    request: TrainRequest, files: TrainingFiles, base: ModelCard | None
+) -> list[str]:
+    """Say what is scored of images that are too large for one look."""
+    if request.schedule.minutes is None:
+        pixels = _size(request, base, files).scored
+        return [warn_long_scoring(pixels)] if pixels > _MUCH_TO_SCORE else []
+    shapes = [(p.name, p.shape) for p in files.validation]
+    if files.strip:
+        shapes = [(p.name, _strip(p.shape)) for p in files.training]
+    large = [name for name, shape in shapes if divide_plane(shape, _zoom(request, base))]
+    return [warn_in_parts(large)] if large else []
+
+
+def _strip(shape: tuple[int, int]) -> tuple[int, int]:
+    """Shape of the strip that is set aside, taken to lie along the longer side."""
+    return max(shape), round(STRIP_SHARE * min(shape))
+
+
+#: Pixels of validation images that take long to score.
+_MUCH_TO_SCORE = 64e6
 #: Least width of a strip, in pixels.
 _NARROWEST = 32
 #: Replayed images that are scored, at most.
@@ -226,4 +266,5 @@ SEGMENTATION_PLANNER = TrainingPlanner(
     base_card=base_card,
     find_files=lambda request, base: find_files(request),
     describe=_describe,
+    workload=WORKLOAD,
 )

@@ -15,22 +15,23 @@ from napari_ssp.registry import ModelCard, load_model
 from napari_ssp.registry.pretrained.loading import load_encoder
 from napari_ssp.registry.weights import build_network
 from napari_ssp.service.training.conclusion import Judged
-from napari_ssp.service.training.kind import PreparedTraining, TrainingKind
+from napari_ssp.service.training.kind import PreparedTraining, TrainingKind, Trial
 from napari_ssp.service.training.segmentation.encoder_weights import (
     encoder_file_steps,
     note_encoder_weights,
     read_encoder_weights,
 )
 from napari_ssp.service.training.segmentation.images import entries, read_training_images
-from napari_ssp.service.training.segmentation.measuring import fit_steps
-from napari_ssp.service.training.segmentation.pace import network_card
+from napari_ssp.service.training.segmentation.workload import network_card
 from napari_ssp.training.adapting import choose_rate, choose_trainable
 from napari_ssp.training.loop import LoopSettings, TrainingRun, scored
 from napari_ssp.training.losses import segmentation_loss
 from napari_ssp.training.processes import read_process_group, synchronise_batch_norm
 from napari_ssp.training.run_files import has_checkpoint
 from napari_ssp.training.scored_images import ScoredImages, seconds_of_scoring
+from napari_ssp.training.scored_parts import in_parts
 from napari_ssp.training.segmentation.augmentation import STRENGTHS
+from napari_ssp.training.segmentation.parts import cut_image, divide_image
 from napari_ssp.training.segmentation.recipe import (
     METRIC,
     SegmentationBatches,
@@ -44,7 +45,10 @@ if TYPE_CHECKING:
     from napari_ssp.registry.pretrained.sources import EncoderFile
     from napari_ssp.service.training.requests import TrainRequest
     from napari_ssp.service.training.segmentation.images import TrainingImages
+    from napari_ssp.training.batches import Batch
     from napari_ssp.training.data import LabelledImage
+    from napari_ssp.training.pace import Crop
+    from napari_ssp.training.segmentation.image_store import ImageStore
     from napari_ssp.training.weight_interpolation import Interpolated
 
 #: How often a run is scored, at most.
@@ -104,7 +108,7 @@ def _mix(
     run: TrainingRun, request: TrainRequest, zoom: float, images: TrainingImages
 ) -> Steps[Interpolated]:
     """Mix winner and base until little enough is forgotten, and score the mixture."""
-    known = ScoredImages(images.known, seconds_of_scoring(run.settings.minutes, known=True))
+    known = _in_time(images.known, seconds_of_scoring(run.settings.minutes, known=True), zoom)
     stage = "scoring replayed images"
     mixture = yield from interpolate_until(
         load_model(str(request.base)).to(run.device),
@@ -117,6 +121,14 @@ def _mix(
         score = partial(_score, request, zoom, run.validation)
         run.best = run.best | (yield from scored(run, mixture.network, score))
     return mixture
+
+
+def _in_time(images: ImageStore, seconds: float, zoom: float) -> ScoredImages[LabelledImage]:
+    """Images to score in some seconds; without a limit as a whole, however large they are."""
+    if math.isinf(seconds):
+        return ScoredImages(images, seconds, count_objects)
+    parts = in_parts(images, partial(divide_image, zoom=zoom), cut_image)
+    return ScoredImages(parts, seconds, count_objects)
 
 
 def loop_settings(
@@ -179,6 +191,8 @@ def _card(
         card,
         network=base.network,
         window=base.window,
+        largest_window=base.largest_window,
+        overlap=base.overlap,
         licence=base.licence,
         encoder_weights=base.encoder_weights,
         citation=base.citation,
@@ -206,7 +220,7 @@ def _start(
     purpose = f"segmentation ({request.forgetting.trainable})"
     run = TrainingRun(network, segmentation_loss, settings, request.output, purpose, processes)
     seconds = seconds_of_scoring(settings.minutes, bool(images.known))
-    run.validation = ScoredImages(images.validation, seconds, count_objects)
+    run.validation = _in_time(images.validation, seconds, card.zoom)
     run.resume()
     return run
 
@@ -218,10 +232,18 @@ def _check(request: TrainRequest) -> Steps[None]:
         load_encoder(build_network(network_card(request)), request.network.encoder, file)
 
 
+def _noise(count: int, crop: Crop) -> Batch:
+    pixels, flows = (torch.rand(count, channels, *crop) for channels in (3, 2))
+    return (pixels,), (flows, flows[:, 0])
+
+
+def _trial(request: TrainRequest, card: ModelCard, device: torch.device) -> Trial:
+    network = build_network(card).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    choose_trainable(network, request.forgetting.trainable, request.forgetting.lora_rank)
+    precision = request.machine.precision
+    return Trial(network, segmentation_loss, _noise, lambda: network, precision)
+
+
 SEGMENTATION = TrainingKind(
-    entries=entries,
-    read=read_training_images,
-    check=_check,
-    prepare=_prepare,
-    fit=fit_steps,
+    entries=entries, read=read_training_images, check=_check, prepare=_prepare, trial=_trial
 )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from napari_ssp.service.results import TrainingPlan
+from napari_ssp.service.results import DataSize, TrainingPlan
 from napari_ssp.service.training.kind import TrainingPlanner
 from napari_ssp.service.training.pair_tables import (
     SCORED_SPLITS,
@@ -15,11 +16,11 @@ from napari_ssp.service.training.pair_tables import (
 )
 from napari_ssp.service.training.plan_words import (
     describe_limits,
+    warn_in_parts,
     warn_scored_as_well,
     warn_skipped,
     warn_too_small,
 )
-from napari_ssp.service.training.structure_choices import StructureSchedule
 from napari_ssp.service.training.structures.card import base_card, check_voxel_size, new_structure
 from napari_ssp.service.training.structures.pairs import PairFiles, scan_structures, task_order
 from napari_ssp.service.training.structures.stack_headers import (
@@ -27,7 +28,9 @@ from napari_ssp.service.training.structures.stack_headers import (
     common_size,
     stack_header,
 )
-from napari_ssp.training.holdout import WHOLE_FROM, choose_holdout, place_holdout_strip
+from napari_ssp.service.training.structures.workload import WORKLOAD, ends_by_time
+from napari_ssp.training.holdout import SHARE, WHOLE_FROM, choose_holdout, place_holdout_strip
+from napari_ssp.training.scored_parts import divide_stack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -51,8 +54,8 @@ class StructureFiles:
         What people gave to learn from, and to score.
     order : tuple of str
         The model's structures.
-    shapes : tuple of tuple of int
-        (Z, Y, X) of the training signals.
+    shapes, scored_shapes : tuple of tuple of int
+        (Z, Y, X) of the training and of the validation signals.
     voxel_size : tuple of float or None
         (z, y, x) in µm where the files state one.
     strays : tuple of pathlib.Path
@@ -65,6 +68,7 @@ class StructureFiles:
     validation: tuple[Pair, ...]
     order: tuple[str, ...]
     shapes: tuple[_Shape, ...] = ()
+    scored_shapes: tuple[_Shape, ...] = ()
     voxel_size: VoxelSize | None = None
     strays: tuple[Path, ...] = ()
     notes: tuple[str, ...] = ()
@@ -98,7 +102,15 @@ def _describe(
         tuple(name for k, name in enumerate(names) if k not in whole),
         scored or tuple(names[k] for k in whole),
         strip=bool(strips),
+        size=DataSize(files.shapes, _count_scored(files, whole, strips)),
     )
+
+
+def _count_scored(files: StructureFiles, whole: Sequence[int], strips: Sequence[int]) -> float:
+    """Voxels of the validation part."""
+    voxels = [math.prod(shape) for shape in files.shapes]
+    given = sum(map(math.prod, files.scored_shapes))
+    return given + sum(voxels[k] for k in whole) + SHARE * sum(voxels[k] for k in strips)
 
 
 def find_structure_files(request: TrainStructuresRequest, base: ModelCard | None) -> StructureFiles:
@@ -130,11 +142,18 @@ def find_structure_files(request: TrainStructuresRequest, base: ModelCard | None
     size = common_size(one[1] for one in headers)
     if base is not None:
         check_voxel_size(request.stacks.voxel_size or size, base)
-    shapes = tuple(shape for shape, _ in headers[: len(training)])
+    shapes = tuple(shape for shape, _ in headers)
     strays = tuple(dict.fromkeys(path for scan in every for path in scan.strays))
     notes = tuple(dict.fromkeys(note for scan in every for note in scan.notes))
     return StructureFiles(
-        training, validation, order, shapes=shapes, voxel_size=size, strays=strays, notes=notes
+        training,
+        validation,
+        order,
+        shapes=shapes[: len(training)],
+        scored_shapes=shapes[len(training) :],
+        voxel_size=size,
+        strays=strays,
+        notes=notes,
     )
 
 
@@ -167,8 +186,7 @@ def _summary(
 
 
 def _steps(request: TrainStructuresRequest) -> int | None:
-    default = StructureSchedule().steps
-    return None if request.schedule.steps == default else request.schedule.steps
+    return None if ends_by_time(request) else request.schedule.steps
 
 
 def _scored(files: StructureFiles, whole: int, strips: int) -> str:
@@ -203,6 +221,9 @@ def _warnings(
         yield warn_scored_as_well(both)
     if small:
         yield warn_too_small(small)
+    large = [name for name, shape in _scored_shapes(files) if divide_stack(shape)]
+    if large:
+        yield warn_in_parts(large)
     unknown = files.voxel_size is None and request.stacks.voxel_size is None
     unknown &= any(isinstance(pair, PairFiles) for pair in files.training)
     if base is not None and base.voxel_size is not None and unknown:
@@ -210,6 +231,20 @@ def _warnings(
         yield f"The stacks state no voxel size; they are taken to have the base's, {size} µm."
 
 
+def _scored_shapes(files: StructureFiles) -> Iterator[tuple[str, _Shape]]:
+    """Names and shapes of what is scored; of a strip that along the longer side."""
+    for pair, shape in zip(files.validation, files.scored_shapes, strict=True):
+        yield pair.name, shape
+    whole, strips, _ = files.set_aside()
+    for k in (*whole, *strips):
+        depth, *plane = files.shapes[k]
+        side = round(SHARE * max(plane)) if k in strips else max(plane)
+        yield files.training[k].name, (depth, min(plane), side)
+
+
 STRUCTURES_PLANNER = TrainingPlanner(
-    base_card=base_card, find_files=find_structure_files, describe=_describe
+    base_card=base_card,
+    find_files=find_structure_files,
+    describe=_describe,
+    workload=WORKLOAD,
 )

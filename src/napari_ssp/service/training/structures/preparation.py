@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -15,6 +15,7 @@ from napari_ssp.service.training.conclusion import Judged
 from napari_ssp.service.training.kind import (
     PreparedTraining,
     TrainingKind,
+    Trial,
     nothing_to_check,
 )
 from napari_ssp.service.training.structures.card import new_card
@@ -24,8 +25,9 @@ from napari_ssp.training.loop import LoopSettings, TrainingRun
 from napari_ssp.training.losses import structure_loss
 from napari_ssp.training.processes import read_process_group
 from napari_ssp.training.scored_images import ScoredImages, seconds_of_scoring
+from napari_ssp.training.scored_parts import in_parts
 from napari_ssp.training.structures.new_structure import learn_last_task, most_similar
-from napari_ssp.training.structures.parts import set_aside
+from napari_ssp.training.structures.parts import cut_pair, divide_pair, set_aside
 from napari_ssp.training.structures.recipe import (
     METRIC,
     RECIPES,
@@ -45,7 +47,9 @@ if TYPE_CHECKING:
     from napari_ssp.service.training.requests import TrainStructuresRequest
     from napari_ssp.service.training.structures.data import StructureData
     from napari_ssp.service.training.structures.plan import StructureFiles
+    from napari_ssp.training.batches import Batch
     from napari_ssp.training.data import StructurePair
+    from napari_ssp.training.pace import Crop
     from napari_ssp.training.structures.recipe import StructureRecipe
 
 #: How often a run is scored, at most.
@@ -131,7 +135,8 @@ def _start(
         request.output,
         purpose=f"structures: {', '.join(card.tasks)}",
     )
-    run.validation = ScoredImages(validation, seconds_of_scoring(request.schedule.minutes))
+    parts = in_parts(validation, divide_pair, cut_pair)
+    run.validation = ScoredImages(parts, seconds_of_scoring(request.schedule.minutes))
     run.resume()
     return run
 
@@ -175,12 +180,18 @@ def _settings(
     )
 
 
-def _as_asked(request: TrainStructuresRequest) -> Steps[TrainStructuresRequest]:
-    """Leave batches and crops as they are: stacks have no smaller ones to choose."""
-    yield from ()
-    return request
+def _noise(count: int, crop: Crop) -> Batch:
+    stacks = torch.rand(count, 1, *crop)
+    first, in_3d = torch.zeros(count, dtype=torch.int64), torch.zeros(count, dtype=torch.bool)
+    return (stacks, first), (stacks, torch.ones_like(stacks, dtype=torch.bool), in_3d)
+
+
+def _trial(request: TrainStructuresRequest, card: ModelCard, device: torch.device) -> Trial:
+    network: Any = build_network(card).to(device, memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+    loss = partial(structure_loss, projection=request.stacks.projection)
+    return Trial(network, loss, _noise, lambda: network.merge(0), LoopSettings.precision)
 
 
 STRUCTURES = TrainingKind(
-    entries=_entries, read=_read, check=nothing_to_check, prepare=_prepare, fit=_as_asked
+    entries=_entries, read=_read, check=nothing_to_check, prepare=_prepare, trial=_trial
 )

@@ -7,9 +7,9 @@ from pathlib import Path
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
-from napari_ssp.widgets.docks.run_panel import STYLES
+from napari_ssp.widgets.docks.message_line import MessageLine
 from napari_ssp.widgets.forms.editor_form import FoldButton
-from napari_ssp.widgets.forms.wrapped_label import SmallPrint, WrappedLabel
+from napari_ssp.widgets.forms.wrapped_label import SmallPrint
 from napari_ssp.widgets.train.fields import FolderBox
 
 ADD_KEY, NEXT_KEY = "Shift-T", "Shift-N"
@@ -50,7 +50,7 @@ class CollectPanel(QWidget):
         self.next_button.setToolTip(
             f"Go to where the last segmentation was least sure ({NEXT_KEY})"
         )
-        self.message = WrappedLabel()
+        self.message = MessageLine()
         self._body = QWidget()
         self._lay_out()
         self.fold.toggled.connect(self._body.setVisible)
@@ -78,9 +78,7 @@ class CollectPanel(QWidget):
 
     def set_message(self, text: str, kind: str = "info") -> None:
         """Show one line; ``kind`` is "info", "warning" or "error"."""
-        self.message.setText(text)
-        self.message.setStyleSheet(STYLES[kind] if text else "")
-        self.message.setVisible(bool(text))
+        self.message.say(text, kind)
 
     def _lay_out(self) -> None:
         layout, body = QVBoxLayout(self), QVBoxLayout(self._body)
@@ -99,4 +97,3 @@ class CollectPanel(QWidget):
         body.addWidget(self.message)
         layout.addWidget(self.fold)
         layout.addWidget(self._body)
-        self.message.setVisible(False)
