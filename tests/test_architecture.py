@@ -58,7 +58,7 @@ SUB_ROOMS: dict[str, set[str]] = {
     "registry/bioimage": set(),
     "registry/exporting": set(),
     "registry/importing": {"registry/bioimage"},
-    "registry/pretrained": {"registry/importing"},
+    "registry/pretrained": {"registry/importing", "registry/transfer"},
     "registry/transfer": set(),
     "training/segmentation": set(),
     "training/structures": set(),

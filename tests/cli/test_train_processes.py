@@ -11,7 +11,8 @@ import torch
 from test_train_resume import _data
 
 from napari_ssp.registry import load_model
-from napari_ssp.training.records import CHECKPOINT_FILE, load_state
+from napari_ssp.training.records import load_state
+from napari_ssp.training.run_files import CHECKPOINT_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Callable

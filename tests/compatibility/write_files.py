@@ -82,7 +82,8 @@ from napari_ssp.service import (
 )
 from napari_ssp.service.provenance import describe_run
 from napari_ssp.service.training import train_steps
-from napari_ssp.training.records import BEST_FILE, CHECKPOINT_FILE, load_state, save_state
+from napari_ssp.training.records import load_state, save_state
+from napari_ssp.training.run_files import BEST_FILE, CHECKPOINT_FILE
 
 FILES = Path(__file__).resolve().parent / "files"
 HERE = "@HERE@"

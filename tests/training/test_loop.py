@@ -14,7 +14,8 @@ from torch import nn
 
 from napari_ssp.progress import Progress, run as drive
 from napari_ssp.training.loop import SCORED, LoopSettings, TrainingRun, fit
-from napari_ssp.training.records import CHECKPOINT_FILE, load_state
+from napari_ssp.training.records import load_state
+from napari_ssp.training.run_files import CHECKPOINT_FILE
 from napari_ssp.training.scored_images import ScoredImages
 
 if TYPE_CHECKING:

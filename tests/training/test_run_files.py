@@ -12,13 +12,8 @@ import torch
 from torch import nn
 
 from napari_ssp.training.loop import LoopSettings, TrainingRun
-from napari_ssp.training.records import (
-    BEST_FILE,
-    CHECKPOINT_FILE,
-    PREVIOUS_FILE,
-    has_checkpoint,
-    load_checkpoint,
-)
+from napari_ssp.training.records import load_checkpoint
+from napari_ssp.training.run_files import BEST_FILE, CHECKPOINT_FILE, PREVIOUS_FILE, has_checkpoint
 
 if TYPE_CHECKING:
     from pathlib import Path

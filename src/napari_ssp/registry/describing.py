@@ -34,6 +34,7 @@ def card_lines(card: ModelCard) -> list[tuple[str, str]]:
         ("voxel size", _voxel_size(card)),
         ("training data", card.training_data),
         ("origin", card.origin),
+        ("encoder began with", _encoder_weights(card)),
         ("average of", ", ".join(card.members)),
         ("network", _network(card)),
         ("sha256", card.sha256),
@@ -80,6 +81,14 @@ def _network(card: ModelCard) -> str:
         kinds = {"onnx": "ONNX graph", "torchscript": "TorchScript program"}
         return f"{kinds[card.network['format']]}, gives {card.network['output']}"
     return ", ".join(f"{key} {value}" for key, value in card.network.items())
+
+
+def _encoder_weights(card: ModelCard) -> str:
+    weights = card.encoder_weights
+    if weights is None:
+        return ""
+    place = f", {weights.page}" if weights.page else ""
+    return f"{weights.source} (licence: {weights.licence or 'not stated'}){place}"
 
 
 def _megabytes(card: ModelCard) -> str:

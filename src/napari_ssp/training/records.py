@@ -14,15 +14,12 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import torch
 
 from napari_ssp.atomic import atomic_path, replaced_file, write_text
+from napari_ssp.training.run_files import CHECKPOINT_FILE, METRICS_FILE, PREVIOUS_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-METRICS_FILE = "metrics.csv"
-BEST_FILE = "best.pt"
-CHECKPOINT_FILE = "checkpoint.pt"
-PREVIOUS_FILE = "checkpoint.previous.pt"
 #: What a run cannot go on without.
 _ENTRIES = {"purpose", "network", "average", "optimiser", "random", "step", "seconds"}
 
@@ -105,11 +102,6 @@ def save_checkpoint(folder: Path, state: dict[str, Any]) -> None:
     path = folder / CHECKPOINT_FILE
     with replaced_file(path, kept=folder / PREVIOUS_FILE) as temporary:
         _write_state(temporary, state)
-
-
-def has_checkpoint(folder: Path) -> bool:
-    """Whether a run was stopped in a folder."""
-    return any((folder / name).exists() for name in (CHECKPOINT_FILE, PREVIOUS_FILE))
 
 
 def load_checkpoint(

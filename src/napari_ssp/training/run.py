@@ -13,7 +13,6 @@ from napari_ssp.training.adapting import learning_parameters, plain, train_mode
 from napari_ssp.training.depthwise import learn_depthwise_in_float32
 from napari_ssp.training.processes import SINGLE_PROCESS, ProcessGroup
 from napari_ssp.training.records import (
-    BEST_FILE,
     Events,
     Row,
     beats,
@@ -23,6 +22,7 @@ from napari_ssp.training.records import (
     save_state,
     write_rows,
 )
+from napari_ssp.training.run_files import BEST_FILE
 from napari_ssp.training.scored_images import SHARE, ScoredImages
 from napari_ssp.training.settings import OPTIMISERS, SCHEDULES, LoopSettings
 from napari_ssp.training.state import TrainingState

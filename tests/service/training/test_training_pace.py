@@ -22,7 +22,7 @@ from napari_ssp.service.training.pace import (
 )
 from napari_ssp.service.training.request_files import write_request
 from napari_ssp.training.pace import Pace
-from napari_ssp.training.records import CHECKPOINT_FILE
+from napari_ssp.training.run_files import CHECKPOINT_FILE
 
 if TYPE_CHECKING:
     from pathlib import Path

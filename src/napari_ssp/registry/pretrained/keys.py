@@ -58,7 +58,8 @@ class EncoderKeys:
         found = {_flat(name): value for name, value in renamed.items()}
         whole = {_flat(name): shape for name, shape in self.whole.items()}
         part = {name: _flat(name.removeprefix("model.")) for name in self.part}
-        missing = [n for n, flat in part.items() if flat not in found and _COUNTER not in n]
+        needed = [name for name in part if _COUNTER not in name]
+        missing = [name.removeprefix("model.") for name in needed if part[name] not in found]
         foreign = [name for name in renamed if _flat(name) not in whole]
         other = [
             f"{name} {_sides(value.shape)} instead of {_sides(whole[_flat(name)])}"
@@ -66,7 +67,7 @@ class EncoderKeys:
             if whole.get(_flat(name), tuple(value.shape)) != tuple(value.shape)
         ]
         faults = [
-            _say(missing, f"of its {len(part)} tensors are missing"),
+            _say(missing, f"of its {len(needed)} tensors are missing"),
             _say(foreign, "are none of its tensors"),
             _say(other, "have another shape"),
         ]

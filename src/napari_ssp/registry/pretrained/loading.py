@@ -27,15 +27,15 @@ _IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 _OF_TIMM = "tu-"
 
 
-def load_encoder(encoder: nn.Module, name: str, file: EncoderFile) -> None:
-    """Put pretrained weights into an encoder, which then takes images in [0, 1].
+def load_encoder(network: nn.Module, name: str, file: EncoderFile) -> None:
+    """Put pretrained weights into a network's encoder, which goes on to take images in [0, 1].
 
     Parameters
     ----------
-    encoder : torch.nn.Module
-        Of a new network with three channels; changed only where everything fits.
+    network : torch.nn.Module
+        A new `MediarFormer` with three channels; changed only where everything fits.
     name : str
-        Its name in :data:`napari_ssp.networks.encoders.ENCODERS`.
+        Of its encoder, in :data:`napari_ssp.networks.encoders.ENCODERS`.
     file : EncoderFile
         The weights.
 
@@ -44,11 +44,13 @@ def load_encoder(encoder: nn.Module, name: str, file: EncoderFile) -> None:
     ValueError
         When the file is damaged, asks to run code, or is of another network.
     """
+    encoder: nn.Module = network.encoder  # type: ignore[assignment]
     keys = EncoderKeys(_shapes(encoder), _whole_network(name))
     state = keys.match(read_tensors(file.path), f"{file.path.name} (for {name})")
     bad = [key for key, value in state.items() if not torch.isfinite(value).all()]
     if bad:
-        raise ValueError(f"{file.path.name} holds numbers that are not finite, in {bad[0]}.")
+        where = bad[0].removeprefix("model.")
+        raise ValueError(f"{file.path.name} holds numbers that are not finite, in {where}.")
     before = {key: value.clone() for key, value in encoder.state_dict().items()}
     encoder.load_state_dict(before | state)
     try:

@@ -25,7 +25,7 @@ from napari_ssp.service.training.request_files import REQUEST_FILE, read_request
 from napari_ssp.service.training.requests import TrainRequest, TrainStructuresRequest
 from napari_ssp.training.adapting import learning_parameters, train_mode
 from napari_ssp.training.pace import SMALLEST_BATCH, Pace
-from napari_ssp.training.records import CHECKPOINT_FILE
+from napari_ssp.training.run_files import CHECKPOINT_FILE
 from napari_ssp.training.step import LAYOUTS, choose_precision, take_step
 
 if TYPE_CHECKING:

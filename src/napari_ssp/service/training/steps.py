@@ -15,7 +15,7 @@ from napari_ssp.service.training.plan import plan_training
 from napari_ssp.service.training.request_files import write_request
 from napari_ssp.training.loop import fit
 from napari_ssp.training.processes import connect_processes, read_process_group
-from napari_ssp.training.records import has_checkpoint
+from napari_ssp.training.run_files import has_checkpoint
 
 if TYPE_CHECKING:
     from napari_ssp.progress import Steps

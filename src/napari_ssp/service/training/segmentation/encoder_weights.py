@@ -1,4 +1,4 @@
-"""Pretrained encoder of a training: found, tried before any image is read, noted in the run."""
+"""Weights that the encoder of a training begins with: said in its plan, found, noted in its run."""
 
 from __future__ import annotations
 
@@ -7,19 +7,20 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from napari_ssp.atomic import write_text
-from napari_ssp.progress import Progress
+from napari_ssp.progress import Progress, run
 from napari_ssp.registry.card import EncoderWeights
 from napari_ssp.registry.card_checks import read_entries
-from napari_ssp.registry.pretrained.loading import load_encoder
+from napari_ssp.registry.pretrained.published import (
+    IMAGENET,
+    fetch_steps,
+    find_published,
+    offer_steps,
+)
 from napari_ssp.registry.pretrained.sources import find_encoder_file
-from napari_ssp.registry.weights import build_network
-from napari_ssp.service.training.segmentation.workload import network_card
-from napari_ssp.training.records import has_checkpoint
+from napari_ssp.training.run_files import has_checkpoint
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from torch import nn
 
     from napari_ssp.progress import Steps
     from napari_ssp.registry.pretrained.sources import EncoderFile
@@ -29,45 +30,54 @@ if TYPE_CHECKING:
 ENCODER_FILE = "encoder.json"
 
 
-def encoder_file_steps(request: TrainRequest) -> Steps[EncoderFile | None]:
-    """Find the weights that a run begins with; None where it has none, or goes on.
+def describe_encoder(request: TrainRequest) -> str:
+    """Say what the encoder begins with; empty where that is random.
 
     Raises
     ------
-    FileNotFoundError, ValueError
-        When there are none, or a run goes on that was started without.
+    FileNotFoundError, ValueError, ConnectionError
+        When there are no such weights, they are of another encoder, or the server that has them
+        cannot be reached.
     """
-    choice = request.network.encoder_weights
+    choice, encoder = request.network.encoder_weights, request.network.encoder
+    if choice is None:
+        return ""
+    if has_checkpoint(request.output):
+        return f"encoder begun with {_begun_with(request).source}"
+    if choice == IMAGENET:
+        return f"encoder with {run(offer_steps(find_published(encoder)))}"
+    weights = find_encoder_file(choice, encoder).weights
+    return f"encoder with the weights of {weights.source} (licence {weights.licence})"
+
+
+def encoder_file_steps(request: TrainRequest) -> Steps[EncoderFile | None]:
+    """Find or download the weights that a run begins with; None where it has none, or goes on.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError, ConnectionError
+        As `describe_encoder`.
+    """
+    choice, encoder = request.network.encoder_weights, request.network.encoder
     if choice is None:
         return None
     if has_checkpoint(request.output):
-        if read_encoder_weights(request.output) is None:
-            raise ValueError(
-                f"The run in {request.output} was started without pretrained encoder weights, so "
-                "it cannot go on with some. Train in another folder, or leave them out."
-            )
+        _begun_with(request)
         return None
     yield Progress("looking for the encoder's weights")
-    return find_encoder_file(choice, request.network.encoder)
+    if choice == IMAGENET:
+        return (yield from fetch_steps(find_published(encoder)))
+    return find_encoder_file(choice, encoder)
 
 
-def check_encoder_steps(request: TrainRequest) -> Steps[None]:
-    """Try the weights in a network that is thrown away.
-
-    Raises
-    ------
-    FileNotFoundError, ValueError
-        When there are none, or they do not fit.
-    """
-    file = yield from encoder_file_steps(request)
-    if file is not None:
-        begin_with(build_network(network_card(request)), request.network.encoder, file)
-
-
-def begin_with(network: nn.Module, encoder: str, file: EncoderFile) -> None:
-    """Put the weights into a new network; errors as `load_encoder`."""
-    part: nn.Module = network.encoder  # type: ignore[assignment]
-    load_encoder(part, encoder, file)
+def _begun_with(request: TrainRequest) -> EncoderWeights:
+    weights = read_encoder_weights(request.output)
+    if weights is None:
+        raise ValueError(
+            f"The run in {request.output} was started without pretrained encoder weights, so it "
+            "cannot go on with some. Train in another folder, or leave them out."
+        )
+    return weights
 
 
 def note_encoder_weights(folder: Path, weights: EncoderWeights | None) -> None:

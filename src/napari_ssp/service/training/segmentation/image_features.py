@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_ssp.atomic import atomic_path
-from napari_ssp.training.records import has_checkpoint
+from napari_ssp.training.run_files import has_checkpoint
 from napari_ssp.training.segmentation.modalities import encoder_features
 from napari_ssp.training.segmentation.sampling import count_modalities
 

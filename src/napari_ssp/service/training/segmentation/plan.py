@@ -18,6 +18,7 @@ from napari_ssp.service.training.plan_words import (
     warn_skipped,
     warn_too_small,
 )
+from napari_ssp.service.training.segmentation.encoder_weights import describe_encoder
 from napari_ssp.service.training.segmentation.masks import check_masks, warn_of_mask_files
 from napari_ssp.service.training.segmentation.pairs import Pair, scan_pairs
 from napari_ssp.service.training.segmentation.workload import WORKLOAD
@@ -197,6 +198,8 @@ def _summary(request: TrainRequest, files: TrainingFiles) -> str:
         words += f", {share:.0%} of each batch from {_images(len(files.replay))}"
     if files.known:
         words += f", {_images(len(files.known))} to see what is forgotten"
+    encoder = describe_encoder(request)
+    words += f", {encoder}" if encoder else ""
     limits = describe_limits(
         minutes=request.schedule.minutes,
         epochs=request.schedule.epochs,

@@ -13,12 +13,11 @@ from napari_ssp.engine import median_diameter, resolve_device
 from napari_ssp.networks import MediarFormer
 from napari_ssp.progress import Progress
 from napari_ssp.registry import ModelCard, load_model
+from napari_ssp.registry.pretrained.loading import load_encoder
 from napari_ssp.registry.weights import build_network
 from napari_ssp.service.training.conclusion import Judged
 from napari_ssp.service.training.kind import PreparedTraining, TrainingKind, Trial
 from napari_ssp.service.training.segmentation.encoder_weights import (
-    begin_with,
-    check_encoder_steps,
     encoder_file_steps,
     note_encoder_weights,
     read_encoder_weights,
@@ -31,7 +30,7 @@ from napari_ssp.training.depthwise import learn_depthwise_in_float32
 from napari_ssp.training.loop import LoopSettings, TrainingRun, scored
 from napari_ssp.training.losses import segmentation_loss
 from napari_ssp.training.processes import read_process_group, synchronise_batch_norm
-from napari_ssp.training.records import has_checkpoint
+from napari_ssp.training.run_files import has_checkpoint
 from napari_ssp.training.scored_images import ScoredImages, seconds_of_scoring
 from napari_ssp.training.scored_parts import in_parts
 from napari_ssp.training.segmentation.augmentation import STRENGTHS
@@ -217,7 +216,7 @@ def _network(request: TrainRequest, card: ModelCard, file: EncoderFile | None) -
     network = build_network(card) if request.base is None else load_model(request.base)
     assert isinstance(network, MediarFormer)
     if file is not None:
-        begin_with(network, request.network.encoder, file)
+        load_encoder(network, request.network.encoder, file)
     return network
 
 
@@ -240,6 +239,13 @@ def _start(
     return run
 
 
+def _check(request: TrainRequest) -> Steps[None]:
+    """Try pretrained weights in a network that is thrown away, before any image is read."""
+    file = yield from encoder_file_steps(request)
+    if file is not None:
+        load_encoder(build_network(network_card(request)), request.network.encoder, file)
+
+
 def _noise(count: int, crop: Crop) -> Batch:
     pixels, flows = (torch.rand(count, channels, *crop) for channels in (3, 2))
     return (pixels,), (flows, flows[:, 0])
@@ -255,9 +261,5 @@ def _trial(request: TrainRequest, card: ModelCard, device: torch.device) -> Tria
 
 
 SEGMENTATION = TrainingKind(
-    entries=entries,
-    read=read_training_images,
-    check=check_encoder_steps,
-    prepare=_prepare,
-    trial=_trial,
+    entries=entries, read=read_training_images, check=_check, prepare=_prepare, trial=_trial
 )
