@@ -35,11 +35,12 @@ if TYPE_CHECKING:
 
 LAYER = MicroscopyImage(np.zeros((3, 40, 50), np.uint8), "zyx", name="layer µ")
 ARRAY = np.zeros((40, 50), np.float32)
+#: As they were understood: the overlap was 0.6 for all models; today it is that of the model.
 MADE: dict[str, Any] = {
-    "segment-defaults": SegmentRequest(IMAGE, "tiny-cells"),
+    "segment-defaults": SegmentRequest(IMAGE, "tiny-cells", overlap=0.6),
     "segment-every-field": SegmentRequest(Path(IMAGE), **SEGMENT),
-    "segment-layer": SegmentRequest(LAYER, "tiny-cells"),
-    "segment-array": SegmentRequest(ARRAY, "tiny-cells"),
+    "segment-layer": SegmentRequest(LAYER, "tiny-cells", overlap=0.6),
+    "segment-array": SegmentRequest(ARRAY, "tiny-cells", overlap=0.6),
     "predict-defaults": PredictRequest(STACK, ("dna",), "tiny-structures"),
     "predict-every-field": PredictRequest(STACK, **PREDICT),
     "predict-layer": PredictRequest(LAYER, TASKS, "tiny-structures"),
@@ -57,6 +58,12 @@ LATER_BY_KIND = {
     "segment": LATER | {"normalise": "auto", "through": None, "through_model": "repmode-starter"},
     "predict": LATER,
 }
+
+
+def _with_overlap(kept: dict[str, Any]) -> tuple[str, str]:
+    """Command and script that say the overlap, which was the default when they were written."""
+    command = kept["command"].replace(" --model ", " --overlap 0.6 --model ", 1)
+    return command, kept["script"].replace(", model=", ", overlap=0.6, model=")
 
 
 def _values(request: Any) -> dict[str, Any]:
@@ -87,8 +94,11 @@ def test_provenance_is_read_and_written_as_before(lay_out: LayOut, name: str) ->
     assert _values(request) == _values(replace(made, device=record["device"]))
     assert str(request.image) == str(made.image) if is_file else request.image is made.image
     file = None if is_file else IMAGE
-    assert as_command(record, file, "out") == kept["command"]
-    assert as_script(record, file) == kept["script"]
+    command, script = (
+        _with_overlap(kept) if made.overlap == 0.6 else (kept["command"], kept["script"])
+    )
+    assert as_command(record, file, "out") == command
+    assert as_script(record, file) == script
 
 
 def test_a_result_of_other_thresholds_is_made_again_with_them(lay_out: LayOut) -> None:
@@ -100,10 +110,11 @@ def test_a_result_of_other_thresholds_is_made_again_with_them(lay_out: LayOut) -
     assert record["refined"].pop("finished")
     assert record["refined"] == {**REFINED, "run_with": run_with}
     request = restore_request(record)
-    part = SegmentRequest(IMAGE, "tiny-cells", region=(0, 24, 8, 40), device="cpu")
+    part = SegmentRequest(IMAGE, "tiny-cells", region=(0, 24, 8, 40), device="cpu", overlap=0.6)
     assert _values(request) == _values(replace(part, **REFINED))
-    assert as_command(record, None, "out") == kept["command"]
-    assert as_script(record) == kept["script"]
+    command, script = _with_overlap(kept)
+    assert as_command(record, None, "out") == command
+    assert as_script(record) == script
 
 
 def test_the_models_of_defaults_are_the_shipped_ones() -> None:
@@ -119,6 +130,8 @@ def test_the_command_line_takes_the_kept_command(lay_out: LayOut, name: str) -> 
     assert command is not None
     chosen = command.make_context(words[1], words[2:]).params
     for key, value in _values(MADE[name]).items():
+        if key == "overlap" and value == 0.6:
+            value = None  # that of the model, which for all of that time is 0.6
         assert chosen[key] == ("cpu" if key == "device" else value), key
     assert [str(path) for path in chosen["paths"]] == [words[2]]
 
