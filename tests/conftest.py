@@ -126,14 +126,20 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def finder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder of a model that finds objects, with windows no larger than the planes need."""
-    from napari_ssp.registry import ModelCard, find_card
+def finding_model(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of the tiny model, made to find objects, others in each image; they mean nothing."""
+    import torch
 
-    folder = tmp_path_factory.mktemp("models") / "finder"
-    shutil.copytree(find_card("mediar-starter").weights.parent, folder)
-    replace(ModelCard.read(folder), name="finder", window=(64, 64)).write(folder)
-    return folder
+    from napari_ssp.registry import find_card, load_model, save_model
+
+    network = load_model(tiny_model)
+    weights = dict(network.named_parameters())
+    with torch.no_grad():
+        weights["gradflow_head.3.weight"] *= 50
+        weights["cellprob_head.3.weight"] *= 200
+        weights["cellprob_head.3.bias"] += 2.5
+    card = replace(find_card(tiny_model), name="finds")
+    return save_model(network, card, tmp_path_factory.mktemp("finds")).weights.parent
 
 
 @pytest.fixture(scope="session")

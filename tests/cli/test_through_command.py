@@ -31,17 +31,17 @@ def stack(tmp_path: Path) -> Path:
 
 
 def test_labels_prediction_and_table_are_written(
-    call: Call, stack: Path, finder: Path, tiny_structures: Path, tmp_path: Path
+    call: Call, stack: Path, finding_model: Path, tiny_structures: Path, tmp_path: Path
 ) -> None:
-    choices = {"cell_threshold": 0.1, "flow_threshold": 0.0, "min_size": 4, "stacks": "linked"}
+    choices = {"flow_threshold": 0.0, "min_size": 4, "stacks": "linked"}
     words = [word for k, v in choices.items() for word in (f"--{k.replace('_', '-')}", v)]
-    models = ("--model", finder, "--through", "dna", "--through-model", tiny_structures)
+    models = ("--model", finding_model, "--through", "dna", "--through-model", tiny_structures)
     out = tmp_path / "out"
     result = call("segment", stack, "-o", out, *models, *words, "--json", "-")
     assert result.exit_code == 0, result.output
     (row,) = json.loads(result.stdout)["images"]
     through: Any = {"through": "dna", "through_model": tiny_structures}
-    found = ssp.segment(read_image(stack), finder, **choices, **through)
+    found = ssp.segment(read_image(stack), finding_model, **choices, **through)
     assert found.table is not None
     assert found.predicted is not None
     labels = read_label_image(out / "field_label.tiff")

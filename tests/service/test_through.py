@@ -24,13 +24,12 @@ STACK = ssp.MicroscopyImage(PIXELS[0], "zyx", STEP, name="field", position=(1.0,
 
 
 @pytest.fixture
-def models(tiny_structures: Path, finder: Path) -> dict[str, Any]:
+def models(tiny_structures: Path, finding_model: Path) -> dict[str, Any]:
     """Both models, and choices by which objects are found in what an untrained one predicts."""
     return {
-        "model": finder,
+        "model": finding_model,
         "through": "dna",
         "through_model": tiny_structures,
-        "cell_threshold": 0.1,
         "flow_threshold": 0,
         "min_size": 4,
         "device": "cpu",
@@ -92,7 +91,7 @@ def test_each_time_point_is_predicted(models: dict[str, Any]) -> None:
 def test_its_provenance_makes_it_again(models: dict[str, Any]) -> None:
     found = ssp.segment(STACK, **models)
     record = found.provenance
-    assert record["model"]["name"] == "finder"
+    assert record["model"]["name"] == "finds"
     assert record["through"]["model"]["name"] == "tiny-structures"
     assert record["request"]["through"] == "dna"
     again = restore_request(record, STACK)

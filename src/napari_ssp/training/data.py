@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_ssp.engine.normalise import normalise
+from napari_ssp.engine.scaling import median_diameter
 from napari_ssp.engine.volume import RunningStatistics, Statistics
 from napari_ssp.flows.diffusion import consecutive
 
@@ -56,6 +58,11 @@ class LabelledImage:
     name: str
     pixels: NDArray[np.uint8]
     labels: NDArray[np.int32]
+
+    @cached_property
+    def typical_diameter(self) -> float | None:
+        """Diameter in pixels of the disk with the median area of the objects; None without any."""
+        return median_diameter([self.labels])
 
     @classmethod
     def from_planes(cls, name: str, plane: NDArray[Any], labels: NDArray[Any]) -> LabelledImage:

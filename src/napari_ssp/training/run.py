@@ -10,6 +10,7 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
 from napari_ssp.training.adapting import learning_parameters, plain, train_mode
+from napari_ssp.training.depthwise import learn_depthwise_in_float32
 from napari_ssp.training.processes import SINGLE_PROCESS, ProcessGroup
 from napari_ssp.training.records import (
     Events,
@@ -86,6 +87,8 @@ class TrainingRun:
         self.settings = settings
         self.folder = folder
         self.device = next(network.parameters()).device
+        if self.device.type == "cpu":
+            learn_depthwise_in_float32(self.network)
         self.average = AveragedModel(
             self.network, multi_avg_fn=_smoothing(settings.smoothing), use_buffers=True
         )

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,7 +10,11 @@ import torch
 from napari_ssp.flows import labels_to_flows
 from napari_ssp.training.data import LabelledImage
 from napari_ssp.training.losses import segmentation_loss
-from napari_ssp.training.segmentation.augmentation import AugmentationSettings, augment_crop
+from napari_ssp.training.segmentation.augmentation import (
+    STRENGTHS,
+    AugmentationSettings,
+    augment_crop,
+)
 from napari_ssp.training.segmentation.recipe import SegmentationBatches
 from napari_ssp.training.segmentation.sampling import compute_sampling_weights
 
@@ -137,3 +142,72 @@ def test_sampling_rules() -> None:
     published = compute_sampling_weights(images, "mediar")
     assert published.sum() == pytest.approx(1.0)
     assert published[-4:].sum() >= 1 / 7 - 1e-9  # each of at most 7 modalities counts as 50 images
+
+
+def _disks(radius: int, side: int = 400) -> LabelledImage:
+    y, x = np.mgrid[:side, :side]
+    labels = np.zeros((side, side), np.int32)
+    for number, (cy, cx) in enumerate([(100, 100), (100, 300), (300, 100), (300, 300)], 1):
+        labels[(y - cy) ** 2 + (x - cx) ** 2 <= radius**2] = number
+    return LabelledImage.from_planes("disks", (labels > 0).astype(np.uint8) * 200, labels)
+
+
+@pytest.mark.parametrize(("radius", "least", "most"), [(6, 10, 24), (50, 33.3, 200), (90, 60, 220)])
+def test_typical_objects_stay_within_the_sizes_that_are_learned(
+    radius: int, least: float, most: float
+) -> None:
+    settings = AugmentationSettings(
+        crop=416, zoom_range=(1 / 3, 2.0), size_range=(10.0, 220.0), turns=False
+    )
+    seen = []
+    disks = _disks(radius)
+    for seed in range(20):
+        _, labels = augment_crop(disks, settings, np.random.default_rng(seed))
+        areas = np.bincount(labels.ravel())[1:]
+        seen.append(2 * np.sqrt(areas.max() / np.pi))
+    assert min(seen) >= 0.95 * least
+    assert max(seen) <= 1.05 * most
+    assert max(seen) > 1.6 * min(seen), "sizes hardly vary"
+
+
+def test_colours_are_exchanged_or_become_grey_and_grey_images_stay() -> None:
+    plane = np.full((64, 64, 3), 10, np.uint8)
+    plane[8:24, 8:24, 0], plane[40:56, 40:56, 1] = 250, 200
+    labels = (plane.max(axis=2) > 10).astype(np.int32)
+    quiet = replace(STRENGTHS["none"], crop=64, colour_probability=1.0)
+    coloured = LabelledImage.from_planes("c", plane, labels)
+    orders, greys = set(), 0
+    for seed in range(40):
+        pixels, _ = augment_crop(coloured, quiet, np.random.default_rng(seed))
+        if (pixels[0] == pixels[1]).all() and (pixels[1] == pixels[2]).all():
+            greys += 1
+            assert pixels.max() == 1.0
+        else:
+            orders.add(tuple(int(np.argmax(pixels[:, y, y])) for y in (16, 48)))
+    assert orders == {(0, 1), (0, 2), (1, 0), (1, 2), (2, 0), (2, 1)}
+    assert 5 < greys < 35
+    grey = LabelledImage.from_planes("g", plane[..., 0], labels)
+    pixels, _ = augment_crop(grey, quiet, np.random.default_rng(0))
+    np.testing.assert_array_equal(pixels[0], grey.pixels[0] / np.float32(255))
+
+
+def test_a_negative_leaves_the_surround_of_an_image_black() -> None:
+    image = _image((40, 40))
+    settings = replace(STRENGTHS["none"], crop=64, inversion_probability=1.0)
+    pixels, labels = augment_crop(image, settings, np.random.default_rng(0))
+    np.testing.assert_allclose(pixels[0, 12:52, 12:52], 1 - image.pixels[0] / 255, atol=1e-6)
+    assert pixels[:, :12].max() == pixels[:, :, 52:].max() == 0.0
+    np.testing.assert_array_equal(labels[12:52, 12:52] > 0, image.labels > 0)
+
+
+def test_places_without_objects_are_drawn_again() -> None:
+    labels = np.zeros((400, 400), np.int32)
+    labels[40:140, 40:140] = 1
+    image = LabelledImage("sparse", labels[None].astype(np.uint8) * 200, labels)
+    shares = []
+    for chance in (0.0, 1.0):
+        settings = replace(STRENGTHS["none"], crop=64, object_probability=chance)
+        crops = (augment_crop(image, settings, np.random.default_rng(k)) for k in range(60))
+        shares.append(np.mean([labels.any() for _, labels in crops]))
+    assert shares[0] < 0.4
+    assert shares[1] > 0.85

@@ -369,7 +369,11 @@ def test_a_model_removed_meanwhile_is_no_longer_run(
 
 
 def test_objects_of_a_structure_become_labels_with_a_table(
-    viewer: napari.Viewer, predict_dock: PredictDock, qtbot: QtBot, monkeypatch: Any, finder: Path
+    viewer: napari.Viewer,
+    predict_dock: PredictDock,
+    qtbot: QtBot,
+    monkeypatch: Any,
+    finding_model: Path,
 ) -> None:
     pixels = np.random.default_rng(0).normal(100, 20, (2, 3, 32, 40)).astype(np.float32)
     image = viewer.add_image(
@@ -383,7 +387,7 @@ def test_objects_of_a_structure_become_labels_with_a_table(
     _choose(predict_dock, tasks=("dna", "lamin_b1"))
     settle(predict_dock, qtbot)
     assert predict_dock.objects_button.text() == "Find objects in 'dna'"
-    easily = {"model": str(finder), "cell_threshold": 0.1, "flow_threshold": 0, "min_size": 4}
+    easily = {"model": str(finding_model), "flow_threshold": 0, "min_size": 4}
     monkeypatch.setattr(
         "napari_ssp.widgets.predict.dock.objects_request",
         lambda request: replace(objects_request(request), **easily),

@@ -13,8 +13,8 @@ from napari_ssp.service.training.structure_choices import NewStructure, Stacks, 
 
 #: What learns: all, or less for small data. See :class:`TrainRequest`.
 TRAINABLE = ("all", "decoder", "heads", "lora")
-#: How strongly training images are varied; mediar is the published set.
-AUGMENTATIONS = ("none", "turns", "light", "standard", "mediar")
+#: How strongly training images are varied; mediar is the published set, wide is for many kinds.
+AUGMENTATIONS = ("none", "turns", "light", "standard", "mediar", "wide")
 #: Which images crops come from; mediar is the published rule.
 SAMPLINGS = ("even", "amplified", "mediar")
 #: When the new model is put among the installed ones.
@@ -117,11 +117,12 @@ class Crops:
         Side of a crop in pixels, a multiple of 32.
     augmentation : str
         ``"none"``, ``"turns"`` (mirrored and turned only, as MEDIAR's phase 2), ``"light"``,
-        ``"standard"`` or ``"mediar"`` (the published set).
+        ``"standard"``, ``"mediar"`` (the published set) or ``"wide"`` (other sizes, colours and
+        negatives, for a model of many kinds).
     sampling : str
-        ``"even"``: every image as often; ``"amplified"``: rare modalities, found by their grey
-        levels and object size, more often; ``"mediar"``: as published, 40 modalities of which small
-        ones count as 50 images.
+        ``"even"``: every image as often; ``"amplified"``: rare modalities, found by what the base's
+        encoder sees, else by grey levels and object size, more often; ``"mediar"``: as published,
+        40 modalities of which small ones count as 50 images.
     boundary_exclusion : bool
         Turn the outlines of objects into background, as MEDIAR does with public data.
     ignore_label : int or None
@@ -140,7 +141,9 @@ class Crops:
     )
     crop: int = choice(256, "Crop", "Side of a crop in pixels, a multiple of 32", min=32, max=2048)
     augmentation: Annotated[str, OneOf(AUGMENTATIONS)] = choice(
-        "standard", "Augmentation", "How images are varied: none, turns, light, standard, mediar"
+        "standard",
+        "Augmentation",
+        "How images are varied: none, turns, light, standard, mediar, wide (many kinds)",
     )
     sampling: Annotated[str, OneOf(SAMPLINGS)] = choice(
         "amplified", "Sampling", "Which images are drawn: even, amplified (rare ones more), mediar"

@@ -39,6 +39,11 @@ class AugmentationSettings:
         Crops are magnified by ``zoom`` times a number from this range, evenly in the logarithm.
     zoom_probability : float
         Chance of that.
+    size_range : tuple of float or None
+        Diameters in pixels, as the network sees them, beyond which an image's typical object is not
+        magnified; None sets no limit.
+    object_probability : float
+        Chance that a place without objects is drawn again.
     turns : bool
         Whether crops are mirrored and turned by quarters.
     intensity_probability : float
@@ -49,12 +54,17 @@ class AugmentationSettings:
         Ranges of the contrast's exponent and of the smoothing in pixels.
     cell_probability, cell_share, cell_gain : float
         Chance that cells are brightened, the share of the cells, and by how much at most.
+    colour_probability, inversion_probability : float
+        Chance that the channels of a coloured image are exchanged or become grey, and that an image
+        becomes its negative.
     """
 
     crop: int = 256
     zoom: float = 1.0
     zoom_range: tuple[float, float] = (1 / 1.5, 1.5)
     zoom_probability: float = 1.0
+    size_range: tuple[float, float] | None = None
+    object_probability: float = 0.0
     turns: bool = True
     intensity_probability: float = 0.15
     sharpening_probability: float = 0.075
@@ -63,6 +73,8 @@ class AugmentationSettings:
     cell_probability: float = 0.5
     cell_share: float = 0.4
     cell_gain: float = 0.7
+    colour_probability: float = 0.0
+    inversion_probability: float = 0.0
 
 
 #: Strengths by name, from nothing to the published one.
@@ -96,6 +108,14 @@ STRENGTHS: dict[str, AugmentationSettings] = {
         gamma=(1.0, 2.0),
         blur=(1.0, 2.0),
         cell_probability=1.0,
+    ),
+    # For a model of many kinds, which is told neither the size nor the stain of what it sees.
+    "wide": AugmentationSettings(
+        zoom_range=(1 / 3, 2.0),
+        size_range=(10.0, 220.0),
+        object_probability=0.75,
+        colour_probability=0.3,
+        inversion_probability=0.1,
     ),
 }
 
@@ -131,11 +151,12 @@ def _cut(
     """Crop at a random magnification; what lies outside the image is zero, as in prediction."""
     crop, zoom = settings.crop, settings.zoom
     if rng.random() < settings.zoom_probability:
-        zoom *= float(np.exp(rng.uniform(*np.log(settings.zoom_range))))
+        zoom *= float(np.exp(rng.uniform(*np.log(_zoom_range(image, settings)))))
     side = max(1, round(crop / zoom))
-    box, margin = _place(image.labels, side, rng)
-    padded = np.pad(image.pixels[(slice(None), *box)], ((0, 0), *margin))
-    pixels = padded.astype(np.float32) / np.float32(255)
+    wanted = settings.object_probability > 0 and rng.random() < settings.object_probability
+    box, margin = _place(image.labels, side, rng, wanted)
+    shown = image.pixels[(slice(None), *box)].astype(np.float32) / np.float32(255)
+    pixels = np.pad(_recolour(shown, settings, rng), ((0, 0), *margin))
     labels = np.pad(image.labels[box], margin)
     if side == crop:
         return pixels, labels
@@ -145,13 +166,46 @@ def _cut(
     return zoomed.astype(np.float32), labels[np.ix_(rows, rows)]
 
 
-def _place(labels: NDArray[np.int32], side: int, rng: np.random.Generator) -> tuple[Any, Any]:
-    """Box of a crop and its margins outside the image; something in it should be annotated."""
+def _zoom_range(image: LabelledImage, settings: AugmentationSettings) -> tuple[float, float]:
+    """Factors that an image is magnified by, besides the zoom."""
+    low, high = settings.zoom_range
+    across = image.typical_diameter
+    if settings.size_range is None or across is None:
+        return low, high
+    smallest, largest = (size / (across * settings.zoom) for size in settings.size_range)
+    return min(max(low, smallest), largest), max(min(high, largest), smallest)
+
+
+def _recolour(
+    pixels: NDArray[np.float32], settings: AugmentationSettings, rng: np.random.Generator
+) -> NDArray[np.float32]:
+    """Other colours, or their negative; of what lies in the image, for its surround is black."""
+    if (
+        len(pixels) > 1
+        and settings.colour_probability
+        and rng.random() < settings.colour_probability
+    ):
+        grey = pixels.mean(axis=0, keepdims=True)
+        exchanged = pixels[rng.permutation(len(pixels))]
+        pixels = exchanged if rng.random() < 0.5 else grey / max(float(grey.max()), 1e-6)
+    if settings.inversion_probability and rng.random() < settings.inversion_probability:
+        pixels = np.float32(1) - pixels
+    return pixels
+
+
+def _place(
+    labels: NDArray[np.int32], side: int, rng: np.random.Generator, objects: bool = False
+) -> tuple[Any, Any]:
+    """Box of a crop and its margins outside the image; something in it should be annotated.
+
+    With ``objects`` an object should be.
+    """
     height, width = labels.shape
     for _ in range(_DRAWS):
         y0, x0 = _start(height, side, rng), _start(width, side, rng)
         box = np.s_[max(y0, 0) : y0 + side, max(x0, 0) : x0 + side]
-        if (labels[box] >= 0).mean() >= _ANNOTATED:
+        seen = labels[box]
+        if (seen >= 0).mean() >= _ANNOTATED and not (objects and seen.max() <= 0):
             break
     margin = (
         (max(-y0, 0), max(y0 + side - height, 0)),

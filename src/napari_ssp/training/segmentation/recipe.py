@@ -61,6 +61,8 @@ class SegmentationBatches:
         Images that the base model knows, mixed in so that it does not forget them.
     replay_share : float
         Share of each batch that comes from them; at least one crop, if there are any.
+    features, replay_features : numpy.ndarray or None
+        What a pretrained encoder sees in the images, float (n, channels), to find their modalities.
     part : tuple of int
         (k, n): every n-th crop of each batch from k on, for one of n processes.
     """
@@ -72,6 +74,8 @@ class SegmentationBatches:
     sampling: str = "amplified"
     replay: Sequence[LabelledImage] = ()
     replay_share: float = 0.25
+    features: NDArray[np.float64] | None = None
+    replay_features: NDArray[np.float64] | None = None
     part: tuple[int, int] = (0, 1)
 
     def __post_init__(self) -> None:
@@ -80,11 +84,11 @@ class SegmentationBatches:
 
     @cached_property
     def _weights(self) -> NDArray[np.float64]:
-        return compute_sampling_weights(self.images, self.sampling)
+        return compute_sampling_weights(self.images, self.sampling, self.features)
 
     @cached_property
     def _replay_weights(self) -> NDArray[np.float64]:
-        return compute_sampling_weights(self.replay, self.sampling)
+        return compute_sampling_weights(self.replay, self.sampling, self.replay_features)
 
     @property
     def replayed(self) -> int:

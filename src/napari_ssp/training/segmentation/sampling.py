@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.cluster.vq import kmeans2
+
+from napari_ssp.training.segmentation.modalities import discover_modalities
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -23,13 +24,20 @@ RULES: dict[str, tuple[int, Callable[[NDArray[np.int64]], NDArray[np.float64]]]]
 }
 
 
+def count_modalities(images: int, rule: str) -> int:
+    """Modalities that a number of images is divided into: at least four images each."""
+    return max(1, min(RULES[rule][0], images // 4))
+
+
 def compute_sampling_weights(
-    images: Sequence[LabelledImage], rule: str = "amplified"
+    images: Sequence[LabelledImage],
+    rule: str = "amplified",
+    features: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float64]:
     """Probability of each image.
 
-    Modalities are discovered by k-means on grey-level statistics and the typical object's size; an
-    image has its modality's probability divided by that modality's number of images.
+    Modalities are discovered by k-means; an image has its modality's probability divided by that
+    modality's number of images.
 
     Parameters
     ----------
@@ -38,29 +46,26 @@ def compute_sampling_weights(
     rule : str
         One of `RULES`: ``"even"``, every image as often; ``"amplified"``, a modality counts by the
         root of its number of images; ``"mediar"``, as published.
+    features : numpy.ndarray or None
+        Float (n, channels), what a pretrained encoder sees; None takes grey-level statistics and
+        the typical object's size.
 
     Returns
     -------
     numpy.ndarray
         Float (n,), sums to 1.
     """
-    clusters, counts_for = RULES[rule]
-    count = max(1, min(clusters, len(images) // 4))
-    owner = np.zeros(len(images), int) if count == 1 else _modalities(images, count)
+    count = count_modalities(len(images), rule)
+    owner = np.zeros(len(images), np.int64)
+    if count > 1:
+        seen = np.stack([_statistics(image) for image in images]) if features is None else features
+        owner = discover_modalities(seen, count)
     sizes = np.bincount(owner, minlength=count)
-    weights = (counts_for(sizes) / np.maximum(sizes, 1))[owner]
+    weights = (RULES[rule][1](sizes) / np.maximum(sizes, 1))[owner]
     return np.asarray(weights / weights.sum(), np.float64)
 
 
-def _modalities(images: Sequence[LabelledImage], count: int) -> NDArray[np.int64]:
-    features = np.stack([_features(image) for image in images])
-    spread = features.std(axis=0)
-    scaled = (features - features.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
-    _, owner = kmeans2(scaled, count, iter=50, minit="++", seed=0, missing="warn")
-    return np.asarray(owner)
-
-
-def _features(image: LabelledImage) -> NDArray[np.float64]:
+def _statistics(image: LabelledImage) -> NDArray[np.float64]:
     values = image.pixels.astype(np.float32) / 255.0
     colour = float(values.std(axis=0).mean())
     sizes = np.bincount(np.maximum(image.labels, 0).ravel())[1:]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from napari_ssp.engine import median_diameter, resolve_device
+from napari_ssp.networks import MediarFormer
 from napari_ssp.progress import Progress
 from napari_ssp.registry import ModelCard, load_model
 from napari_ssp.registry.pretrained.loading import load_encoder
@@ -21,9 +22,11 @@ from napari_ssp.service.training.segmentation.encoder_weights import (
     note_encoder_weights,
     read_encoder_weights,
 )
+from napari_ssp.service.training.segmentation.image_features import feature_steps
 from napari_ssp.service.training.segmentation.images import entries, read_training_images
 from napari_ssp.service.training.segmentation.workload import network_card
 from napari_ssp.training.adapting import choose_rate, choose_trainable
+from napari_ssp.training.depthwise import learn_depthwise_in_float32
 from napari_ssp.training.loop import LoopSettings, TrainingRun, scored
 from napari_ssp.training.losses import segmentation_loss
 from napari_ssp.training.processes import read_process_group, synchronise_batch_norm
@@ -70,6 +73,9 @@ def _prepare(
         note_encoder_weights(request.output, file.weights if file else None)
     zoom = request.crops.zoom or (base.zoom if base else 1.0)
     card = _card(request, base, images, zoom)
+    network = _network(request, card, file)
+    is_pretrained = base is not None or file is not None
+    features = yield from feature_steps(request, network if is_pretrained else None, images)
     batches = SegmentationBatches(
         images.training,
         replace(STRENGTHS[request.crops.augmentation], crop=request.crops.crop, zoom=zoom),
@@ -78,11 +84,13 @@ def _prepare(
         sampling=request.crops.sampling,
         replay=images.replay,
         replay_share=request.forgetting.replay_share,
+        features=features.get("features"),
+        replay_features=features.get("replay_features"),
         part=(processes.rank, processes.world_size),
     )
     epoch = len(images.training) / (request.schedule.batch_size - batches.replayed)
     settings = loop_settings(request, card, epoch, bool(images.validation))
-    run = _start(request, card, settings, images, file)
+    run = _start(request, network, settings, images, zoom)
     mixed = bool(images.known) or request.forgetting.most_learned != 1.0
     return PreparedTraining(
         run,
@@ -202,25 +210,31 @@ def _card(
     )
 
 
-def _start(
-    request: TrainRequest,
-    card: ModelCard,
-    settings: LoopSettings,
-    images: TrainingImages,
-    file: EncoderFile | None,
-) -> TrainingRun:
+def _network(request: TrainRequest, card: ModelCard, file: EncoderFile | None) -> MediarFormer:
+    """Make the network as it is before the first step."""
     torch.manual_seed(request.machine.seed)
     network = build_network(card) if request.base is None else load_model(request.base)
+    assert isinstance(network, MediarFormer)
     if file is not None:
         load_encoder(network, request.network.encoder, file)
+    return network
+
+
+def _start(
+    request: TrainRequest,
+    network: MediarFormer,
+    settings: LoopSettings,
+    images: TrainingImages,
+    zoom: float,
+) -> TrainingRun:
     choose_trainable(network, request.forgetting.trainable, request.forgetting.lora_rank)
     processes = read_process_group()
-    network = synchronise_batch_norm(network, processes)
-    network = network.to(resolve_device(processes.device(request.machine.device)))
+    joined = synchronise_batch_norm(network, processes)
+    joined = joined.to(resolve_device(processes.device(request.machine.device)))
     purpose = f"segmentation ({request.forgetting.trainable})"
-    run = TrainingRun(network, segmentation_loss, settings, request.output, purpose, processes)
+    run = TrainingRun(joined, segmentation_loss, settings, request.output, purpose, processes)
     seconds = seconds_of_scoring(settings.minutes, bool(images.known))
-    run.validation = _in_time(images.validation, seconds, card.zoom)
+    run.validation = _in_time(images.validation, seconds, zoom)
     run.resume()
     return run
 
@@ -240,6 +254,8 @@ def _noise(count: int, crop: Crop) -> Batch:
 def _trial(request: TrainRequest, card: ModelCard, device: torch.device) -> Trial:
     network = build_network(card).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     choose_trainable(network, request.forgetting.trainable, request.forgetting.lora_rank)
+    if device.type == "cpu":
+        learn_depthwise_in_float32(network)
     precision = request.machine.precision
     return Trial(network, segmentation_loss, _noise, lambda: network, precision)
 
