@@ -42,6 +42,18 @@ def test_they_are_offered_with_size_and_source_and_downloaded_once(
     assert len(site.paths) == asked
 
 
+def test_two_processes_do_not_write_into_the_same_file(
+    site: Site, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", site.url.removesuffix("/data/a.czi"))
+    published = find_published(f"tu-{SMALL}")
+    first, second = fetch_steps(published), fetch_steps(published)
+    next(first)
+    assert next(second).stage.startswith("waiting for another process")
+    assert run(first) == run(second)
+    assert len(site.paths) == 1
+
+
 def test_without_a_connection_it_is_said_in_a_sentence_and_nothing_is_left(
     cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -57,7 +69,8 @@ def test_without_a_connection_it_is_said_in_a_sentence_and_nothing_is_left(
         )
         assert "as a file" in words
         assert "\n" not in words
-    assert not [path for path in cache.rglob("*") if path.is_file()]
+    left = [path for path in cache.rglob("*") if path.is_file() and path.suffix != ".lock"]
+    assert not left
 
 
 def test_where_smp_and_timm_keep_them() -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import time
 from dataclasses import dataclass
 from pathlib import Path  # noqa: TC003 - part of a value
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
+from napari_ssp.progress import Progress
 from napari_ssp.registry.card import EncoderWeights
 from napari_ssp.registry.digests import file_sha256
 from napari_ssp.registry.folders import cache_folder
@@ -15,6 +18,7 @@ from napari_ssp.registry.pretrained.sources import EncoderFile, check_pretrainab
 from napari_ssp.registry.transfer.download import download
 from napari_ssp.registry.transfer.item import Download, RetryPolicy
 from napari_ssp.registry.transfer.reaching import explained, find_unreachable, reach_steps
+from napari_ssp.registry.user_lists import locked
 
 if TYPE_CHECKING:
     from napari_ssp.progress import Steps
@@ -112,18 +116,31 @@ def offer_steps(published: PublishedWeights) -> Steps[str]:
 
 
 def fetch_steps(published: PublishedWeights) -> Steps[EncoderFile]:
-    """Download the weights, where they are not there yet.
+    """Download the weights, where they are not there yet; of several processes one does it.
 
     Raises
     ------
     ConnectionError
         When the server cannot be reached.
     """
-    yield from _explained(published, download(Download(published.url, published.path)))
+    with contextlib.ExitStack() as held:
+        yield from _hold(published, held)
+        yield from _explained(published, download(Download(published.url, published.path)))
     weights = EncoderWeights(
         published.url, file_sha256(published.path), published.licence, published.page
     )
     return EncoderFile(published.path, weights)
+
+
+def _hold(published: PublishedWeights, held: contextlib.ExitStack) -> Steps[None]:
+    """Wait until no other process downloads the weights, and keep others waiting."""
+    while True:
+        try:
+            held.enter_context(locked(f"encoder-{published.encoder}"))
+            return
+        except BlockingIOError:
+            yield Progress("waiting for another process that downloads the encoder's weights")
+            time.sleep(0.2)
 
 
 def _size_steps(published: PublishedWeights) -> Steps[int]:
