@@ -31,8 +31,9 @@ _BLUR_RADIUS = 5
 class CorruptionSettings:
     """How often and how strongly masks are corrupted.
 
-    Chance, angle, distortion and kernel are those of Knowledge Expansion's program; the elastic
-    field, the dropout, the zoom and the threshold are this project's.
+    Chance, angle, distortion and kernel are those of Knowledge Expansion's program; what is erased
+    and the blur's sigma are torchvision's defaults; the elastic field, the dropout, the zoom and
+    the threshold are this project's.
 
     Attributes
     ----------
