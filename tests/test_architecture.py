@@ -60,6 +60,7 @@ SUB_ROOMS: dict[str, set[str]] = {
     "registry/importing": {"registry/bioimage"},
     "registry/pretrained": {"registry/importing", "registry/transfer"},
     "registry/transfer": set(),
+    "training/critic": set(),
     "training/segmentation": set(),
     "training/structures": set(),
     "service/annotation": set(),

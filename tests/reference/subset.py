@@ -22,6 +22,7 @@ import tifffile
 HERE = Path(__file__).resolve().parent
 FACTS = (
     "checkpoints",
+    "faafo_shared",
     "forward_shared",
     "mediar_shared",
     "metrics_shared",

@@ -1,4 +1,4 @@
-"""Scores against the truth: of label images (objects) and of predicted structures."""
+"""Scores against the truth: of label images, of structures, of probabilities and rankings."""
 
 import lazy_loader
 

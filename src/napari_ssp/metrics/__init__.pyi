@@ -5,12 +5,26 @@ from .agreement import (
     compare_objects as compare_objects,
     panoptic_quality as panoptic_quality,
 )
+from .calibration import (
+    ReliabilityTable as ReliabilityTable,
+    reliability_table as reliability_table,
+)
+from .error_maps import (
+    ErrorKind as ErrorKind,
+    error_maps as error_maps,
+)
 from .objects import (
     MatchCounts as MatchCounts,
     average_precision as average_precision,
     challenge_counts as challenge_counts,
     f1_score as f1_score,
     match_counts as match_counts,
+)
+from .ranking import (
+    pearson as pearson,
+    pr_auc as pr_auc,
+    roc_auc as roc_auc,
+    spearman as spearman,
 )
 from .structures import (
     STRUCTURE_METRICS as STRUCTURE_METRICS,
