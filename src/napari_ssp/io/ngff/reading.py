@@ -267,8 +267,6 @@ def _scene(group: Any, meta: NgffImage, path: Path, name: str, scene: str) -> Sc
         levels = [level.transpose(order) for level in levels]
         axes = "".join(axes[i] for i in order)
     labels = path.parent.name == "labels" or meta.is_labels
-    if labels and levels[0].dtype.kind == "b":
-        levels = [level.astype("u1") for level in levels]
     channels = 1 if meta.rgb or "c" not in axes else levels[0].shape[axes.index("c")]
     calibration = calibrate(meta.lengths, "z" in axes)
     image = MicroscopyImage(
