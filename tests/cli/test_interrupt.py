@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _thread
+import ast
 import os
 import signal
 import subprocess
@@ -20,6 +21,7 @@ import pytest
 import tifffile
 import torch
 
+from napari_ssp.cli import reporting
 from napari_ssp.cli.image_command import Batch
 from napari_ssp.cli.reporting import as_usage_error, run_with_bar, wait_for
 from napari_ssp.progress import Progress, Steps
@@ -72,6 +74,22 @@ def test_an_interrupt_ends_the_whole_batch(tmp_path: Path) -> None:
         jobs[0].result(timeout=10)
     assert jobs[0].state is JobState.CANCELLED
     assert not (tmp_path / "report.json").exists()
+
+
+def test_no_command_waits_deaf_to_an_interrupt() -> None:
+    """Windows does not interrupt a wait that has no end."""
+    folder = Path(reporting.__file__).parent
+    found = [
+        f"{path.name}:{node.lineno}"
+        for path in sorted(folder.glob("**/*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in ("result", "wait", "join")
+        and not node.args
+        and not node.keywords
+    ]
+    assert found == []
 
 
 def test_an_interrupt_is_no_bad_use() -> None:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 import roifile
 import tifffile
+import zarr
+from PIL import Image
 
-from napari_ssp.io import read_image
+from napari_ssp.image import MicroscopyImage
+from napari_ssp.io import read_image, write_image, write_labels
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -96,6 +100,29 @@ def test_a_mask_of_true_and_false(
         assert [roi.name for roi in roifile.roiread(out)] == ["1", "2", "3"]
     else:
         assert measure(call, path, "--number-parts")[0] == AREAS
+
+
+@pytest.mark.parametrize("kind", ["tif", "tif of one bit", "png of one bit", "zarr"])
+def test_formats_agree_on_masks_of_true_and_false(call: Call, tmp_path: Path, kind: str) -> None:
+    mask, path = LABELS > 0, tmp_path / f"a_masks.{kind.split()[0]}"
+    if kind == "tif":
+        tifffile.imwrite(path, mask)
+    elif kind == "zarr":
+        path = write_image(tmp_path / "a.ome.zarr", MicroscopyImage(LABELS, "yx"))
+        path = write_labels(path / "labels" / "mask", LABELS)
+        shutil.rmtree(path / "0")
+        group = zarr.open_group(path, mode="a")
+        group.create_array("0", data=mask, chunks=mask.shape)
+    else:
+        Image.fromarray(mask).save(path)
+    out = tmp_path / "a.csv"
+    refused = call("measure", path, "-o", out)
+    assert refused.exit_code == 2, refused.output
+    assert "--number-parts" in refused.stderr
+    result = call("measure", path, "-o", out, "--number-parts")
+    assert result.exit_code == 0, result.output
+    with out.open(newline="", encoding="utf-8") as file:
+        assert [row["label"] for row in csv.DictReader(file)] == ["1", "2", "3"]
 
 
 def test_a_mask_of_one_number(call: Call, save: Callable) -> None:

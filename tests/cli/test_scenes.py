@@ -19,7 +19,9 @@ from image_files import (
 from skimage import data
 
 import napari_ssp as ssp
+from napari_ssp.cli import label_files
 from napari_ssp.io import read_image, read_scenes, write_labels
+from napari_ssp.io.reading import list_images
 from napari_ssp.service import restore_request
 
 if TYPE_CHECKING:
@@ -243,6 +245,22 @@ def test_every_label_image_is_measured(call: Call, two_labels: Path, tmp_path: P
         assert all(float(row["mean_intensity"]) == mean for row in values)
     assert call("measure", two_labels, "--scene", "1", "-o", table).exit_code == 0
     assert len(table.read_text().splitlines()) == 3
+
+
+def test_the_image_of_several_label_images_is_listed_once(
+    call: Call, two_labels: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed: list[Path] = []
+
+    def listing(path: Path) -> Any:
+        listed.append(path)
+        return list_images(path)
+
+    monkeypatch.setattr(label_files, "list_images", listing)
+    image = write_positions(tmp_path / "both.ome.tif", [labels_with(4)] * 2, ["a", "b"])
+    result = call("measure", two_labels, "--image", image, "-o", tmp_path / "t.csv")
+    assert result.exit_code == 0, result.output
+    assert listed == [image]
 
 
 def test_the_image_of_a_scene_is_found_by_the_name_of_its_labels(

@@ -91,11 +91,12 @@ class LabelFile:
         sources = _label_sources(self.path, self.scene)
         targets = _name_results(sources, output)
         refuse_existing(targets, overwrite)
+        images = list_images(image) if image else []
         for source, target in zip(sources, targets, strict=True):
             labels = self._read(source)
             if not self.many_objects:
                 _confirm_objects(labels)
-            intensities = _find_intensities(image, source, sources) if image else None
+            intensities = _find_intensities(images, source, sources) if images else None
             yield LabelTask(source, labels, intensities, target)
 
     def _read(self, source: ImageSource) -> MicroscopyImage:
@@ -151,16 +152,15 @@ def _name_results(sources: Sequence[ImageSource], output: Path) -> list[Path]:
 
 
 def _find_intensities(
-    image: Path, labels: ImageSource, all_labels: Sequence[ImageSource]
+    images: Sequence[ImageSource], labels: ImageSource, all_labels: Sequence[ImageSource]
 ) -> MicroscopyImage:
-    """Image that labels belong to: of a file with several, the one of their name or place.
+    """Image that labels belong to: of the several of a file, the one of their name or place.
 
     Raises
     ------
     ValueError, OSError
         As `read_image`, or if it is open which one.
     """
-    images = list_images(image)
     names = {source.name: source for source in images}
     scenes = {source.scene: source for source in images}
     found = names.get(name_without_endings(labels, LABEL_ENDINGS)) or scenes.get(labels.scene)
@@ -168,9 +168,9 @@ def _find_intensities(
         found = images[list(all_labels).index(labels) % len(images)]
     if found is None:
         raise ValueError(
-            f"'{image}' holds {list_names([str(s.scene) for s in images])}, and it is open which "
-            f"one '{labels.name}' belongs to. Give the labels the name of the image, e.g. "
-            f"'{images[0].name}_label.tif'."
+            f"'{images[0].path}' holds {list_names([str(s.scene) for s in images])}, and it is "
+            f"open which one '{labels.name}' belongs to. Give the labels the name of the image, "
+            f"e.g. '{images[0].name}_label.tif'."
         )
     return read_image(found.path, found.scene)
 

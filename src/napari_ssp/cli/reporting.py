@@ -70,18 +70,25 @@ def wait_for(job: Job[Any], title: str) -> Any:
 
         job.events.progressed.connect(show)
         try:
-            while True:
-                try:
-                    return job.result(timeout=0.2)
-                except TimeoutError:
-                    if job.error is not None:
-                        raise
-        except KeyboardInterrupt:
-            # Not click's own Abort: that is a RuntimeError, and would pass for one failed image.
-            job.cancel()
-            raise
+            return result_of(job)
         finally:
             job.events.progressed.disconnect(show)
+
+
+def result_of(job: Job[Any]) -> Any:
+    """Wait for a job without a word; an interrupt from the keyboard cancels it."""
+    try:
+        while True:
+            try:
+                # In turns: Windows does not interrupt one long wait.
+                return job.result(timeout=0.2)
+            except TimeoutError:
+                if job.error is not None:
+                    raise
+    except KeyboardInterrupt:
+        # Not click's own Abort: that is a RuntimeError, and would pass for one failed image.
+        job.cancel()
+        raise
 
 
 def run_with_bar(steps: Steps[Result], title: str) -> Result:

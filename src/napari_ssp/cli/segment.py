@@ -114,7 +114,7 @@ def segment(
         elif estimate_diameter:
             found = wait_for(service.submit(DiameterRequest(request)), name)
             request = replace(request, diameter=found)
-        plan = service.submit(PlanRequest(request)).result()
+        plan = wait_for(service.submit(PlanRequest(request)), name)
         for warning in plan.warnings:
             say(f"{title(request)}: {warning}")
         result = wait_for(service.submit(request, plan), name)

@@ -15,6 +15,7 @@ from napari_ssp.cli.reporting import (
     fail,
     json_option,
     one_line,
+    result_of,
     say,
     wait_for,
     write_report,
@@ -45,13 +46,13 @@ def run_training(
     """Say what will be done, do it, and say what came of it; one of several processes says it."""
     if os.environ.get("RANK", "0") != "0":
         with ModelService() as service:
-            service.submit(request).result()
+            result_of(service.submit(request))
         return
     try:
         with ModelService() as service:
             plan = None
             if not isinstance(request, FinishTrainingRequest):
-                plan = service.submit(PlanRequest(request)).result()
+                plan = result_of(service.submit(PlanRequest(request)))
                 for line in (*plan.warnings, plan.summary):
                     say(line)
                 for line in _pace_lines(service, request, plan):

@@ -38,8 +38,8 @@ def read_picture(path: Path) -> Scene:
     Returns
     -------
     Scene
-        Grey "yx" or colours "yxc" in 8 or 16 bits. Alpha is kept beside colours and dropped beside
-        grey, palettes become colours.
+        Grey "yx" or colours "yxc" in 8 or 16 bits; black and white of one bit is bool. Alpha is
+        kept beside colours and dropped beside grey, palettes become colours.
 
     Raises
     ------
@@ -63,6 +63,8 @@ def read_picture(path: Path) -> Scene:
         raise ValueError(
             f"'{path}' is a JPEG in CMYK, the colours of printing. Convert it to RGB first."
         )
+    if not jpeg and _has_one_bit(data):
+        pixels = pixels > 0
     image = _image(pixels, path.stem)
     return Scene.of(image, path.stem)
 
@@ -75,6 +77,12 @@ def _claimed(data: bytes) -> tuple[tuple[int, ...], int]:
         return (), 1
     width, height, bits, kind = _PNG_HEAD.unpack_from(data)
     return (height, width, _PNG_SAMPLES.get(kind, _CMYK)), 2 if bits == 16 else 1
+
+
+def _has_one_bit(data: bytes) -> bool:
+    """Whether a PNG is black and white, as the masks of other programs are."""
+    _, _, bits, kind = _PNG_HEAD.unpack_from(data)
+    return bool(bits == 1 and kind == 0)
 
 
 def _jpeg_shape(data: bytes) -> tuple[int, ...]:

@@ -115,7 +115,7 @@ def test_series_and_their_labels(tmp_path: Path) -> None:
         ("series given 0", False, "uint16"),
         ("series given 1", False, "uint16"),
         ("series given 1 cells", True, "uint32"),
-        ("series given 1 mask", True, "uint8"),
+        ("series given 1 mask", True, "bool"),
     ]
     assert len(read_images(path)) == 2
     assert [s.is_labels for s in read_scenes(path / "1" / "labels")] == [True, True]

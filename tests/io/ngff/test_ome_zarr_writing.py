@@ -148,6 +148,27 @@ def test_labels_in_an_image(tmp_path: Path) -> None:
         write_labels(path / "labels" / "cells", np.ones((30, 40), int))
 
 
+def test_labels_that_were_deleted_by_hand(tmp_path: Path) -> None:
+    path = write_image(tmp_path / "image.ome.zarr", MicroscopyImage(np.ones((30, 40)), "yx"))
+    for name in ("cells", "nuclei", "spots"):
+        write_labels(path / "labels" / name, np.full((30, 40), 2))
+    for name in ("nuclei", "spots"):
+        shutil.rmtree(path / "labels" / name)
+    for place in (path, path / "labels"):
+        scenes = read_scenes(place)
+        assert scenes[-1].is_labels
+        assert len(scenes) == 2 - (place != path)
+        assert scenes[0].image.warnings == (
+            f"'{path / 'labels'}' lists label images that are not there: nuclei, spots. They were "
+            "deleted, or not copied; the others are read.",
+        )
+    write_labels(path / "labels" / "nuclei", np.full((30, 40), 5))
+    assert metadata(path / "labels")["labels"] == ["cells", "nuclei"]
+    scenes = read_scenes(path)
+    assert [s.image.warnings for s in scenes] == [(), (), ()]
+    assert [int(s.image.data[0, 0]) for s in scenes[1:]] == [2, 5]
+
+
 def test_labels_beside_a_real_image_of_version_0_4(tmp_path: Path, shared_data: Path) -> None:
     path = tmp_path / "image.ome.zarr"
     shutil.copytree(shared_data / "reader_files" / "brightfield_lamin_v04.ome.zarr", path)

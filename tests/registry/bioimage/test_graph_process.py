@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 import warnings
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +17,7 @@ import pytest
 import torch
 
 from napari_ssp.progress import in_background
-from napari_ssp.registry.bioimage.graph_process import GraphError, GraphProcess
+from napari_ssp.registry.bioimage.graph_process import GraphError, GraphProcess, GraphRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -178,6 +179,51 @@ def test_a_network_that_never_ends_is_cancelled_at_once(
     steps.close()
     assert time.monotonic() - began < 15  # it would compute for ten minutes
     assert not psutil.pid_exists(number)
+
+
+def test_a_cancel_before_a_step_computes_is_not_lost(
+    process: Callable[..., GraphProcess], tmp_path: Path
+) -> None:
+    """The graph would compute without end, and keep the next request waiting."""
+    there = process(_endless(tmp_path / "w.onnx"), patience=20)
+    request, has_begun, is_closed = GraphRequest(there), Event(), Event()
+    met: list[BaseException] = []
+
+    def work() -> Iterator[Any]:
+        has_begun.set()
+        assert is_closed.wait(10)
+        try:
+            return request.compute(VALUES)
+        except GraphError as error:
+            met.append(error)
+            raise
+        finally:
+            has_ended.set()
+        yield
+
+    has_ended = Event()
+    steps = in_background(work(), request.stop)
+    next(steps)
+    assert has_begun.wait(10)
+    steps.close()
+    is_closed.set()
+    assert has_ended.wait(10)
+    assert [str(error) for error in met] == ["The network of 'it' was stopped."]
+    assert there.pid is None  # nor was it started
+
+
+def test_stopping_a_request_leaves_the_process_to_others(
+    process: Callable[..., GraphProcess], tmp_path: Path
+) -> None:
+    there = process(_convolution(tmp_path / "w.onnx"))
+    first, second = GraphRequest(there), GraphRequest(there)
+    before = second.compute(VALUES)
+    number = there.pid
+    first.stop()
+    np.testing.assert_array_equal(second.compute(VALUES), before)
+    assert there.pid == number
+    with pytest.raises(GraphError, match="was stopped"):
+        first.compute(VALUES)
 
 
 def test_a_process_that_is_killed_is_a_sentence(

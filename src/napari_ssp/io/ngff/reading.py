@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from dataclasses import replace
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -78,8 +79,11 @@ def read_zarr(path: Path, scene: str | int | None = None) -> list[Scene]:
         image, place = _image(group, places[number], path)
         meta, name = _parse(image, place), title(names[number])
         scenes.append(_scene(image, meta, place, name, names[number]))
-        scenes += _labels(image, place, name, names[number])
-    return scenes
+        if "labels" in image:
+            labels, folder = image["labels"], place / "labels"
+            scenes[-1] = _with_lost(scenes[-1], labels, folder)
+            scenes += _labels(labels, folder, name, names[number])
+    return [_with_lost(found, group, path) for found in scenes]
 
 
 def list_zarr(path: Path) -> list[ImageSource]:
@@ -164,7 +168,7 @@ def _children(group: Any, ome: Mapping[str, Any], path: Path) -> list[str]:
         if "well" in ome:
             return [str(image["path"]) for image in ome["well"]["images"]]
         if "labels" in ome:
-            return [str(name) for name in ome["labels"]]
+            return listed_labels(group, path)[0]
         series = ome_attributes(group["OME"].attrs).get("series") if "OME" in group else None
         if series:
             return [str(name) for name in series]
@@ -219,16 +223,32 @@ def _parse(group: Any, path: Path) -> NgffImage:
         raise _broken(path, error) from error
 
 
-def _labels(group: Any, path: Path, name: str, scene: str) -> Iterator[Scene]:
-    if "labels" not in group:
-        return
-    labels = group["labels"]
-    folder = path / "labels"
+def listed_labels(group: Any, folder: Path) -> tuple[list[str], list[str]]:
+    """Names that a group of labels lists: those that are there, and those that were deleted."""
+    names = [str(name) for name in ome_attributes(group.attrs).get("labels", ())]
+    # What is left of a label image is damage, and no deletion; a zip has no folders.
+    lost = [n for n in names if not (folder / n).exists() and n not in group]
+    return [name for name in names if name not in lost], lost
+
+
+def _with_lost(scene: Scene, group: Any, folder: Path) -> Scene:
+    """Scene that warns of label images that a group lists and has no more."""
     try:
-        names = [str(n) for n in ome_attributes(labels.attrs).get("labels", ())]
+        lost = listed_labels(group, folder)[1]
     except _BROKEN as error:
         raise _broken(folder, error) from error
-    for label in names:
+    if not lost:
+        return scene
+    warning = (
+        f"'{folder}' lists label images that are not there: {', '.join(lost)}. They were deleted, "
+        "or not copied; the others are read."
+    )
+    image = replace(scene.image, warnings=(*scene.image.warnings, warning))
+    return replace(scene, image=image)
+
+
+def _labels(labels: Any, folder: Path, name: str, scene: str) -> Iterator[Scene]:
+    for label in listed_labels(labels, folder)[0]:
         child = _child(labels, label, folder)
         meta = _parse(child, folder / label)
         full = image_name(name, label)
@@ -247,8 +267,6 @@ def _scene(group: Any, meta: NgffImage, path: Path, name: str, scene: str) -> Sc
         levels = [level.transpose(order) for level in levels]
         axes = "".join(axes[i] for i in order)
     labels = path.parent.name == "labels" or meta.is_labels
-    if labels and levels[0].dtype.kind == "b":
-        levels = [level.astype("u1") for level in levels]
     channels = 1 if meta.rgb or "c" not in axes else levels[0].shape[axes.index("c")]
     calibration = calibrate(meta.lengths, "z" in axes)
     image = MicroscopyImage(

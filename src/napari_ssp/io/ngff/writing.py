@@ -14,7 +14,7 @@ from zarr.codecs import BloscCodec
 from napari_ssp.atomic import atomic_folder
 from napari_ssp.io.ngff.metadata import ome_attributes
 from napari_ssp.io.ngff.pyramid import chunk_shape, halve, level_sides
-from napari_ssp.io.ngff.reading import read_zarr
+from napari_ssp.io.ngff.reading import listed_labels, read_zarr
 from napari_ssp.io.ngff.written_metadata import (
     VERSION,
     image_attributes,
@@ -135,12 +135,12 @@ def _beside(labels: MicroscopyImage, holder: Path) -> MicroscopyImage:
 
 
 def _register(path: Path, version: str) -> None:
-    """Name the labels in the list that the image's folder of labels keeps."""
+    """Name the labels in the list of the image's folder of labels, without what was deleted."""
     group = zarr.open_group(path.parent, mode="a", zarr_format=_ZARR_FORMATS[version])
-    names = list(ome_attributes(group.attrs).get("labels", ()))
-    if path.name in names:
+    names, lost = listed_labels(group, path.parent)
+    if path.name in names and not lost:
         return
-    names.append(path.name)
+    names += [path.name] if path.name not in names else []
     group.attrs.update(with_version({"labels": names}, version))
 
 

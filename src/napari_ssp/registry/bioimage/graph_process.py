@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 import weakref
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from queue import Empty, SimpleQueue
 from typing import IO, TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ import psutil
 from napari_ssp.registry.bioimage.graph_worker import read_message, write_message
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     import numpy as np
@@ -39,6 +40,29 @@ _WITHOUT_WINDOW: int = getattr(subprocess, "CREATE_NO_WINDOW", 0)
 
 class GraphError(RuntimeError):
     """A network in a file that failed, asked for too much memory, or did not end."""
+
+
+class GraphRequest:
+    """What one request has a network compute; once stopped, it computes nothing any more.
+
+    Parameters
+    ----------
+    process : GraphProcess
+        Where the network runs; other requests go on in it.
+    """
+
+    def __init__(self, process: GraphProcess) -> None:
+        self._process = process
+        self.is_stopped = False
+
+    def compute(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Compute the first output of an array; errors as of `GraphProcess.compute`."""
+        return self._process.compute(values, self)
+
+    def stop(self) -> None:
+        """End what is computed for this request, now or later; may be called on any thread."""
+        self.is_stopped = True
+        self._process.end_for(self)
 
 
 class GraphProcess:
@@ -82,11 +106,12 @@ class GraphProcess:
         self._device, self._threads = device, threads
         self._wanted_bytes, self._most_bytes = most_bytes, 0
         self._patience = patience
-        self._lock = threading.Lock()
+        self._lock, self._turn = threading.Lock(), threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._answers: SimpleQueue[Any] = SimpleQueue()
         self._end: Any = None
-        self._is_wanted = True
+        #: Whose turn it is.
+        self._request: GraphRequest | None = None
 
     @property
     def pid(self) -> int | None:
@@ -102,21 +127,21 @@ class GraphProcess:
         GraphError
             When it cannot be loaded.
         """
-        with self._lock:
-            self._is_wanted = True
+        with self._lock, self._turn_of(GraphRequest(self)):
             if self.pid is None:
                 self._start()
 
-    def compute(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Compute the first output of an array.
+    def compute(
+        self, values: NDArray[np.float32], request: GraphRequest | None = None
+    ) -> NDArray[np.float32]:
+        """Compute the first output of an array, for a request or on its own.
 
         Raises
         ------
         GraphError
             When the network fails, takes too much memory, does not end in time, or was stopped.
         """
-        with self._lock:
-            self._is_wanted = True
+        with self._lock, self._turn_of(request or GraphRequest(self)):
             if self.pid is None:
                 self._start()
             found = self._ask({}, values)
@@ -125,9 +150,33 @@ class GraphProcess:
 
     def stop(self) -> None:
         """End the process at once, whatever it does; may be called on any thread."""
-        self._is_wanted, end = False, self._end
+        request, end = self._request, self._end
+        if request is not None:
+            request.is_stopped = True
         if end is not None:
             end()
+
+    def end_for(self, request: GraphRequest) -> None:
+        """End the process if it computes for a request; that of others goes on."""
+        with self._turn:
+            if self._request is request and self._end is not None:
+                self._end()
+
+    @contextmanager
+    def _turn_of(self, request: GraphRequest) -> Iterator[None]:
+        """Let a request have the process, unless it was stopped before."""
+        with self._turn:
+            self._request = request
+        try:
+            self._refuse_stopped()
+            yield
+        finally:
+            with self._turn:
+                self._request = None
+
+    def _refuse_stopped(self) -> None:
+        if self._request is not None and self._request.is_stopped:
+            raise GraphError(f"The network of '{self._name}' was stopped.")
 
     def _start(self) -> None:
         free = psutil.virtual_memory().available
@@ -168,8 +217,7 @@ class GraphProcess:
     ) -> NDArray[np.float32] | None:
         assert self._process is not None
         assert self._process.stdin is not None
-        if not self._is_wanted:  # stopped while it was being started
-            raise self._gone()
+        self._refuse_stopped()  # while it was being started
         try:
             write_message(self._process.stdin, head, values)
         except (OSError, ValueError) as error:

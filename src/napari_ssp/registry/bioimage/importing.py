@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_ssp.progress import Progress, Steps, in_background
 from napari_ssp.registry.bioimage.files import PackageFiles
-from napari_ssp.registry.bioimage.graph_process import GraphError
+from napari_ssp.registry.bioimage.graph_process import GraphError, GraphRequest
 from napari_ssp.registry.bioimage.network import PackageNetwork, has_onnx, keep_proven
 from napari_ssp.registry.bioimage.operations import apply_operations
 from napari_ssp.registry.bioimage.reading import Entry, build_card, choose_weights, read_about
@@ -144,7 +144,8 @@ def _prove(card: ModelCard, files: PackageFiles, content: dict[str, Any]) -> Ste
     before = apply_operations(given[0], axes, card.network["preprocessing"])
     network = PackageNetwork(card)
     try:
-        found = yield from in_background(_compute(card, network, before[None]), network.stop)
+        request = GraphRequest(network.process)
+        found = yield from in_background(_compute(card, request, before[None]), request.stop)
     except GraphError as error:
         raise ValueError(f"{files.path.name} cannot be imported: {error}") from error
     if found.shape != wanted.shape:
@@ -163,10 +164,10 @@ def _prove(card: ModelCard, files: PackageFiles, content: dict[str, Any]) -> Ste
     keep_proven(card, network)
 
 
-def _compute(card: ModelCard, network: PackageNetwork, values: NDArray[np.float32]) -> Steps[Any]:
+def _compute(card: ModelCard, request: GraphRequest, values: NDArray[np.float32]) -> Steps[Any]:
     """Compute what a package's network gives."""
     yield Progress(f"testing {card.name}")
-    return network.process.compute(values)
+    return request.compute(values)
 
 
 def _tensor(files: PackageFiles, entry: dict[str, Any]) -> NDArray[Any] | None:

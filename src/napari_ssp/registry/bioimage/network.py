@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from napari_ssp.registry.bioimage.graph_process import GraphProcess
+from napari_ssp.registry.bioimage.graph_process import GraphProcess, GraphRequest
 from napari_ssp.registry.trust import UntrustedError, is_trusted
 
 if TYPE_CHECKING:
@@ -94,9 +94,34 @@ class PackageNetwork(torch.nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Compute the first output; errors as of `GraphProcess.compute`."""
-        found = self.process.compute(x.detach().cpu().float().numpy())
-        return torch.from_numpy(found).to(x.device)
+        return _on_tensors(self.process, x)
 
     def stop(self) -> None:
-        """End what it computes; the next call starts it anew."""
+        """End the process; the next request starts it anew."""
         self.process.stop()
+
+
+class RequestedNetwork(torch.nn.Module):
+    """The network of a package as one request uses it, with tensors in and out.
+
+    Parameters
+    ----------
+    network : PackageNetwork
+        Whose process computes.
+    """
+
+    def __init__(self, network: PackageNetwork) -> None:
+        super().__init__()
+        self._request = GraphRequest(network.process)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Compute the first output; errors as of `GraphProcess.compute`."""
+        return _on_tensors(self._request, x)
+
+    def stop(self) -> None:
+        """End what is computed for this request, and refuse what it asks for later."""
+        self._request.stop()
+
+
+def _on_tensors(network: GraphProcess | GraphRequest, x: torch.Tensor) -> torch.Tensor:
+    return torch.from_numpy(network.compute(x.detach().cpu().float().numpy())).to(x.device)

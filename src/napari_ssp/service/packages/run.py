@@ -20,6 +20,7 @@ from napari_ssp.engine import (
 from napari_ssp.engine.volume import Resampler
 from napari_ssp.progress import in_background
 from napari_ssp.registry import FLOWS, ModelCard, apply_operations
+from napari_ssp.registry.bioimage.network import RequestedNetwork
 from napari_ssp.service.stack_grid import package_window
 
 if TYPE_CHECKING:
@@ -88,8 +89,9 @@ class PackageRun:
         window = package_window(self._card, prepared.shape[1:])
         settings = replace(self._settings, window=window)
         # A network that does not end must not keep a cancel from being heard.
-        windows = predict_tiles(self._network, prepared, settings)
-        found = yield from in_background(windows, self._network.stop)
+        network = RequestedNetwork(self._network)
+        windows = predict_tiles(network, prepared, settings)
+        found = yield from in_background(windows, network.stop)
         return apply_operations(found, self._axes, self._card.network["postprocessing"])
 
 
