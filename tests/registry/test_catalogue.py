@@ -210,38 +210,6 @@ def test_entries_that_are_refused(
         run(add_catalogue(str(lab)))
 
 
-@pytest.mark.parametrize("place", ["../tiny.zip", "a/../../tiny.zip", "{outside}", "link/tiny.zip"])
-def test_files_outside_of_the_folder_of_a_catalogue_are_refused(
-    package: Path, cache: Path, tmp_path: Path, place: str
-) -> None:
-    outside = tmp_path / "outside"
-    outside.mkdir()
-    for folder in (tmp_path, outside):
-        if not (folder / "tiny.zip").exists():
-            shutil.copy(package, folder / "tiny.zip")
-    place = place.format(outside=outside / "tiny.zip")
-    lab = _offer(tmp_path / "lab", _entry(package, place))
-    if place.startswith("link"):
-        try:
-            (lab / "link").symlink_to(outside, target_is_directory=True)
-        except OSError:  # Windows asks for a right to make links
-            pytest.skip("no symbolic links here")
-    with pytest.raises(ValueError, match="lies outside of the folder of the catalogue; put it"):
-        run(add_catalogue(str(lab)))
-    assert catalogue_places() == []
-
-
-def test_files_below_the_folder_of_a_catalogue_are_found(
-    package: Path, cache: Path, tmp_path: Path
-) -> None:
-    lab = _offer(tmp_path / "lab", _entry(package, "models/../files/tiny.zip"))
-    (lab / "files").mkdir()
-    (lab / "models").mkdir()
-    shutil.copy(package, lab / "files" / "tiny.zip")
-    run(add_catalogue(str(lab)))
-    assert run(download_steps("lab-cells")).name == "lab-cells"
-
-
 def test_a_catalogue_without_end_is_stopped(site: Site, cache: Path) -> None:
     site.content, site.length = b" " * 21_000_000, False
     with pytest.raises(ValueError, match="longer than 20 MB"):

@@ -161,17 +161,5 @@ def _placed(remote: Remote, base: str) -> Remote:
     """Give addresses that are relative their beginning: that of the catalogue."""
     if _is_address(base):
         return replace(remote, urls=tuple(urljoin(base, url) for url in remote.urls))
-    folder = Path(base).parent
-    urls = (u if _is_address(u) else str(_inside(folder, u)) for u in remote.urls)
+    urls = (u if _is_address(u) else str(Path(base).parent / u) for u in remote.urls)
     return replace(remote, urls=tuple(urls))
-
-
-def _inside(folder: Path, place: str) -> Path:
-    """Find a file of a catalogue's folder; a link that leads out of it is refused, too."""
-    path = folder / place
-    if not path.resolve().is_relative_to(folder.resolve()):
-        raise ValueError(
-            f"its file '{place}' lies outside of the folder of the catalogue; put it into "
-            f"'{folder}', or give its address"
-        )
-    return path
