@@ -173,4 +173,12 @@ def _pair(image: ImageSource, labels: ImageSource, values: Mapping[str, str]) ->
         words = f"the image is {shapes[0]} and its labels are {shapes[1]}."
         raise ValueError(f"{where}: {words}{explain_shapes(*shapes)}")
     scenes = image.scene, labels.scene
-    return Pair(image.path, labels.path, header.shape, channel, target.is_mask, *scenes, nuclei)
+    return Pair(
+        image.path,
+        labels.path,
+        header.shape,
+        channel,
+        target.is_mask,
+        *scenes,
+        nuclei=nuclei,
+    )
