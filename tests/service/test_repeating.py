@@ -233,6 +233,8 @@ _CELLS = _IMAGE_FIELDS | {
     "normalise": st.sampled_from(NORMALISATIONS),
     "link_overlap": _of(SegmentRequest, "link_overlap", _numbers(SegmentRequest, "link_overlap")),
     "tile": st.none() | st.integers(64, 10**6),
+    "through": st.sampled_from([None, "dapi", "it's"]),
+    "through_model": st.just("repmode-starter"),
 }
 _STRUCTURES = _IMAGE_FIELDS | {
     "overlap": _of(PredictRequest, "overlap", _numbers(PredictRequest, "overlap")),
@@ -247,6 +249,9 @@ def _again(request: Any, image: Any, command: click.Command) -> Any:
     """Request that the command line makes of the command of a request's provenance."""
     card = find_members(request.model)[0] if command is segment else find_card(request.model)
     record = _as_json(describe_run(request.provenance(), card, "cpu", 1.0))
+    if getattr(request, "through", None) is not None:
+        first = find_card(request.through_model)
+        record["through"] = {"model": {"name": first.name, "sha256": first.sha256}}
     words = shlex.split(as_command(record, image))
     assert words[:2] == ["napari-ssp", command.name]
     chosen = command.make_context(command.name, words[2:]).params

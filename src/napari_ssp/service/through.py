@@ -155,7 +155,7 @@ def through_steps(
     table = yield from measure_steps(result.image(result.labels), image, planewise=planewise)
     record = {
         **result.provenance,
-        "request": request.provenance(),
+        "request": {**request.provenance(), "overlap": result.provenance["request"]["overlap"]},
         "seconds": round(time.monotonic() - began, 3),
         "through": found[0].provenance,
     }

@@ -92,7 +92,8 @@ def segment_steps(
         count, few = yield from _segment_volumes(run, labels, outputs)
     if request.stacks != "planes":
         count = yield from link_planes(plan, labels, request.link_overlap, count)
-    record = describe_run(request.provenance(), plan.card, str(device), time.monotonic() - began)
+    asked = {**request.provenance(), "overlap": plan.overlap}  # a card may change its mind
+    record = describe_run(asked, plan.card, str(device), time.monotonic() - began)
     drawn_on = labels.array(editable=True)
     result = assemble_planes(plan, drawn_on, outputs.array(), record, count)
     return replace(result, warnings=(*result.warnings, *_warn_of_few(plan, few)))
