@@ -100,7 +100,7 @@ def test_few_nuclei_are_stretched_by_region_and_the_cells_as_before(tiny_model: 
         ((50, 60), {}),
         ((66, 80), {"tile": 64}),
         ((2, 50, 60), {"stacks": "linked", "link_overlap": 0.1}),
-        ((3, 20, 24), {"stacks": "volume", "voxel_size": (1.0, 1.0, 1.0)}),
+        ((4, 24, 28), {"stacks": "volume", "voxel_size": (1.0, 1.0, 1.0)}),
     ],
     ids=["plane", "tiles", "linked", "volume"],
 )
