@@ -55,7 +55,13 @@ TRAININGS: dict[str, Any] = {
 #: Fields that came later, as they are in requests that know nothing of them.
 LATER = {"scene": None, "missing": "refuse"}
 LATER_BY_KIND = {
-    "segment": LATER | {"normalise": "auto", "through": None, "through_model": "repmode-starter"},
+    "segment": LATER
+    | {
+        "normalise": "auto",
+        "nuclei": None,
+        "through": None,
+        "through_model": "repmode-starter",
+    },
     "predict": LATER,
 }
 

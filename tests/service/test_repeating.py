@@ -214,6 +214,7 @@ _IMAGE_FIELDS = {
     "precision": st.sampled_from(PRECISIONS),
 }
 _CELLS = _IMAGE_FIELDS | {
+    "nuclei": st.none() | st.integers(0, 9),
     "plane": st.none() | st.tuples(st.integers(0, 10**6), st.integers(0, 10**6)),
     "diameter": st.none() | _numbers(SegmentRequest, "diameter"),
     "tta": st.booleans(),
@@ -242,6 +243,11 @@ _STRUCTURES = _IMAGE_FIELDS | {
     "z_range": st.none() | st.tuples(st.integers(-9, 10**6), st.integers(-9, 10**6)),
     "measured_units": st.booleans(),
 }
+
+
+def _possible(chosen: dict[str, Any]) -> dict[str, Any]:
+    """Choices without nuclei beside a structure that is predicted, which are refused."""
+    return chosen | ({"nuclei": None} if chosen["through"] else {})
 
 
 def _again(request: Any, image: Any, command: click.Command) -> Any:
@@ -279,7 +285,7 @@ def test_every_field_of_a_request_is_drawn() -> None:
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.fixed_dictionaries(_CELLS), st.sampled_from(["", "+mediar-starter"]))
+@given(st.fixed_dictionaries(_CELLS).map(_possible), st.sampled_from(["", "+mediar-starter"]))
 def test_all_choices_survive_as_a_command(file: Path, chosen: dict[str, Any], another: str) -> None:
     request = SegmentRequest(file, f"mediar-starter{another}", **chosen)
     for found in _again(request, None, segment):

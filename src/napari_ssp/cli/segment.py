@@ -42,6 +42,7 @@ _FLOWS, _PREDICTION, _TABLE = "flows", "prediction", "table"
     "axes",
     "voxel_size",
     "channel",
+    "nuclei",
     "plane",
     "region",
     "diameter",

@@ -26,8 +26,8 @@ _SAFE_IN_FLOAT32 = 1e30
 _SAFE_IN_FLOAT64 = 1e300
 
 
-def normalise(plane: npt.ArrayLike) -> npt.NDArray[np.float32]:
-    """Bring a plane to three channels in [0, 1].
+def normalise(plane: npt.ArrayLike, *others: npt.ArrayLike) -> npt.NDArray[np.float32]:
+    """Bring a plane, or several channels of one field, to three channels in [0, 1].
 
     A grey plane is repeated, a second channel is followed by an empty third, and of more than three
     channels the first three count. NaN counts as 0, infinities as the largest or smallest finite
@@ -37,6 +37,9 @@ def normalise(plane: npt.ArrayLike) -> npt.NDArray[np.float32]:
     ----------
     plane : array, shape (Y, X) or (Y, X, C)
         Numbers of any integer or float type, or bool.
+    *others : array, shape (Y, X)
+        Further channels of a field whose first is ``plane``, cells first, then nuclei. Each has its
+        own range, for no camera gives two channels the same; colours share one.
 
     Returns
     -------
@@ -48,17 +51,23 @@ def normalise(plane: npt.ArrayLike) -> npt.NDArray[np.float32]:
     TypeError
         If the values are neither numbers nor bool, or are complex.
     ValueError
-        If the plane has another number of axes or no pixels.
+        If the plane has another number of axes or no pixels, or the channels differ in shape.
 
     Notes
     -----
     Formula of MEDIAR (Lee, Kim, Kim & Yun, 2022). Where the original leaves a picture blank
     although it has two values, the full range of values is stretched instead.
     """
-    values = np.asarray(plane)
-    seen = GreyStatistics(values.size)
-    seen.add(values)
-    return normalise_block(values, seen.result())
+    planes = [np.asarray(values) for values in (plane, *others)]
+    shapes = [values.shape for values in planes]
+    if others and any(len(shape) != 2 or shape != shapes[0] for shape in shapes):
+        raise ValueError(
+            f"The channels have the shapes {', '.join(map(str, shapes))}; those of one field all "
+            "have the same, (Y, X). Give each channel as a plane of its own."
+        )
+    ranges = [_whole_range(values) for values in planes]
+    levels = [grey_levels(*pair) for pair in zip(planes, ranges, strict=True)]
+    return unit_channels(np.concatenate(levels, axis=-1)[..., :3], *ranges)
 
 
 @dataclass(frozen=True)
@@ -189,6 +198,12 @@ def normalise_block(block: npt.ArrayLike, grey: GreyRange) -> npt.NDArray[np.flo
     return unit_channels(grey_levels(block, grey), grey)
 
 
+def _whole_range(plane: Array) -> GreyRange:
+    seen = GreyStatistics(plane.size)
+    seen.add(plane)
+    return seen.result()
+
+
 def grey_levels(block: npt.ArrayLike, grey: GreyRange) -> npt.NDArray[np.uint8]:
     """Levels 0 to 255 of a block's first three channels, (Y, X, C)."""
     values = _checked(block)[..., :3]
@@ -203,14 +218,23 @@ def grey_levels(block: npt.ArrayLike, grey: GreyRange) -> npt.NDArray[np.uint8]:
     return _stretch(table, grey.low, grey.high)[inside - first]
 
 
-def unit_channels(levels: npt.NDArray[np.uint8], grey: GreyRange) -> npt.NDArray[np.float32]:
-    """Three channels in [0, 1], (3, Y, X), of levels (Y, X, C)."""
+def unit_channels(levels: npt.NDArray[np.uint8], *ranges: GreyRange) -> npt.NDArray[np.float32]:
+    """Three channels in [0, 1], (3, Y, X), of levels (Y, X, C) with one range, or one for each."""
+    tables = [_unit_table(grey) for grey in ranges]
+    count = levels.shape[-1]
+    result = np.zeros((3, *levels.shape[:2]), np.float32)
+    for k in range(count):
+        result[k] = tables[min(k, len(tables) - 1)][levels[..., k]]
+    if count == 1:
+        result[1:] = result[0]
+    return result
+
+
+def _unit_table(grey: GreyRange) -> npt.NDArray[np.float32]:
+    """Value in [0, 1] of each of the 256 levels, those of the range's ends being 0 and 1."""
     ends = np.array([grey.least, grey.most], grey.precision)
     lowest, highest = (int(level) for level in _stretch(ends, grey.low, grey.high))
-    table = (np.arange(256, dtype=np.float32) - lowest) / np.float32(max(highest - lowest, 1))
-    result = np.zeros((3, *levels.shape[:2]), np.float32)
-    result[: 3 if levels.shape[-1] == 1 else levels.shape[-1]] = np.moveaxis(table[levels], -1, 0)
-    return result
+    return (np.arange(256, dtype=np.float32) - lowest) / np.float32(max(highest - lowest, 1))
 
 
 def _checked(plane: npt.ArrayLike) -> Array:

@@ -43,7 +43,7 @@ def segment(
     device : str
         ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
     **options
-        The other fields of :class:`napari_ssp.SegmentRequest`: ``channel``, ``tta``,
+        The other fields of :class:`napari_ssp.SegmentRequest`: ``channel``, ``nuclei``, ``tta``,
         ``cell_threshold``, ``flow_threshold``, ``min_size`` ...
 
     Returns

@@ -153,6 +153,10 @@ class SegmentRequest(ImageRequest, Request[Segmentation]):
         Name of a model, or a model's folder; several, joined by ``+``, are averaged.
     channel : int or None
         Channel to segment; None means the colours of an RGB image, else the first channel.
+    nuclei : int or None
+        Channel that shows the nuclei of the cells in ``channel``, for models that learned to use
+        it: the network sees the cells as its first colour and the nuclei as its second, each with
+        its own range of grey values. None leaves it out; not possible with ``through``.
     plane : tuple of int or None
         (t, z) of the only plane to segment; None segments all planes, each by itself.
     diameter : float or None
@@ -201,6 +205,12 @@ class SegmentRequest(ImageRequest, Request[Segmentation]):
     _: KW_ONLY
     channel: int | None = choice(
         None, "Channel", "Channel to segment, from 0 [default: colours, or the first]", min=0
+    )
+    nuclei: int | None = choice(
+        None,
+        "Nuclei",
+        "Channel with the nuclei of the cells, from 0, for models that learned to use it",
+        min=0,
     )
     plane: tuple[int, int] | None = choice(
         None, "Plane", "Only this plane: time point and z, from 0", parts="T Z"
@@ -260,6 +270,15 @@ class SegmentRequest(ImageRequest, Request[Segmentation]):
     through_model: ModelName = choice(
         "repmode-starter", "Structure model", "Model that predicts the structure of --through"
     )
+
+    def __post_init__(self) -> None:
+        """Refuse a channel beside one that is predicted first."""
+        super().__post_init__()
+        if self.through is not None and self.nuclei is not None:
+            raise ValueError(
+                f"Nuclei in channel {self.nuclei} cannot be used together with '{self.through}', "
+                "which is predicted first and segmented alone. Leave one of them out."
+            )
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,36 @@ def open_image(request: SegmentRequest | PredictRequest) -> MicroscopyImage:
     return with_voxel_size(source, request.voxel_size)
 
 
+def choose_nuclei(image: MicroscopyImage, channel: int | None, wanted: int | None) -> int | None:
+    """Channel of the nuclei beside that of the cells, from 0; None where none is wanted.
+
+    Raises
+    ------
+    ValueError
+        When there is none of that number, or it shows the cells.
+    """
+    if wanted is None:
+        return None
+    choose_channel(image, wanted)
+    check_nuclei(channel, wanted)
+    return wanted
+
+
+def check_nuclei(channel: int | None, nuclei: int | None) -> None:
+    """Refuse nuclei in the channel of the cells, which is the first where it was left open.
+
+    Raises
+    ------
+    ValueError
+        When they are.
+    """
+    if nuclei is not None and nuclei == (channel or 0):
+        raise ValueError(
+            f"The nuclei cannot be in channel {nuclei} (counted from 0), which shows the cells. "
+            "Choose another channel for the nuclei or for the cells, or leave the nuclei out."
+        )
+
+
 def choose_channel(image: MicroscopyImage, wanted: int | None) -> int | None:
     """Channel to use, from 0; None where the image has only one.
 

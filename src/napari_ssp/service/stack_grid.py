@@ -56,6 +56,11 @@ def check_family(request: SegmentRequest, card: ModelCard) -> None:
             f"'{card.name}' normalises images in its own way: leave normalise '{request.normalise}'"
             " out, or choose a MEDIAR."
         )
+    if card.family == PACKAGE and request.nuclei is not None:
+        raise ValueError(
+            f"'{card.name}' is a package that sees one channel, or colours: leave the nuclei out, "
+            "or choose a MEDIAR or a model of cellpose."
+        )
     if card.family == PACKAGE and len(card.axes) == 2 and request.stacks == "volume":
         raise ValueError(
             f"'{card.name}' is a package that sees planes: choose stacks 'planes', or 'linked' "

@@ -65,10 +65,17 @@ class LabelledImage:
         return median_diameter([self.labels])
 
     @classmethod
-    def from_planes(cls, name: str, plane: NDArray[Any], labels: NDArray[Any]) -> LabelledImage:
+    def from_planes(
+        cls,
+        name: str,
+        plane: NDArray[Any],
+        labels: NDArray[Any],
+        nuclei: NDArray[Any] | None = None,
+    ) -> LabelledImage:
         """Normalise a plane, (Y, X) or (Y, X, C), and number its objects 1..n.
 
-        Labels below 0 become -1: not annotated.
+        Labels below 0 become -1: not annotated. Nuclei, (Y, X), are a second channel with a range
+        of its own, as prediction takes it.
 
         Raises
         ------
@@ -78,8 +85,9 @@ class LabelledImage:
         ids = numbered(labels)
         if plane.shape[:2] != ids.shape:
             raise ValueError(f"the image is {plane.shape[:2]} and its labels are {ids.shape}")
-        pixels = np.round(normalise(plane) * 255).astype(np.uint8)
-        return cls(name, pixels[:1] if plane.ndim == 2 else pixels, ids)
+        others = () if nuclei is None else (nuclei,)
+        pixels = np.round(normalise(plane, *others) * 255).astype(np.uint8)
+        return cls(name, pixels[:1] if plane.ndim == 2 and not others else pixels, ids)
 
 
 #: Statistics of an array that was scored before.

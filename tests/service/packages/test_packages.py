@@ -148,6 +148,8 @@ def test_a_probability_becomes_objects(
     assert not found.flows.any()
     assert found.cell_probability.max() > 0.99
     assert found.provenance["model"]["sha256"] == card.sha256
+    with pytest.raises(ValueError, match="'p' is a package that sees one channel, or colours"):
+        ssp.segment(np.stack([squares, squares]), card.name, axes="cyx", nuclei=1)
     part = ssp.segment(squares, card.name, region=(35, 70, 40, 90), min_size=10)
     np.testing.assert_array_equal(part.labels, expected[0, 35:70, 40:90] // 2)
     with pytest.raises(ValueError, match="come from a model without flows"):

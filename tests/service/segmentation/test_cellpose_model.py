@@ -55,7 +55,7 @@ class CellposeModel:
              flow_threshold=0.4, cellprob_threshold=0.0, do_3D=False, anisotropy=None, min_size=15,
              augment=False):
         self.calls.append(dict(shape=x.shape, diameter=diameter, cellprob=cellprob_threshold,
-                               min_size=min_size, augment=augment, anisotropy=anisotropy))
+                               min_size=min_size, augment=augment, anisotropy=anisotropy, x=x))
         logits = np.where(x[..., 0] > 50, 4.0, -4.0)
         masks, _ = ndimage.label(logits > cellprob_threshold)
         dP = np.ones((masks.ndim, *masks.shape))
@@ -139,6 +139,16 @@ def test_objects_of_cellpose_in_3d(cellpose: Any) -> None:
     assert solid.flows.shape == (3, 3, 40, 50)
     call = cellpose.CellposeModel.calls[-1]
     assert (call["shape"], call["anisotropy"]) == ((3, 40, 50, 3), 3)
+
+
+def test_cellpose_gets_the_nuclei_as_its_second_channel(cellpose: Any) -> None:
+    channels = np.random.default_rng(0).integers(0, 200, (3, 40, 50)).astype(np.uint8)
+    part = (2, 30, 5, 45)
+    ssp.segment(channels, "cellpose", axes="cyx", channel=2, nuclei=0, region=part, device="cpu")
+    x = cellpose.CellposeModel.calls[-1]["x"]
+    np.testing.assert_array_equal(x[..., 0], channels[2, 2:30, 5:45])
+    np.testing.assert_array_equal(x[..., 1], channels[0, 2:30, 5:45])
+    assert not x[..., 2].any()
 
 
 def test_nothing_is_downloaded_unasked(cellpose: Any, tmp_path: Path) -> None:

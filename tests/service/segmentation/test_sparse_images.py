@@ -70,8 +70,8 @@ def test_the_starter_finds_in_a_field_what_it_finds_in_its_crop() -> None:
 def test_the_range_of_few_cells_is_about_that_of_their_crop(tiny_model: Path, choice: str) -> None:
     field = _field()
     found = _levels(field, tiny_model, normalise=choice)
-    assert found.grey.low == field.min()
-    assert found.grey.high == pytest.approx(np.percentile(field[CROP], 99.5), rel=0.03)
+    assert found.ranges[0].low == field.min()
+    assert found.ranges[0].high == pytest.approx(np.percentile(field[CROP], 99.5), rel=0.03)
     assert found.is_little
 
 
@@ -103,7 +103,7 @@ def test_a_field_read_in_bands_has_the_same_range(
     once = _levels(field, tiny_model)
     monkeypatch.setattr(levels, "_BAND", 192 * 1000)
     banded = _levels(field, tiny_model)
-    assert banded.grey == once.grey
+    assert banded.ranges == once.ranges
     np.testing.assert_array_equal(_whole(banded), _whole(once))
 
 

@@ -100,6 +100,10 @@ def test_colours_and_channels_are_offered(
     assert settle(dock, qtbot).startswith("2D channel 1 of 2")
     dock.form.set_value(SegmentChoices(channel=1))
     assert settle(dock, qtbot).startswith("2D channel 2 of 2")
+    dock.form.set_value(SegmentChoices(channel=1, nuclei=0))
+    assert settle(dock, qtbot).startswith("2D cells in channel 2, nuclei in channel 1, ")
+    dock.form.set_value(SegmentChoices(channel=1, nuclei=1))
+    assert "The nuclei cannot be in channel 1" in settle(dock, qtbot)
 
 
 def test_one_plane_of_a_stack_and_all_of_them(

@@ -25,6 +25,7 @@ choices = st.builds(
     SegmentChoices,
     model=st.sampled_from(["mediar-starter", "mine", "/models/other"]),
     channel=st.sampled_from([0, 1, 2]),
+    nuclei=st.sampled_from([None, 0, 1, 2]),
     device=st.sampled_from(["auto", "cpu", "cuda", "mps"]),
     cell_threshold=_hundredths(0, 1),
     flow_threshold=_hundredths(0, 3),
@@ -97,6 +98,26 @@ def test_rows_show_only_where_they_matter(form: SegmentForm, qtbot: QtBot) -> No
     assert form._channel.isVisible()
     assert form._planes.itemText(1) == "All 12 planes"
     assert form._planes.isVisible()
+
+
+def test_nuclei_are_asked_for_where_there_is_another_channel(form: SegmentForm) -> None:
+    form.show()
+    for channels in ([], [("All colours", None)], CHANNELS[:1]):
+        form.set_channels(channels)
+        assert not form._nuclei.isVisible()
+    form.set_channels(CHANNELS)
+    assert form._nuclei.isVisible()
+    assert [form._nuclei.itemText(k) for k in range(4)] == [
+        "No other channel",
+        "DNA",
+        "actin",
+        "tubulin",
+    ]
+    form.set_value(SegmentChoices(channel=1, nuclei=2))
+    image = MicroscopyImage(np.zeros((3, 20, 20), np.uint8), "cyx")
+    assert form.value().request(image).nuclei == 2
+    form.set_channels([("All colours", None)])
+    assert form.value().nuclei is None
 
 
 def test_asking_again_for_the_same_planes_changes_nothing(form: SegmentForm) -> None:

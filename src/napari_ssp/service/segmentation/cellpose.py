@@ -115,13 +115,12 @@ def _segmented(
 
 
 def _colours(plan: SegmentPlan, place: tuple[int, int]) -> NDArray[Any]:
-    """Region of a plane, (Y, X, 3); cellpose wants three channels, those without light empty."""
+    """Region of a plane, (Y, X, 3): cells, then nuclei; channels without light are empty."""
     y0, y1, x0, x1 = plan.region
-    pixels = np.asarray(plan.image.plane(*place, plan.channel))[y0:y1, x0:x1]
-    if pixels.ndim == 3:
-        return pixels
-    empty = np.zeros_like(pixels)
-    return np.stack([pixels, empty, empty], axis=-1)
+    seen = [plan.image.plane(*place, channel)[y0:y1, x0:x1] for channel in plan.channels]
+    if seen[0].ndim == 3:
+        return seen[0]
+    return np.stack([*seen, *[np.zeros_like(seen[0])] * (3 - len(seen))], axis=-1)
 
 
 def _evaluated(

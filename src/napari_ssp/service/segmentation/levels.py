@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -35,31 +36,34 @@ class Levels:
     ----------
     store : ArrayStore
         Uint8 (planes, Y, X, C).
-    grey : GreyRange
-        Of all the planes together, also outside of the region.
+    ranges : tuple of GreyRange
+        Of all the planes together, also outside of the region: one for grey or colours, or one for
+        each of several channels.
     is_little : bool
-        Whether cells cover so little that the range is that of blocks which show more than noise.
+        Whether cells, or nuclei, cover so little that their range is that of blocks which show more
+        than noise.
     """
 
     store: ArrayStore
-    grey: GreyRange
+    ranges: tuple[GreyRange, ...]
     is_little: bool = False
 
     def read(self, box: Tile, plane: int = 0) -> NDArray[np.float32]:
         """Float32 (3, Y, X) in [0, 1], as `normalise` makes it of whole planes."""
-        return unit_channels(self.store.read((slice(plane, plane + 1), *box))[0], self.grey)
+        return unit_channels(self.store.read((slice(plane, plane + 1), *box))[0], *self.ranges)
 
 
 def read_levels(plan: SegmentPlan, planes: Sequence[tuple[int, int]]) -> Steps[Levels]:
     """Read the region of planes, normalised by all of the planes.
 
-    Of a plane of more than 64 megapixels that has a pyramid, the grey range is that of a level with
-    at least 16: a region of a slide need not wait until all of it was read.
+    Each channel has a range of its own; colours share one. Of a plane of more than 64 megapixels
+    that has a pyramid, the grey range is that of a level with at least 16: a region of a slide need
+    not wait until all of it was read.
 
     Parameters
     ----------
     plan : SegmentPlan
-        Image, channel and region.
+        Image, channels and region.
     planes : sequence of (t, z)
         Planes that are normalised together.
 
@@ -72,12 +76,39 @@ def read_levels(plan: SegmentPlan, planes: Sequence[tuple[int, int]]) -> Steps[L
     -------
     Levels
     """
-    samples = 3 if plan.image.rgb else 1
-    bands = _Bands(plan.image, plan.channel, planes)
+    store = ArrayStore((len(planes), *plan.shape, plan.num_samples), np.uint8)
+    ranges, is_little, count = [], False, len(plan.channels)
+    for k, channel in enumerate(plan.channels):
+        steps = _read_channel(plan, channel, planes, _Samples(store, k, count))
+        grey, little = yield from _counted(steps, k, count)
+        ranges.append(grey)
+        is_little |= little
+    return Levels(store, tuple(ranges), is_little)
+
+
+@dataclass(frozen=True)
+class _Samples:
+    """Those of a channel among ``count``, in a store of levels."""
+
+    store: ArrayStore
+    index: int
+    count: int
+
+    def write(self, plane: int, rows: slice, levels: NDArray[np.uint8]) -> None:
+        """Put levels (Y, X, C) at their place."""
+        step = self.store.shape[-1] // self.count
+        samples = slice(self.index * step, (self.index + 1) * step)
+        self.store.write((slice(plane, plane + 1), rows, slice(None), samples), levels[None])
+
+
+def _read_channel(
+    plan: SegmentPlan, channel: int | None, planes: Sequence[tuple[int, int]], samples: _Samples
+) -> Steps[tuple[GreyRange, bool]]:
+    """Read one channel, or the colours; its range, and whether it shows little."""
+    bands = _Bands(plan.image, channel, planes)
     seen = _range_image(plan.image)
-    ranged = bands if seen is plan.image else _Bands(seen, plan.channel, planes)
+    ranged = bands if seen is plan.image else _Bands(seen, channel, planes)
     grey, is_little = yield from _find_range(ranged, plan.normalise)
-    store = ArrayStore((len(planes), *plan.shape, samples), np.uint8)
     y0, y1, x0, x1 = plan.region
     for done, (k, rows) in enumerate(bands.places):
         if done:
@@ -86,9 +117,22 @@ def read_levels(plan: SegmentPlan, planes: Sequence[tuple[int, int]]) -> Steps[L
         if bottom <= top:
             continue
         pixels = bands.read(done, (top, bottom, x0, x1))
-        place = (slice(k, k + 1), slice(top - y0, bottom - y0))
-        store.write(place, grey_levels(pixels, grey)[None])
-    return Levels(store, grey, is_little)
+        samples.write(k, slice(top - y0, bottom - y0), grey_levels(pixels, grey))
+    return grey, is_little
+
+
+def _counted(
+    steps: Steps[tuple[GreyRange, bool]], index: int, count: int
+) -> Steps[tuple[GreyRange, bool]]:
+    """Count bands over all channels."""
+    with closing(steps):
+        while True:
+            try:
+                step = next(steps)
+            except StopIteration as stop:
+                found: tuple[GreyRange, bool] = stop.value
+                return found
+            yield replace(step, done=index * step.total + step.done, total=count * step.total)
 
 
 class _Bands:

@@ -12,7 +12,12 @@ from napari_ssp.engine import count_tiles
 from napari_ssp.engine.tiling import compute_resized_shape, grow_window
 from napari_ssp.registry import CELLPOSE, OBJECTS, PACKAGE, ModelCard, find_card
 from napari_ssp.service.precision import describe_precision, warn_emulated
-from napari_ssp.service.source_image import choose_channel, clip_region, open_image
+from napari_ssp.service.source_image import (
+    choose_channel,
+    choose_nuclei,
+    clip_region,
+    open_image,
+)
 from napari_ssp.service.stack_grid import check_family, network_grid, stack_windows
 
 if TYPE_CHECKING:
@@ -79,6 +84,8 @@ class SegmentPlan:
         What the user should know about them on this computer.
     normalise : str
         Where the grey range comes from: ``"auto"``, ``"image"`` or ``"region"``.
+    nuclei : int or None
+        Channel that is read beside the first; None where a single one is seen.
     """
 
     image: MicroscopyImage
@@ -96,6 +103,17 @@ class SegmentPlan:
     precision: str = "auto"
     precision_warnings: tuple[str, ...] = ()
     normalise: str = "auto"
+    nuclei: int | None = None
+
+    @property
+    def channels(self) -> tuple[int | None, ...]:
+        """Channels that are read, each with a grey range of its own: cells, then nuclei."""
+        return (self.channel,) if self.nuclei is None else (self.channel, self.nuclei)
+
+    @property
+    def num_samples(self) -> int:
+        """Grey values of a pixel."""
+        return 3 if self.image.rgb else len(self.channels)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -115,7 +133,7 @@ class SegmentPlan:
         pixels = len(self.planes) * math.prod(self.shape)
         parts = 3 if self.volume is None else 4
         levels = pixels if self.volume is not None else math.prod(self.shape)
-        return 4 * pixels, 4 * parts * pixels, (3 if self.image.rgb else 1) * levels
+        return 4 * pixels, 4 * parts * pixels, self.num_samples * levels
 
     @property
     def summary(self) -> str:
@@ -175,8 +193,11 @@ class SegmentPlan:
             return "RGB"
         if self.channel is None:
             return "grey"
-        name = f" ({image.channel_names[self.channel]})" if image.channel_names else ""
-        return f"channel {self.channel + 1} of {image.num_channels}{name}"
+        names = [f" ({name})" for name in image.channel_names] or [""] * image.num_channels
+        if self.nuclei is None:
+            return f"channel {self.channel + 1} of {image.num_channels}{names[self.channel]}"
+        cells = f"cells in channel {self.channel + 1}{names[self.channel]}"
+        return f"{cells}, nuclei in channel {self.nuclei + 1}{names[self.nuclei]}"
 
 
 def plan_segmentation(request: SegmentRequest) -> SegmentPlan:
@@ -210,6 +231,7 @@ def plan_segmentation(request: SegmentRequest) -> SegmentPlan:
         precision=request.precision,
         precision_warnings=warn_emulated(request.precision, request.device),
         normalise=request.normalise,
+        nuclei=choose_nuclei(image, channel, request.nuclei),
     )
     check_family(request, card)
     if len(card.axes) == 3:

@@ -94,8 +94,7 @@ def assemble_planes(
     Where no object was found, the image is asked whether there was anything to see.
     """
     warnings = plan.warnings
-    pixels = read_bands(plan.image, plan.channel, plan.planes) if count == 0 else None
-    blank = describe_blank(pixels) if pixels else None
+    blank = _describe_blank(plan) if count == 0 else None
     if blank:
         warnings += (f"{NOTHING_TO_SEE}, which {blank}.",)
     shape = (*(plan.image.sizes[a] for a in plan.axes[:-2]), *plan.shape)
@@ -112,6 +111,15 @@ def assemble_planes(
         count=count,
         warnings=warnings,
     )
+
+
+def _describe_blank(plan: SegmentPlan) -> str | None:
+    """Say why nothing can be seen in any of the channels; None where something can."""
+    for channel in plan.channels:
+        blank = describe_blank(read_bands(plan.image, channel, plan.planes))
+        if blank is None:
+            return None
+    return blank
 
 
 @dataclass(frozen=True)

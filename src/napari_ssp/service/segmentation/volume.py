@@ -108,7 +108,7 @@ def _predict_plane(
     axis, k = place
     cut: Any = (slice(None), *[slice(None)] * axis, k)
     pixels = volume.read(cut)
-    pixels = np.repeat(pixels, 3, axis=0) if len(pixels) == 1 else pixels
+    pixels = _as_colours(pixels)
     # Narrow planes have margins as in 2D: in smaller windows than its own a network sees worse.
     steps, last = predict_tiles(run.network, pixels, run.windows), 0
     with closing(steps):
@@ -120,6 +120,13 @@ def _predict_plane(
                 return done + last
             last = step.total
             yield replace(step, done=done + step.done, total=_windows(run))
+
+
+def _as_colours(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Grey three times, or two channels and an empty third, (3, ...), as planes have it in 2D."""
+    if len(pixels) == 1:
+        return np.repeat(pixels, 3, axis=0)
+    return np.pad(pixels, ((0, 3 - len(pixels)), *[(0, 0)] * (pixels.ndim - 1)))
 
 
 def _windows(run: SegmentRun) -> int:

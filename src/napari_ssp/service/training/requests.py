@@ -261,7 +261,7 @@ class TrainRequest(Request[TrainedModel]):
     ----------
     data : tuple of pathlib.Path
         Folders that hold ``images`` and ``labels``; CSV files with the columns image and label, and
-        possibly channel and split.
+        possibly channel, nuclei and split.
     output : pathlib.Path
         Folder of the run: request, manifest, metrics, checkpoint, best weights and the model.
     validation : tuple of pathlib.Path

@@ -31,9 +31,9 @@ class SegmentChoices:
         Add layers of what the network predicted, beside the labels.
     stacks
         As in :class:`napari_ssp.SegmentRequest`, where all planes are segmented.
-    model, channel, diameter, device, precision, cell_threshold, flow_threshold, min_size, hole_size
+    model, channel, nuclei, diameter, device, precision, cell_threshold, flow_threshold
         As in :class:`napari_ssp.SegmentRequest`.
-    normalise, overlap, batch_size, tta, eightfold
+    min_size, hole_size, normalise, overlap, batch_size, tta, eightfold
         As in :class:`napari_ssp.SegmentRequest`.
 
     Raises
@@ -47,6 +47,7 @@ class SegmentChoices:
         None, "Average with", "Another model that magnifies alike: better, twice as slow"
     )
     channel: int | None = _same("channel")
+    nuclei: int | None = _same("nuclei")
     diameter: float | None = choice(
         None, "Object size", "Typical diameter of the objects: the image is magnified to fit"
     )

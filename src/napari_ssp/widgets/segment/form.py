@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _PLAIN = (
     "model",
     "channel",
+    "nuclei",
     "all_planes",
     "stacks",
     "cell_threshold",
@@ -44,6 +45,7 @@ _THRESHOLDS = ("cell_threshold", "flow_threshold", "min_size", "hole_size")
 #: Entries where a single model is installed: none and that one.
 _ONE_MODEL = 2
 _NO_OTHER = ("No other model", None)
+_NO_NUCLEI = ("No other channel", None)
 _NORMALISATIONS = (
     ("Automatic", "auto"),
     ("Whole image", "image"),
@@ -69,6 +71,7 @@ class SegmentForm(ChoiceForm):
         super().__init__(parent)
         self._taken: tuple[dict[str, Any], str] = ({}, "")
         self._channel.setToolTip("Channel to segment")
+        self._nuclei = self._add_choice("nuclei")
         self._planes = self._add_choice("all_planes")
         self._stacks = self._add_choice("stacks")
         self._stacks.set_choices(_STACKS)
@@ -103,6 +106,12 @@ class SegmentForm(ChoiceForm):
         super().set_models(models)
         self._other.set_choices([_NO_OTHER, *((name, name) for name, _ in models)])
         self._set_applies("average_with", len(self._other.values()) > _ONE_MODEL)
+
+    def set_channels(self, channels: Sequence[tuple[str, int | None]]) -> None:
+        """Offer channels by name and number, also one for the nuclei where there are several."""
+        super().set_channels(channels)
+        self._nuclei.set_choices([_NO_NUCLEI, *channels])
+        self._set_applies("nuclei", len(channels) > 1)
 
     def set_planes(self, count: int) -> None:
         """Offer the current plane or all of them; for a single plane the row is hidden."""

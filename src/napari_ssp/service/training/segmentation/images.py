@@ -127,12 +127,14 @@ def _read_all(
 
 def _read(pair: Pair, crops: Crops, found: TrainingImages) -> LabelledImage | None:
     """Image with its labels; None where there is nothing to see, which is noted."""
-    plane = read_image(pair.image, pair.scene).plane(channel=pair.channel)
+    image = read_image(pair.image, pair.scene)
+    plane = image.plane(channel=pair.channel)
+    nuclei = None if pair.nuclei is None else image.plane(channel=pair.nuclei)
     blank = describe_blank([plane])
-    if blank:
+    if blank and (nuclei is None or describe_blank([nuclei])):
         found.blank.append(f"{pair.name} {blank}")
         return None
-    return LabelledImage.from_planes(pair.name, plane, read_labels(pair, crops))
+    return LabelledImage.from_planes(pair.name, plane, read_labels(pair, crops), nuclei)
 
 
 def _learn_from(

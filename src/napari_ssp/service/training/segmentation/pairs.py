@@ -10,6 +10,7 @@ from napari_ssp.io.label_names import sort_files
 from napari_ssp.io.scene import image_name
 from napari_ssp.io.sources import without_members
 from napari_ssp.labels import explain_shapes
+from napari_ssp.service.source_image import check_nuclei
 from napari_ssp.service.training.pair_sources import PairScan, list_files, make_pairs, scan_table
 from napari_ssp.service.training.pair_tables import TRAINING_SPLITS, TableLayout, parse_channel
 from napari_ssp.service.training.scenes import label_scenes
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from napari_ssp.io import ImageSource
 
-_TABLE = TableLayout(("image", "label"), ("channel",))
+_TABLE = TableLayout(("image", "label"), ("channel", "nuclei"))
 #: Folders of label files beside "images": ours, and StarDist's.
 _LABEL_FOLDERS = ("labels", "masks")
 
@@ -46,6 +47,8 @@ class Pair:
         Whether the labels are true and false only, without numbers.
     scene, label_scene : str or None
         Which images of the files, where these hold several.
+    nuclei : int or None
+        Channel of the image that shows the nuclei, beside that of the cells.
     """
 
     image: Path
@@ -55,6 +58,7 @@ class Pair:
     is_mask: bool = False
     scene: str | None = None
     label_scene: str | None = None
+    nuclei: int | None = None
 
     @property
     def name(self) -> str:
@@ -74,7 +78,8 @@ def scan_pairs(
         image, possibly with one of `napari_ssp.io.LABEL_ENDINGS`. Or a folder in which images and
         labels with such an ending lie side by side, as cellpose has them. Or a folder with such a
         folder for each split, e.g. ``train``. Or a CSV file with the columns ``image`` and
-        ``label``, and possibly ``channel`` and ``split``; paths are relative to the file.
+        ``label``, and possibly ``channel``, ``nuclei`` and ``split``; paths are relative to the
+        file.
         All images of a file with several are paired with those of a label file, or with label files
         of their own names.
     exclude : iterable of str
@@ -154,10 +159,13 @@ def _files(folder: Path) -> tuple[list[Path], list[Path]]:
 
 def _pair(image: ImageSource, labels: ImageSource, values: Mapping[str, str]) -> Pair:
     """Pair of two images and what a table says of them; a ValueError says what is wrong."""
-    channel = parse_channel(values.get("channel", ""))
+    channel, nuclei = (parse_channel(values.get(name, "")) for name in _TABLE.channels)
     where = f"{image.path.name}, scene {image.scene}" if image.scene else image.path.name
     try:
         header, target = plane_header(image, channel), label_header(labels)
+        if nuclei is not None:
+            plane_header(image, nuclei)
+            check_nuclei(channel, nuclei)
     except (OSError, ValueError, TypeError, ImportError) as error:
         raise ValueError(f"{where}: {error}") from error
     if header.shape != target.shape:
@@ -165,4 +173,12 @@ def _pair(image: ImageSource, labels: ImageSource, values: Mapping[str, str]) ->
         words = f"the image is {shapes[0]} and its labels are {shapes[1]}."
         raise ValueError(f"{where}: {words}{explain_shapes(*shapes)}")
     scenes = image.scene, labels.scene
-    return Pair(image.path, labels.path, header.shape, channel, target.is_mask, *scenes)
+    return Pair(
+        image.path,
+        labels.path,
+        header.shape,
+        channel,
+        target.is_mask,
+        *scenes,
+        nuclei=nuclei,
+    )
