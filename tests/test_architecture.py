@@ -181,6 +181,11 @@ def test_networks_know_only_their_libraries() -> None:
         assert top <= NETWORK_LIBRARIES, path.name
 
 
+def test_no_two_files_of_tests_have_one_name() -> None:
+    count = Counter(path.name for path in Path(__file__).parent.rglob("test_*.py"))
+    assert {name: n for name, n in count.items() if n > 1} == {}  # pytest takes only one of them
+
+
 def test_no_file_is_called_utils() -> None:
     assert not [path for path in SOURCES if "util" in path.stem]
 
