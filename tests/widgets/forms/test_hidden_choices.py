@@ -26,6 +26,7 @@ CHANGED: dict[type[EditorForm], dict[str, Any]] = {
         "model": "mine",
         "average_with": "mine",
         "channel": 1,
+        "nuclei": 0,
         "diameter": 12.0,
         "device": "cpu",
         "precision": "float32",
