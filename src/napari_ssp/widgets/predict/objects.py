@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QPushButton
 from napari_ssp.widgets.layers.contrast import Contrast, sample_contrast
 from napari_ssp.widgets.layers.placement import Part, Placed
 from napari_ssp.widgets.measure.object_table import measured
+from napari_ssp.widgets.predict.results import structure_part
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -94,8 +95,7 @@ class PreparedObjects(Placed):
     @property
     def parts(self) -> tuple[Part, ...]:
         """The structure, and its objects on top."""
-        look = {"colormap": self.colour, "blending": "additive", "rgb": False, "multiscale": False}
-        image = Part(self.name, self.predicted, look=look, contrast=self.contrast)
+        image = structure_part(self.name, self.predicted, self.colour, self.contrast)
         return image, Part(self.labels_name, self.labels, "add_labels")
 
 

@@ -40,16 +40,21 @@ class PreparedStructures(Placed):
     @property
     def parts(self) -> tuple[Part, ...]:
         """One image per structure."""
-        return tuple(self._part(name, image) for name, image in self.images.items())
+        return tuple(
+            structure_part(name, image, self.colours[name], self.contrasts[name])
+            for name, image in self.images.items()
+        )
 
-    def _part(self, name: str, image: NDArray[np.float32]) -> Part:
-        look = {
-            "colormap": self.colours[name],
-            "blending": "additive",
-            "rgb": False,  # a stack may be 3 pixels wide
-            "multiscale": False,
-        }
-        return Part(name, image, look=look, contrast=self.contrasts[name])
+
+def structure_part(name: str, image: NDArray[np.float32], colour: str, contrast: Contrast) -> Part:
+    """Layer of a predicted structure, which shines through those above it."""
+    look = {
+        "colormap": colour,
+        "blending": "additive",
+        "rgb": False,  # a stack may be 3 pixels wide
+        "multiscale": False,
+    }
+    return Part(name, image, look=look, contrast=contrast)
 
 
 def prepare_structures(
