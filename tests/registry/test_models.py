@@ -157,10 +157,10 @@ def test_missing_weights_are_named(folder: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("family", "network", "makes"),
     [
-        ("student", {"architecture": "vit", "size": 32, "width": 12, "depth": 1, "heads": 3}, "objects"),
-        ("teacher", {"architecture": "critic", "size": 32, "width": 4, "depth": 2}, "errors"),
+        ("student", {"size": 32, "width": 12, "depth": 1, "heads": 3}, "objects"),
+        ("teacher", {"size": 32, "width": 4, "depth": 2}, "errors"),
     ],
-)  # fmt: skip
+)
 def test_students_and_teachers_are_models(
     tmp_path: Path, family: str, network: dict[str, object], makes: str
 ) -> None:

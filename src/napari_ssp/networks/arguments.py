@@ -112,7 +112,7 @@ def check_repmode(
 def check_student(
     architecture: str = "vit", size: int = 224, width: int = 768, depth: int = 12, heads: int = 12
 ) -> None:
-    """Refuse arguments of a `Student` that cannot be, with a ValueError; they are as of the class."""
+    """Refuse arguments of a `Student` that cannot be, with a ValueError."""
     _check_architecture(architecture, ("vit", "swin"))
     _check_sizes(size, width, depth, heads)
     if architecture == "swin" and (size % 32 or size == 32):
@@ -124,7 +124,7 @@ def check_student(
 def check_teacher(
     architecture: str = "critic", size: int = 224, width: int = 16, depth: int = 4, heads: int = 12
 ) -> None:
-    """Refuse arguments of a `Teacher` that cannot be, with a ValueError; they are as of the class."""
+    """Refuse arguments of a `Teacher` that cannot be, with a ValueError."""
     _check_architecture(architecture, ("critic", "vit"))
     _check_sizes(size, width, depth, 1 if architecture == "critic" else heads)
     if architecture == "critic" and (
