@@ -61,6 +61,7 @@ SUB_ROOMS: dict[str, set[str]] = {
     "registry/pretrained": {"registry/importing", "registry/transfer"},
     "registry/transfer": set(),
     "training/critic": set(),
+    "training/expansion": {"training/critic"},
     "training/segmentation": set(),
     "training/structures": set(),
     "service/annotation": set(),

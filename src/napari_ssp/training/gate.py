@@ -36,7 +36,7 @@ class Gate:
     minimise: bool = False
 
     def is_shut(self, rows: Sequence[Row]) -> bool:
-        """Whether any network of a run fell behind the best before it; the first row is its start."""
+        """Whether a network fell behind the best before it; the first row is the start."""
         best = rows[0] if rows else {}
         for row in rows[1:]:
             if self._falls(row, best):
