@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -27,6 +26,8 @@ from napari_ssp.training.loop import LoopSettings, TrainingRun, fit
 from napari_ssp.training.scored_images import ScoredImages
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from torch import nn
 
 CROPS = CropSettings(SIDE, 8, 0, VARIATIONS["none"])

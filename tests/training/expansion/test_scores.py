@@ -42,9 +42,9 @@ def test_scores_are_those_of_the_reference(reference: Path) -> None:
     levels = np.quantile(z, (np.arange(256) + 0.5) / 256)
     near = np.abs(z[:, None] - levels).argmin(axis=1).astype(np.uint8)
     halves = [
-        LabelledImage(str(k), near[part].reshape(1, 100, 100), y[part].astype(np.int32).reshape(100, 100))
-        for k, part in enumerate((slice(0, 10000), slice(10000, 20000)))
-    ]  # fmt: skip
+        LabelledImage("half", pixels[None], mask.astype(np.int32))
+        for pixels, mask in zip(near.reshape(2, 100, 100), y.reshape(2, 100, 100), strict=True)
+    ]
     scores = drive(score_student(_Table(levels), ScoredImages(halves), SIDE))
     assert scores["accuracy"] == pytest.approx(golden["accuracy"], abs=2e-3)
     assert scores["iou"] == pytest.approx(golden["iou"], abs=2e-3)

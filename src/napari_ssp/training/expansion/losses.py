@@ -51,17 +51,13 @@ def mask_loss(
     return loss.flatten(1).sum(dim=1) / counted.flatten(1).sum(dim=1).clamp(min=1)
 
 
-def student_loss(
-    logits: torch.Tensor, truth: torch.Tensor, counted: torch.Tensor
-) -> torch.Tensor:
+def student_loss(logits: torch.Tensor, truth: torch.Tensor, counted: torch.Tensor) -> torch.Tensor:
     """Binary cross entropy over all pixels that count; arguments as of `mask_loss`."""
     losses = binary_cross_entropy_with_logits(logits.float(), truth, reduction="none") * counted
     return losses.sum() / counted.sum().clamp(min=1)
 
 
-def teacher_loss(
-    predicted: torch.Tensor, true: torch.Tensor, measure: str = "mae"
-) -> torch.Tensor:
+def teacher_loss(predicted: torch.Tensor, true: torch.Tensor, measure: str = "mae") -> torch.Tensor:
     """Mean error of predicted losses.
 
     Parameters

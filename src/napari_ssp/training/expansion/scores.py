@@ -60,7 +60,9 @@ def score_student(
         either += int((true | found).sum())
         right, count = right + int((true == found).sum()), count + true.size
         table = _added(table, reliability_table(probability[counted], true))
-        yield Progress(SCORED, done, len(images), _preview(image, probability) if done == 1 else None)
+        yield Progress(
+            SCORED, done, len(images), _preview(image, probability) if done == 1 else None
+        )
     if table is None:
         return {}
     return {

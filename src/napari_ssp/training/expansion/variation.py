@@ -113,4 +113,4 @@ def _other_light(
     brighter = np.clip(blurred * rng.uniform(low, high), 0.0, 1.0)
     mean = brighter.mean()
     varied = np.clip(mean + (brighter - mean) * rng.uniform(low, high), 0.0, 1.0)
-    return varied.astype(np.float32)
+    return np.asarray(varied, np.float32)
