@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from napari_ssp.engine import prepare_torch
-from napari_ssp.registry import CELLPOSE, PACKAGE, find_family
+from napari_ssp.registry import CELLPOSE, PACKAGE, STUDENT, find_family
 from napari_ssp.service.annotation.saving import SavePairsRequest
 from napari_ssp.service.annotation.suggestions import SuggestRequest
 from napari_ssp.service.comparing import CompareRequest
@@ -126,6 +126,9 @@ _VARIANTS = {
     (SegmentRequest, PACKAGE): Pipeline(
         "packages.segmentation:segment_package_steps", takes=("models", "plan")
     ),
+    (SegmentRequest, STUDENT): Pipeline(
+        "segmentation.students:segment_student_steps", takes=("models", "plan")
+    ),
     (SegmentRequest, _THROUGH): Pipeline("through:through_steps", takes=("begin", "plan")),
     (PredictRequest, PACKAGE): Pipeline(
         "packages.prediction:predict_package_steps", takes=("models", "plan")
@@ -186,7 +189,7 @@ def _variant(request: Request[Any]) -> str:
     if isinstance(request, SegmentRequest) and request.through is not None:
         return _THROUGH
     if isinstance(request, SegmentRequest | PredictRequest):
-        return find_family(request.model)
+        return find_family(request.model) or find_family(request.model.partition("+")[0].strip())
     return ""
 
 
