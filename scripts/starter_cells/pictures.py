@@ -32,7 +32,7 @@ FOUND, MISSED, EXTRA = (0.25, 1.0, 0.35), (1.0, 0.2, 0.2), (1.0, 0.85, 0.1)
 
 def middle_images(manifest: Path, report: dict[str, Any]) -> dict[str, dict[str, str]]:
     """Row of the image of middle F1 of each scored set."""
-    scores = {Path(row["image"]).stem: row["f1_0.50"] for row in report["images"]}
+    scores = {Path(row["name"]).stem: row["f1_0.50"] for row in report["images"]}
     with manifest.open(newline="", encoding="utf-8") as file:
         rows = [row for row in csv.DictReader(file) if row["id"] in scores]
     sets: dict[str, list[dict[str, str]]] = {}
