@@ -1,11 +1,14 @@
 from .bioimage.operations import apply_operations as apply_operations
 from .card import (
     CELLPOSE as CELLPOSE,
+    ERRORS as ERRORS,
     FLOWS as FLOWS,
     IMAGES as IMAGES,
     OBJECTS as OBJECTS,
     PACKAGE as PACKAGE,
     PROBABILITY as PROBABILITY,
+    STUDENT as STUDENT,
+    TEACHER as TEACHER,
     ModelCard as ModelCard,
     Remote as Remote,
 )
