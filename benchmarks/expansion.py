@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     from napari_ssp.service.training.expansion.requests import MaskTraining
 
 SIDE, BATCH = 64, 4
-STUDENT = {"architecture": "swin", "size": SIDE, "width": 12, "depth": 1, "heads": 3}
+STUDENT = {"architecture": "vit", "size": SIDE, "width": 96, "depth": 3, "heads": 4}
 CRITIC = {"architecture": "critic", "size": SIDE, "width": 8, "depth": 3}
 CONDITIONS = ("baseline", "joint", "expansion", "ungated", "labels only", "published")
 
@@ -154,6 +154,7 @@ class Toy:
         request = TrainStudentRequest(
             epochs=None,
             steps=self.choices.steps,
+            learning_rate=self.choices.student_rate,
             teacher=None if teacher is None else str(teacher),
             **STUDENT,
             **self._common(name),
@@ -311,8 +312,9 @@ def _choices() -> argparse.Namespace:
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--seed", type=int, nargs="+", default=[3, 4, 13])
     parser.add_argument("--steps", type=int, default=700)
-    parser.add_argument("--teacher-steps", type=int, default=500)
-    parser.add_argument("--passes", type=int, default=10)
+    parser.add_argument("--teacher-steps", type=int, default=300)
+    parser.add_argument("--passes", type=int, default=12)
+    parser.add_argument("--student-rate", type=float, default=5e-3)
     parser.add_argument("--rate", type=float, default=1e-3)
     parser.add_argument("--device", default="cpu")
     return parser.parse_args()
