@@ -65,6 +65,7 @@ SUB_ROOMS: dict[str, set[str]] = {
     "training/structures": set(),
     "service/annotation": set(),
     "service/packages": {"service/segmentation", "service/structures"},
+    "service/review": set(),
     "service/segmentation": set(),
     "service/structures": {"service/segmentation"},
     "service/training": set(),

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _COMMANDS = {
     "segment": "napari_ssp.cli.segment:segment",
     "predict": "napari_ssp.cli.predict:predict",
+    "review": "napari_ssp.cli.review:review",
     "measure": "napari_ssp.cli.measure:measure",
     "export": "napari_ssp.cli.export:export",
     "evaluate": "napari_ssp.cli.evaluate:evaluate",

@@ -35,6 +35,8 @@ from napari_ssp.service.results import (
     TrainedModel,
     TrainingPlan,
 )
+from napari_ssp.service.review.plan import ReviewPlan, plan_review
+from napari_ssp.service.review.requests import Review, ReviewRequest
 from napari_ssp.service.segmentation.plan import (
     SegmentPlan,
     diameter_in_pixels,
@@ -92,6 +94,9 @@ __all__ = [
     "RefineRequest",
     "Refinement",
     "Request",
+    "Review",
+    "ReviewPlan",
+    "ReviewRequest",
     "SaveObjectsRequest",
     "SavePairsRequest",
     "SegmentPlan",
@@ -117,6 +122,7 @@ __all__ = [
     "find_members",
     "objects_request",
     "plan_prediction",
+    "plan_review",
     "plan_segmentation",
     "plan_training",
     "predict_structures",
