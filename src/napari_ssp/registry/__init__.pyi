@@ -1,6 +1,8 @@
 from .bioimage.operations import apply_operations as apply_operations
 from .card import (
     CELLPOSE as CELLPOSE,
+    CRITIC as CRITIC,
+    ERRORS as ERRORS,
     FLOWS as FLOWS,
     IMAGES as IMAGES,
     OBJECTS as OBJECTS,

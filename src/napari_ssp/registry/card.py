@@ -40,8 +40,10 @@ PACKAGE = "package"
 CELLPOSE = "cellpose"
 #: What the numbers of such a network mean.
 FLOWS, PROBABILITY, IMAGE = "flows", "probability", "image"
-#: What models make of an image: labelled objects, or other images.
-OBJECTS, IMAGES = "objects", "images"
+#: What models make of an image: labelled objects, other images, or the errors of its labels.
+OBJECTS, IMAGES, ERRORS = "objects", "images", "errors"
+#: Family of models that say where labels are wrong.
+CRITIC = "critic"
 LONGEST_CARD = 2**20
 _LATER_ENTRIES = {"margin": 0, "largest_window": None, "overlap": 0.6, "encoder_weights": None}
 _NETWORK_FILES = {"onnx": "weights.onnx", "torchscript": "weights.pt"}
@@ -104,7 +106,8 @@ class ModelCard:
     name : str
         Name that users type.
     family : str
-        Architecture: ``"mediar"`` or ``"repmode"``; or ``"package"``, a network in a file.
+        Architecture: ``"mediar"``, ``"repmode"`` or ``"critic"``; or ``"package"``, a network in
+        a file.
     network : dict
         Keyword arguments of the network's class; of a package, what is done before and after it.
     sha256 : str
@@ -196,7 +199,9 @@ class ModelCard:
 
     @property
     def makes(self) -> str:
-        """What the model makes of an image: ``"objects"`` or ``"images"``."""
+        """What the model makes of an image: ``"objects"``, ``"images"`` or ``"errors"``."""
+        if self.family == CRITIC:
+            return ERRORS
         if self.family == PACKAGE:
             return IMAGES if self.network["output"] == IMAGE else OBJECTS
         return IMAGES if self.family == "repmode" else OBJECTS

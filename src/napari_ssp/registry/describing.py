@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _FAMILIES = {
     "mediar": "mediar, segments cells and nuclei",
     "repmode": "repmode, predicts structures",
+    "critic": "critic, says where labels are wrong",
     "package": "BioImage.IO package",
     "cellpose": "cellpose, segments cells",
 }
