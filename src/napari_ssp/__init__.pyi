@@ -11,6 +11,7 @@ from .service import (
     predict_structures as predict_structures,
     segment as segment,
 )
+
 # A room of the service is called "review", too.
 from .service.api import review as review
 

@@ -23,7 +23,7 @@ _COMMANDS = {
     "review": "napari_ssp.cli.review:review",
     "measure": "napari_ssp.cli.measure:measure",
     "export": "napari_ssp.cli.export:export",
-    "evaluate": "napari_ssp.cli.evaluate:evaluate",
+    "evaluate": "napari_ssp.cli.evaluate.command:evaluate",
     "train": "napari_ssp.cli.train:train",
     "data": "napari_ssp.cli.data:data",
     "models": "napari_ssp.cli.models:models",

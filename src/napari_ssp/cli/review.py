@@ -83,9 +83,8 @@ def review(
     count.
 
     With --truth also reliability.png, and how well predicted and true errors agree. With a
-    calibration the table says which objects are accepted: on average at most the share --wrong-share
-    of them is wrong (IoU below 0.5), where your objects are like those of the calibration
-    (exchangeable).
+    calibration the table says which objects are accepted: on average at most --wrong-share of them
+    are wrong (IoU below 0.5), where your objects are like those of the calibration (exchangeable).
     """
     with as_usage_error():
         find_card(choices["model"])
@@ -146,9 +145,7 @@ class _Writer:
         write_report(report, self.batch.output / _REPORT)
         return report
 
-    def _judge(
-        self, result: Review, plan: ReviewPlan, truth: ImageSource, name: str
-    ) -> Judgement:
+    def _judge(self, result: Review, plan: ReviewPlan, truth: ImageSource, name: str) -> Judgement:
         from napari_ssp.service.review.judging import judge_steps
 
         true = read_label_image(truth.path, truth.scene)

@@ -63,7 +63,7 @@ class ConformalCalibration:
             Float64 (N,): (1 + the wrong ones predicted to be no worse) / (1 + all).
         """
         below = np.searchsorted(np.asarray(self.wrong, np.float64), _checked(predicted), "right")
-        return (1.0 + below) / (1.0 + self.count)
+        return np.asarray((1.0 + below) / (1.0 + self.count), np.float64)
 
     def accept(self, predicted: npt.ArrayLike, wrong_share: float = 0.1) -> Flags:
         """Accept as many objects as can be with few wrong ones among them.

@@ -130,8 +130,8 @@ def _on_disk(source: Any) -> str:
     if isinstance(source, str):
         return source
     raise ValueError(
-        f"The result was made of '{source.get('name', 'an array')}', which was in memory and not in "
-        "a file. Give the file that holds it."
+        f"The result was made of '{source.get('name', 'an array')}', which was in memory and not "
+        "in a file. Give the file that holds it."
     )
 
 

@@ -50,6 +50,7 @@ def _join(letters: Any) -> Any:
 
 
 def as_text(name: Any) -> Any:
+    """Read a whole number as a name, for a field that is validated so."""
     return str(name) if isinstance(name, int) and not isinstance(name, bool) else name
 
 

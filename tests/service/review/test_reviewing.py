@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -22,6 +21,9 @@ from napari_ssp.service import as_command, as_script, restore_request
 from napari_ssp.service.model_cache import ModelCache
 from napari_ssp.service.review.calibrating import write_calibration
 from napari_ssp.service.review.steps import review_steps
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def _image(height: int = 70, width: int = 90) -> np.ndarray[Any, Any]:
@@ -50,7 +52,9 @@ def test_a_plane_is_what_the_critic_says_of_it(tiny_critic: Path) -> None:
     assert found.image_error == direct.image
     table = found.table
     assert table["label"].tolist() == [2, 9, 5]  # the worst first
-    errors = dict(zip(direct.objects["label"].tolist(), direct.objects["predicted_error"], strict=True))
+    errors = dict(
+        zip(direct.objects["label"].tolist(), direct.objects["predicted_error"], strict=True)
+    )
     assert table["predicted_error"].tolist() == [errors[n] for n in (2, 9, 5)]
     assert table["area_px2"].tolist() == [100, 400, 900]
     assert table["centroid_y_px"].tolist() == [14.5, 49.5, 19.5]
@@ -62,7 +66,9 @@ def test_a_plane_is_what_the_critic_says_of_it(tiny_critic: Path) -> None:
     assert table["likely"][2] == names[1 + int(kinds[5].mean(axis=(1, 2))[1:].argmax())]
     assert "accepted" not in table
     assert found.provenance["request"]["labels"] == {
-        "name": "array", "shape": [70, 90], "dtype": "uint16"
+        "name": "array",
+        "shape": [70, 90],
+        "dtype": "uint16",
     }
     json.dumps(found.provenance)
 
@@ -117,7 +123,9 @@ def test_pixels_that_nobody_annotated_are_not_judged(tiny_critic: Path) -> None:
     found = ssp.review(_image(), labels, str(tiny_critic))
     assert not found.error_map[:, 70:].any()
     assert found.error_map[:, :70].any()
-    assert any("1400 pixels are -1, not annotated; nothing is said of them" in w for w in found.warnings)
+    assert any(
+        "1400 pixels are -1, not annotated; nothing is said of them" in w for w in found.warnings
+    )
 
 
 def test_an_image_without_objects_has_a_map_and_no_rows(tiny_critic: Path) -> None:
@@ -146,7 +154,7 @@ def test_labels_of_another_place_are_refused(tiny_critic: Path) -> None:
     place: dict[str, Any] = {"voxel_size": (1, 0.5, 0.5)}
     image = ssp.MicroscopyImage(_image(), "yx", position=(0, 10, 10), name="a", **place)
     labels = ssp.MicroscopyImage(_labels(), "yx", position=(0, 10, 60), name="b", **place)
-    with pytest.raises(ValueError, match="'b' lies at .*10 × 60 µm, but 'a' at 10 × 10 µm"):
+    with pytest.raises(ValueError, match=r"'b' lies at .*10 × 60 µm, but 'a' at 10 × 10 µm"):
         ssp.review(image, labels, str(tiny_critic))
     with pytest.raises(ValueError, match="reaches beyond"):
         far = replace(labels, position=(0, 0, 0), origin=(0, 0, 60, 0), full_axes="yx")
@@ -196,10 +204,12 @@ def test_a_calibration_of_another_critic_or_of_too_few_is_refused(
     def attempt(**options: Any) -> None:
         ssp.review(_image(), _labels(), str(tiny_critic), calibration=path, **options)
 
-    with pytest.raises(FileNotFoundError, match="--calibrate mine.json"):
+    with pytest.raises(FileNotFoundError, match=r"--calibrate mine\.json"):
         attempt()
     write_calibration(path, ConformalCalibration(99, ()), replace(card, sha256="0"), [])
-    with pytest.raises(ValueError, match="calibrated for the critic 'tiny-critic' with other weigh"):
+    with pytest.raises(
+        ValueError, match="calibrated for the critic 'tiny-critic' with other weigh"
+    ):
         attempt()
     write_calibration(path, ConformalCalibration(30, ()), card, [])
     with pytest.raises(ValueError, match="has 30 objects, but 99 are needed"):

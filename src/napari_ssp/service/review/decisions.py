@@ -1,4 +1,4 @@
-"""Decisions of people about objects, kept with the labels: beside their file, or by their digest."""
+"""Decisions of people about objects: kept beside the labels' file, or by the labels' digest."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -21,6 +20,8 @@ from napari_ssp.service.measuring import digest_labels
 from napari_ssp.service.requests import Request
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from napari_ssp.image import MicroscopyImage
 
 #: End of the name of a file with decisions; what is before it is the whole name of the labels'.
@@ -102,8 +103,7 @@ def find_steps(request: FindDecisionsRequest) -> Steps[dict[ObjectKey, Decision]
 
 
 def keep_steps(request: KeepDecisionsRequest) -> Steps[Path]:
-    """Write decisions beside the labels' file; and by their digest where they may be saved as
-    another one.
+    """Write decisions beside the labels' file, and by their digest while that may change.
 
     Raises
     ------

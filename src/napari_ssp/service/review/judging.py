@@ -199,7 +199,8 @@ def _reliability(
     probability: NDArray[np.float32], true: NDArray[Any], drawn: NDArray[Any]
 ) -> ReliabilityTable:
     known = (true >= 0) & (drawn >= 0)
-    return reliability_table(probability[known], error_maps(true, drawn).any(axis=0)[known])
+    wrong = np.asarray(error_maps(true, drawn).any(axis=0))
+    return reliability_table(probability[known], wrong[known])
 
 
 def _check_sizes(truth: MicroscopyImage, labels: MicroscopyImage) -> None:

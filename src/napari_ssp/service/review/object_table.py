@@ -1,4 +1,4 @@
-"""Table of reviewed objects: predicted error, likely kind of it, size and place; the worst first."""
+"""Table of reviewed objects: predicted error, likely kind, size and place; the worst first."""
 
 from __future__ import annotations
 
@@ -57,7 +57,8 @@ def tabulate(
         "area_px2": area,
     }
     for i, axis in enumerate("yx"):
-        along = np.broadcast_to(np.indices(numbers.shape, sparse=True)[i], numbers.shape)
+        steps: NDArray[Any] = np.indices(numbers.shape, sparse=True)[i]
+        along: NDArray[Any] = np.broadcast_to(steps, numbers.shape)
         sums = np.bincount(flat, along.ravel(), minlength=count + 1)[1:]
         columns[f"centroid_{axis}_px"] = sums / area + origin[i]
     boxes = ndimage.find_objects(numbers)

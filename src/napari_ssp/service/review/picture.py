@@ -29,7 +29,7 @@ def write_picture(path: Path, found: Judgement) -> None:
     _draw_reliability(left, found)
     _draw_objects(right, found)
     with atomic_path(path, overwrite=True) as temporary:
-        FigureCanvasAgg(figure).print_png(temporary)
+        FigureCanvasAgg(figure).print_png(temporary)  # type: ignore[no-untyped-call]
 
 
 def _draw_reliability(axes: Any, found: Judgement) -> None:
@@ -37,7 +37,12 @@ def _draw_reliability(axes: Any, found: Judgement) -> None:
     filled = table.counts > 0
     share = table.counts / max(int(table.counts.sum()), 1)
     axes.bar(
-        table.edges[:-1], share, np.diff(table.edges), align="edge", color=_GREY, alpha=0.4,
+        table.edges[:-1],
+        share,
+        np.diff(table.edges),
+        align="edge",
+        color=_GREY,
+        alpha=0.4,
         label="share of the pixels",
     )
     axes.plot([0, 1], [0, 1], "--", color=_GREY, label="perfect")

@@ -104,8 +104,8 @@ def plan_review(request: ReviewRequest) -> ReviewPlan:
     check_label_header(labels, f"label image '{labels.name}'")
     if labels.num_channels > 1:
         raise ValueError(
-            f"'{labels.name}' has {labels.num_channels} channels (axes '{labels.axes}'), but labels "
-            "have one number in each pixel. Give one of the channels."
+            f"'{labels.name}' has {labels.num_channels} channels (axes '{labels.axes}'), but "
+            "labels have one number in each pixel. Give one of the channels."
         )
     part = cut_like(image, labels)
     _check_lengths(part, labels)
@@ -147,9 +147,7 @@ def _labels(request: ReviewRequest, image: MicroscopyImage) -> MicroscopyImage:
             f"'{image.axes}'). Give labels with one number for each pixel of the image."
         )
     found = MicroscopyImage(source, axes, image.voxel_size, name="labels")
-    return replace(
-        found, origin=image.origin, position=image.position, full_axes=image.full_axes
-    )
+    return replace(found, origin=image.origin, position=image.position, full_axes=image.full_axes)
 
 
 def _check_lengths(image: MicroscopyImage, labels: MicroscopyImage) -> None:

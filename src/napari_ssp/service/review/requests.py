@@ -119,7 +119,9 @@ class ReviewRequest(SourceRequest, Request[Review]):
     )
     _: KW_ONLY
     channel: int | None = choice(
-        None, "Channel", "Channel that was segmented, from 0 [default: colours, or the first]",
+        None,
+        "Channel",
+        "Channel that was segmented, from 0 [default: colours, or the first]",
         min=0,
     )
     labels_scene: Annotated[str | None, BeforeValidator(as_text)] = choice(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,8 +14,7 @@ from napari_ssp.engine.store import ArrayStore
 from napari_ssp.io.label_images import look_steps
 from napari_ssp.labels import warn_of_masks
 from napari_ssp.place import PLACES
-from napari_ssp.progress import Progress, Steps
-from napari_ssp.service.plane_progress import count_through
+from napari_ssp.progress import Progress, Steps, count_through
 from napari_ssp.service.provenance import describe_run
 from napari_ssp.service.review.object_table import Columns, join_planes, tabulate
 from napari_ssp.service.review.plan import ReviewPlan, plan_review
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, eq=False)
 class _Run:
     plan: ReviewPlan
-    critic: torch.nn.Module
+    critic: Any
     device: torch.device
     overlap: float
 
@@ -94,15 +93,18 @@ def review_steps(
     )
 
 
-def _review_plane(
-    work: _Run, plane: tuple[int, int]
-) -> Steps[tuple[ErrorPrediction, Columns]]:
+def _review_plane(work: _Run, plane: tuple[int, int]) -> Steps[tuple[ErrorPrediction, Columns]]:
     plan = work.plan
     labels = plan.labels.plane(*plane)
     t, z = (i if plan.image.sizes.get(a, 1) > 1 else 0 for a, i in zip("tz", plane, strict=True))
     image = plan.image.plane(t, z, plan.channel)
     found = yield from predict_errors(
-        work.critic, image, labels, window=plan.card.window, overlap=work.overlap, device=work.device
+        work.critic,
+        image,
+        labels,
+        window=(plan.card.window[-2], plan.card.window[-1]),
+        overlap=work.overlap,
+        device=work.device,
     )
     yield Progress("measuring objects")
     origin = plan.labels.origin

@@ -22,8 +22,7 @@ from napari_ssp.engine import (
 from napari_ssp.engine.memory import move_values
 from napari_ssp.engine.store import ArrayStore
 from napari_ssp.labels import number_from
-from napari_ssp.progress import Progress, Steps
-from napari_ssp.service.plane_progress import count_through
+from napari_ssp.progress import Progress, Steps, count_through
 from napari_ssp.service.provenance import describe_run
 from napari_ssp.service.results import COVER_LITTLE
 from napari_ssp.service.segmentation.blocks import segment_blocks
