@@ -8,6 +8,7 @@ from .card import (
     OBJECTS as OBJECTS,
     PACKAGE as PACKAGE,
     PROBABILITY as PROBABILITY,
+    CriticCalibration as CriticCalibration,
     ModelCard as ModelCard,
     Remote as Remote,
 )

@@ -66,7 +66,7 @@ Source = Annotated[
 
 @checked_dataclass(frozen=True, eq=False, kw_only=True)
 class SourceRequest:
-    """What all requests that read an image and put it through a network have in common.
+    """What all requests that read an image have in common.
 
     Attributes
     ----------
@@ -83,8 +83,6 @@ class SourceRequest:
         (z, y, x) in µm; None takes the image's own.
     channel : int or None
         Channel to work on; None chooses one.
-    device : str
-        ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
 
     Raises
     ------
@@ -108,7 +106,6 @@ class SourceRequest:
         None, "Voxel size", "Voxel size in µm: z y x", parts="Z Y X"
     )
     channel: int | None = choice(None, "Channel", "Channel, from 0", min=0)
-    device: str = choice("auto", "Device", "Where the network runs: auto, cpu, cuda, mps")
 
     def __post_init__(self) -> None:
         """Refuse a voxel that is no voxel, and take lists of numbers for an image."""
@@ -127,10 +124,12 @@ class ImageRequest(SourceRequest):
 
     Attributes
     ----------
-    image, scene, missing, axes, voxel_size, channel, device
+    image, scene, missing, axes, voxel_size, channel
         As in :class:`SourceRequest`.
     region : tuple of int or None
         (y0, y1, x0, x1) in pixels to work on; None takes the whole planes.
+    device : str
+        ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
     precision : str
         ``"auto"``, ``"float32"`` or ``"bfloat16"``; automatic is bfloat16 on CUDA only.
     overlap : float
@@ -145,6 +144,7 @@ class ImageRequest(SourceRequest):
         "Part of the planes, in pixels from 0: first row, last + 1, first column, last + 1",
         parts="Y0 Y1 X0 X1",
     )
+    device: str = choice("auto", "Device", "Where the network runs: auto, cpu, cuda, mps")
     precision: Precision = choice(
         "auto", "Precision", "Numbers that the network computes in: auto, float32, bfloat16"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from napari_ssp.engine.criticism.prediction import predict_errors
 from napari_ssp.io import write_image, write_labels
 from napari_ssp.metrics import ConformalCalibration
 from napari_ssp.progress import run
-from napari_ssp.registry import find_card, load_model
+from napari_ssp.registry import CriticCalibration, find_card, load_model
 from napari_ssp.service import as_command, as_script, restore_request
 from napari_ssp.service.model_cache import ModelCache
 from napari_ssp.service.review.calibrating import write_calibration
@@ -241,3 +242,17 @@ def test_a_review_can_be_repeated_from_its_provenance(tiny_critic: Path, tmp_pat
     spaces: dict[str, Any] = {}
     exec(as_script(found.provenance), spaces)
     np.testing.assert_array_equal(spaces["result"].error_map, found.error_map)
+
+
+def test_a_critics_own_calibration_is_on_its_card(tiny_critic: Path, tmp_path: Path) -> None:
+    errors = dict(zip(*_errors(tiny_critic), strict=True))
+    between = float(errors[9] + errors[5]) / 2
+    shutil.copytree(tiny_critic, tmp_path / "own")
+    own = CriticCalibration(99, (between,) * 20, "a few coins")
+    replace(find_card(str(tmp_path / "own")), calibration=own).write(tmp_path / "own")
+    found = ssp.review(_image(), _labels(), str(tmp_path / "own"))
+    assert found.table["accepted"].tolist() == [0, 0, 1]
+    text = (tmp_path / "own" / "card.json").read_text(encoding="utf-8")
+    (tmp_path / "own" / "card.json").write_text(text.replace('"count": 99', '"count": -1'))
+    with pytest.raises(ValueError, match="calibration count"):
+        ssp.review(_image(), _labels(), str(tmp_path / "own"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from napari_ssp.atomic import check_target, write_text
 from napari_ssp.metrics import ConformalCalibration, calibrate
@@ -61,11 +61,12 @@ def find_calibration(
     OSError
         When it cannot be read.
     """
-    if path is None:
-        entry: Any = getattr(card, "calibration", None)
-        found = _restore(entry, f"The card of '{card.name}'") if entry else None
-    else:
+    if path is not None:
         found = _read(Path(path), card)
+    elif card.calibration is not None:
+        found = ConformalCalibration(card.calibration.count, card.calibration.wrong)
+    else:
+        found = None
     if found is not None:
         check_count(found.count, wrong_share)
     return found
@@ -93,11 +94,7 @@ def _read(path: Path, card: ModelCard) -> ConformalCalibration:
             f"'{path}' was calibrated for the critic '{made_for.get('name')}' with other weights "
             f"than those of '{card.name}', so it says nothing of it. Calibrate again."
         )
-    return _restore(content, f"'{path}'")
-
-
-def _restore(content: Any, name: str) -> ConformalCalibration:
     try:
         return ConformalCalibration(int(content["count"]), tuple(map(float, content["wrong"])))
     except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{name} holds no calibration that can be used: {error}") from error
+        raise ValueError(f"'{path}' holds no calibration that can be used: {error}") from error

@@ -11,8 +11,15 @@ from pydantic import BeforeValidator
 
 from napari_ssp.image import MicroscopyImage
 from napari_ssp.place import add_axes
-from napari_ssp.schema import checked_dataclass, choice
-from napari_ssp.service.requests import ModelName, Request, Source, SourceRequest, as_text
+from napari_ssp.schema import checked_dataclass, choice, same_choice
+from napari_ssp.service.requests import (
+    ImageRequest,
+    ModelName,
+    Request,
+    Source,
+    SourceRequest,
+    as_text,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -94,7 +101,7 @@ class ReviewRequest(SourceRequest, Request[Review]):
 
     Attributes
     ----------
-    image, scene, missing, axes, voxel_size, device
+    image, scene, missing, axes, voxel_size
         As in :class:`SourceRequest`.
     labels : MicroscopyImage, array or path
         Labels of the image, of any origin, or of a part of it that their origin names: 0 is
@@ -105,6 +112,8 @@ class ReviewRequest(SourceRequest, Request[Review]):
         Channel that was segmented; None means the colours of an RGB image, else the first channel.
     labels_scene : str or None
         As ``scene``, of the file with the labels.
+    device : str
+        ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
     overlap : float
         Share of a window that its neighbours cover too.
     calibration : str or None
@@ -127,6 +136,7 @@ class ReviewRequest(SourceRequest, Request[Review]):
     labels_scene: Annotated[str | None, BeforeValidator(as_text)] = choice(
         None, "Scene of the labels", "Label image of a file with several: its name, or its number"
     )
+    device: str = same_choice(ImageRequest, "device")
     overlap: float = choice(
         0.25, "Overlap", "Share of a window that its neighbours cover too", min=0.0, max=0.9
     )

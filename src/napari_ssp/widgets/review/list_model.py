@@ -20,7 +20,7 @@ _DECISION = "decision"
 _HEADERS = {
     "label": "object",
     "predicted_error": "error",
-    "likely": "likely problem",
+    "likely": "likely",
     "accepted": "calibrated",
 }
 _WORDS = {0: "", 1: "can be accepted"}

@@ -59,6 +59,7 @@ class ListPanel(QWidget):
         header: Any = self.view.horizontalHeader()
         header.setSortIndicator(-1, Qt.SortOrder.DescendingOrder)
         header.setResizeContentsPrecision(_WIDTHS_OF)
+        header.setStretchLastSection(True)
         self.view.resizeColumnsToContents()
         self.setVisible(review is not None)
         self.show_guarantee(review)

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from napari_ssp.service import Review
 
+# An object is judged by what is around it, too.
+_LEAST_VIEW = 128  # pixels
 _FIELDS = ("t", "z", "bbox_y_start_px", "bbox_y_stop_px", "bbox_x_start_px", "bbox_x_stop_px")
 
 
@@ -56,7 +58,7 @@ class Tour:
             self._outline.clear()
             return f"No pixel has the label {label} now."
         self._outline.show(labels, place)
-        show_object(self._viewer, labels, place)
+        show_object(self._viewer, labels, place, _LEAST_VIEW)
         return ""
 
     def paint(self, labels: Labels, label: int) -> None:
