@@ -44,10 +44,10 @@ def main() -> int:
         _shoot_all("Compare with truth", comparing)
         os.environ["NAPARI_SSP_CACHE"], before = folder, os.environ.get("NAPARI_SSP_CACHE")
         _shoot_all("Train models", training, collecting)
-        _restore("NAPARI_SSP_CACHE", before)
-        _shoot_all("Models", models)
         if _has("errors", "Review"):
             _shoot_all("Review", reviewing)
+        _restore("NAPARI_SSP_CACHE", before)
+        _shoot_all("Models", models)
         if _has("images", "Predict"):
             _shoot_all("Predict structures", structures, predicting, scales, refused)
     return 0

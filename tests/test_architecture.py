@@ -67,7 +67,7 @@ SUB_ROOMS: dict[str, set[str]] = {
     "training/structures": set(),
     "service/annotation": {"service/review"},
     "service/packages": {"service/segmentation", "service/structures"},
-    "service/review": set(),
+    "service/review": {"service/training/segmentation"},
     "service/segmentation": set(),
     "service/structures": {"service/segmentation"},
     "service/training": set(),

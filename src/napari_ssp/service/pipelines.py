@@ -31,6 +31,7 @@ from napari_ssp.service.requests import (
     SegmentRequest,
 )
 from napari_ssp.service.review.decisions import FindDecisionsRequest, KeepDecisionsRequest
+from napari_ssp.service.review.ranking import RankFolderRequest
 from napari_ssp.service.review.requests import ReviewRequest
 from napari_ssp.service.segmentation.refinement import RefineRequest
 from napari_ssp.service.training.pace import PaceRequest
@@ -92,6 +93,7 @@ _PIPELINES: dict[type[Request[Any]], Pipeline] = {
     PredictRequest: Pipeline("structures.steps:predict_steps", takes=("models", "plan")),
     GatesRequest: Pipeline("structures.gates:gates_steps", Lane.LOOKUPS, ("models",)),
     ReviewRequest: Pipeline("review.steps:review_steps", takes=("models", "plan")),
+    RankFolderRequest: Pipeline("review.ranking:rank_steps", takes=("models",)),
     TrainRequest: Pipeline("training.steps:train_steps", takes=("plan",)),
     TrainStructuresRequest: Pipeline("training.steps:train_steps", takes=("plan",)),
     PaceRequest: Pipeline("training.measuring:pace_steps"),

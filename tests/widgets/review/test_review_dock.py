@@ -6,6 +6,7 @@ import json
 import shutil
 from typing import TYPE_CHECKING, Any
 
+import imageio.v3 as iio
 import numpy as np
 import pytest
 from dock_driver import LONG, run, settle
@@ -293,3 +294,27 @@ def test_a_removed_layer_is_no_trouble(
     review_dock.show_next()
     review_dock.accept()
     assert "There are no labels" in settle(review_dock, qtbot)
+
+
+def test_the_worst_image_of_a_folder_is_opened(
+    viewer: napari.Viewer,
+    service: ModelService,
+    nuclei: NDArray[np.uint8],
+    tmp_path: Path,
+    qtbot: QtBot,
+) -> None:
+    folder = tmp_path / "set"
+    folder.mkdir()
+    for name, picture in {"a": nuclei, "b": nuclei[::-1]}.items():
+        iio.imwrite(folder / f"{name}.png", picture)
+        iio.imwrite(folder / f"{name}_masks.png", _squares(nuclei.shape).astype(np.uint8))
+    dock = _open(viewer, service)
+    with qtbot.waitSignal(dock.done, timeout=LONG):
+        dock.rank_folder(str(folder))
+    words = [dock.folder_list.list.item(row).text() for row in range(2)]
+    assert float(words[0][:4]) >= float(words[1][:4])
+    dock.folder_list.list.itemActivated.emit(dock.folder_list.list.item(0))
+    name = "a" if "a.png" in words[0] else "b"
+    assert [layer.name for layer in viewer.layers] == [name, f"{name}_masks"]
+    assert dock.labels_box.value() is viewer.layers[1]
+    assert dock.image_box.value() is viewer.layers[0]

@@ -5,14 +5,17 @@ from __future__ import annotations
 import weakref
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image
-from qtpy.QtWidgets import QHBoxLayout, QPushButton, QWidget
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QWidget
 
 from napari_ssp.registry import ERRORS, list_cards
 from napari_ssp.service.review.decisions import Decision
+from napari_ssp.service.review.ranking import RankFolderRequest
 from napari_ssp.widgets.compare.comparing import list_object_labels
+from napari_ssp.widgets.docks.file_opening import reader_of
 from napari_ssp.widgets.docks.job_controller import JobController, JobSpec, Proposal
 from napari_ssp.widgets.docks.job_dock import JobDock
 from napari_ssp.widgets.docks.label_watch import LabelWatch, PartsButton
@@ -27,6 +30,7 @@ from napari_ssp.widgets.layers.images import channel_choices, layer_image
 from napari_ssp.widgets.layers.layer_state import LayerState, lost_reason
 from napari_ssp.widgets.layers.result_layers import METADATA_KEY
 from napari_ssp.widgets.review.error_layer import ErrorLayers, features_with_errors
+from napari_ssp.widgets.review.folder_list import FolderList
 from napari_ssp.widgets.review.form import ReviewForm
 from napari_ssp.widgets.review.keeper import DecisionKeeper
 from napari_ssp.widgets.review.keys import forget, key_words, listen
@@ -43,6 +47,7 @@ if TYPE_CHECKING:
 
     from napari_ssp.service import ModelService, Review
     from napari_ssp.service.review.decisions import ObjectKey
+    from napari_ssp.service.review.ranking import FolderRanking, RankedImage
 
 _EXPLANATION = (
     "A critic looks at the image and at its labels, of any origin, and predicts where they are "
@@ -85,6 +90,8 @@ class ReviewDock(JobDock):
         self.parts_button, self.label_watch = PartsButton(), LabelWatch(self)
         self.list = ListPanel()
         self.next_region_button = QPushButton("Where to annotate next")
+        self.folder_button = QPushButton("Worst images of a folder…")
+        self.folder_list = FolderList()
         self.train_button = QPushButton("Train on what I corrected")
         self.keeper, self._tour = DecisionKeeper(self), Tour(self._viewer)
         self._layers = ErrorLayers(self._viewer)
@@ -138,6 +145,20 @@ class ReviewDock(JobDock):
         """Go to the next of the worst regions of the image."""
         self.regions.show_next(self.labels_box.value())
 
+    def rank_folder(self, folder: str = "") -> None:
+        """Rank the images of a folder, the worst labels first; asks for one, as the button does."""
+        folder = folder or QFileDialog.getExistingDirectory(self, "Images and their labels")
+        critic = self.form.chosen_model()
+        if folder and critic and not self.controller.is_running:
+            device = self.form.value().device
+            request = RankFolderRequest(Path(folder), critic, device)
+            self.controller.start(request, self._show_ranking)
+
+    def open_image(self, image: RankedImage) -> None:
+        """Open an image of the ranked folder, and its labels."""
+        self._viewer.open(image.image, plugin=reader_of(image.image))
+        self._viewer.open(image.labels, plugin=reader_of(image.labels), layer_type="labels")
+
     def train(self) -> None:
         """Hand labels and image over to the Train dock, which collects corrections."""
         labels, image = self.labels_box.value(), self.image_box.value()
@@ -186,6 +207,10 @@ class ReviewDock(JobDock):
         self.panel.set_message(review_line(value.review))
         if labels is self.labels_box.value():
             self._show_review()
+
+    def _show_ranking(self, ranking: FolderRanking) -> None:
+        self.folder_list.set_ranking(ranking)
+        self.panel.set_message(f"Reviewed {len(ranking.images)} images of the folder.")
 
     def _show_review(self) -> None:
         """Show the list of the chosen labels, where they were reviewed."""
@@ -271,6 +296,9 @@ class ReviewDock(JobDock):
         self._show_review()
         self.controller.schedule()
 
+    def _ask_folder(self) -> None:
+        self.rank_folder()
+
     def _leave(self) -> None:
         forget(self._viewer, self)
         self.label_watch.close()
@@ -294,6 +322,8 @@ class ReviewDock(JobDock):
         self.regions.shown.connect(self.list.set_note)
         self.regions.refused.connect(self.list.set_note)
         self.next_region_button.clicked.connect(self.show_next_region)
+        self.folder_button.clicked.connect(self._ask_folder)
+        self.folder_list.chosen.connect(self.open_image)
         self.train_button.clicked.connect(self.train)
         self.left.connect(self._leave)
         model_news().changed.connect(self.refresh_models)
@@ -317,6 +347,9 @@ class ReviewDock(JobDock):
         row.addWidget(self.next_region_button)
         row.addWidget(self.train_button)
         self.next_region_button.setToolTip("Go through the regions of the image, the worst first")
+        self.folder_button.setToolTip(
+            "Review all images of a folder with their labels, as one to train on"
+        )
         self.train_button.setToolTip(
             "Open the Train dock with these labels and their image, to collect corrections"
         )
@@ -327,6 +360,8 @@ class ReviewDock(JobDock):
             self.panel,
             self.list,
             self.leads,
+            self.folder_button,
+            self.folder_list,
         )
 
 
