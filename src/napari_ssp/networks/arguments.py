@@ -25,11 +25,14 @@ _MOST = {
     "width": 1024,
     "depth": 24,
     "heads": 64,
+    "channels": 512,
 }
 #: Side of a patch that a vision transformer takes as one.
 PATCH = 16
 #: Blocks of a decoder: as many as an encoder has levels.
 _LEVELS = (3, 5)
+#: Levels of a critic, and the diameters of objects that it may see.
+_CRITIC_LEVELS, _DIAMETERS = (2, 6), (4, 128)
 #: A structure with an expert of its own costs nearly as much as the network: with the channels of
 #: the published one there can be 15, with the most channels none.
 _MOST_KERNELS = 128**2
@@ -109,6 +112,32 @@ def check_repmode(
         raise ValueError(f"its own_experts {list(own_experts)} are not {num_tasks} tasks' numbers")
 
 
+def check_critic(
+    in_channels: int = 9,
+    channels: Sequence[int] = (16, 32, 64, 96),
+    object_diameter: float = 14.0,
+) -> None:
+    """Refuse arguments of a `DenseCritic` that cannot be, with a ValueError.
+
+    Parameters
+    ----------
+    in_channels, channels, object_diameter
+        As of the class.
+    """
+    _check_count("in_channels", in_channels)
+    least, most = _CRITIC_LEVELS
+    if not isinstance(channels, list | tuple) or not least <= len(channels) <= most:
+        raise ValueError(f"its channels are {str(channels)[:40]}; give a list of {least} to {most}")
+    for value in channels:
+        _check_count("channels", value)
+    is_number = isinstance(object_diameter, int | float) and not isinstance(object_diameter, bool)
+    if not is_number or not _DIAMETERS[0] <= object_diameter <= _DIAMETERS[1]:
+        raise ValueError(
+            f"its object_diameter is {str(object_diameter)[:40]}; {_DIAMETERS[0]} to "
+            f"{_DIAMETERS[1]} pixels are possible"
+        )
+
+
 def check_student(
     architecture: str = "vit", size: int = 224, width: int = 768, depth: int = 12, heads: int = 12
 ) -> None:
@@ -154,6 +183,7 @@ def _check_sizes(size: int, width: int, depth: int, heads: int) -> None:
 _CHECKS: dict[str, Callable[..., None]] = {
     "mediar": check_mediar,
     "repmode": check_repmode,
+    "critic": check_critic,
     "student": check_student,
     "teacher": check_teacher,
 }

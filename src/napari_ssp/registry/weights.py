@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
 from napari_ssp.atomic import atomic_path
-from napari_ssp.networks import MediarFormer, RepMode, Student, Teacher
+from napari_ssp.networks import DenseCritic, MediarFormer, RepMode, Student, Teacher
 from napari_ssp.registry.bioimage.network import load_package
 from napari_ssp.registry.card import (
     CELLPOSE,
@@ -85,6 +85,7 @@ def load_model(model: str | Path | ModelCard, device: str | torch.device = "cpu"
 FAMILIES: dict[str, type[nn.Module]] = {
     "mediar": MediarFormer,
     "repmode": RepMode,
+    "critic": DenseCritic,
     STUDENT: Student,
     TEACHER: Teacher,
 }

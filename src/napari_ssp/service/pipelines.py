@@ -30,6 +30,9 @@ from napari_ssp.service.requests import (
     Request,
     SegmentRequest,
 )
+from napari_ssp.service.review.decisions import FindDecisionsRequest, KeepDecisionsRequest
+from napari_ssp.service.review.ranking import RankFolderRequest
+from napari_ssp.service.review.requests import ReviewRequest
 from napari_ssp.service.segmentation.refinement import RefineRequest
 from napari_ssp.service.training.expansion.requests import (
     TrainExpansionRequest,
@@ -66,6 +69,7 @@ class Lane(Enum):
     TRAINING_SETS = "training sets"
     FILES = "files"
     DOWNLOADS = "downloads"
+    DECISIONS = "decisions"
 
 
 @dataclass(frozen=True)
@@ -93,6 +97,8 @@ _PIPELINES: dict[type[Request[Any]], Pipeline] = {
     DiameterRequest: Pipeline("segmentation.diameter:diameter_steps", takes=("models",)),
     PredictRequest: Pipeline("structures.steps:predict_steps", takes=("models", "plan")),
     GatesRequest: Pipeline("structures.gates:gates_steps", Lane.LOOKUPS, ("models",)),
+    ReviewRequest: Pipeline("review.steps:review_steps", takes=("models", "plan")),
+    RankFolderRequest: Pipeline("review.ranking:rank_steps", takes=("models",)),
     TrainRequest: Pipeline("training.steps:train_steps", takes=("plan",)),
     TrainStructuresRequest: Pipeline("training.steps:train_steps", takes=("plan",)),
     TrainTeacherRequest: Pipeline("training.steps:train_steps", takes=("plan",)),
@@ -111,6 +117,8 @@ _PIPELINES: dict[type[Request[Any]], Pipeline] = {
     RefineRequest: Pipeline("segmentation.refinement:refine_steps", Lane.REFINEMENT),
     SuggestRequest: Pipeline("annotation.suggestions:suggest_steps", Lane.SUGGESTIONS),
     SavePairsRequest: Pipeline("annotation.saving:save_steps", Lane.TRAINING_SETS),
+    FindDecisionsRequest: Pipeline("review.decisions:find_steps", Lane.DECISIONS),
+    KeepDecisionsRequest: Pipeline("review.decisions:keep_steps", Lane.DECISIONS),
     ImportModelRequest: Pipeline("model_requests:import_model", Lane.FILES),
     ExportModelRequest: Pipeline("model_requests:export_model", Lane.FILES),
     VerifyModelsRequest: Pipeline("model_requests:verify_models", Lane.FILES),
