@@ -55,6 +55,11 @@ from napari_ssp.service.structures.plan import (
     task_index,
 )
 from napari_ssp.service.through import ThroughPlan, objects_request
+from napari_ssp.service.training.expansion.requests import (
+    TrainExpansionRequest,
+    TrainStudentRequest,
+    TrainTeacherRequest,
+)
 from napari_ssp.service.training.plan import plan_training
 from napari_ssp.service.training.requests import (
     FinishTrainingRequest,
@@ -102,8 +107,11 @@ __all__ = [
     "SuggestRequest",
     "Thresholds",
     "ThroughPlan",
+    "TrainExpansionRequest",
     "TrainRequest",
     "TrainStructuresRequest",
+    "TrainStudentRequest",
+    "TrainTeacherRequest",
     "TrainedModel",
     "TrainingPlan",
     "TrainingState",

@@ -31,6 +31,11 @@ from napari_ssp.service.requests import (
     SegmentRequest,
 )
 from napari_ssp.service.segmentation.refinement import RefineRequest
+from napari_ssp.service.training.expansion.requests import (
+    TrainExpansionRequest,
+    TrainStudentRequest,
+    TrainTeacherRequest,
+)
 from napari_ssp.service.training.pace import PaceRequest
 from napari_ssp.service.training.requests import (
     FinishTrainingRequest,
@@ -90,6 +95,9 @@ _PIPELINES: dict[type[Request[Any]], Pipeline] = {
     GatesRequest: Pipeline("structures.gates:gates_steps", Lane.LOOKUPS, ("models",)),
     TrainRequest: Pipeline("training.steps:train_steps", takes=("plan",)),
     TrainStructuresRequest: Pipeline("training.steps:train_steps", takes=("plan",)),
+    TrainTeacherRequest: Pipeline("training.steps:train_steps", takes=("plan",)),
+    TrainStudentRequest: Pipeline("training.steps:train_steps", takes=("plan",)),
+    TrainExpansionRequest: Pipeline("training.steps:train_steps", takes=("plan",)),
     PaceRequest: Pipeline("training.measuring:pace_steps"),
     FinishTrainingRequest: Pipeline("training.finishing:finish_steps"),
     PlanRequest: Pipeline("planning:plan_steps", Lane.PLANS),

@@ -276,8 +276,8 @@ def find_members(model: str) -> tuple[ModelCard, tuple[ModelCard, ...]]:
     for card in chosen:
         if card.makes != OBJECTS:
             raise ValueError(
-                f"'{card.name}' predicts images; it does not segment cells. Choose another model, "
-                "see 'napari-ssp models list'."
+                f"'{card.name}' predicts {card.makes}; it does not segment cells. Choose another "
+                "model, see 'napari-ssp models list'."
             )
         members += [find_card(name) for name in card.members] or [card]
     alone = [card.name for card in members if card.family in (PACKAGE, CELLPOSE)]

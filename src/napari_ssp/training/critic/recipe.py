@@ -21,7 +21,7 @@ from napari_ssp.labels import number_labels
 from napari_ssp.metrics import spearman
 from napari_ssp.progress import Progress
 from napari_ssp.training.critic.errors import error_targets, image_error, object_errors
-from napari_ssp.training.critic.heads import cross_predict
+from napari_ssp.training.critic.heads import ask, cross_predict
 from napari_ssp.training.critic.instances import plant_faults
 from napari_ssp.training.loop import SCORED
 
