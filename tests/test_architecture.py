@@ -71,6 +71,8 @@ SUB_ROOMS: dict[str, set[str]] = {
     "service/segmentation": set(),
     "service/structures": {"service/segmentation"},
     "service/training": set(),
+    # Images and labels are paired in one way.
+    "service/training/critic": {"service/training/segmentation"},
     "service/training/expansion": {"service/training/segmentation"},
     "service/training/segmentation": set(),
     "service/training/structures": {"service/structures"},

@@ -115,7 +115,7 @@ def check_repmode(
 def check_critic(
     in_channels: int = 9,
     channels: Sequence[int] = (16, 32, 64, 96),
-    object_diameter: float = 14.0,
+    object_diameter: float = 12.0,
 ) -> None:
     """Refuse arguments of a `DenseCritic` that cannot be, with a ValueError.
 

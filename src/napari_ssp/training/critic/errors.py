@@ -47,7 +47,7 @@ def image_error(truth: npt.ArrayLike, labels: npt.ArrayLike) -> float:
 
 
 def error_targets(truth: npt.ArrayLike, labels: npt.ArrayLike) -> tuple[Values, Values]:
-    """Maps that a critic is to make, and how much each pixel counts for its map of objects.
+    """Make the maps that a critic learns, and how much each pixel counts for its map of objects.
 
     Parameters
     ----------
