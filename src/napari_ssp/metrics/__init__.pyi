@@ -12,6 +12,7 @@ from .calibration import (
 from .error_maps import (
     ErrorKind as ErrorKind,
     error_maps as error_maps,
+    object_errors as object_errors,
 )
 from .objects import (
     MatchCounts as MatchCounts,
