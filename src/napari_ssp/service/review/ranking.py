@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from napari_ssp.progress import Progress, Steps, count_through
 from napari_ssp.service.requests import Request
 from napari_ssp.service.review.requests import CRITIC_STARTER, ReviewRequest
-from napari_ssp.service.review.steps import review_steps
 from napari_ssp.service.training.segmentation.pairs import scan_pairs
 
 if TYPE_CHECKING:
@@ -106,6 +105,8 @@ def rank_steps(request: RankFolderRequest, models: ModelCache) -> Steps[FolderRa
 
 
 def _rank(pair: Pair, request: RankFolderRequest, models: ModelCache) -> Steps[RankedImage]:
+    from napari_ssp.service.review.steps import review_steps  # loads torch
+
     asked = ReviewRequest(
         pair.image,
         pair.labels,
