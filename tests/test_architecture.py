@@ -49,6 +49,7 @@ ROOMS = {
 #: Sub-rooms, and which rooms beside them each may lean on. A sub-room may always import the folder
 #: that it lies in, its ground; the files there may compose what lies in their sub-rooms.
 SUB_ROOMS: dict[str, set[str]] = {
+    "cli/training": set(),
     "cli/evaluate": set(),
     "engine/criticism": set(),
     "io/czi": set(),
@@ -63,6 +64,7 @@ SUB_ROOMS: dict[str, set[str]] = {
     "registry/pretrained": {"registry/importing", "registry/transfer"},
     "registry/transfer": set(),
     "training/critic": set(),
+    "training/expansion": {"training/critic"},
     "training/segmentation": set(),
     "training/structures": set(),
     "service/annotation": {"service/review"},
@@ -71,6 +73,7 @@ SUB_ROOMS: dict[str, set[str]] = {
     "service/segmentation": set(),
     "service/structures": {"service/segmentation"},
     "service/training": set(),
+    "service/training/expansion": {"service/training/segmentation"},
     "service/training/segmentation": set(),
     "service/training/structures": {"service/structures"},
     "widgets/forms": set(),

@@ -24,7 +24,7 @@ _COMMANDS = {
     "measure": "napari_ssp.cli.measure:measure",
     "export": "napari_ssp.cli.export:export",
     "evaluate": "napari_ssp.cli.evaluate.command:evaluate",
-    "train": "napari_ssp.cli.train:train",
+    "train": "napari_ssp.cli.training.commands:train",
     "data": "napari_ssp.cli.data:data",
     "models": "napari_ssp.cli.models:models",
     "info": "napari_ssp.cli.info:info",

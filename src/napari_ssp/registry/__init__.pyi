@@ -8,6 +8,8 @@ from .card import (
     OBJECTS as OBJECTS,
     PACKAGE as PACKAGE,
     PROBABILITY as PROBABILITY,
+    STUDENT as STUDENT,
+    TEACHER as TEACHER,
     CriticCalibration as CriticCalibration,
     ModelCard as ModelCard,
     Remote as Remote,

@@ -39,12 +39,14 @@ WEIGHTS_FILE = "weights.safetensors"
 PACKAGE = "package"
 #: Family of the model that an installed cellpose brings and runs.
 CELLPOSE = "cellpose"
+#: Families of networks that see one mask of all objects, and that predict a mask's loss.
+STUDENT, TEACHER = "student", "teacher"
 #: What the numbers of such a network mean.
 FLOWS, PROBABILITY, IMAGE = "flows", "probability", "image"
-#: What models make of an image: labelled objects, other images, or the errors of its labels.
-OBJECTS, IMAGES, ERRORS = "objects", "images", "errors"
 #: Family of models that say where labels are wrong.
 CRITIC = "critic"
+#: What models make of an image: labelled objects, other images, or errors of labels or masks.
+OBJECTS, IMAGES, ERRORS = "objects", "images", "errors"
 LONGEST_CARD = 2**20
 _LATER_ENTRIES = {
     "margin": 0,
@@ -53,6 +55,8 @@ _LATER_ENTRIES = {
     "encoder_weights": None,
     "calibration": None,
 }
+#: What families make that find no objects.
+_MAKES = {"repmode": IMAGES, CRITIC: ERRORS, TEACHER: ERRORS}
 _NETWORK_FILES = {"onnx": "weights.onnx", "torchscript": "weights.pt"}
 
 
@@ -134,8 +138,8 @@ class ModelCard:
     name : str
         Name that users type.
     family : str
-        Architecture: ``"mediar"``, ``"repmode"`` or ``"critic"``; or ``"package"``, a network in
-        a file.
+        Architecture: ``"mediar"``, ``"repmode"``, ``"critic"``, ``"student"`` or ``"teacher"``; or
+        ``"package"``, a network in a file.
     network : dict
         Keyword arguments of the network's class; of a package, what is done before and after it.
     sha256 : str
@@ -231,11 +235,9 @@ class ModelCard:
     @property
     def makes(self) -> str:
         """What the model makes of an image: ``"objects"``, ``"images"`` or ``"errors"``."""
-        if self.family == CRITIC:
-            return ERRORS
         if self.family == PACKAGE:
             return IMAGES if self.network["output"] == IMAGE else OBJECTS
-        return IMAGES if self.family == "repmode" else OBJECTS
+        return _MAKES.get(self.family, OBJECTS)
 
     @classmethod
     def read(cls, folder: Path) -> ModelCard:

@@ -57,6 +57,11 @@ from napari_ssp.service.structures.plan import (
     task_index,
 )
 from napari_ssp.service.through import ThroughPlan, objects_request
+from napari_ssp.service.training.expansion.requests import (
+    TrainExpansionRequest,
+    TrainStudentRequest,
+    TrainTeacherRequest,
+)
 from napari_ssp.service.training.plan import plan_training
 from napari_ssp.service.training.requests import (
     FinishTrainingRequest,
@@ -107,8 +112,11 @@ __all__ = [
     "SuggestRequest",
     "Thresholds",
     "ThroughPlan",
+    "TrainExpansionRequest",
     "TrainRequest",
     "TrainStructuresRequest",
+    "TrainStudentRequest",
+    "TrainTeacherRequest",
     "TrainedModel",
     "TrainingPlan",
     "TrainingState",

@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from napari_ssp.engine import prepare_torch
-from napari_ssp.registry import CELLPOSE, PACKAGE, find_family
+from napari_ssp.registry import CELLPOSE, PACKAGE, STUDENT, find_family
 from napari_ssp.service.annotation.saving import SavePairsRequest
 from napari_ssp.service.annotation.suggestions import SuggestRequest
 from napari_ssp.service.comparing import CompareRequest
@@ -35,6 +35,11 @@ from napari_ssp.service.review.judging import JudgeRequest
 from napari_ssp.service.review.ranking import RankFolderRequest
 from napari_ssp.service.review.requests import ReviewRequest
 from napari_ssp.service.segmentation.refinement import RefineRequest
+from napari_ssp.service.training.expansion.requests import (
+    TrainExpansionRequest,
+    TrainStudentRequest,
+    TrainTeacherRequest,
+)
 from napari_ssp.service.training.pace import PaceRequest
 from napari_ssp.service.training.requests import (
     FinishTrainingRequest,
@@ -97,6 +102,9 @@ _PIPELINES: dict[type[Request[Any]], Pipeline] = {
     RankFolderRequest: Pipeline("review.ranking:rank_steps", takes=("models",)),
     TrainRequest: Pipeline("training.steps:train_steps", takes=("plan",)),
     TrainStructuresRequest: Pipeline("training.steps:train_steps", takes=("plan",)),
+    TrainTeacherRequest: Pipeline("training.steps:train_steps", takes=("plan",)),
+    TrainStudentRequest: Pipeline("training.steps:train_steps", takes=("plan",)),
+    TrainExpansionRequest: Pipeline("training.steps:train_steps", takes=("plan",)),
     PaceRequest: Pipeline("training.measuring:pace_steps"),
     FinishTrainingRequest: Pipeline("training.finishing:finish_steps"),
     PlanRequest: Pipeline("planning:plan_steps", Lane.PLANS),
@@ -127,6 +135,9 @@ _VARIANTS = {
     ),
     (SegmentRequest, PACKAGE): Pipeline(
         "packages.segmentation:segment_package_steps", takes=("models", "plan")
+    ),
+    (SegmentRequest, STUDENT): Pipeline(
+        "segmentation.students:segment_student_steps", takes=("models", "plan")
     ),
     (SegmentRequest, _THROUGH): Pipeline("through:through_steps", takes=("begin", "plan")),
     (PredictRequest, PACKAGE): Pipeline(
@@ -188,7 +199,7 @@ def _variant(request: Request[Any]) -> str:
     if isinstance(request, SegmentRequest) and request.through is not None:
         return _THROUGH
     if isinstance(request, SegmentRequest | PredictRequest):
-        return find_family(request.model)
+        return find_family(request.model) or find_family(request.model.partition("+")[0].strip())
     return ""
 
 

@@ -15,7 +15,7 @@ from napari_ssp.service.segmentation.plan import SegmentPlan, plan_segmentation
 from napari_ssp.service.structures.plan import PredictionPlan, plan_prediction
 from napari_ssp.service.through import ThroughPlan, plan_through
 from napari_ssp.service.training.plan import plan_training
-from napari_ssp.service.training.requests import TrainRequest, TrainStructuresRequest
+from napari_ssp.service.training.request_files import TASKS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,8 +29,7 @@ _PLANNERS: dict[type[Request[Any]], Callable[[Any], Plan]] = {
     SegmentRequest: _plan_segmentation,
     PredictRequest: plan_prediction,
     ReviewRequest: plan_review,
-    TrainRequest: plan_training,
-    TrainStructuresRequest: plan_training,
+    **dict.fromkeys(TASKS.values(), plan_training),
 }
 
 
@@ -40,7 +39,7 @@ class PlanRequest(Request[Plan]):
 
     Attributes
     ----------
-    request : SegmentRequest, PredictRequest, ReviewRequest, or one to train
+    request : SegmentRequest, PredictRequest, ReviewRequest, or a request to train
         What is to be done.
     """
 
