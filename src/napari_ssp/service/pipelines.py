@@ -35,6 +35,7 @@ from napari_ssp.service.review.judging import JudgeRequest
 from napari_ssp.service.review.ranking import RankFolderRequest
 from napari_ssp.service.review.requests import ReviewRequest
 from napari_ssp.service.segmentation.refinement import RefineRequest
+from napari_ssp.service.training.critic.requests import TrainCriticRequest
 from napari_ssp.service.training.expansion.requests import (
     TrainExpansionRequest,
     TrainStudentRequest,
@@ -105,6 +106,7 @@ _PIPELINES: dict[type[Request[Any]], Pipeline] = {
     TrainTeacherRequest: Pipeline("training.steps:train_steps", takes=("plan",)),
     TrainStudentRequest: Pipeline("training.steps:train_steps", takes=("plan",)),
     TrainExpansionRequest: Pipeline("training.steps:train_steps", takes=("plan",)),
+    TrainCriticRequest: Pipeline("training.steps:train_steps", takes=("plan",)),
     PaceRequest: Pipeline("training.measuring:pace_steps"),
     FinishTrainingRequest: Pipeline("training.finishing:finish_steps"),
     PlanRequest: Pipeline("planning:plan_steps", Lane.PLANS),

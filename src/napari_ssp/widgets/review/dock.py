@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from napari.layers import Image
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QWidget
 
-from napari_ssp.registry import ERRORS, list_cards
+from napari_ssp.registry import CRITIC, list_cards
 from napari_ssp.service.review.decisions import Decision
 from napari_ssp.service.review.ranking import RankFolderRequest
 from napari_ssp.widgets.compare.comparing import list_object_labels
@@ -111,7 +111,7 @@ class ReviewDock(JobDock):
 
     def refresh_models(self) -> None:
         """Look again which critics are installed."""
-        cards = [card for card in list_cards() if card.makes == ERRORS]
+        cards = [card for card in list_cards() if card.family == CRITIC]
         self.form.set_models([(card.name, card.description) for card in cards])
 
     def choose_model(self, name: str) -> None:

@@ -45,11 +45,12 @@ class ReviewForm(ChoiceForm):
         self.insert_first_row("Image", self.image_box)
         self.insert_first_row("Labels", self.labels_box)
         self._form.insertRow(self._form.rowCount(), "Truth", self.truth_box)
+        self._show_advanced()
         self.set_channels(())
 
     def _show_advanced(self) -> None:
         super()._show_advanced()
-        if self.truth_box.parent() is not None:
+        if self.truth_box.parent() is not None:  # else the rows are being laid out
             self._form.setRowVisible(self.truth_box, self._toggle.isChecked())
 
 
