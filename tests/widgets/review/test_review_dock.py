@@ -318,3 +318,21 @@ def test_the_worst_image_of_a_folder_is_opened(
     assert [layer.name for layer in viewer.layers] == [name, f"{name}_masks"]
     assert dock.labels_box.value() is viewer.layers[1]
     assert dock.image_box.value() is viewer.layers[0]
+
+
+def test_the_truth_says_how_good_the_critic_is(
+    viewer: napari.Viewer, review_dock: ReviewDock, squares: Labels, qtbot: QtBot
+) -> None:
+    true = np.array(squares.data)
+    true[100:110] = 0
+    truth = viewer.add_labels(true, name="truth", **PLACE)
+    viewer.layers.selection.active = squares
+    run(review_dock, qtbot)
+    assert review_dock.truth_view.isHidden()
+    with qtbot.waitSignal(review_dock.truth_check.settled, timeout=LONG):
+        review_dock.form.truth_box.set_value(truth)
+    said = review_dock.truth_view.message.text()
+    assert "1 of 3 objects are wrong" in said
+    assert review_dock.truth_view.picture.pixmap().width() > 300
+    viewer.layers.remove(truth)
+    assert review_dock.truth_view.isHidden()

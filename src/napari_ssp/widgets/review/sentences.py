@@ -36,6 +36,12 @@ def review_line(review: Review) -> str:
     )
 
 
+def known_line(count: int) -> str:
+    """Say that decisions of an earlier time are kept, before there is a list to show them."""
+    noun = "object was" if count == 1 else "objects were"
+    return f"{count} {noun} decided about earlier; press Review to see the list."
+
+
 def progress_line(decisions: Mapping[ObjectKey, Decision], total: int) -> str:
     """Say how much was reviewed."""
     counts = dict.fromkeys(Decision, 0)
