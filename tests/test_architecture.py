@@ -64,6 +64,7 @@ SUB_ROOMS: dict[str, set[str]] = {
     "training/segmentation": set(),
     "training/structures": set(),
     "service/annotation": set(),
+    "service/compute": set(),
     "service/packages": {"service/segmentation", "service/structures"},
     "service/segmentation": set(),
     "service/structures": {"service/segmentation"},

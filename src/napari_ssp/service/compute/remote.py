@@ -1,0 +1,126 @@
+"""Steps of a request that is done elsewhere: it is sent, followed and, when it got lost, resent."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import TYPE_CHECKING, Any
+
+from napari_ssp.progress import Progress, Steps, in_background
+from napari_ssp.service.compute.lost import LostError
+from napari_ssp.service.compute.wire import pack, raise_error, unpack
+from napari_ssp.service.estimating import EstimateRequest
+from napari_ssp.service.requests import DiameterRequest, PredictRequest, SegmentRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from napari_ssp.service.compute.cluster import Cluster, Task
+    from napari_ssp.service.compute.wire import Parcel
+    from napari_ssp.service.requests import Request
+
+#: Seconds between two looks whether all is well.
+_PAUSE = 0.1
+#: Seconds in which a lost connection must be there again.
+_PATIENCE = 60.0
+#: How often a request is sent; one that ends its server each time is given up.
+_ATTEMPTS = 3
+
+
+def find_remote_steps(
+    request: Request[Any],
+) -> Callable[[Request[Any], Cluster], Steps[Any]] | None:
+    """Find the steps that have a request done elsewhere; None where it is done in this process."""
+    return _REMOTE.get(type(request))
+
+
+def remote_steps(request: Request[Any], cluster: Cluster) -> Steps[Any]:
+    """Have a request done by a cluster.
+
+    Parameters
+    ----------
+    request : Request
+        What to do.
+    cluster : Cluster
+        Who does it.
+
+    Yields
+    ------
+    Progress
+        The worker's own, and in between the last one again.
+
+    Returns
+    -------
+    Any
+        The result, as the request gives it on this computer.
+
+    Raises
+    ------
+    Exception
+        What the worker raised, as the nearest built-in error.
+    ConnectionError
+        When the connection broke and could not be made again.
+    """
+    parcel = yield from in_background(_pack(request))
+    patience = 0.0  # what does not answer at first is no lost connection
+    for _ in range(_ATTEMPTS):
+        yield from _connect(cluster, patience)
+        try:
+            answer = yield from _follow(cluster.submit(parcel))
+        except LostError:
+            yield Progress("the connection was lost; connecting again")
+            patience = _PATIENCE
+            continue
+        raise_error(answer)
+        return unpack(answer)
+    raise ConnectionError(
+        f"The connection to what computes was lost {_ATTEMPTS} times while it worked on this "
+        "request. Look at its log, or compute in this process: local."
+    )
+
+
+def _pack(request: Request[Any]) -> Steps[Parcel]:
+    yield Progress("reading the image")
+    return pack(request)
+
+
+def _connect(cluster: Cluster, patience: float) -> Steps[None]:
+    """Connect; with patience, try again while nobody answers."""
+    end = time.monotonic() + patience
+    while True:
+        try:
+            return (yield from in_background(_connect_once(cluster)))
+        except ConnectionError:
+            if time.monotonic() > end:
+                raise
+        time.sleep(_PAUSE)
+
+
+def _connect_once(cluster: Cluster) -> Steps[None]:
+    yield Progress("connecting")
+    cluster.connect()
+
+
+def _follow(task: Task) -> Steps[Parcel]:
+    last = Progress("waiting for a free worker")
+    try:
+        while not task.is_over:
+            yield last
+            last = task.wait(_PAUSE) or last
+        return task.answer()
+    finally:
+        task.close()
+
+
+def _no_estimate(request: Request[Any], cluster: Cluster) -> Steps[float]:
+    """Tell no time: this computer's pace says nothing about another one's."""
+    yield Progress("measuring the pace")
+    return math.nan
+
+
+_REMOTE: dict[type[Request[Any]], Callable[[Any, Cluster], Steps[Any]]] = {
+    SegmentRequest: remote_steps,
+    DiameterRequest: remote_steps,
+    PredictRequest: remote_steps,
+    EstimateRequest: _no_estimate,
+}
