@@ -28,7 +28,9 @@ def find_expiry(certificate: str) -> datetime:
     return found
 
 
-def make_identities(days: float = DAYS) -> tuple[Identity, Identity]:
+def make_identities(
+    days: float = DAYS, client_days: float | None = None
+) -> tuple[Identity, Identity]:
     """Make identities of a server and of its clients, which believe each other and nobody else.
 
     Nobody can sign further ones: the key of their authority is forgotten at once.
@@ -37,6 +39,8 @@ def make_identities(days: float = DAYS) -> tuple[Identity, Identity]:
     ----------
     days : float
         How long they are good for, from now on.
+    client_days : float or None
+        How long that of the clients is; None is as long.
     """
     key, name = ec.generate_private_key(ec.SECP256R1()), _name("napari-ssp authority")
     builder = _begin(name, name, key, days)
@@ -45,7 +49,8 @@ def make_identities(days: float = DAYS) -> tuple[Identity, Identity]:
     authority = builder.add_extension(signs, critical=True).sign(key, hashes.SHA256())
     # A client's certificate does not serve a server: who holds one cannot pose as that.
     server = _sign("server", (Purpose.SERVER_AUTH, Purpose.CLIENT_AUTH), authority, key, days)
-    return server, _sign("client", (Purpose.CLIENT_AUTH,), authority, key, days)
+    ends = days if client_days is None else client_days
+    return server, _sign("client", (Purpose.CLIENT_AUTH,), authority, key, ends)
 
 
 def _sign(

@@ -9,19 +9,23 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 import dask
+import numpy as np
 from distributed import Client, Future
 
 from napari_ssp.progress import Progress
 from napari_ssp.service.compute.entry import check_entry
 from napari_ssp.service.compute.lost import LostError
 from napari_ssp.service.compute.serving import make_security
+from napari_ssp.service.compute.shelf import keep_weights
 from napari_ssp.service.compute.wire import Parcel
-from napari_ssp.service.compute.work import do_request
+from napari_ssp.service.compute.work import Asked, do_request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from napari_ssp.service.compute.bundle import Bundle
+    from napari_ssp.service.compute.lending import Book
 
 #: Seconds to wait for an answer of the server.
 _PATIENCE = 10.0
@@ -55,8 +59,8 @@ class Cluster:
         self._tasks: dict[str, Task] = {}
         self._lock = threading.Lock()
 
-    def submit(self, parcel: Parcel) -> Task:
-        """Send a request.
+    def submit(self, parcel: Parcel, books: tuple[Book, ...] | None = None) -> Task:
+        """Send a request, and say which models it needs; with None, it may use the workers' own.
 
         Raises
         ------
@@ -70,8 +74,7 @@ class Cluster:
         with dask.config.set(_CONFIG):
             future = client.submit(
                 do_request,
-                self._topic,
-                key,
+                Asked(self._topic, key, books),
                 parcel.text,
                 parcel.arrays,
                 key=key,
@@ -79,6 +82,21 @@ class Cluster:
             )
         task.follow(future)
         return task
+
+    def send_weights(self, sha256: str, path: Path, worker: str) -> None:
+        """Give a worker, and all that share its folder, the weights of a model.
+
+        Raises
+        ------
+        ValueError
+            When they were damaged, here or on their way.
+        """
+        content = np.fromfile(path, np.uint8)
+        with dask.config.set(_CONFIG):
+            sent = self._client.submit(
+                keep_weights, sha256, content, workers=[worker], pure=False, retries=1
+            )
+            sent.result()
 
     def forget(self, key: str) -> None:
         """Listen to a task no more."""

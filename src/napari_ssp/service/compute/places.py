@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_ssp.service.compute.bundle import Bundle, check_address, known_bundle
+from napari_ssp.service.compute.extra import needs_extra
 
 if TYPE_CHECKING:
     from napari_ssp.service.compute.cluster import Cluster
@@ -77,16 +78,12 @@ def open_cluster(compute: str | Path) -> Cluster | None:
     place = find_place(compute)
     if place.kind == LOCAL:
         return None
-    try:
+    with needs_extra():
         from napari_ssp.service.compute.cluster import Cluster
         from napari_ssp.service.compute.processes import OwnServer
-    except ModuleNotFoundError as error:
-        raise ImportError(
-            f"To compute anywhere but in this process, '{error.name}' is needed and not installed. "
-            "Install it with: pip install 'napari-ssp[distributed]'"
-        ) from error
     if place.bundle is not None:
-        return Cluster(lambda: place.bundle)  # type: ignore[arg-type, return-value]
+        bundle = place.bundle
+        return Cluster(lambda: bundle)
     own = OwnServer(place.workers)
     return Cluster(own.start, own.close, shares_files=True)
 

@@ -7,8 +7,9 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from napari_ssp.progress import Progress, Steps, in_background
+from napari_ssp.service.compute.lending import lend, restore_names
 from napari_ssp.service.compute.lost import LostError
-from napari_ssp.service.compute.wire import pack, raise_error, unpack
+from napari_ssp.service.compute.wire import pack, raise_error, read_missing, unpack
 from napari_ssp.service.estimating import EstimateRequest
 from napari_ssp.service.requests import DiameterRequest, PredictRequest, SegmentRequest
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from napari_ssp.service.compute.cluster import Cluster, Task
+    from napari_ssp.service.compute.lending import Loan
     from napari_ssp.service.compute.wire import Parcel
     from napari_ssp.service.requests import Request
 
@@ -61,27 +63,48 @@ def remote_steps(request: Request[Any], cluster: Cluster) -> Steps[Any]:
     ConnectionError
         When the connection broke and could not be made again.
     """
-    parcel = yield from in_background(_pack(request))
+    parcel, loan = yield from in_background(_pack(request, cluster.shares_files))
     patience = 0.0  # what does not answer at first is no lost connection
     for _ in range(_ATTEMPTS):
         yield from _connect(cluster, patience)
         try:
-            answer = yield from _follow(cluster.submit(parcel))
+            answer = yield from _ask(cluster, parcel, loan)
         except LostError:
             yield Progress("the connection was lost; connecting again")
             patience = _PATIENCE
             continue
         raise_error(answer)
-        return unpack(answer)
+        result = unpack(answer)
+        return result if loan is None else restore_names(result, request)
     raise ConnectionError(
         f"The connection to what computes was lost {_ATTEMPTS} times while it worked on this "
         "request. Look at its log, or compute in this process: local."
     )
 
 
-def _pack(request: Request[Any]) -> Steps[Parcel]:
+def _pack(request: Request[Any], shares_files: bool) -> Steps[tuple[Parcel, Loan | None]]:
     yield Progress("reading the image")
-    return pack(request)
+    if shares_files:
+        return pack(request), None
+    loan = lend(request)
+    return pack(loan.request), loan
+
+
+def _ask(cluster: Cluster, parcel: Parcel, loan: Loan | None) -> Steps[Parcel]:
+    """Have a parcel answered; weights that a worker lacks are sent first."""
+    books = None if loan is None else loan.books
+    while True:
+        answer = yield from _follow(cluster.submit(parcel, books))
+        missing, worker = read_missing(answer)
+        if loan is None or not missing:
+            return answer
+        for sha256 in missing:
+            yield from in_background(_send(cluster, sha256, loan, worker))
+
+
+def _send(cluster: Cluster, sha256: str, loan: Loan, worker: str) -> Steps[None]:
+    yield Progress("sending the model")
+    cluster.send_weights(sha256, loan.weights[sha256], worker)
 
 
 def _connect(cluster: Cluster, patience: float) -> Steps[None]:

@@ -86,6 +86,18 @@ def pack_error(error: BaseException) -> Parcel:
     return Parcel(json.dumps({"error": kind.__name__, "said": said}), [])
 
 
+def pack_missing(digests: list[str], worker: str) -> Parcel:
+    """Make a parcel that says which weights a worker lacks, and which worker it is."""
+    return Parcel(json.dumps({"missing": digests, "worker": worker}), [])
+
+
+def read_missing(parcel: Parcel) -> tuple[list[str], str]:
+    """Digests of such a parcel, and the worker; none of any other."""
+    content = json.loads(parcel.text)
+    is_one = isinstance(content, dict) and "missing" in content
+    return (content["missing"], content["worker"]) if is_one else ([], "")
+
+
 def raise_error(parcel: Parcel) -> None:
     """Raise the error of a parcel that holds one; any other is let pass."""
     content = json.loads(parcel.text)

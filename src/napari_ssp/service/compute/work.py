@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from distributed import get_worker
 
-from napari_ssp.service.compute.wire import Parcel, pack, pack_error, unpack
+from napari_ssp import __version__
+from napari_ssp.service.compute.shelf import find_missing, lent, resolve
+from napari_ssp.service.compute.wire import Parcel, pack, pack_error, pack_missing, unpack
 from napari_ssp.service.model_cache import ModelCache
 from napari_ssp.service.pipelines import prepare_steps
+from napari_ssp.service.requests import DiameterRequest, SegmentRequest
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from numpy.typing import NDArray
 
     from napari_ssp.progress import Progress, Steps
+    from napari_ssp.service.compute.lending import Book
 
 _LOG = logging.getLogger(__name__)
 #: Networks of this worker, which stay warm from request to request.
@@ -24,32 +31,77 @@ _MODELS = ModelCache()
 _PAUSE = 0.1
 
 
-def do_request(
-    topic: str, key: str, text: str, arrays: list[NDArray[Any]]
-) -> tuple[str, list[NDArray[Any]]]:
-    """Do a request on this worker.
+@dataclass(frozen=True)
+class Asked:
+    """Who asks for a request, and what comes with it.
 
-    Parameters
+    Attributes
     ----------
     topic : str
         Topic of events that who asked listens to.
     key : str
         Name of the task, and of the job.
+    books : tuple of Book or None
+        Models that it needs; None where it may use all of this computer's.
+    version : str
+        Version of napari-ssp that asks.
+    """
+
+    topic: str
+    key: str
+    books: tuple[Book, ...] | None = None
+    version: str = __version__
+
+
+def do_request(
+    asked: Asked, text: str, arrays: list[NDArray[Any]]
+) -> tuple[str, list[NDArray[Any]]]:
+    """Do a request on this worker.
+
+    Parameters
+    ----------
+    asked : Asked
+        By whom, and with which models.
     text, arrays : str, list of numpy.ndarray
         The request's parcel.
 
     Returns
     -------
     str, list of numpy.ndarray
-        Parcel of the result, or of the error; of None where nobody wants it any more.
+        Parcel of the result, or of the error; of None where nobody wants it any more; or of the
+        weights that are missing.
     """
     try:
-        request = unpack(Parcel(text, arrays))
-        answer = pack(_follow(prepare_steps(request, _MODELS)(), _Reports(topic, key)))
+        answer = _do(asked, Parcel(text, arrays))
     except Exception as error:
-        _LOG.info("Job %s failed: %s", key, error, exc_info=error)
+        _LOG.info("Job %s failed: %s", asked.key, error, exc_info=error)
         answer = pack_error(error)
     return answer.text, answer.arrays
+
+
+def _do(asked: Asked, parcel: Parcel) -> Parcel:
+    if asked.version != __version__:
+        raise RuntimeError(
+            f"The server has napari-ssp {__version__}, this computer {asked.version}, and results "
+            "would not be the same. Install one version on both."
+        )
+    request, reports = unpack(parcel), _Reports(asked.topic, asked.key)
+    if asked.books is None:
+        return pack(_follow(prepare_steps(request, _MODELS)(), reports))
+    missing = find_missing(asked.books)
+    if missing:
+        return pack_missing(missing, get_worker().address)
+    with lent(asked.books) as shelf:
+        own = _with_models(request, shelf)
+        return pack(_follow(prepare_steps(own, _MODELS)(), reports))
+
+
+def _with_models(request: Any, shelf: Path) -> Any:
+    """Request that names models as they lie on a shelf."""
+    if isinstance(request, DiameterRequest):
+        return DiameterRequest(_with_models(request.segment, shelf))
+    names = ("model", "through_model") if isinstance(request, SegmentRequest) else ("model",)
+    return replace(request, **{name: resolve(getattr(request, name), shelf) for name in names})
 
 
 class _Reports:
