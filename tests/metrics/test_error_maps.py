@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from hypothesis.extra import numpy as hnp
 
-from napari_ssp.metrics import ErrorKind, compare_objects, error_maps
+from napari_ssp.metrics import ErrorKind, compare_objects, error_maps, object_errors
 
 small_labels = hnp.arrays(np.int16, (6, 9), elements=st.integers(0, 5))
 
@@ -85,3 +85,20 @@ def test_label_images_of_other_places_are_refused() -> None:
         error_maps(np.zeros((2, 3), int), np.zeros((3, 2), int))
     with pytest.raises(TypeError, match="Number its separate parts"):
         error_maps(np.zeros((2, 3), int), np.zeros((2, 3), bool))
+
+
+def test_error_of_each_object() -> None:
+    found = object_errors(strip("1111..22..3333"), strip("5555..8888...."))
+    assert [part.tolist() for part in found] == [[5, 8], [0.0, 0.5]]
+    # Of several true objects the best one counts; an object where nobody annotated is left out.
+    labels, errors = object_errors(strip("1112......????"), strip("7777..33..8888"))
+    assert labels.tolist() == [3, 7]
+    assert errors.tolist() == [1.0, 0.25]
+    assert object_errors(strip("11.."), strip("...."))[0].size == 0
+
+
+@given(small_labels)
+def test_right_objects_have_no_error(labels: np.ndarray) -> None:
+    ids, errors = object_errors(labels, labels)
+    assert ids.tolist() == np.unique(labels[labels > 0]).tolist()
+    assert not errors.any()

@@ -13,7 +13,10 @@ from napari_ssp.registry import (
     load_model,
     save_model,
 )
+from napari_ssp.registry.exporting.plain_network import choose_task
 from napari_ssp.registry.weights import build_network
+from napari_ssp.service.segmentation.plan import find_members
+from napari_ssp.service.structures.plan import check_structures_card
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -149,3 +152,34 @@ def test_missing_weights_are_named(folder: Path, tmp_path: Path) -> None:
     (copy / "weights.safetensors").unlink()
     with pytest.raises(FileNotFoundError, match="weights of 'tiny' are missing"):
         load_model(copy)
+
+
+@pytest.mark.parametrize(
+    ("family", "network", "makes"),
+    [
+        ("student", {"size": 32, "width": 12, "depth": 1, "heads": 3}, "objects"),
+        ("teacher", {"size": 32, "width": 4, "depth": 2}, "errors"),
+    ],
+)
+def test_students_and_teachers_are_models(
+    tmp_path: Path, family: str, network: dict[str, object], makes: str
+) -> None:
+    card = ModelCard("small", family, network, "", window=(32, 32), tasks=("mitochondria",))
+    made = build_network(card)
+    written = save_model(made, card, tmp_path, torch.float32)
+    assert find_card(tmp_path) == written
+    assert written.makes == makes
+    state = load_model(tmp_path).state_dict()
+    assert all(torch.equal(state[key], value) for key, value in made.state_dict().items())
+
+
+def test_a_teacher_is_no_model_to_segment_or_predict_with(tmp_path: Path) -> None:
+    network = {"architecture": "critic", "size": 32, "width": 4, "depth": 2}
+    card = ModelCard("small", "teacher", network, "", window=(32, 32))
+    save_model(build_network(card), card, tmp_path)
+    with pytest.raises(ValueError, match="'small' predicts errors; it does not segment cells"):
+        find_members(str(tmp_path))
+    with pytest.raises(ValueError, match="'small' predicts errors; it does not predict structures"):
+        check_structures_card(find_card(tmp_path))
+    with pytest.raises(ValueError, match="'small' is a teacher, which is written for this program"):
+        choose_task(find_card(tmp_path), None)

@@ -160,6 +160,53 @@ def prepare_structures(json_path: Path | None, tables: tuple[Path, ...], **choic
     write_report(report, json_path)
 
 
+@prepare_group.command("mitolab")
+@click.option(
+    "--labelled",
+    required=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder of EMPIAR-11037 (CEM-MitoLab), unpacked: sources with 'images' and 'masks'.",
+)
+@click.option(
+    "--unlabelled",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder of EMPIAR-11035 (CEM1.5M), unpacked: images without masks.",
+)
+@_output("Folder of the prepared data; work that was interrupted in it goes on.")
+@click.option("--size", default=224, show_default=True, help="Side of the images, in pixels.")
+@click.option("--most-unlabelled", type=int, help="So many images without masks at most.")
+@click.option("--seed", default=13, show_default=True, help="Of the splits.")
+@click.option("--skip-broken", is_flag=True, help="Leave out images that are broken or lack masks.")
+@json_option
+def prepare_mitolab(json_path: Path | None, **choices: Any) -> None:
+    """Divide electron micrographs with masks of mitochondria into 80 % train, 15 % val, 5 % test.
+
+    Images and masks are paired by their names and resized; what is there already, and whole, is
+    kept. Use the folder with 'train student', and its folder 'unlabelled' with 'train expansion'.
+    """
+    from napari_ssp.datasets.mitolab import MitolabRequest, mitolab_steps
+
+    with as_usage_error():
+        request = MitolabRequest(**choices)
+    done = _run(mitolab_steps(request), "prepare")
+    for line in done.left_out[:_LISTED]:
+        say(f"Left out: {line}")
+    counts = done.counts
+    say(
+        f"{counts['train']} images to train, {counts['val']} to validate, {counts['test']} to test "
+        f"and {counts['unlabelled']} without masks in {done.folder} ({done.made} made, {done.kept} "
+        "were there)."
+    )
+    report = {
+        "folder": done.folder,
+        "images": counts,
+        "made": done.made,
+        "kept": done.kept,
+        "left_out": list(done.left_out),
+    }
+    write_report(report, json_path)
+
+
 def _run(steps: Steps[Any], title: str) -> Any:
     try:
         return run_with_bar(steps, title)

@@ -19,10 +19,12 @@ from napari_ssp.service.compute.places import HELP as COMPUTE_HELP, LOCAL, find_
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from napari_ssp.service.requests import ImageRequest
+    from napari_ssp.service.requests import SourceRequest
 
 #: Does one request and writes its target; gives a line for a person and a row of the report.
 Work = Callable[[ModelService, Any, Path], tuple[str, dict[str, Any]]]
+#: Makes the report of the rows of all images.
+Conclude = Callable[[list[dict[str, Any]]], dict[str, Any]]
 
 #: Options of all such commands, after their own.
 _ENDS = (
@@ -63,7 +65,13 @@ class Batch:
         if self.json_path is not None and str(self.json_path) != "-":
             check_target(self.json_path, overwrite=True)
 
-    def run(self, requests: Sequence[ImageRequest], targets: Sequence[Path], work: Work) -> None:
+    def run(
+        self,
+        requests: Sequence[SourceRequest],
+        targets: Sequence[Path],
+        work: Work,
+        conclude: Conclude = lambda rows: {"images": rows},
+    ) -> None:
         """Do all requests, also after one has failed; then write the report and tell errors."""
         rows, errors = [], []
         with ModelService(self.compute) as service:
@@ -76,18 +84,18 @@ class Batch:
                     continue
                 say(f"{title(request)}: {line} -> {target}")
                 rows.append({**_place(request), **row})
-        write_report({"images": rows}, self.json_path)
+        write_report(conclude(rows), self.json_path)
         if errors:
             fail(errors)
 
 
-def title(request: ImageRequest) -> str:
+def title(request: SourceRequest) -> str:
     """File of a request, and which image of it."""
     scene = f", scene {request.scene}" if request.scene else ""
     return f"{request.image}{scene}"
 
 
-def _place(request: ImageRequest) -> dict[str, str]:
+def _place(request: SourceRequest) -> dict[str, str]:
     scene = {"scene": request.scene} if request.scene else {}
     return {"image": str(request.image), **scene}
 

@@ -2,6 +2,12 @@ from .blending import (
     floored_gaussian_window as floored_gaussian_window,
     gaussian_window as gaussian_window,
 )
+from .criticism.channels import critic_channels as critic_channels
+from .criticism.prediction import (
+    ErrorPrediction as ErrorPrediction,
+    predict_errors as predict_errors,
+    predict_maps as predict_maps,
+)
 from .device import (
     DeviceInfo as DeviceInfo,
     available_devices as available_devices,

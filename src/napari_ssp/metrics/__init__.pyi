@@ -9,9 +9,14 @@ from .calibration import (
     ReliabilityTable as ReliabilityTable,
     reliability_table as reliability_table,
 )
+from .conformal import (
+    ConformalCalibration as ConformalCalibration,
+    calibrate as calibrate,
+)
 from .error_maps import (
     ErrorKind as ErrorKind,
     error_maps as error_maps,
+    object_errors as object_errors,
 )
 from .objects import (
     MatchCounts as MatchCounts,

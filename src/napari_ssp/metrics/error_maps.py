@@ -1,4 +1,4 @@
-"""Maps of the errors of a label image: missed, extra, merged and split objects, boundaries."""
+"""Errors of a label image: maps of each kind, and one number for each object."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_ssp.labels import number_labels
 from napari_ssp.metrics.agreement import Category, compare_objects
-from napari_ssp.metrics.overlap import check_pair
+from napari_ssp.metrics.overlap import Overlap, check_pair
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -72,6 +72,34 @@ def error_maps(
     matched = (true == Category.MATCHED) | (predicted == Category.MATCHED)
     maps[ErrorKind.BOUNDARY] = matched & ~(common & (pair[1] > 0))
     return maps
+
+
+def object_errors(
+    truth: npt.ArrayLike, prediction: npt.ArrayLike
+) -> tuple[npt.NDArray[np.integer], npt.NDArray[np.float64]]:
+    """Say how wrong each object of a label image is: 1 - IoU with the best true object.
+
+    Parameters
+    ----------
+    truth, prediction : array of int, same shape, two or more axes
+        As of `error_maps`. Objects that lie mostly where the truth is -1 are left out.
+
+    Returns
+    -------
+    labels : numpy.ndarray
+        Ids of the predicted objects, ascending.
+    errors : numpy.ndarray
+        Float64, from 0, the same pixels, to 1, no true object there.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As of `error_maps`.
+    """
+    overlap = Overlap(*check_pair(truth, prediction))
+    best = np.zeros(overlap.predicted_ids.size)
+    np.maximum.at(best, overlap.predicted, overlap.iou)
+    return overlap.predicted_ids[1:], 1.0 - best[1:]
 
 
 def _of_pixels(labels: Labels, values: npt.NDArray[np.integer]) -> npt.NDArray[np.integer]:

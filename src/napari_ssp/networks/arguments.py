@@ -21,9 +21,18 @@ _MOST = {
     "num_tasks": 1024,
     "in_channels": 64,
     "out_channels": 64,
+    "size": 1024,
+    "width": 1024,
+    "depth": 24,
+    "heads": 64,
+    "channels": 512,
 }
+#: Side of a patch that a vision transformer takes as one.
+PATCH = 16
 #: Blocks of a decoder: as many as an encoder has levels.
 _LEVELS = (3, 5)
+#: Levels of a critic, and the diameters of objects that it may see.
+_CRITIC_LEVELS, _DIAMETERS = (2, 6), (4, 128)
 #: A structure with an expert of its own costs nearly as much as the network: with the channels of
 #: the published one there can be 15, with the most channels none.
 _MOST_KERNELS = 128**2
@@ -103,7 +112,81 @@ def check_repmode(
         raise ValueError(f"its own_experts {list(own_experts)} are not {num_tasks} tasks' numbers")
 
 
-_CHECKS: dict[str, Callable[..., None]] = {"mediar": check_mediar, "repmode": check_repmode}
+def check_critic(
+    in_channels: int = 9,
+    channels: Sequence[int] = (16, 32, 64, 96),
+    object_diameter: float = 14.0,
+) -> None:
+    """Refuse arguments of a `DenseCritic` that cannot be, with a ValueError.
+
+    Parameters
+    ----------
+    in_channels, channels, object_diameter
+        As of the class.
+    """
+    _check_count("in_channels", in_channels)
+    least, most = _CRITIC_LEVELS
+    if not isinstance(channels, list | tuple) or not least <= len(channels) <= most:
+        raise ValueError(f"its channels are {str(channels)[:40]}; give a list of {least} to {most}")
+    for value in channels:
+        _check_count("channels", value)
+    is_number = isinstance(object_diameter, int | float) and not isinstance(object_diameter, bool)
+    if not is_number or not _DIAMETERS[0] <= object_diameter <= _DIAMETERS[1]:
+        raise ValueError(
+            f"its object_diameter is {str(object_diameter)[:40]}; {_DIAMETERS[0]} to "
+            f"{_DIAMETERS[1]} pixels are possible"
+        )
+
+
+def check_student(
+    architecture: str = "vit", size: int = 224, width: int = 768, depth: int = 12, heads: int = 12
+) -> None:
+    """Refuse arguments of a `Student` that cannot be, with a ValueError."""
+    _check_architecture(architecture, ("vit", "swin"))
+    _check_sizes(size, width, depth, heads)
+    if architecture == "swin" and (size % 32 or size == 32):
+        raise ValueError(f"its size is {size}; that of 'swin' is a multiple of 32 from 64")
+    if architecture == "swin" and width % 12:
+        raise ValueError(f"its width is {width}; that of 'swin' is a multiple of 12")
+
+
+def check_teacher(
+    architecture: str = "critic", size: int = 224, width: int = 16, depth: int = 4, heads: int = 12
+) -> None:
+    """Refuse arguments of a `Teacher` that cannot be, with a ValueError."""
+    _check_architecture(architecture, ("critic", "vit"))
+    _check_sizes(size, width, depth, 1 if architecture == "critic" else heads)
+    if architecture == "critic" and (
+        2 * 2**depth > size or width * 2 ** (depth - 1) > _MOST["width"]
+    ):
+        raise ValueError(
+            f"its depth of {depth} levels is too much for a size of {size} and a width of {width}"
+        )
+
+
+def _check_architecture(name: Any, known: Sequence[str]) -> None:
+    if name not in known:
+        raise ValueError(f"its architecture is '{str(name)[:40]}'; known are {', '.join(known)}")
+
+
+def _check_sizes(size: int, width: int, depth: int, heads: int) -> None:
+    _check_count("size", size)
+    _check_count("width", width)
+    _check_count("depth", depth)
+    _check_count("heads", heads)
+    if size % PATCH:
+        raise ValueError(f"its size is {size}; a multiple of {PATCH} pixels is needed")
+    if width % heads:
+        raise ValueError(f"its width of {width} cannot be divided among {heads} heads")
+
+
+_CHECKS: dict[str, Callable[..., None]] = {
+    "mediar": check_mediar,
+    "repmode": check_repmode,
+    "critic": check_critic,
+    "student": check_student,
+    "teacher": check_teacher,
+}
 
 
 def check_arguments(family: str, arguments: Mapping[str, Any]) -> None:

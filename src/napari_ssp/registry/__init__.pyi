@@ -1,11 +1,16 @@
 from .bioimage.operations import apply_operations as apply_operations
 from .card import (
     CELLPOSE as CELLPOSE,
+    CRITIC as CRITIC,
+    ERRORS as ERRORS,
     FLOWS as FLOWS,
     IMAGES as IMAGES,
     OBJECTS as OBJECTS,
     PACKAGE as PACKAGE,
     PROBABILITY as PROBABILITY,
+    STUDENT as STUDENT,
+    TEACHER as TEACHER,
+    CriticCalibration as CriticCalibration,
     ModelCard as ModelCard,
     Remote as Remote,
 )
@@ -37,7 +42,7 @@ from .describing import (
 from .digests import file_sha256 as file_sha256
 from .exporting.bioimage import export_bioimage_steps as export_bioimage_steps
 from .exporting.onnx import export_onnx_steps as export_onnx_steps
-from .folders import cache_folder as cache_folder
+from .folders import cache_folder as cache_folder, data_folder as data_folder
 from .importing.steps import import_checkpoint as import_checkpoint, import_steps as import_steps
 from .installed import (
     Verdict as Verdict,

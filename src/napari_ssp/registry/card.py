@@ -11,6 +11,7 @@ from napari_ssp.atomic import write_text
 from napari_ssp.networks.arguments import check_arguments
 from napari_ssp.registry.card_checks import (
     Addresses,
+    Ascending,
     Axes,
     Count,
     Entries,
@@ -38,12 +39,24 @@ WEIGHTS_FILE = "weights.safetensors"
 PACKAGE = "package"
 #: Family of the model that an installed cellpose brings and runs.
 CELLPOSE = "cellpose"
+#: Families of networks that see one mask of all objects, and that predict a mask's loss.
+STUDENT, TEACHER = "student", "teacher"
 #: What the numbers of such a network mean.
 FLOWS, PROBABILITY, IMAGE = "flows", "probability", "image"
-#: What models make of an image: labelled objects, or other images.
-OBJECTS, IMAGES = "objects", "images"
+#: Family of models that say where labels are wrong.
+CRITIC = "critic"
+#: What models make of an image: labelled objects, other images, or errors of labels or masks.
+OBJECTS, IMAGES, ERRORS = "objects", "images", "errors"
 LONGEST_CARD = 2**20
-_LATER_ENTRIES = {"margin": 0, "largest_window": None, "overlap": 0.6, "encoder_weights": None}
+_LATER_ENTRIES = {
+    "margin": 0,
+    "largest_window": None,
+    "overlap": 0.6,
+    "encoder_weights": None,
+    "calibration": None,
+}
+#: What families make that find no objects.
+_MAKES = {"repmode": IMAGES, CRITIC: ERRORS, TEACHER: ERRORS}
 _NETWORK_FILES = {"onnx": "weights.onnx", "torchscript": "weights.pt"}
 
 
@@ -96,6 +109,27 @@ class EncoderWeights:
 
 
 @dataclass(frozen=True)
+class CriticCalibration:
+    """What objects with known truth say of a critic's predicted errors.
+
+    Attributes
+    ----------
+    count : int
+        Objects that it was calibrated on.
+    wrong : tuple of float
+        Predicted errors of those that were wrong at an IoU of 0.5, ascending.
+    images : str
+        Which images they were of.
+    """
+
+    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
+
+    count: Count
+    wrong: Ascending = ()
+    images: Text = ""
+
+
+@dataclass(frozen=True)
 class ModelCard:
     """Frozen description of a model.
 
@@ -104,7 +138,8 @@ class ModelCard:
     name : str
         Name that users type.
     family : str
-        Architecture: ``"mediar"`` or ``"repmode"``; or ``"package"``, a network in a file.
+        Architecture: ``"mediar"``, ``"repmode"``, ``"critic"``, ``"student"`` or ``"teacher"``; or
+        ``"package"``, a network in a file.
     network : dict
         Keyword arguments of the network's class; of a package, what is done before and after it.
     sha256 : str
@@ -142,6 +177,8 @@ class ModelCard:
         Where the model came from: a file that was imported, an address.
     encoder_weights : EncoderWeights or None
         What the encoder began with; None where that was random, or nobody said it.
+    calibration : CriticCalibration or None
+        Of a critic, by which objects can be accepted; None where it was not calibrated.
     parameters : int
         How many numbers were learned; 0 where that is not stated.
     members : tuple of str
@@ -175,6 +212,7 @@ class ModelCard:
     figures: Figures = field(default_factory=dict)
     origin: Text = ""
     encoder_weights: EncoderWeights | None = None
+    calibration: CriticCalibration | None = None
     parameters: Count = 0
     members: Members = ()
     remote: Remote | None = None
@@ -196,10 +234,10 @@ class ModelCard:
 
     @property
     def makes(self) -> str:
-        """What the model makes of an image: ``"objects"`` or ``"images"``."""
+        """What the model makes of an image: ``"objects"``, ``"images"`` or ``"errors"``."""
         if self.family == PACKAGE:
             return IMAGES if self.network["output"] == IMAGE else OBJECTS
-        return IMAGES if self.family == "repmode" else OBJECTS
+        return _MAKES.get(self.family, OBJECTS)
 
     @classmethod
     def read(cls, folder: Path) -> ModelCard:

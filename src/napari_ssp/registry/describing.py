@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 _FAMILIES = {
     "mediar": "mediar, segments cells and nuclei",
     "repmode": "repmode, predicts structures",
+    "critic": "critic, says where labels are wrong",
+    "student": "student, segments what was annotated as masks",
+    "teacher": "teacher, predicts the loss of masks",
     "package": "BioImage.IO package",
     "cellpose": "cellpose, segments cells",
 }

@@ -12,9 +12,16 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
 from napari_ssp.atomic import atomic_path
-from napari_ssp.networks import MediarFormer, RepMode
+from napari_ssp.networks import DenseCritic, MediarFormer, RepMode, Student, Teacher
 from napari_ssp.registry.bioimage.network import load_package
-from napari_ssp.registry.card import CELLPOSE, PACKAGE, WEIGHTS_FILE, ModelCard
+from napari_ssp.registry.card import (
+    CELLPOSE,
+    PACKAGE,
+    STUDENT,
+    TEACHER,
+    WEIGHTS_FILE,
+    ModelCard,
+)
 from napari_ssp.registry.catalogue import find_card
 from napari_ssp.registry.digests import file_sha256
 
@@ -75,7 +82,13 @@ def load_model(model: str | Path | ModelCard, device: str | torch.device = "cpu"
 
 
 #: Class of each family's networks.
-FAMILIES: dict[str, type[nn.Module]] = {"mediar": MediarFormer, "repmode": RepMode}
+FAMILIES: dict[str, type[nn.Module]] = {
+    "mediar": MediarFormer,
+    "repmode": RepMode,
+    "critic": DenseCritic,
+    STUDENT: Student,
+    TEACHER: Teacher,
+}
 
 
 def build_network(card: ModelCard) -> nn.Module:

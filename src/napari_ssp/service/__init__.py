@@ -35,6 +35,8 @@ from napari_ssp.service.results import (
     TrainedModel,
     TrainingPlan,
 )
+from napari_ssp.service.review.plan import ReviewPlan, plan_review
+from napari_ssp.service.review.requests import Review, ReviewRequest
 from napari_ssp.service.segmentation.plan import (
     SegmentPlan,
     diameter_in_pixels,
@@ -55,6 +57,11 @@ from napari_ssp.service.structures.plan import (
     task_index,
 )
 from napari_ssp.service.through import ThroughPlan, objects_request
+from napari_ssp.service.training.expansion.requests import (
+    TrainExpansionRequest,
+    TrainStudentRequest,
+    TrainTeacherRequest,
+)
 from napari_ssp.service.training.plan import plan_training
 from napari_ssp.service.training.requests import (
     FinishTrainingRequest,
@@ -92,6 +99,9 @@ __all__ = [
     "RefineRequest",
     "Refinement",
     "Request",
+    "Review",
+    "ReviewPlan",
+    "ReviewRequest",
     "SaveObjectsRequest",
     "SavePairsRequest",
     "SegmentPlan",
@@ -102,8 +112,11 @@ __all__ = [
     "SuggestRequest",
     "Thresholds",
     "ThroughPlan",
+    "TrainExpansionRequest",
     "TrainRequest",
     "TrainStructuresRequest",
+    "TrainStudentRequest",
+    "TrainTeacherRequest",
     "TrainedModel",
     "TrainingPlan",
     "TrainingState",
@@ -117,6 +130,7 @@ __all__ = [
     "find_members",
     "objects_request",
     "plan_prediction",
+    "plan_review",
     "plan_segmentation",
     "plan_training",
     "predict_structures",

@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from napari_ssp.engine import prepare_torch
-from napari_ssp.registry import CELLPOSE, PACKAGE, find_family
+from napari_ssp.registry import CELLPOSE, PACKAGE, STUDENT, find_family
 from napari_ssp.service.annotation.saving import SavePairsRequest
 from napari_ssp.service.annotation.suggestions import SuggestRequest
 from napari_ssp.service.comparing import CompareRequest
@@ -30,7 +30,15 @@ from napari_ssp.service.requests import (
     Request,
     SegmentRequest,
 )
+from napari_ssp.service.review.decisions import FindDecisionsRequest, KeepDecisionsRequest
+from napari_ssp.service.review.ranking import RankFolderRequest
+from napari_ssp.service.review.requests import ReviewRequest
 from napari_ssp.service.segmentation.refinement import RefineRequest
+from napari_ssp.service.training.expansion.requests import (
+    TrainExpansionRequest,
+    TrainStudentRequest,
+    TrainTeacherRequest,
+)
 from napari_ssp.service.training.pace import PaceRequest
 from napari_ssp.service.training.requests import (
     FinishTrainingRequest,
@@ -61,6 +69,7 @@ class Lane(Enum):
     TRAINING_SETS = "training sets"
     FILES = "files"
     DOWNLOADS = "downloads"
+    DECISIONS = "decisions"
 
 
 @dataclass(frozen=True)
@@ -88,8 +97,13 @@ _PIPELINES: dict[type[Request[Any]], Pipeline] = {
     DiameterRequest: Pipeline("segmentation.diameter:diameter_steps", takes=("models",)),
     PredictRequest: Pipeline("structures.steps:predict_steps", takes=("models", "plan")),
     GatesRequest: Pipeline("structures.gates:gates_steps", Lane.LOOKUPS, ("models",)),
+    ReviewRequest: Pipeline("review.steps:review_steps", takes=("models", "plan")),
+    RankFolderRequest: Pipeline("review.ranking:rank_steps", takes=("models",)),
     TrainRequest: Pipeline("training.steps:train_steps", takes=("plan",)),
     TrainStructuresRequest: Pipeline("training.steps:train_steps", takes=("plan",)),
+    TrainTeacherRequest: Pipeline("training.steps:train_steps", takes=("plan",)),
+    TrainStudentRequest: Pipeline("training.steps:train_steps", takes=("plan",)),
+    TrainExpansionRequest: Pipeline("training.steps:train_steps", takes=("plan",)),
     PaceRequest: Pipeline("training.measuring:pace_steps"),
     FinishTrainingRequest: Pipeline("training.finishing:finish_steps"),
     PlanRequest: Pipeline("planning:plan_steps", Lane.PLANS),
@@ -103,6 +117,8 @@ _PIPELINES: dict[type[Request[Any]], Pipeline] = {
     RefineRequest: Pipeline("segmentation.refinement:refine_steps", Lane.REFINEMENT),
     SuggestRequest: Pipeline("annotation.suggestions:suggest_steps", Lane.SUGGESTIONS),
     SavePairsRequest: Pipeline("annotation.saving:save_steps", Lane.TRAINING_SETS),
+    FindDecisionsRequest: Pipeline("review.decisions:find_steps", Lane.DECISIONS),
+    KeepDecisionsRequest: Pipeline("review.decisions:keep_steps", Lane.DECISIONS),
     ImportModelRequest: Pipeline("model_requests:import_model", Lane.FILES),
     ExportModelRequest: Pipeline("model_requests:export_model", Lane.FILES),
     VerifyModelsRequest: Pipeline("model_requests:verify_models", Lane.FILES),
@@ -117,6 +133,9 @@ _VARIANTS = {
     ),
     (SegmentRequest, PACKAGE): Pipeline(
         "packages.segmentation:segment_package_steps", takes=("models", "plan")
+    ),
+    (SegmentRequest, STUDENT): Pipeline(
+        "segmentation.students:segment_student_steps", takes=("models", "plan")
     ),
     (SegmentRequest, _THROUGH): Pipeline("through:through_steps", takes=("begin", "plan")),
     (PredictRequest, PACKAGE): Pipeline(
@@ -178,7 +197,7 @@ def _variant(request: Request[Any]) -> str:
     if isinstance(request, SegmentRequest) and request.through is not None:
         return _THROUGH
     if isinstance(request, SegmentRequest | PredictRequest):
-        return find_family(request.model)
+        return find_family(request.model) or find_family(request.model.partition("+")[0].strip())
     return ""
 
 

@@ -59,6 +59,8 @@ def fit(run: TrainingRun, batch_of: BatchOf, score: Score) -> Steps[nn.Module]:
     try:
         if run.settings.score_base and not run.base and run.step == 0:
             run.base = yield from _scored_in_time(run, score, "scoring the base")
+            if run.settings.gate:  # the start is a candidate like any other
+                run.record(run.base)
         yield from _learn(run, batch_of, score)
         if not run.rows or run.rows[-1]["step"] != run.step:
             run.record((yield from _scored_in_time(run, score)))
@@ -90,6 +92,8 @@ def _learn(run: TrainingRun, batch_of: BatchOf, score: Score) -> Steps[None]:
                 seen = saved = run.seconds
                 pause = max(pause, 9.0 * (time.monotonic() - began))
                 yield _progress(run)
+                if run.is_shut:
+                    return
             began = time.monotonic()
             run.learn(next(batches))
             run.spend(time.monotonic() - began)

@@ -67,6 +67,8 @@ class TrainingRun:
         Rows of ``metrics.csv``.
     base, best : dict
         Scores before the first step; row whose weights are kept.
+    is_shut : bool
+        Whether the gate of the settings has ended it.
     doubt : str
         What was wrong with the files that it went on from; empty where nothing was.
     """
@@ -105,6 +107,7 @@ class TrainingRun:
         self.rows: list[Row] = []
         self.base: dict[str, float] = {}
         self.doubt = ""
+        self.is_shut = False
         self.best: Row = {}
         self.losses = (0.0, 0)
         self.last_loss = math.nan
@@ -115,6 +118,8 @@ class TrainingRun:
     @property
     def share(self) -> float:
         """Share of the run that is over, 0 to 1."""
+        if self.is_shut:
+            return 1.0
         whole = 60.0 * self.settings.minutes
         by_time = self.seconds / max(whole - self._agreed_scoring, (1.0 - SHARE) * whole)
         return min(1.0, max(self.step / self.settings.steps, by_time))
@@ -175,7 +180,10 @@ class TrainingRun:
         return self.last_loss
 
     def record(self, metrics: dict[str, float]) -> None:
-        """Add a row of scores; the weights are kept when no earlier ones were better."""
+        """Add a row of scores; the weights are kept when no earlier ones were better.
+
+        A row that the gate refuses ends the run, and its weights are never kept.
+        """
         if not self.processes.is_main:
             return
         total, count = self.losses
@@ -186,11 +194,17 @@ class TrainingRun:
         self.losses = (0.0, 0)
         write_rows(self.folder, self.rows)
         self.events.add(row)
+        self._ask_gate()
         # Of equal scores the later one: few objects give the same score again and again.
-        if self._has_score(row) and not self._is_better(self.best, row):
+        is_best = self._has_score(row) and not self._is_better(self.best, row)
+        if is_best and not self.is_shut:
             self.best = row
             weights = plain(smoothed(self)).state_dict()
             save_state(self.folder / BEST_FILE, {"row": row, "weights": weights})
+
+    def _ask_gate(self) -> None:
+        gate = self.settings.gate
+        self.is_shut = gate is not None and gate.is_shut(self.rows)
 
     def _has_score(self, row: Row) -> bool:
         return not math.isnan(row.get(self.settings.metric, math.nan))
@@ -253,6 +267,7 @@ class TrainingRun:
         _set_random_states(state["random"])
         self.step, self.seconds = int(state["step"]), float(state["seconds"])
         self.rows, self.base = list(state.get("rows", [])), dict(state.get("base", {}))
+        self._ask_gate()
         self.losses = tuple(state.get("losses", (0.0, 0)))
         best = self._best_state()
         self.best = best["row"] if best else {}

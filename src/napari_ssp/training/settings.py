@@ -11,9 +11,12 @@ import torch
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from napari_ssp.training.gate import Gate
+
 OPTIMISERS: dict[str, type[torch.optim.Optimizer]] = {
     "adamw": torch.optim.AdamW,
     "adam": torch.optim.Adam,
+    "radam": torch.optim.RAdam,
 }
 #: Factor of the learning rate by the share of the run that is over.
 SCHEDULES: dict[str, Callable[[float], float]] = {
@@ -21,6 +24,7 @@ SCHEDULES: dict[str, Callable[[float], float]] = {
         min(1.0, (share + 1e-3) / 0.03) * (0.01 + 0.495 * (1.0 + math.cos(math.pi * share)))
     ),
     "constant": lambda share: 1.0,
+    "steps": lambda share: 0.1 ** min(5, int(6.0 * share)),
 }
 
 
@@ -36,10 +40,10 @@ class LoopSettings:
         Time at most, scoring included; the learning rate falls along whichever of the two runs
         out first.
     optimiser : str
-        ``"adamw"`` or ``"adam"``.
+        ``"adamw"``, ``"adam"`` or ``"radam"``.
     schedule : str
         ``"cosine"``: the rate warms up over 3 % of the run and falls as a cosine to 1 %;
-        ``"constant"``: it stays.
+        ``"constant"``: it stays; ``"steps"``: a tenth from each sixth of the run to the next.
     learning_rate, weight_decay : float
         Highest rate, and decay, of the optimiser.
     smoothing : float
@@ -59,6 +63,8 @@ class LoopSettings:
         Score that decides which weights are kept; empty keeps the last.
     minimise : bool
         Whether a lower score is better.
+    gate : Gate or None
+        Ends the run when it makes the network worse, which needs `score_base`; None lets it go on.
     checkpoint_minutes : float
         Time between two checkpoints.
     epoch_steps : float
@@ -83,6 +89,7 @@ class LoopSettings:
     score_base: bool = False
     metric: str = ""
     minimise: bool = False
+    gate: Gate | None = None
     checkpoint_minutes: float = 3.0
     epoch_steps: float = 1.0
     precision: str = "auto"

@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 
 def choose_task(card: ModelCard, task: str | None) -> str:
     """Task that is exported; a ValueError when it is not clear or not the model's."""
+    if card.family not in ("mediar", "repmode"):
+        raise ValueError(
+            f"'{card.name}' is a {card.family}, which is written for this program only: export it "
+            "without another format."
+        )
     if task is None and len(card.tasks) == 1:
         return card.tasks[0]
     if task not in card.tasks:

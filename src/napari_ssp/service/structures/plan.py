@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from napari_ssp.engine import count_tiles
 from napari_ssp.engine.tiling import add_margin, choose_window
 from napari_ssp.place import place_in, with_voxel_size
-from napari_ssp.registry import IMAGES, PACKAGE, ModelCard, find_card
+from napari_ssp.registry import IMAGES, OBJECTS, PACKAGE, ModelCard, find_card
 from napari_ssp.service.precision import describe_precision, warn_emulated
 from napari_ssp.service.source_image import choose_channel, clip_region, open_image
 from napari_ssp.service.stack_grid import network_grid
@@ -166,9 +166,10 @@ def plan_prediction(request: PredictRequest) -> PredictionPlan:
 def check_structures_card(card: ModelCard) -> None:
     """Refuse a model that does not predict structures, with a ValueError."""
     if card.makes != IMAGES:
+        does = "segments cells" if card.makes == OBJECTS else f"predicts {card.makes}"
         raise ValueError(
-            f"'{card.name}' segments cells; it does not predict structures. Choose another model, "
-            "see 'napari-ssp models list'."
+            f"'{card.name}' {does}; it does not predict structures. Choose another model, see "
+            "'napari-ssp models list'."
         )
 
 

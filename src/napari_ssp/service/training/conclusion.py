@@ -16,7 +16,10 @@ from napari_ssp.training.records import beats
 from napari_ssp.training.scored_images import FEWEST_OBJECTS, are_too_few
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+    from torch import nn
 
     from napari_ssp.training.loop import TrainingRun
     from napari_ssp.training.weight_interpolation import Interpolated
@@ -47,6 +50,7 @@ def conclude(
     judged: Judged,
     dtype: torch.dtype = torch.float16,
     mixture: Interpolated | None = None,
+    model: Callable[[nn.Module], nn.Module] = lambda network: network,
 ) -> TrainedModel:
     """Write the run's best network as a model, and install it where the rule says so.
 
@@ -62,6 +66,8 @@ def conclude(
         Type of the stored weights.
     mixture : Interpolated or None
         What becomes the model in place of the run's best network.
+    model : callable
+        What of that network becomes the model.
 
     Returns
     -------
@@ -84,7 +90,7 @@ def conclude(
         words += _remembered(mixture)
         metrics, before = metrics | _known(mixture.after), before | _known(mixture.before)
     complete = replace(card, name=name, figures=metrics)
-    network = mixture.network if mixture else run.winner()
+    network = model(mixture.network if mixture else run.winner())
     written = save_model(network, complete, run.folder, dtype)
     if wanted:
         _install(written)

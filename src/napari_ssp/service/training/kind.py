@@ -38,6 +38,10 @@ def nothing_to_check(request: Any) -> Steps[None]:
     yield from ()
 
 
+def _all_of_it(network: nn.Module) -> nn.Module:
+    return network
+
+
 Q = TypeVar("Q")
 F = TypeVar("F")
 D = TypeVar("D", bound=TrainingData)
@@ -63,6 +67,8 @@ class PreparedTraining:
         Type in which weights are written.
     mix : callable or None
         Steps of mixing the learned network with its base, where that is asked for.
+    model : callable
+        What of the learned network becomes the model; all of it, as a rule.
     """
 
     run: TrainingRun
@@ -72,6 +78,7 @@ class PreparedTraining:
     judged: Judged
     dtype: torch.dtype
     mix: Callable[[], Steps[Interpolated]] | None = None
+    model: Callable[[nn.Module], nn.Module] = _all_of_it
 
 
 @dataclass(frozen=True)
@@ -143,14 +150,14 @@ class TrainingPlanner(Generic[Q, F]):
         Files of a request and its base; refuses what names and headers show to be wrong.
     describe : callable
         What a training on those files would do.
-    workload : Workload
-        What its pace depends on.
+    workload : Workload or None
+        What its pace depends on; None where the pace decides nothing.
     """
 
     base_card: Callable[[Q], ModelCard | None]
     find_files: Callable[[Q, ModelCard | None], F]
     describe: Callable[[Q, ModelCard | None, F], TrainingPlan]
-    workload: Workload[Q]
+    workload: Workload[Q] | None = None
 
 
 @dataclass(frozen=True)
@@ -167,7 +174,7 @@ class TrainingKind(Generic[Q, F, D]):
         Steps of trying what a request begins with, before its folder is made and images are read.
     prepare : callable
         Steps from a request, its base and its data to a `PreparedTraining`.
-    trial : callable
+    trial : callable or None
         The network of a request and its card, on a device, to be measured.
     """
 
@@ -175,4 +182,4 @@ class TrainingKind(Generic[Q, F, D]):
     read: Callable[[F, Q, int], Steps[D]]
     check: Callable[[Q], Steps[None]]
     prepare: Callable[[Q, ModelCard | None, D], Steps[PreparedTraining]]
-    trial: Callable[[Q, ModelCard, torch.device], Trial]
+    trial: Callable[[Q, ModelCard, torch.device], Trial] | None = None

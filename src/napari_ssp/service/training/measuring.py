@@ -20,7 +20,7 @@ from napari_ssp.service.training.pace import (
     remember_pace,
     with_batches,
 )
-from napari_ssp.service.training.plan import find_planner
+from napari_ssp.service.training.plan import find_planner, find_workload
 from napari_ssp.service.training.request_files import REQUEST_FILE, read_request
 from napari_ssp.service.training.requests import TrainRequest, TrainStructuresRequest
 from napari_ssp.training.adapting import learning_parameters, train_mode
@@ -79,11 +79,12 @@ def _as_begun(request: T) -> T:
 
 def _measure(request: TrainRequest | TrainStructuresRequest) -> Steps[Pace]:
     yield Progress(_STAGE, 0, 3)
-    planner = find_planner(request)
+    workload, make_trial = find_workload(request), find_kind(request).trial
+    assert make_trial is not None
     device = resolve_device(request.machine.device)
-    card = planner.workload.network_card(request, planner.base_card(request))
-    trial = find_kind(request).trial(request, card, device)
-    batch, crop = SMALLEST_BATCH, planner.workload.measured
+    card = workload.network_card(request, find_planner(request).base_card(request))
+    trial = make_trial(request, card, device)
+    batch, crop = SMALLEST_BATCH, workload.measured
     if device.type != "cpu":
         batch, crop = request.schedule.batch_size, crop_of(request)
     try:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from napari_ssp.service.requests import Request
 from napari_ssp.service.results import DataSize
-from napari_ssp.service.training.plan import find_planner
+from napari_ssp.service.training.plan import find_planner, find_workload
 from napari_ssp.service.training.requests import TrainRequest, TrainStructuresRequest
 from napari_ssp.training.pace import FEWEST_STEPS, Pace, fit_to_time
 
@@ -37,7 +37,7 @@ class PaceRequest(Request[Pace]):
 
 def is_limited_by_time(request: Training) -> bool:
     """Whether a training ends by time only, so that its pace decides what is learned."""
-    return find_planner(request).workload.ends_by_time(request)
+    return find_workload(request).ends_by_time(request)
 
 
 def known_pace(request: Training) -> Pace | None:
@@ -51,21 +51,21 @@ def remember_pace(request: Training, pace: Pace) -> None:
 
 
 def _key(request: Training) -> _Key:
-    planner = find_planner(request)
-    card = planner.workload.network_card(request, planner.base_card(request))
+    workload = find_workload(request)
+    card = workload.network_card(request, find_planner(request).base_card(request))
     network = card.family, str(card.network)
-    return *network, *planner.workload.settings(request), request.machine.device
+    return *network, *workload.settings(request), request.machine.device
 
 
 def crop_of(request: Training, size: DataSize = _UNKNOWN) -> Crop:
     """Crop that a training takes of such images."""
-    return find_planner(request).workload.crop(request, size)
+    return find_workload(request).crop(request, size)
 
 
 def with_batches(request: T, batch: int, crop: Crop) -> T:
     """Request with other batches and crops."""
     schedule: Any = replace(request.schedule, batch_size=batch)
-    smaller: T = find_planner(request).workload.with_crop(request, crop)
+    smaller: T = find_workload(request).with_crop(request, crop)
     return replace(smaller, schedule=schedule)
 
 
@@ -86,7 +86,7 @@ def fitted(request: T, pace: Pace, size: DataSize = _UNKNOWN) -> T:
     size : DataSize
         How much is learned from, where that is known.
     """
-    schedule, sides = request.schedule, find_planner(request).workload.sides
+    schedule, sides = request.schedule, find_workload(request).sides
     if schedule.minutes is None or not is_fitted(request):
         return request
     asked = schedule.batch_size, crop_of(request, size)
@@ -104,7 +104,7 @@ def describe_pace(
     fact = f"about {_round(count)} steps a minute on this computer ({pace.device}"
     fact += f" in {pace.precision})"
     if smaller != request:
-        shown = find_planner(request).workload.describe(crop)
+        shown = find_workload(request).describe(crop)
         fact += f", with batches of {batch} crops of {shown} to fit the time"
     minutes = request.schedule.minutes
     if minutes is None:

@@ -7,6 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from napari_ssp.atomic import write_text
 from napari_ssp.schema import flatten, restore
+from napari_ssp.service.training.expansion.requests import (
+    TrainExpansionRequest,
+    TrainStudentRequest,
+    TrainTeacherRequest,
+)
 from napari_ssp.service.training.requests import TrainRequest, TrainStructuresRequest
 
 if TYPE_CHECKING:
@@ -17,14 +22,24 @@ REQUEST_FILE = "request.json"
 #: Choices that earlier versions do not know, written only where they are not these.
 _LATER = {"number_parts": False, "fit_to_time": True, "encoder_weights": None}
 
+Training = (
+    TrainRequest
+    | TrainStructuresRequest
+    | TrainTeacherRequest
+    | TrainStudentRequest
+    | TrainExpansionRequest
+)
 #: Requests by the word for their task.
-TASKS: dict[str, type[TrainRequest] | type[TrainStructuresRequest]] = {
+TASKS: dict[str, type[Training]] = {
     "segmentation": TrainRequest,
     "structures": TrainStructuresRequest,
+    "teacher": TrainTeacherRequest,
+    "student": TrainStudentRequest,
+    "expansion": TrainExpansionRequest,
 }
 
 
-def write_request(request: TrainRequest | TrainStructuresRequest) -> None:
+def write_request(request: Training) -> None:
     """Write ``request.json`` into the run's folder."""
     task = next(name for name, kind in TASKS.items() if isinstance(request, kind))
     values = flatten(request).items()
@@ -58,7 +73,7 @@ def read_values(path: Path) -> dict[str, Any]:
     return values
 
 
-def read_request(folder: Path) -> TrainRequest | TrainStructuresRequest:
+def read_request(folder: Path) -> Training:
     """Request that a run was started with.
 
     Raises

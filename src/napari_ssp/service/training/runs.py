@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 
 from napari_ssp.registry import cache_folder
 from napari_ssp.service.training.request_files import read_request
+from napari_ssp.service.training.requests import TrainRequest, TrainStructuresRequest
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from napari_ssp.service.training.requests import TrainRequest, TrainStructuresRequest
 
 #: Marks a run that has used up its time.
 _ENDED = "ended"
@@ -56,7 +55,9 @@ def last_interrupted() -> TrainRequest | TrainStructuresRequest | None:
     folders = [path for path in runs_folder().glob("*") if not (path / _ENDED).exists()]
     for folder in sorted(folders, key=lambda path: path.stat().st_mtime, reverse=True):
         try:
-            return read_request(folder)
+            request = read_request(folder)
         except (OSError, ValueError):
             continue  # broken off before it began
+        if isinstance(request, TrainRequest | TrainStructuresRequest):
+            return request
     return None

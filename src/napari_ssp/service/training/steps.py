@@ -13,6 +13,7 @@ from napari_ssp.service.training.manifest import write_manifest
 from napari_ssp.service.training.measuring import fit_steps
 from napari_ssp.service.training.plan import plan_training
 from napari_ssp.service.training.request_files import write_request
+from napari_ssp.service.training.requests import TrainRequest, TrainStructuresRequest
 from napari_ssp.training.loop import fit
 from napari_ssp.training.processes import connect_processes, read_process_group
 from napari_ssp.training.run_files import has_checkpoint
@@ -21,11 +22,11 @@ if TYPE_CHECKING:
     from napari_ssp.progress import Steps
     from napari_ssp.service.results import TrainingPlan
     from napari_ssp.service.training.kind import PreparedTraining
-    from napari_ssp.service.training.requests import TrainRequest, TrainStructuresRequest
+    from napari_ssp.service.training.request_files import Training
 
 
 def train_steps(
-    request: TrainRequest | TrainStructuresRequest,
+    request: Training,
     plan: TrainingPlan | None = None,
     record: bool = True,
 ) -> Steps[TrainedModel]:
@@ -33,7 +34,7 @@ def train_steps(
 
     Parameters
     ----------
-    request : TrainRequest or TrainStructuresRequest
+    request : TrainRequest, TrainStructuresRequest or MaskRequest
         What to learn.
     plan : TrainingPlan or None
         What the request means, where that was found out already.
@@ -60,7 +61,7 @@ def train_steps(
     yield Progress("reading training images")
     plan = plan or plan_training(request)  # refused before anything is read
     yield from kind.check(request)
-    if processes.world_size == 1:
+    if processes.world_size == 1 and isinstance(request, TrainRequest | TrainStructuresRequest):
         request = yield from fit_steps(request, plan.size)
     request.output.mkdir(parents=True, exist_ok=True)
     if processes.is_main:
@@ -87,4 +88,5 @@ def _conclude(prepared: PreparedTraining) -> Steps[TrainedModel]:
     mixture = None
     if prepared.mix is not None:
         mixture = yield from prepared.mix()
-    return conclude(prepared.run, prepared.card, prepared.judged, prepared.dtype, mixture)
+    how = prepared.judged, prepared.dtype, mixture, prepared.model
+    return conclude(prepared.run, prepared.card, *how)

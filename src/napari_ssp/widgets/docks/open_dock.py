@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from napari_ssp.registry import IMAGES, OBJECTS
+from napari_ssp.registry import ERRORS, IMAGES, OBJECTS
 
 if TYPE_CHECKING:
     import napari
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
 _PLUGIN = "napari-ssp"
 #: Title of the dock, as in the manifest, for what a model does.
-_DOCKS = {OBJECTS: "Segment", IMAGES: "Predict structures"}
+_DOCKS = {OBJECTS: "Segment", IMAGES: "Predict structures", ERRORS: "Review"}
 
 
-def dock_for(card: ModelCard) -> str:
-    """Title of the dock that runs a model."""
-    return _DOCKS[card.makes]
+def dock_for(card: ModelCard) -> str | None:
+    """Title of the dock that runs a model; None of one that only trains others."""
+    return _DOCKS.get(card.makes)
 
 
 def open_dock(viewer: napari.Viewer, title: str) -> Any:
@@ -31,4 +31,6 @@ def open_dock(viewer: napari.Viewer, title: str) -> Any:
 
 def use_model(viewer: napari.Viewer, card: ModelCard) -> None:
     """Choose a model in the dock that runs it."""
-    open_dock(viewer, dock_for(card)).choose_model(card.name)
+    title = dock_for(card)
+    if title is not None:
+        open_dock(viewer, title).choose_model(card.name)

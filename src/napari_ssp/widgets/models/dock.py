@@ -195,8 +195,9 @@ class ModelsDock(JobDock):
         installed = card is not None and is_installed(card)
         self.panel.run_button.setVisible(not installed or running)
         self.panel.cancel_button.setVisible(not installed or running)
-        self.use_button.setText(f"Use in {dock_for(card)}" if card is not None else "Use")
-        self.use_button.setEnabled(installed)
+        title = None if card is None else dock_for(card)
+        self.use_button.setText(f"Use in {title}" if title else "Use")
+        self.use_button.setEnabled(installed and title is not None)
         can_go = card is not None and is_users(card) and not running
         self.remove_button.setEnabled(can_go)
         self.remove_button.setToolTip(

@@ -125,7 +125,7 @@ def find_files(request: TrainRequest) -> TrainingFiles:
         scans["validation"] = _kept_apart(request)
     every = [scan for part in scans.values() for scan in part]
     if any(scan.problems for scan in every):
-        raise _error(every)
+        raise explain_problems(every)
     pairs = {name: [p for scan in part for p in scan.pairs] for name, part in scans.items()}
     strays = tuple(path for scan in every for path in scan.strays)
     check_masks([pair for part in pairs.values() for pair in part], request.crops)
@@ -170,8 +170,8 @@ def set_aside(files: TrainingFiles) -> TrainingFiles:
     )
 
 
-def _error(scans: Sequence[PairScan[Pair]]) -> Exception:
-    """All that is wrong: with whole folders, then with single pairs."""
+def explain_problems(scans: Sequence[PairScan[Pair]]) -> Exception:
+    """Error that says all that is wrong: with whole folders, then with single pairs."""
     folders = [line for scan in scans if not scan.count for line in scan.problems]
     pairs = [line for scan in scans if scan.count for line in scan.problems]
     lines = list(folders)

@@ -6,9 +6,10 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from napari_ssp.cli.reporting import (
     USER_ERRORS,
@@ -20,12 +21,21 @@ from napari_ssp.cli.reporting import (
     wait_for,
     write_report,
 )
-from napari_ssp.service import FinishTrainingRequest, ModelService, PlanRequest
+from napari_ssp.service import (
+    FinishTrainingRequest,
+    ModelService,
+    PlanRequest,
+    TrainRequest,
+    TrainStructuresRequest,
+)
 from napari_ssp.service.results import TrainingPlan
 from napari_ssp.service.training.pace import PaceRequest, describe_pace, is_limited_by_time
+from napari_ssp.service.training.recipes import read_recipe
+from napari_ssp.service.training.request_files import REQUEST_FILE, read_values
 
 if TYPE_CHECKING:
-    from napari_ssp.service import Plan, TrainRequest, TrainStructuresRequest
+    from napari_ssp.service import Plan, TrainedModel
+    from napari_ssp.service.training.request_files import Training
 
 folder_type = click.Path(exists=True, file_okay=False, path_type=Path)
 #: Folders and tables that training data come from.
@@ -39,15 +49,45 @@ output_option = click.option(
 )
 
 
+def given_choices(context: click.Context, choices: dict[str, Any]) -> dict[str, Any]:
+    """Choices that stand on the command line; those of a configuration give way to them."""
+    given = {
+        name: value
+        for name, value in choices.items()
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+    }
+    if {"steps", "epochs"} & set(given) and "minutes" not in given:
+        given["minutes"] = None
+    return given
+
+
+def written_choices(task: str, config: str | None, resume: bool, output: Path) -> dict[str, Any]:
+    """Choices of a configuration, or of the run to go on with.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        When there are none, or they are of another task.
+    """
+    if config and resume:
+        raise ValueError("A run goes on with its own choices: give --resume or --config.")
+    if not config and not resume:
+        return {}
+    values = read_recipe(config, task) if config else read_values(output / REQUEST_FILE)
+    found = values.pop("task", "segmentation")
+    if found != task:
+        raise ValueError(f"These are the choices of training {found}, not of {task}.")
+    return values
+
+
 def run_training(
-    request: TrainRequest | TrainStructuresRequest | FinishTrainingRequest,
-    json_path: Path | None,
-) -> None:
+    request: Training | FinishTrainingRequest, json_path: Path | None
+) -> TrainedModel | None:
     """Say what will be done, do it, and say what came of it; one of several processes says it."""
     if os.environ.get("RANK", "0") != "0":
         with ModelService() as service:
             result_of(service.submit(request))
-        return
+        return None
     try:
         with ModelService() as service:
             plan = None
@@ -60,9 +100,10 @@ def run_training(
             model = wait_for(service.submit(request, plan), getattr(request, "name", "finishing"))
     except USER_ERRORS as error:
         fail([one_line(error)])
-        return
+        return None
     if model.sentence:
         say(model.sentence)
+    trained: TrainedModel = model
     use = model.name if model.installed else model.folder
     say(f"The model is in {model.folder}. Use it with --model {use}.")
     report = {
@@ -76,12 +117,13 @@ def run_training(
         "warnings": list(model.warnings),
     }
     write_report(report, json_path)
+    return trained
 
 
-def _pace_lines(
-    service: ModelService, request: TrainRequest | TrainStructuresRequest, plan: Plan
-) -> tuple[str, ...]:
+def _pace_lines(service: ModelService, request: Training, plan: Plan) -> tuple[str, ...]:
     """Say what this computer will make of a time; nothing where steps or epochs are counted."""
+    if not isinstance(request, TrainRequest | TrainStructuresRequest):
+        return ()
     if not isinstance(plan, TrainingPlan) or not is_limited_by_time(request):
         return ()
     pace = wait_for(service.submit(PaceRequest(request)), "measuring")

@@ -8,8 +8,9 @@ import click
 
 from napari_ssp.cli.options import request_options
 from napari_ssp.cli.reporting import as_usage_error, json_option
-from napari_ssp.cli.train_segmentation import segmentation
-from napari_ssp.cli.training import finish, output_option, run_training, source_type
+from napari_ssp.cli.training.masks import expansion, student, teacher
+from napari_ssp.cli.training.running import finish, output_option, run_training, source_type
+from napari_ssp.cli.training.segmentation import segmentation
 from napari_ssp.service import TrainStructuresRequest
 
 if TYPE_CHECKING:
@@ -22,6 +23,9 @@ def train() -> None:
 
 
 train.add_command(segmentation)
+train.add_command(teacher)
+train.add_command(student)
+train.add_command(expansion)
 train.add_command(finish)
 
 

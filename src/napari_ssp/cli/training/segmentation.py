@@ -6,15 +6,20 @@ import os
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.core import ParameterSource
 
 from napari_ssp.cli.options import request_options
 from napari_ssp.cli.reporting import as_usage_error, json_option
-from napari_ssp.cli.training import output_option, run_in_processes, run_training, source_type
+from napari_ssp.cli.training.running import (
+    given_choices,
+    output_option,
+    run_in_processes,
+    run_training,
+    source_type,
+    written_choices,
+)
 from napari_ssp.schema import restore
 from napari_ssp.service import TrainRequest
-from napari_ssp.service.training.recipes import read_recipe, recipe_names
-from napari_ssp.service.training.request_files import REQUEST_FILE, read_values
+from napari_ssp.service.training.recipes import recipe_names
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -106,37 +111,16 @@ def segmentation(
     the run become the model.
     """
     with as_usage_error():
-        given = {
-            name: value
-            for name, value in choices.items()
-            if context.get_parameter_source(name) is ParameterSource.COMMANDLINE
-        }
-        request = _request(given, _written(config, resume, choices["output"]))
+        written = written_choices("segmentation", config, resume, choices["output"])
+        request = _request(given_choices(context, choices), written)
     if processes > 1 and "RANK" not in os.environ:
         run_in_processes(processes)
     run_training(request, json_path)
 
 
-def _written(config: str | None, resume: bool, output: Path) -> dict[str, Any]:
-    """Choices of a configuration, or of the run to go on with."""
-    if config and resume:
-        raise ValueError("A run goes on with its own choices: give --resume or --config.")
-    if resume:
-        values = read_values(output / REQUEST_FILE)
-    else:
-        values = read_recipe(config) if config else {}
-    task = values.pop("task", "segmentation")
-    if task != "segmentation":
-        raise ValueError(f"These are the choices of training {task}, not of segmentation.")
-    return values
-
-
 def _request(given: dict[str, Any], written: dict[str, Any]) -> TrainRequest:
     if "decoder_channels" in given:
         given["decoder_channels"] = [int(n) for n in given["decoder_channels"].split(",")]
-    limited = {"steps", "epochs"} & set(given)
-    if limited and "minutes" not in given:
-        given["minutes"] = None
     values = {**written, **given}
     if not values.get("data"):
         raise ValueError("Training needs --data: a folder of 'images' and 'labels', or a CSV file.")

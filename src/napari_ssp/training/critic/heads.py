@@ -1,0 +1,115 @@
+"""Heads of a critic, fitted to what its maps say of objects and images whose errors are known."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import numpy.typing as npt
+
+    from napari_ssp.networks.critic import FeatureHead
+
+    Values = npt.NDArray[np.float32]
+
+_STEPS, _RATE, _DECAY, _BATCH = 600, 1e-2, 1e-3, 1024
+#: Parts of which each is predicted by heads that were fitted to the others.
+FOLDS = 3
+
+
+def fit_head(head: FeatureHead, features: Values, errors: Values) -> None:
+    """Fit a head by cross entropy, whose best answer is the mean error: that calibrates it.
+
+    Parameters
+    ----------
+    head : FeatureHead
+        Changed in place, from a start that is always the same.
+    features : numpy.ndarray
+        Float32 (N, F) of objects or images.
+    errors : numpy.ndarray
+        Float32 (N,), from 0 to 1.
+    """
+    if not len(errors):
+        return
+    inputs, targets = torch.from_numpy(features), torch.from_numpy(errors)
+    generator = torch.Generator().manual_seed(0)
+    with torch.inference_mode(False), torch.enable_grad():
+        learned = _started(head, features, generator)
+        optimiser = torch.optim.AdamW(learned.values(), lr=_RATE, weight_decay=_DECAY)
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, _STEPS)
+        for _ in range(_STEPS):
+            chosen = torch.randint(len(targets), (min(_BATCH, len(targets)),), generator=generator)
+            logits = torch.func.functional_call(head, learned, inputs[chosen])
+            loss = functional.binary_cross_entropy_with_logits(logits, targets[chosen])
+            optimiser.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimiser.step()
+            schedule.step()
+    with torch.no_grad():
+        for name, value in learned.items():
+            head.get_parameter(name).copy_(value)
+
+
+def cross_predict(
+    head: FeatureHead, features: Sequence[Values], errors: Sequence[Values]
+) -> list[Values]:
+    """Predict the errors of groups by heads that did not see them; then fit the head to all.
+
+    Parameters
+    ----------
+    head : FeatureHead
+        Changed in place.
+    features, errors : sequence of numpy.ndarray
+        (N, F) and (N,) of each group, such as an image with all its labels.
+
+    Returns
+    -------
+    list of numpy.ndarray
+        Float32 (N,) of each group.
+    """
+    predicted = [np.zeros(0, np.float32)] * len(features)
+    for chosen in _folds(len(features)):
+        others = [k for k in range(len(features)) if k not in chosen] or chosen
+        _fit(head, [features[k] for k in others], [errors[k] for k in others])
+        for k in chosen:
+            predicted[k] = ask(head, features[k])
+    _fit(head, features, errors)
+    return predicted
+
+
+def ask(head: FeatureHead, features: Values) -> Values:
+    """Errors that a head predicts, float32 (N,)."""
+    device = head.mean.device
+    with torch.inference_mode():
+        logits = head(torch.from_numpy(features).to(device))
+        return np.asarray(torch.sigmoid(logits).cpu().numpy(), np.float32)
+
+
+def _fit(head: FeatureHead, features: Sequence[Values], errors: Sequence[Values]) -> None:
+    if features:
+        fit_head(head, np.concatenate(features), np.concatenate(errors))
+
+
+def _folds(count: int) -> Iterator[list[int]]:
+    return (list(range(first, count, FOLDS)) for first in range(min(FOLDS, count)))
+
+
+def _started(
+    head: FeatureHead, features: Values, generator: torch.Generator
+) -> dict[str, torch.Tensor]:
+    """Parameters to begin with; the features' mean and deviation go into the head."""
+    deviation = np.maximum(features.std(axis=0), 1e-3)
+    with torch.no_grad():
+        head.mean.copy_(torch.from_numpy(features.mean(axis=0)))
+        head.deviation.copy_(torch.from_numpy(deviation.astype(np.float32)))
+    started = {}
+    for name, value in head.named_parameters():
+        wide = 1 / np.sqrt(value.shape[-1]) if value.ndim > 1 else 0.0
+        drawn = torch.randn(value.shape, generator=generator) * wide
+        started[name] = drawn.to(value.device).requires_grad_()
+    return started

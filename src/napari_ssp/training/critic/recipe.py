@@ -1,0 +1,265 @@
+"""Recipe of the dense critic: labels with known errors as batches, the loss, and the scores."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from scipy.ndimage import gaussian_filter
+from torch.nn import functional
+
+from napari_ssp.engine import compute_zoomed_shape, predict_maps, resample
+from napari_ssp.engine.criticism.channels import (
+    LabelledPlane,
+    critic_zoom,
+    stack_channels,
+)
+from napari_ssp.engine.criticism.pooling import image_features, object_features
+from napari_ssp.labels import number_labels
+from napari_ssp.metrics import spearman
+from napari_ssp.progress import Progress
+from napari_ssp.training.critic.errors import error_targets, image_error, object_errors
+from napari_ssp.training.critic.heads import cross_predict
+from napari_ssp.training.critic.instances import plant_faults
+from napari_ssp.training.loop import SCORED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    import numpy.typing as npt
+
+    from napari_ssp.networks import DenseCritic
+    from napari_ssp.progress import Steps
+    from napari_ssp.training.batches import Batch
+    from napari_ssp.training.data import LabelledImage
+
+    Labels = npt.NDArray[np.int32]
+    Maps = npt.NDArray[np.float32]
+
+#: Score that decides which weights are kept: rank correlation of predicted and true 1 - IoU.
+METRIC = "spearman_object"
+
+
+@dataclass(frozen=True, eq=False)
+class CriticisedImage:
+    """An image with its truth, and other labels of it that a model made.
+
+    Attributes
+    ----------
+    image : LabelledImage
+        Image and truth.
+    mistakes : tuple of numpy.ndarray
+        Int32 (Y, X) each, ids 1..n.
+    """
+
+    image: LabelledImage
+    mistakes: tuple[Labels, ...] = ()
+
+
+@dataclass(frozen=True)
+class CriticSettings:
+    """What a critic is shown.
+
+    Attributes
+    ----------
+    crop : int
+        Side of a crop, in pixels that the network sees.
+    object_diameter : float
+        Of typical objects, in these pixels.
+    mistakes, faults : float
+        Share of crops with labels that a model made, and with faults planted into the truth; the
+        others have the truth.
+    zoom : tuple of float
+        Factors between which the magnification varies.
+    """
+
+    crop: int = 128
+    object_diameter: float = 14.0
+    mistakes: float = 0.6
+    faults: float = 0.35
+    zoom: tuple[float, float] = (0.7, 1.4)
+
+
+@dataclass(frozen=True)
+class CriticBatches:
+    """Random batches: the same seed and step always give the same crops.
+
+    Attributes
+    ----------
+    images : sequence of CriticisedImage
+        Training images.
+    settings : CriticSettings
+        What crops show.
+    size : int
+        Crops in a batch.
+    seed : int
+        Start of the random numbers.
+    part : tuple of int
+        (k, n): every n-th crop of each batch from k on, for one of n processes.
+    """
+
+    images: Sequence[CriticisedImage]
+    settings: CriticSettings = field(default_factory=CriticSettings)
+    size: int = 8
+    seed: int = 0
+    part: tuple[int, int] = (0, 1)
+
+    def __call__(self, step: int) -> Batch:
+        """Batch of a step: channels (N, 9, Y, X); maps (N, 7, Y, X) and weights (N, Y, X)."""
+        first, every = self.part
+        samples = []
+        for k in range(first, self.size, every):
+            rng = np.random.default_rng([self.seed, step, k])
+            chosen = self.images[int(rng.integers(len(self.images)))]
+            samples.append(make_sample(chosen, self.settings, rng))
+        channels, maps, weights = (
+            torch.from_numpy(np.stack(part)) for part in zip(*samples, strict=True)
+        )
+        return (channels,), (maps, weights)
+
+
+def make_sample(
+    chosen: CriticisedImage, settings: CriticSettings, rng: np.random.Generator
+) -> tuple[Maps, Maps, Maps]:
+    """Channels (9, Y, X) of a crop, its maps of errors (7, Y, X) and their weights (Y, X)."""
+    drawn, truth = rng.random(), chosen.image.labels
+    is_planted = settings.mistakes <= drawn < settings.mistakes + settings.faults
+    labels = truth
+    if drawn < settings.mistakes and chosen.mistakes:
+        labels = chosen.mistakes[int(rng.integers(len(chosen.mistakes)))]
+    areas = np.unique(labels[labels > 0], return_counts=True)[1]
+    zoom = critic_zoom(areas, settings.object_diameter) * rng.uniform(*settings.zoom)
+    box = _box(truth.shape, settings.crop / zoom, rng)
+    truth, labels = truth[box], labels[box]
+    if is_planted:
+        labels = plant_faults(labels, rng)
+    shape = compute_zoomed_shape(truth.shape, zoom)
+    maps, weights = error_targets(truth, labels)
+    seen = vary(_plane(chosen, labels, box).resized(shape), rng)
+    targets = resample(np.concatenate([maps, weights[None]]), shape)
+    turns, flip = int(rng.integers(4)), bool(rng.integers(2))
+    channels, targets = (
+        _turned(_fitted(part, settings.crop), turns, flip) for part in (stack_channels(seen), targets)
+    )
+    return channels, targets[:-1], targets[-1]
+
+
+def vary(plane: LabelledPlane, rng: np.random.Generator) -> LabelledPlane:
+    """Change a plane's brightness, contrast, sharpness and noise, each with some chance."""
+    image = plane.image
+    if rng.random() < 0.3:
+        image = gaussian_filter(image, (0, *[rng.uniform(0.3, 1.2)] * 2))
+    if rng.random() < 0.5:
+        image = np.clip(image, 0, 1) ** rng.uniform(0.6, 1.6)
+    if rng.random() < 0.5:
+        image = image * rng.uniform(0.6, 1.0) + rng.uniform(0.0, 0.2)
+    if rng.random() < 0.4:
+        image = image + rng.normal(0, rng.uniform(0.01, 0.06), image.shape[1:])
+    return replace(plane, image=image.astype(np.float32))
+
+
+def critic_loss(
+    logits: torch.Tensor, maps: torch.Tensor, weights: torch.Tensor
+) -> torch.Tensor:
+    """Cross entropy of all maps; that of the objects' error counts each object alike."""
+    loss = functional.binary_cross_entropy_with_logits(logits.float(), maps, reduction="none")
+    objects = (loss[:, -1] * weights).sum() / weights.sum().clamp(min=1e-3)
+    return 3 * loss[:, :-1].mean() + objects
+
+
+def score_critic(critic: DenseCritic, images: Iterable[CriticisedImage]) -> Steps[dict[str, float]]:
+    """Rank correlation of predicted and true errors, of objects and of images.
+
+    The heads are fitted in place: what is scored of an image was predicted by heads fitted to other
+    images, and in the end they are fitted to all.
+
+    Yields
+    ------
+    Progress
+        After every image.
+    """
+    asked = [(image, labels) for image in images for labels in (image.image.labels, *image.mistakes)]
+    device = next(critic.parameters()).device
+    groups: list[list[_Seen]] = []
+    for done, (image, labels) in enumerate(asked, 1):
+        plane, truth = _plane(image, labels), image.image.labels
+        maps = yield from predict_maps(critic, plane, device=device)
+        errors = object_errors(truth, labels)
+        seen = _Seen(plane, maps, object_features(plane, maps), errors, image_error(truth, labels))
+        if labels is truth:
+            groups.append([])
+        groups[-1].append(seen)
+        yield Progress(SCORED, done, len(asked))
+    return _scores(critic, groups)
+
+
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    plane: LabelledPlane
+    maps: Maps
+    features: Maps
+    errors: Maps
+    image_error: float
+
+
+def _scores(critic: DenseCritic, groups: list[list[_Seen]]) -> dict[str, float]:
+    if not groups:
+        return {}
+    known = [[~np.isnan(seen.errors) for seen in group] for group in groups]
+    features = [
+        np.concatenate([seen.features[k] for seen, k in zip(group, ks, strict=True)])
+        for group, ks in zip(groups, known, strict=True)
+    ]
+    errors = [
+        np.concatenate([seen.errors[k] for seen, k in zip(group, ks, strict=True)])
+        for group, ks in zip(groups, known, strict=True)
+    ]
+    objects = cross_predict(critic.object_head, features, errors)
+    described = [
+        np.stack(
+            [
+                image_features(seen.plane, seen.maps, ask(critic.object_head, seen.features))
+                for seen in group
+            ]
+        )
+        for group in groups
+    ]
+    whole = [np.array([seen.image_error for seen in group], np.float32) for group in groups]
+    images = cross_predict(critic.image_head, described, whole)
+    return {
+        METRIC: spearman(np.concatenate(objects), np.concatenate(errors)),
+        "spearman_image": spearman(np.concatenate(images), np.concatenate(whole)),
+    }
+
+
+def _plane(
+    chosen: CriticisedImage, labels: Labels, box: tuple[slice, ...] = (slice(None), slice(None))
+) -> LabelledPlane:
+    """Plane of an image that is normalised already."""
+    pixels = chosen.image.pixels[(slice(None), *box)].astype(np.float32) / 255
+    ids, numbers = number_labels(np.maximum(labels, 0))
+    image = np.array(np.broadcast_to(pixels, (3, *labels.shape)))  # a copy, to be written to
+    return LabelledPlane(image, numbers, ids, labels < 0)
+
+
+def _box(
+    shape: tuple[int, ...], side: float, rng: np.random.Generator
+) -> tuple[slice, ...]:
+    """Random box of some side, or what there is."""
+    length = max(round(side), 8)
+    starts = [int(rng.integers(0, max(n - length, 0) + 1)) for n in shape]
+    return tuple(slice(first, first + length) for first in starts)
+
+
+def _fitted(planes: Maps, side: int) -> Maps:
+    """Bring planes (C, Y, X) to a side: cut them, or put zeros around, as prediction does."""
+    planes = planes[:, :side, :side]
+    room = [(0, 0), *((short // 2, short - short // 2) for short in np.subtract(side, planes.shape[1:]))]
+    return np.pad(planes, room)
+
+
+def _turned(planes: Maps, turns: int, flip: bool) -> Maps:
+    planes = np.rot90(planes, turns, (1, 2))
+    return np.ascontiguousarray(planes[:, ::-1] if flip else planes)
