@@ -28,7 +28,7 @@ _PLAIN = (
     "visible_only",
     "measured_units",
 )
-_ADVANCED = ("precision", "overlap", "batch_size")
+_ADVANCED = ("precision", "compute", "overlap", "batch_size")
 
 
 class PredictForm(ChoiceForm):
