@@ -52,6 +52,7 @@ CHANGED: dict[type[EditorForm], dict[str, Any]] = {
         "z_range": (1, 3),
         "visible_only": True,
         "measured_units": True,
+        "spread": True,
         "device": "cpu",
         "precision": "float32",
         "overlap": 0.2,
