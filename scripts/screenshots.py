@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from napari_ssp.widgets.measure.dock import MeasureDock
     from napari_ssp.widgets.models.dock import ModelsDock
     from napari_ssp.widgets.predict.dock import PredictDock
+    from napari_ssp.widgets.review.dock import ReviewDock
     from napari_ssp.widgets.segment.dock import SegmentDock
     from napari_ssp.widgets.train.dock import TrainDock
 
@@ -43,9 +44,11 @@ def main() -> int:
         _shoot_all("Compare with truth", comparing)
         os.environ["NAPARI_SSP_CACHE"], before = folder, os.environ.get("NAPARI_SSP_CACHE")
         _shoot_all("Train models", training, collecting)
+        if _has("critic", "Review"):
+            _shoot_all("Review", reviewing)
         _restore("NAPARI_SSP_CACHE", before)
         _shoot_all("Models", models)
-        if _has_structures():
+        if _has("repmode", "Predict"):
             _shoot_all("Predict structures", structures, predicting, scales, refused)
     return 0
 
@@ -57,12 +60,13 @@ def _shoot_all(title: str, *shots: Callable[[napari.Viewer, Any], None]) -> None
         viewer.close()
 
 
-def _has_structures() -> bool:
+def _has(family: str, dock: str) -> bool:
+    """Whether a model for a dock is installed."""
     from napari_ssp.registry import list_cards
 
-    found = any(card.family == "repmode" for card in list_cards())
+    found = any(card.family == family for card in list_cards())
     if not found:
-        print("No model for structures is installed: the Predict dock is left out.", flush=True)
+        print(f"No model for the {dock} dock is installed: it is left out.", flush=True)
     return found
 
 
@@ -138,6 +142,17 @@ def comparing(viewer: napari.Viewer, dock: CompareDock) -> None:
     viewer.add_labels(_bright_objects(image, 1.6), name="another threshold")
     _run(dock)
     _save(viewer, "compare-with-truth")
+
+
+def reviewing(viewer: napari.Viewer, dock: ReviewDock) -> None:
+    viewer.open_sample("napari-ssp", "fluorescent_nuclei")
+    labels = _bright_objects(viewer.layers[0].data)  # nuclei that touch are one
+    viewer.add_labels(labels, name="a threshold").opacity = 0.35
+    _run(dock)
+    dock.show_next()
+    dock.accept()
+    dock.reject()
+    _save(viewer, "review", whole=False)
 
 
 def models(viewer: napari.Viewer, dock: ModelsDock) -> None:

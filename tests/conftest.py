@@ -9,7 +9,7 @@ import shutil
 import tempfile
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -166,3 +166,23 @@ def tiny_structures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     folder = tmp_path_factory.mktemp("tiny-structures")
     return save_model(build_network(card), card, folder).weights.parent
+
+
+@pytest.fixture(scope="session")
+def tiny_critic(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a real but tiny critic without training, made to find small objects the worst."""
+    import torch
+
+    from napari_ssp.registry import ModelCard, save_model
+    from napari_ssp.registry.weights import build_network
+
+    torch.manual_seed(0)
+    network = {"channels": [4, 8], "object_diameter": 14.0}
+    card = ModelCard("tiny-critic", "critic", network, "", window=(64, 64))
+    critic: Any = build_network(card)
+    with torch.no_grad():
+        first, last = critic.object_head.layers[0], critic.object_head.layers[-1]
+        for values in (*first.parameters(), *last.parameters()):
+            values.zero_()
+        first.weight[0, 14], last.weight[0, 0] = -1.0, 3.0  # the logarithm of the size
+    return save_model(critic, card, tmp_path_factory.mktemp("critic")).weights.parent

@@ -49,6 +49,7 @@ ROOMS = {
 #: Sub-rooms, and which rooms beside them each may lean on. A sub-room may always import the folder
 #: that it lies in, its ground; the files there may compose what lies in their sub-rooms.
 SUB_ROOMS: dict[str, set[str]] = {
+    "cli/evaluate": set(),
     "cli/training": set(),
     "engine/criticism": set(),
     "io/czi": set(),
@@ -66,8 +67,10 @@ SUB_ROOMS: dict[str, set[str]] = {
     "training/expansion": {"training/critic"},
     "training/segmentation": set(),
     "training/structures": set(),
-    "service/annotation": set(),
+    "service/annotation": {"service/review"},
+    "service/compute": set(),
     "service/packages": {"service/segmentation", "service/structures"},
+    "service/review": {"service/training/segmentation"},
     "service/segmentation": set(),
     "service/structures": {"service/segmentation"},
     "service/training": set(),
@@ -83,6 +86,14 @@ SUB_ROOMS: dict[str, set[str]] = {
     "widgets/measure": {"widgets/docks", "widgets/forms", "widgets/layers", "widgets/compare"},
     "widgets/models": {"widgets/docks"},
     "widgets/predict": {"widgets/docks", "widgets/forms", "widgets/layers", "widgets/measure"},
+    "widgets/review": {
+        "widgets/docks",
+        "widgets/forms",
+        "widgets/layers",
+        "widgets/compare",
+        "widgets/measure",
+        "widgets/train/collect",
+    },
     "widgets/segment": {"widgets/docks", "widgets/forms", "widgets/layers"},
     "widgets/train": {"widgets/docks", "widgets/forms", "widgets/layers", "widgets/compare"},
     "widgets/train/collect": {"widgets/docks", "widgets/forms", "widgets/layers"},

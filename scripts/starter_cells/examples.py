@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import ndimage
 
+from napari_ssp.engine.normalise import normalise
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -116,14 +118,9 @@ def pieces(example: Example, side: int = SIDE) -> Iterator[Example]:
 def colours(*channels: NDArray[Any]) -> NDArray[np.uint8]:
     """Put the channels of one field into one picture: cells first, then nuclei.
 
-    Each is brought to its own range, for no camera gives two channels the same.
+    Each is brought to its own range, as prediction does.
     """
-    picture = np.zeros((*channels[0].shape, 3), np.uint8)
-    for k, channel in enumerate(channels):
-        low, high = np.percentile(channel, (0.1, 99.8))
-        share = (channel.astype(np.float32) - low) / max(float(high - low), 1e-6)
-        picture[..., k] = np.round(255 * np.clip(share, 0, 1))
-    return picture
+    return np.round(np.moveaxis(255 * normalise(*channels), 0, -1)).astype(np.uint8)
 
 
 def planes(stack: Example, anisotropy: float, every: int) -> Iterator[Example]:

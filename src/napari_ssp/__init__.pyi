@@ -2,6 +2,8 @@ from .image import MicroscopyImage as MicroscopyImage
 from .service import (
     ModelService as ModelService,
     PredictRequest as PredictRequest,
+    Review as Review,
+    ReviewRequest as ReviewRequest,
     Segmentation as Segmentation,
     SegmentRequest as SegmentRequest,
     StructurePrediction as StructurePrediction,
@@ -9,5 +11,8 @@ from .service import (
     predict_structures as predict_structures,
     segment as segment,
 )
+
+# A room of the service is called "review", too.
+from .service.api import review as review
 
 __version__: str

@@ -6,7 +6,7 @@ import atexit
 import logging
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from queue import Empty, SimpleQueue
 from threading import Lock, Thread
@@ -54,6 +54,34 @@ def run(steps: Steps[Result]) -> Result:
         except StopIteration as stop:
             result: Result = stop.value
             return result
+
+
+def count_through(
+    steps: Steps[Result], index: int, count: int, noun: str = "plane"
+) -> Steps[Result]:
+    """Do the work of one of several planes, or volumes; what it returns is returned.
+
+    Parameters
+    ----------
+    steps : generator
+        The work; of its progress the stage "windows" is counted.
+    index, count : int
+        Which plane it is, from 0, and how many there are.
+    noun : str
+        What it is called where there are several.
+    """
+    with closing(steps):
+        while True:
+            try:
+                step = next(steps)
+            except StopIteration as stop:
+                result: Result = stop.value
+                return result
+            if step.stage == "windows":
+                done, total = index * step.total + step.done, count * step.total
+                stage = "windows" if count == 1 else f"{noun} {index + 1} of {count}"
+                step = replace(step, stage=stage, done=done, total=total)
+            yield step
 
 
 class Background(Generic[Item, Result]):

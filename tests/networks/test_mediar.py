@@ -20,36 +20,28 @@ def _facts(reference: Path) -> dict[str, Any]:
     return facts
 
 
-def _network(entries: list[Any], *arguments: Any) -> MediarFormer:
-    from seeded_weights import seeded_state_dict
-
-    network = MediarFormer(*arguments)
+def _check_keys(network: MediarFormer, entries: list[Any]) -> None:
     shapes = {key: list(value.shape) for key, value in network.state_dict().items()}
     assert list(shapes.items()) == [(entry[0], entry[1]) for entry in entries]
-    network.load_state_dict(seeded_state_dict(entries, 0), strict=True)
-    return network.eval()
 
 
-def test_published_size_has_the_keys_and_outputs_of_the_original(reference: Path) -> None:
-    from seeded_weights import seeded_input
-
-    network = _network(_facts(reference)["keys"])
+def test_published_size_has_the_keys_of_the_original(reference: Path) -> None:
+    """What it computes is compared where a file of this size is imported."""
+    network = MediarFormer()
+    _check_keys(network, _facts(reference)["keys"])
     assert sum(p.numel() for p in network.parameters()) == 121_303_587
-    golden = np.load(reference / "forward_mediar_shared.npz")["mit_b5_1x3x64x64"]
-    x = np.clip(0.5 + 0.25 * seeded_input("mediar01", (1, 3, 64, 64), 0), 0, 1)
-    with torch.inference_mode():
-        output = network(torch.from_numpy(x)).numpy()
-    np.testing.assert_allclose(output, golden, atol=1e-4 * golden.std())
 
 
 @pytest.mark.parametrize("shape", [(2, 3, 64, 96), (1, 3, 128, 128)])
 def test_small_size_computes_as_the_original(reference: Path, shape: tuple[int, ...]) -> None:
-    from seeded_weights import seeded_input
+    from seeded_weights import seeded_input, seeded_state_dict
 
     tiny = _facts(reference)["variants"]["tiny_mit_b0"]
-    network = _network(
-        tiny["keys"], tiny["encoder_name"], tiny["decoder_channels"], tiny["decoder_pab_channels"]
-    )
+    network = MediarFormer(
+        tiny["encoder_name"], tiny["decoder_channels"], tiny["decoder_pab_channels"]
+    ).eval()
+    _check_keys(network, tiny["keys"])
+    network.load_state_dict(seeded_state_dict(tiny["keys"], 0), strict=True)
     name = "mit_b0_" + "x".join(map(str, shape))
     golden = np.load(reference / "forward_mediar_shared.npz")[f"{name}_every3"]
     x = np.clip(0.5 + 0.25 * seeded_input("mediar01", shape, 0), 0, 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 import shutil
 from dataclasses import replace
 from functools import lru_cache
@@ -37,6 +38,14 @@ def _torch_after_a_viewer() -> None:
 @pytest.fixture(scope="module", autouse=True)
 def _images_are_segmented_once(windows_seen_once: None) -> None:
     """Docks are tested here, and not what a network says of the few images."""
+
+
+@pytest.fixture(autouse=True)
+def _what_a_viewer_left_is_no_garbage() -> Iterator[None]:
+    """A viewer collects garbage whenever layers go; what napari keeps grows with each one."""
+    yield
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -20,12 +20,14 @@ if TYPE_CHECKING:
 _COMMANDS = {
     "segment": "napari_ssp.cli.segment:segment",
     "predict": "napari_ssp.cli.predict:predict",
+    "review": "napari_ssp.cli.review:review",
     "measure": "napari_ssp.cli.measure:measure",
     "export": "napari_ssp.cli.export:export",
-    "evaluate": "napari_ssp.cli.evaluate:evaluate",
+    "evaluate": "napari_ssp.cli.evaluate.command:evaluate",
     "train": "napari_ssp.cli.training.commands:train",
     "data": "napari_ssp.cli.data:data",
     "models": "napari_ssp.cli.models:models",
+    "serve": "napari_ssp.cli.serve:serve",
     "info": "napari_ssp.cli.info:info",
 }
 #: Exit code of what Ctrl-C has ended, as shells give it.

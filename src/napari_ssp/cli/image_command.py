@@ -14,18 +14,23 @@ from napari_ssp.atomic import check_target
 from napari_ssp.cli.files import make_folder, refuse_existing
 from napari_ssp.cli.reporting import USER_ERRORS, fail, json_option, one_line, say, write_report
 from napari_ssp.service import ModelService
+from napari_ssp.service.compute.places import HELP as COMPUTE_HELP, LOCAL, find_place
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from napari_ssp.service.requests import ImageRequest
+    from napari_ssp.service.requests import SourceRequest
 
 #: Does one request and writes its target; gives a line for a person and a row of the report.
 Work = Callable[[ModelService, Any, Path], tuple[str, dict[str, Any]]]
+#: Makes the report of the rows of all images.
+Conclude = Callable[[list[dict[str, Any]]], dict[str, Any]]
 
 #: Options of all such commands, after their own.
 _ENDS = (
-    click.option("--compute", type=click.Choice(["local"]), default="local", show_default=True),
+    click.option(
+        "--compute", default=LOCAL, show_default=True, metavar="WHERE", help=f"{COMPUTE_HELP}."
+    ),
     click.option(
         "--format",
         "kind",
@@ -54,12 +59,19 @@ class Batch:
 
         A report that could not be written is refused here as well, not after the work.
         """
+        find_place(self.compute)
         refuse_existing(targets, self.overwrite)
         make_folder(self.output)
         if self.json_path is not None and str(self.json_path) != "-":
             check_target(self.json_path, overwrite=True)
 
-    def run(self, requests: Sequence[ImageRequest], targets: Sequence[Path], work: Work) -> None:
+    def run(
+        self,
+        requests: Sequence[SourceRequest],
+        targets: Sequence[Path],
+        work: Work,
+        conclude: Conclude = lambda rows: {"images": rows},
+    ) -> None:
         """Do all requests, also after one has failed; then write the report and tell errors."""
         rows, errors = [], []
         with ModelService(self.compute) as service:
@@ -72,18 +84,18 @@ class Batch:
                     continue
                 say(f"{title(request)}: {line} -> {target}")
                 rows.append({**_place(request), **row})
-        write_report({"images": rows}, self.json_path)
+        write_report(conclude(rows), self.json_path)
         if errors:
             fail(errors)
 
 
-def title(request: ImageRequest) -> str:
+def title(request: SourceRequest) -> str:
     """File of a request, and which image of it."""
     scene = f", scene {request.scene}" if request.scene else ""
     return f"{request.image}{scene}"
 
 
-def _place(request: ImageRequest) -> dict[str, str]:
+def _place(request: SourceRequest) -> dict[str, str]:
     scene = {"scene": request.scene} if request.scene else {}
     return {"image": str(request.image), **scene}
 

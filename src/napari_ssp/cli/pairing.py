@@ -1,16 +1,19 @@
-"""Pairs of predictions and truths: files of two places, paired by name."""
+"""Pairs of label images, or of images and labels: files of two places, paired by name."""
 
 from __future__ import annotations
 
 import math
 from typing import TYPE_CHECKING
 
-from napari_ssp.io import image_stem
-from napari_ssp.io.label_names import without_endings
+from napari_ssp.cli.files import find_label_sources
+from napari_ssp.io import LABEL_ENDINGS, image_stem, is_cellpose_name, is_folder
+from napari_ssp.io.hidden import is_left_by_system
+from napari_ssp.io.label_names import sort_files, without_endings
+from napari_ssp.io.sources import expand
 from napari_ssp.place import PLACES, cut_like
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     from napari_ssp.image import MicroscopyImage
@@ -29,6 +32,35 @@ def name_without_endings(source: ImageSource, endings: Iterable[str]) -> str:
     stem, scene = split_name(source)
     known = tuple(endings)
     return without_endings(without_endings(stem, known) + scene, known)
+
+
+def label_sources(place: Path) -> list[ImageSource]:
+    """Label images of a file or folder; beside images only those that belong to them."""
+    # cellpose puts its files beside the images that they are of.
+    inside = sorted(place.iterdir()) if is_folder(place) else []
+    own = [p for p in inside if is_cellpose_name(p) and not is_left_by_system(p)]
+    found = sort_files(own or expand([place]))
+    return find_label_sources(found.labels or found.images)
+
+
+def by_name(
+    sources: Sequence[ImageSource], name_of: Callable[[ImageSource], str], place: Path
+) -> dict[str, ImageSource]:
+    """Label images of a place by their names, with a ValueError where two have the same one."""
+    found: dict[str, ImageSource] = {}
+    for source in sources:
+        other = found.setdefault(name_of(source), source)
+        if other is not source:
+            raise ValueError(
+                f"{place} has two label images of '{name_of(source)}': {other.path.name} and "
+                f"{source.path.name}. Leave one of them there."
+            )
+    return found
+
+
+def label_name(source: ImageSource) -> str:
+    """Name of what labels are of."""
+    return name_without_endings(source, LABEL_ENDINGS)
 
 
 def in_one_place(

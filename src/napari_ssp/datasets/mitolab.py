@@ -247,7 +247,7 @@ def _prepared(
     is_new = not all(_is_whole(target, request.output, known) for target in targets.values())
     if is_new:
         _write(item, request.size, targets)
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (item.split, _inside(target, request.output), file_sha256(target), sources[part].name)
         for part, target in targets.items()
     ]
@@ -300,12 +300,11 @@ def _resized(plane: NDArray[Any], size: int) -> NDArray[np.uint8]:
         low, high = float(plane.min()), float(plane.max())
         plane = np.round((plane.astype(np.float64) - low) / max(high - low, 1e-12) * 255)
     if plane.shape == (size, size):
-        return plane.astype(np.uint8)
-    smaller = min(plane.shape) > size
-    found = resize(
-        plane.astype(np.float64), (size, size), order=1, anti_aliasing=smaller, preserve_range=True
-    )
-    return np.round(np.clip(found, 0, 255)).astype(np.uint8)
+        return np.asarray(plane, np.uint8)
+    smooth: Any = resize  # which has no types
+    options = {"order": 1, "anti_aliasing": min(plane.shape) > size, "preserve_range": True}
+    found = smooth(plane.astype(np.float64), (size, size), **options)
+    return np.asarray(np.round(np.clip(found, 0, 255)), np.uint8)
 
 
 def _known_digests(folder: Path) -> dict[str, str]:

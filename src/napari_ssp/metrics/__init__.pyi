@@ -9,6 +9,10 @@ from .calibration import (
     ReliabilityTable as ReliabilityTable,
     reliability_table as reliability_table,
 )
+from .conformal import (
+    ConformalCalibration as ConformalCalibration,
+    calibrate as calibrate,
+)
 from .error_maps import (
     ErrorKind as ErrorKind,
     error_maps as error_maps,

@@ -10,6 +10,7 @@ from .card import (
     PROBABILITY as PROBABILITY,
     STUDENT as STUDENT,
     TEACHER as TEACHER,
+    CriticCalibration as CriticCalibration,
     ModelCard as ModelCard,
     Remote as Remote,
 )
@@ -41,7 +42,7 @@ from .describing import (
 from .digests import file_sha256 as file_sha256
 from .exporting.bioimage import export_bioimage_steps as export_bioimage_steps
 from .exporting.onnx import export_onnx_steps as export_onnx_steps
-from .folders import cache_folder as cache_folder
+from .folders import cache_folder as cache_folder, data_folder as data_folder
 from .importing.steps import import_checkpoint as import_checkpoint, import_steps as import_steps
 from .installed import (
     Verdict as Verdict,

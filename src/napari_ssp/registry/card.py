@@ -11,6 +11,7 @@ from napari_ssp.atomic import write_text
 from napari_ssp.networks.arguments import check_arguments
 from napari_ssp.registry.card_checks import (
     Addresses,
+    Ascending,
     Axes,
     Count,
     Entries,
@@ -47,7 +48,13 @@ FLOWS, PROBABILITY, IMAGE = "flows", "probability", "image"
 #: What models make of an image: labelled objects, other images, or errors of its labels.
 OBJECTS, IMAGES, ERRORS = "objects", "images", "errors"
 LONGEST_CARD = 2**20
-_LATER_ENTRIES = {"margin": 0, "largest_window": None, "overlap": 0.6, "encoder_weights": None}
+_LATER_ENTRIES = {
+    "margin": 0,
+    "largest_window": None,
+    "overlap": 0.6,
+    "encoder_weights": None,
+    "calibration": None,
+}
 #: What families make that find no objects.
 _MAKES = {"repmode": IMAGES, TEACHER: ERRORS, CRITIC: ERRORS}
 _NETWORK_FILES = {"onnx": "weights.onnx", "torchscript": "weights.pt"}
@@ -102,6 +109,27 @@ class EncoderWeights:
 
 
 @dataclass(frozen=True)
+class CriticCalibration:
+    """What objects with known truth say of a critic's predicted errors.
+
+    Attributes
+    ----------
+    count : int
+        Objects that it was calibrated on.
+    wrong : tuple of float
+        Predicted errors of those that were wrong at an IoU of 0.5, ascending.
+    images : str
+        Which images they were of.
+    """
+
+    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
+
+    count: Count
+    wrong: Ascending = ()
+    images: Text = ""
+
+
+@dataclass(frozen=True)
 class ModelCard:
     """Frozen description of a model.
 
@@ -149,6 +177,8 @@ class ModelCard:
         Where the model came from: a file that was imported, an address.
     encoder_weights : EncoderWeights or None
         What the encoder began with; None where that was random, or nobody said it.
+    calibration : CriticCalibration or None
+        Of a critic, by which objects can be accepted; None where it was not calibrated.
     parameters : int
         How many numbers were learned; 0 where that is not stated.
     members : tuple of str
@@ -182,6 +212,7 @@ class ModelCard:
     figures: Figures = field(default_factory=dict)
     origin: Text = ""
     encoder_weights: EncoderWeights | None = None
+    calibration: CriticCalibration | None = None
     parameters: Count = 0
     members: Members = ()
     remote: Remote | None = None

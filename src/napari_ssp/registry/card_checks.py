@@ -97,6 +97,9 @@ Statistics = Annotated[
     Must("names with a mean and a standard deviation", _is_short),
 ]
 Count = Annotated[_Whole, Must("a whole number from 0", lambda count: count >= 0)]
+Ascending = Annotated[
+    tuple[_Number, ...], Must("ascending numbers", lambda values: list(values) == sorted(values))
+]
 Share = Annotated[_Number, Must("0 to 0.9", lambda share: 0 <= share <= 0.9)]
 Margin = Annotated[_Whole, Must("0 to 256 pixels", lambda pixels: 0 <= pixels <= 256)]
 Size = Annotated[_Size, Must("a number above 0")]

@@ -16,6 +16,15 @@ def cache_folder() -> Path:
     return Path(chosen) if chosen else platformdirs.user_cache_path("napari-ssp", appauthor=False)
 
 
+def data_folder() -> Path:
+    """Folder of what the user has decided, which no clearing of caches takes away.
+
+    ``NAPARI_SSP_CACHE`` moves it, too.
+    """
+    chosen = os.environ.get("NAPARI_SSP_CACHE")
+    return Path(chosen) if chosen else platformdirs.user_data_path("napari-ssp", appauthor=False)
+
+
 def models_folder() -> Path:
     """Folder that models are imported and downloaded to."""
     return cache_folder() / "models"

@@ -35,6 +35,8 @@ from napari_ssp.service.results import (
     TrainedModel,
     TrainingPlan,
 )
+from napari_ssp.service.review.plan import ReviewPlan, plan_review
+from napari_ssp.service.review.requests import Review, ReviewRequest
 from napari_ssp.service.segmentation.plan import (
     SegmentPlan,
     diameter_in_pixels,
@@ -98,6 +100,9 @@ __all__ = [
     "RefineRequest",
     "Refinement",
     "Request",
+    "Review",
+    "ReviewPlan",
+    "ReviewRequest",
     "SaveObjectsRequest",
     "SavePairsRequest",
     "SegmentPlan",
@@ -127,6 +132,7 @@ __all__ = [
     "find_members",
     "objects_request",
     "plan_prediction",
+    "plan_review",
     "plan_segmentation",
     "plan_training",
     "predict_structures",

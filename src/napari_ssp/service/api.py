@@ -8,6 +8,7 @@ from napari_ssp.progress import run
 from napari_ssp.service.model_service import SHARED_MODELS
 from napari_ssp.service.pipelines import prepare_steps
 from napari_ssp.service.requests import DiameterRequest, PredictRequest, SegmentRequest
+from napari_ssp.service.review.requests import CRITIC_STARTER, ReviewRequest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from napari_ssp.service.requests import Request
     from napari_ssp.service.results import Segmentation
+    from napari_ssp.service.review.requests import Review
 R = TypeVar("R")
 
 
@@ -128,6 +130,44 @@ def predict_structures(
     shared: dict[str, Any] = {"voxel_size": voxel_size, "device": device}
     request = PredictRequest(stack, tasks, model, **shared, **options)  # type: ignore[arg-type]
     return _run(request).images
+
+
+def review(
+    image: Any,
+    labels: Any,
+    model: str = CRITIC_STARTER,
+    device: str = "auto",
+    **options: Any,
+) -> Review:
+    """Predict where labels are wrong, without a truth, and wait for the result.
+
+    Parameters
+    ----------
+    image : array, MicroscopyImage, str or pathlib.Path
+        As for :func:`segment`.
+    labels : array, MicroscopyImage, str or pathlib.Path
+        Labels of the image, of any origin: 0 is background, -1 is not annotated.
+    model : str
+        Name of a critic, or a critic's folder.
+    device : str
+        ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
+    **options
+        The other fields of :class:`napari_ssp.ReviewRequest`: ``axes``, ``channel``,
+        ``calibration``, ``wrong_share`` ...
+
+    Returns
+    -------
+    Review
+        ``error_map`` float32 (Y, X), with leading t and z axes for stacks; ``table``, the objects
+        with the worst first; ``image_error``, of the whole image.
+
+    Raises
+    ------
+    ValueError, TypeError, FileNotFoundError
+        When image, labels, critic or an option cannot be used; the message says why.
+    """
+    shared: dict[str, Any] = {"device": device}
+    return _run(ReviewRequest(image, labels, model, **shared, **options))
 
 
 def _run(request: Request[R]) -> R:

@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from napari_ssp.engine import prepare_torch
-from napari_ssp.registry import CELLPOSE, PACKAGE, find_family
+from napari_ssp.registry import CELLPOSE, PACKAGE, STUDENT, find_family
 from napari_ssp.service.annotation.saving import SavePairsRequest
 from napari_ssp.service.annotation.suggestions import SuggestRequest
 from napari_ssp.service.comparing import CompareRequest
@@ -30,6 +30,10 @@ from napari_ssp.service.requests import (
     Request,
     SegmentRequest,
 )
+from napari_ssp.service.review.decisions import FindDecisionsRequest, KeepDecisionsRequest
+from napari_ssp.service.review.judging import JudgeRequest
+from napari_ssp.service.review.ranking import RankFolderRequest
+from napari_ssp.service.review.requests import ReviewRequest
 from napari_ssp.service.segmentation.refinement import RefineRequest
 from napari_ssp.service.training.critic.requests import TrainCriticRequest
 from napari_ssp.service.training.expansion.requests import (
@@ -67,6 +71,7 @@ class Lane(Enum):
     TRAINING_SETS = "training sets"
     FILES = "files"
     DOWNLOADS = "downloads"
+    DECISIONS = "decisions"
 
 
 @dataclass(frozen=True)
@@ -94,6 +99,8 @@ _PIPELINES: dict[type[Request[Any]], Pipeline] = {
     DiameterRequest: Pipeline("segmentation.diameter:diameter_steps", takes=("models",)),
     PredictRequest: Pipeline("structures.steps:predict_steps", takes=("models", "plan")),
     GatesRequest: Pipeline("structures.gates:gates_steps", Lane.LOOKUPS, ("models",)),
+    ReviewRequest: Pipeline("review.steps:review_steps", takes=("models", "plan")),
+    RankFolderRequest: Pipeline("review.ranking:rank_steps", takes=("models",)),
     TrainRequest: Pipeline("training.steps:train_steps", takes=("plan",)),
     TrainStructuresRequest: Pipeline("training.steps:train_steps", takes=("plan",)),
     TrainTeacherRequest: Pipeline("training.steps:train_steps", takes=("plan",)),
@@ -109,10 +116,13 @@ _PIPELINES: dict[type[Request[Any]], Pipeline] = {
     SaveObjectsRequest: Pipeline("measuring:save_steps", Lane.TABLES),
     InspectRequest: Pipeline("inspecting:inspect_steps", Lane.INSPECTION),
     NumberPartsRequest: Pipeline("inspecting:number_steps", Lane.TABLES),
+    JudgeRequest: Pipeline("review.judging:judge_steps", Lane.TABLES),
     CompareRequest: Pipeline("comparing:compare_steps", Lane.TABLES),
     RefineRequest: Pipeline("segmentation.refinement:refine_steps", Lane.REFINEMENT),
     SuggestRequest: Pipeline("annotation.suggestions:suggest_steps", Lane.SUGGESTIONS),
     SavePairsRequest: Pipeline("annotation.saving:save_steps", Lane.TRAINING_SETS),
+    FindDecisionsRequest: Pipeline("review.decisions:find_steps", Lane.DECISIONS),
+    KeepDecisionsRequest: Pipeline("review.decisions:keep_steps", Lane.DECISIONS),
     ImportModelRequest: Pipeline("model_requests:import_model", Lane.FILES),
     ExportModelRequest: Pipeline("model_requests:export_model", Lane.FILES),
     VerifyModelsRequest: Pipeline("model_requests:verify_models", Lane.FILES),
@@ -127,6 +137,9 @@ _VARIANTS = {
     ),
     (SegmentRequest, PACKAGE): Pipeline(
         "packages.segmentation:segment_package_steps", takes=("models", "plan")
+    ),
+    (SegmentRequest, STUDENT): Pipeline(
+        "segmentation.students:segment_student_steps", takes=("models", "plan")
     ),
     (SegmentRequest, _THROUGH): Pipeline("through:through_steps", takes=("begin", "plan")),
     (PredictRequest, PACKAGE): Pipeline(
@@ -188,7 +201,7 @@ def _variant(request: Request[Any]) -> str:
     if isinstance(request, SegmentRequest) and request.through is not None:
         return _THROUGH
     if isinstance(request, SegmentRequest | PredictRequest):
-        return find_family(request.model)
+        return find_family(request.model) or find_family(request.model.partition("+")[0].strip())
     return ""
 
 

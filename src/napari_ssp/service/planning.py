@@ -9,6 +9,8 @@ from napari_ssp.engine.store import check_room
 from napari_ssp.progress import Progress, Steps
 from napari_ssp.service.requests import PredictRequest, Request, SegmentRequest
 from napari_ssp.service.results import Plan
+from napari_ssp.service.review.plan import ReviewPlan, plan_review
+from napari_ssp.service.review.requests import ReviewRequest
 from napari_ssp.service.segmentation.plan import SegmentPlan, plan_segmentation
 from napari_ssp.service.structures.plan import PredictionPlan, plan_prediction
 from napari_ssp.service.through import ThroughPlan, plan_through
@@ -26,6 +28,7 @@ def _plan_segmentation(request: SegmentRequest) -> SegmentPlan | ThroughPlan:
 _PLANNERS: dict[type[Request[Any]], Callable[[Any], Plan]] = {
     SegmentRequest: _plan_segmentation,
     PredictRequest: plan_prediction,
+    ReviewRequest: plan_review,
     **dict.fromkeys(TASKS.values(), plan_training),
 }
 
@@ -36,7 +39,7 @@ class PlanRequest(Request[Plan]):
 
     Attributes
     ----------
-    request : SegmentRequest, PredictRequest, or a request to train
+    request : SegmentRequest, PredictRequest, ReviewRequest, or a request to train
         What is to be done.
     """
 
@@ -59,6 +62,6 @@ def plan_steps(request: PlanRequest) -> Steps[Plan]:
         raise TypeError(f"Plans are made of {names}; got {kind.__name__}.")
     yield Progress("looking at the data")
     plan = _PLANNERS[kind](request.request)
-    if isinstance(plan, SegmentPlan | PredictionPlan | ThroughPlan):
+    if isinstance(plan, SegmentPlan | PredictionPlan | ThroughPlan | ReviewPlan):
         check_room(plan.room)
     return plan

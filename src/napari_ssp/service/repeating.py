@@ -8,12 +8,17 @@ from typing import TYPE_CHECKING, Any
 from napari_ssp.registry import ModelCard, find_card, list_cards, with_cellpose_digest
 from napari_ssp.schema import describe_fields
 from napari_ssp.service.requests import PredictRequest, SegmentRequest
+from napari_ssp.service.review.requests import ReviewRequest
 from napari_ssp.service.segmentation.plan import find_members
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-Request = SegmentRequest | PredictRequest
+Request = SegmentRequest | PredictRequest | ReviewRequest
+
+#: Command, and function for scripts, of each kind of request.
+_COMMANDS = {SegmentRequest: "segment", PredictRequest: "predict", ReviewRequest: "review"}
+_FUNCTIONS = {**_COMMANDS, PredictRequest: "predict_structures"}
 
 
 def restore_request(provenance: dict[str, Any], image: Any = None) -> Request:
@@ -30,7 +35,7 @@ def restore_request(provenance: dict[str, Any], image: Any = None) -> Request:
 
     Returns
     -------
-    SegmentRequest or PredictRequest
+    SegmentRequest, PredictRequest or ReviewRequest
         With the device that computed the result.
 
     Raises
@@ -41,13 +46,9 @@ def restore_request(provenance: dict[str, Any], image: Any = None) -> Request:
         When the model is not installed.
     """
     kind, values = _read(provenance)
-    if image is None:
-        image = values["image"]
-        if not isinstance(image, str):
-            raise ValueError(
-                f"The result was made of '{image.get('name', 'an array')}', which was in memory "
-                "and not in a file. Give the file that holds it."
-            )
+    image = _on_disk(values["image"]) if image is None else image
+    if kind is ReviewRequest:
+        _on_disk(values["labels"])
     chosen = {key: _tuple(value) for key, value in values.items() if key != "image"}
     chosen["model"] = _model(str(values["model"]), provenance)
     if chosen.get("through") is not None:
@@ -84,8 +85,7 @@ def as_command(
         When the model is not installed.
     """
     request = restore_request(provenance, image)
-    verb = "predict" if isinstance(request, PredictRequest) else "segment"
-    path = str(request.image)
+    verb, path = _COMMANDS[type(request)], str(request.image)
     # A name that begins like an option would be taken for one.
     words = ["napari-ssp", verb, f"./{path}" if path.startswith("-") else path, "-o", str(output)]
     for name, value in _chosen(request).items():
@@ -97,12 +97,12 @@ def as_script(provenance: dict[str, Any], image: str | Path | None = None) -> st
     """Lines of Python that make a result again; parameters and errors as of `restore_request`."""
     request = restore_request(provenance, image)
     values = [repr(str(request.image))]
-    verb = "segment"
-    if isinstance(request, PredictRequest):
-        verb = "predict_structures"
-        values.append(f"tasks={request.tasks!r}")
-    values += [f"{k}={v!r}" for k, v in _chosen(request).items() if k != "tasks"]
-    return f"import napari_ssp as ssp\n\nresult = ssp.{verb}({', '.join(values)})\n"
+    chosen = _chosen(request)
+    first = [name for name in ("tasks", "labels") if name in chosen]  # as the functions have them
+    for name in dict.fromkeys([*first, *chosen]):
+        values.append(f"{name}={chosen[name]!r}")
+    function = _FUNCTIONS[type(request)]
+    return f"import napari_ssp as ssp\n\nresult = ssp.{function}({', '.join(values)})\n"
 
 
 def _read(provenance: dict[str, Any]) -> tuple[type[Request], dict[str, Any]]:
@@ -111,7 +111,11 @@ def _read(provenance: dict[str, Any]) -> tuple[type[Request], dict[str, Any]]:
         raise ValueError(
             "The layer does not say how it was made; only results of napari-ssp can be repeated."
         )
-    kind: type[Request] = PredictRequest if "tasks" in values else SegmentRequest
+    kind: type[Request] = SegmentRequest
+    if "tasks" in values:
+        kind = PredictRequest
+    elif "labels" in values:
+        kind = ReviewRequest
     unknown = set(values) - set(describe_fields(kind))
     if unknown:
         raise ValueError(
@@ -119,6 +123,16 @@ def _read(provenance: dict[str, Any]) -> tuple[type[Request], dict[str, Any]]:
             f"does not have: {', '.join(sorted(unknown))}. Install that version to repeat it."
         )
     return kind, values
+
+
+def _on_disk(source: Any) -> str:
+    """File that a result was made of, with a ValueError where that was in memory."""
+    if isinstance(source, str):
+        return source
+    raise ValueError(
+        f"The result was made of '{source.get('name', 'an array')}', which was in memory and not "
+        "in a file. Give the file that holds it."
+    )
 
 
 def _model(name: str, provenance: dict[str, Any]) -> str:
@@ -160,6 +174,8 @@ def _chosen(request: Request) -> dict[str, Any]:
 
 def _option(name: str, value: Any) -> list[str]:
     flag = "--" + name.replace("_", "-")
+    if name == "labels_scene":  # the command goes by names
+        return []
     if name == "tasks":
         return [word for task in value for word in ("--task", task)]
     if isinstance(value, bool):

@@ -49,7 +49,8 @@ def _join(letters: Any) -> Any:
     return "".join(letters) if isinstance(letters, tuple | list) else letters
 
 
-def _text(name: Any) -> Any:
+def as_text(name: Any) -> Any:
+    """Read a whole number as a name, for a field that is validated so."""
     return str(name) if isinstance(name, int) and not isinstance(name, bool) else name
 
 
@@ -57,9 +58,15 @@ def _alone(names: Any) -> Any:
     return (names,) if isinstance(names, str) else names
 
 
+#: An image itself, an array, or the path of a file; a request says of it what it is.
+Source = Annotated[
+    MicroscopyImage | NDArray[Any] | str | Path, Unchecked(), PlainSerializer(_describe)
+]
+
+
 @checked_dataclass(frozen=True, eq=False, kw_only=True)
-class ImageRequest:
-    """What all requests about the pixels of an image have in common.
+class SourceRequest:
+    """What all requests that read an image have in common.
 
     Attributes
     ----------
@@ -76,16 +83,6 @@ class ImageRequest:
         (z, y, x) in µm; None takes the image's own.
     channel : int or None
         Channel to work on; None chooses one.
-    region : tuple of int or None
-        (y0, y1, x0, x1) in pixels to work on; None takes the whole planes.
-    device : str
-        ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
-    precision : str
-        ``"auto"``, ``"float32"`` or ``"bfloat16"``; automatic is bfloat16 on CUDA only.
-    overlap : float
-        Share of a window that its neighbours cover too, from 0 to below 1.
-    batch_size : int
-        Windows that go through the network together.
 
     Raises
     ------
@@ -95,10 +92,8 @@ class ImageRequest:
         When a value is out of its limits.
     """
 
-    image: Annotated[
-        MicroscopyImage | NDArray[Any] | str | Path, Unchecked(), PlainSerializer(_describe)
-    ] = field(kw_only=False)
-    scene: Annotated[str | None, BeforeValidator(_text)] = choice(
+    image: Source = field(kw_only=False)
+    scene: Annotated[str | None, BeforeValidator(as_text)] = choice(
         None, "Scene", "Image of a file with several: its name, or its number from 0"
     )
     missing: Annotated[str, OneOf(MISSING)] = choice(
@@ -111,6 +106,38 @@ class ImageRequest:
         None, "Voxel size", "Voxel size in µm: z y x", parts="Z Y X"
     )
     channel: int | None = choice(None, "Channel", "Channel, from 0", min=0)
+
+    def __post_init__(self) -> None:
+        """Refuse a voxel that is no voxel, and take lists of numbers for an image."""
+        if isinstance(self.image, list | tuple):
+            object.__setattr__(self, "image", np.asarray(self.image))
+        check_voxel_size(self.voxel_size)
+
+    def provenance(self) -> dict[str, Any]:
+        """JSON-ready values; images are given by name, shape, axes and data type."""
+        return flatten(self)
+
+
+@checked_dataclass(frozen=True, eq=False, kw_only=True)
+class ImageRequest(SourceRequest):
+    """What requests that make images or objects of the pixels of an image have in common.
+
+    Attributes
+    ----------
+    image, scene, missing, axes, voxel_size, channel
+        As in :class:`SourceRequest`.
+    region : tuple of int or None
+        (y0, y1, x0, x1) in pixels to work on; None takes the whole planes.
+    device : str
+        ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
+    precision : str
+        ``"auto"``, ``"float32"`` or ``"bfloat16"``; automatic is bfloat16 on CUDA only.
+    overlap : float
+        Share of a window that its neighbours cover too, from 0 to below 1.
+    batch_size : int
+        Windows that go through the network together.
+    """
+
     region: tuple[int, int, int, int] | None = choice(
         None,
         "Region",
@@ -127,16 +154,6 @@ class ImageRequest:
     batch_size: int = choice(
         1, "Batch", "Windows that go through the network together", min=1, max=256
     )
-
-    def __post_init__(self) -> None:
-        """Refuse a voxel that is no voxel, and take lists of numbers for an image."""
-        if isinstance(self.image, list | tuple):
-            object.__setattr__(self, "image", np.asarray(self.image))
-        check_voxel_size(self.voxel_size)
-
-    def provenance(self) -> dict[str, Any]:
-        """JSON-ready values; the image is given by name, shape, axes and data type."""
-        return flatten(self)
 
 
 @checked_dataclass(frozen=True, eq=False)
@@ -330,6 +347,9 @@ class PredictRequest(ImageRequest, Request[StructurePrediction]):
     measured_units : bool
         Give results in the units of the measured fluorescence that the model was trained on,
         instead of its mean 0 and standard deviation 1.
+    spread : bool
+        Predict mirror images of the stack, too, and say by how much they differ: the standard
+        deviation of four views. The prediction itself stays that of the stack as it is.
     """
 
     tasks: Annotated[tuple[str, ...], BeforeValidator(_alone)] = ()
@@ -348,6 +368,11 @@ class PredictRequest(ImageRequest, Request[StructurePrediction]):
         False,
         "Measured units",
         "Values as the training fluorescence was measured, where the model's card knows them",
+    )
+    spread: bool = choice(
+        False,
+        "Spread of views",
+        "Also how much predictions of mirrored views differ, where trust is low: 4 x slower",
     )
 
 

@@ -11,10 +11,10 @@ from napari_ssp.io import read_image
 from napari_ssp.place import with_voxel_size
 
 if TYPE_CHECKING:
-    from napari_ssp.service.requests import PredictRequest, SegmentRequest
+    from napari_ssp.service.requests import SourceRequest
 
 
-def open_image(request: SegmentRequest | PredictRequest) -> MicroscopyImage:
+def open_image(request: SourceRequest) -> MicroscopyImage:
     """Image of a request, with the axes and the voxel size that the request names."""
     source = request.image
     if isinstance(source, str | Path):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_ssp.engine.tiling import compute_resized_shape, count_tiles
-from napari_ssp.registry import CELLPOSE, PACKAGE
+from napari_ssp.registry import CELLPOSE, PACKAGE, STUDENT
 
 if TYPE_CHECKING:
     from napari_ssp.registry import ModelCard
@@ -56,13 +56,14 @@ def check_family(request: SegmentRequest, card: ModelCard) -> None:
             f"'{card.name}' normalises images in its own way: leave normalise '{request.normalise}'"
             " out, or choose a MEDIAR."
         )
-    if card.family == PACKAGE and request.nuclei is not None:
+    if card.family in (PACKAGE, STUDENT) and request.nuclei is not None:
         raise ValueError(
-            f"'{card.name}' is a package that sees one channel, or colours: leave the nuclei out, "
-            "or choose a MEDIAR or a model of cellpose."
+            f"'{card.name}' is a {card.family} that sees one channel, or colours: leave the nuclei "
+            "out, or choose a MEDIAR or a model of cellpose."
         )
-    if card.family == PACKAGE and len(card.axes) == 2 and request.stacks == "volume":
+    sees_planes = card.family in (PACKAGE, STUDENT) and len(card.axes) == 2
+    if sees_planes and request.stacks == "volume":
         raise ValueError(
-            f"'{card.name}' is a package that sees planes: choose stacks 'planes', or 'linked' "
-            "for objects that keep their number from plane to plane."
+            f"'{card.name}' is a {card.family} that sees planes: choose stacks 'planes', or "
+            "'linked' for objects that keep their number from plane to plane."
         )

@@ -1,4 +1,4 @@
-"""Places where a network was least sure, so that the user looks there first."""
+"""Places where a network was least sure, or a critic sees errors, to look at first."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from napari_ssp.progress import Progress
 from napari_ssp.service.requests import Request
+from napari_ssp.service.review.requests import Review
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,7 +36,7 @@ class Region:
     box : tuple of int
         (y0, y1, x0, x1) in pixels of the segmentation.
     doubt : float
-        0 where the network was sure of every pixel.
+        0 where the network was sure of every pixel, or the critic sees no error.
     """
 
     plane: tuple[int, ...]
@@ -45,23 +46,24 @@ class Region:
 
 @dataclass(frozen=True, eq=False)
 class SuggestRequest(Request[tuple[Region, ...]]):
-    """Rank the regions of a segmentation, the least sure first.
+    """Rank the regions of a segmentation, the least sure first; or of a review, the worst first.
 
     Attributes
     ----------
-    segmentation : Segmentation
-        With its flows and probability.
+    found : Segmentation or Review
+        With its flows and probability; or with its error map.
     """
 
-    segmentation: Segmentation
+    found: Segmentation | Review
 
 
 def suggest_steps(request: SuggestRequest) -> Steps[tuple[Region, ...]]:
-    """Rank the regions of a segmentation, the least sure first.
+    """Rank the regions of a segmentation, the least sure first; or of a review, the worst first.
 
-    Doubt is the mean over the region of 4 p (1 - p), which is 1 where cell and background are
-    equally likely, and of p times what the flow vectors lack of their full length: where the
-    network hesitates between two cells, it averages their directions.
+    Doubt of a review is the mean of its error map. Doubt of a segmentation is the mean over the
+    region of 4 p (1 - p), which is 1 where cell and background are equally likely, and of p times
+    what the flow vectors lack of their full length: where the network hesitates between two
+    cells, it averages their directions.
 
     Flows and probability are read band by band, so that they may be larger than memory.
 
@@ -75,8 +77,9 @@ def suggest_steps(request: SuggestRequest) -> Steps[tuple[Region, ...]]:
     tuple of Region
         At most 500.
     """
-    found = request.segmentation
-    *leading, height, width = found.cell_probability.shape
+    found = request.found
+    pixels = found.error_map if isinstance(found, Review) else found.cell_probability
+    *leading, height, width = pixels.shape
     side = min(max(min(height, width) // _PER_SIDE, _SMALLEST), _LARGEST)
     rows, columns = _edges(height, side), _edges(width, side)
     planes = list(product(*(range(n) for n in leading)))
@@ -98,8 +101,10 @@ def _edges(length: int, side: int) -> list[int]:
     return [round(edge) for edge in edges.tolist()]
 
 
-def _doubt(found: Segmentation, band: tuple[Any, ...]) -> NDArray[np.float32]:
+def _doubt(found: Segmentation | Review, band: tuple[Any, ...]) -> NDArray[np.float32]:
     """Doubt by column, averaged over the rows of a band."""
+    if isinstance(found, Review):
+        return np.asarray(np.asarray(found.error_map[band]).mean(axis=0), np.float32)
     probability = np.asarray(found.cell_probability[band], np.float32)
     flows = np.asarray(found.flows[(slice(None), *band)], np.float32)
     lack = 1.0 - np.minimum(np.sqrt((flows**2).sum(axis=0)) / _SURE_FLOW, 1.0)

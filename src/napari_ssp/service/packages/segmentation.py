@@ -7,7 +7,6 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import ndimage
 from scipy.special import expit
 
 from napari_ssp.engine import compute_zoomed_shape
@@ -18,6 +17,7 @@ from napari_ssp.registry import FLOWS
 from napari_ssp.service.packages.run import PackageRun, resample_grid, resize_planes
 from napari_ssp.service.provenance import describe_run
 from napari_ssp.service.segmentation.linking import link_planes
+from napari_ssp.service.segmentation.mask_objects import fill_holes, label_objects
 from napari_ssp.service.segmentation.plan import SegmentPlan, plan_segmentation
 from napari_ssp.service.segmentation.run import (
     Stores,
@@ -151,7 +151,7 @@ def _objects(
         output = np.concatenate([scores[:2], expit(scores[2:3])])
         return FlowField(output[:2], output[2]).labels(settings), output
     inside, boundary = _meanings(scores, plan.card.tasks)
-    mask = _filled(inside > request.cell_threshold, settings.holes)
+    mask = fill_holes(inside > request.cell_threshold, settings.holes)
     found = label_objects(mask, boundary, request.cell_threshold, request.min_size)
     return found, np.stack([np.zeros_like(inside), np.zeros_like(inside), inside])
 
@@ -166,48 +166,3 @@ def _meanings(
     if rest:
         return scores[rest[0]], boundary
     return 1 - scores.max(axis=0), boundary
-
-
-def _filled(mask: NDArray[np.bool_], hole_size: int) -> NDArray[np.bool_]:
-    """Fill holes of fewer pixels."""
-    holes, _ = ndimage.label(~mask)
-    return np.asarray(mask | (np.bincount(holes.ravel()) < hole_size)[holes])
-
-
-def label_objects(
-    mask: NDArray[np.bool_],
-    boundary: NDArray[np.float32] | None,
-    threshold: float,
-    min_size: int,
-) -> NDArray[np.uint32]:
-    """Make labels of connected pixels; where boundaries are known, objects end there.
-
-    Parameters
-    ----------
-    mask : numpy.ndarray
-        Bool (Y, X) or (Z, Y, X): where objects are.
-    boundary : numpy.ndarray or None
-        Float32, of the same shape: how sure it is that objects touch or end there; objects grow
-        from inside of these lines until they meet.
-    threshold : float
-        Boundaries above it count.
-    min_size : int
-        Smallest object, in pixels or voxels.
-
-    Returns
-    -------
-    numpy.ndarray
-        Uint32, of the same shape, from 1 without gaps.
-    """
-    if boundary is None:
-        found, _ = ndimage.label(mask)
-    else:
-        from skimage.segmentation import watershed
-
-        seeds, _ = ndimage.label(mask & (boundary <= threshold))
-        grown: Any = watershed
-        found = grown(boundary, seeds, mask=mask)
-    sizes = np.bincount(found.ravel())
-    kept = (sizes >= min_size) & (np.arange(len(sizes)) > 0)
-    numbers = np.where(kept, np.cumsum(kept), 0).astype(np.uint32)
-    return np.asarray(numbers[found])

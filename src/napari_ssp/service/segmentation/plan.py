@@ -283,6 +283,9 @@ def find_members(model: str) -> tuple[ModelCard, tuple[ModelCard, ...]]:
     alone = [card.name for card in members if card.family in (PACKAGE, CELLPOSE)]
     if alone and len(members) > 1:
         raise ValueError(f"'{alone[0]}' is run as it is, not averaged with other models.")
+    if len({card.family for card in members}) > 1:
+        families = ", ".join(f"'{card.name}' is a {card.family}" for card in members)
+        raise ValueError(f"Only models of one family can be averaged: {families}.")
     if len({card.zoom for card in members}) > 1:
         zooms = ", ".join(f"'{card.name}' {card.zoom:g}" for card in members)
         raise ValueError(

@@ -13,7 +13,7 @@ import numpy as np
 from napari_ssp import flows  # its parts are imported when they are used: they compile
 from napari_ssp.labels import number_from
 from napari_ssp.progress import Progress, Steps
-from napari_ssp.registry import PACKAGE
+from napari_ssp.registry import PACKAGE, STUDENT
 from napari_ssp.schema import checked_dataclass, same_choice
 from napari_ssp.service.requests import Request, SegmentRequest
 from napari_ssp.service.results import Segmentation
@@ -285,7 +285,9 @@ def refine_steps(request: RefineRequest) -> Steps[Segmentation]:
 
 def _check(segmentation: Segmentation, stacks: str) -> None:
     model = segmentation.provenance.get("model", {})
-    if model.get("family") == PACKAGE and not np.any(segmentation.flows[:, ..., ::8, ::8]):
+    if model.get("family") in (PACKAGE, STUDENT) and not np.any(
+        segmentation.flows[:, ..., ::8, ::8]
+    ):
         raise ValueError(
             "These objects come from a model without flows. To try other thresholds, change them "
             "above and run again."

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -23,7 +22,7 @@ from napari_ssp.engine import (
 from napari_ssp.engine.memory import move_values
 from napari_ssp.engine.store import ArrayStore
 from napari_ssp.labels import number_from
-from napari_ssp.progress import Progress, Steps
+from napari_ssp.progress import Progress, Steps, count_through
 from napari_ssp.service.provenance import describe_run
 from napari_ssp.service.results import COVER_LITTLE
 from napari_ssp.service.segmentation.blocks import segment_blocks
@@ -137,7 +136,7 @@ def _segment_planes(
         levels = yield from read_levels(run.plan, [plane])
         few += levels.is_little
         places = PlaneOf(outputs, 1, index), PlaneOf(labels, 0, index)
-        count += yield from _renamed(work(run, levels, *places, count + 1), index, len(planes))
+        count += yield from count_through(work(run, levels, *places, count + 1), index, len(planes))
     return count, few
 
 
@@ -172,20 +171,5 @@ def _segment_volumes(
         levels = yield from read_levels(run.plan, planes[first : first + depth])
         few += depth * levels.is_little
         steps = segment_volume(run, levels, outputs, labels, (first, count + 1))
-        count += yield from _renamed(steps, first // depth, len(planes) // depth, "volume")
+        count += yield from count_through(steps, first // depth, len(planes) // depth, "volume")
     return count, few
-
-
-def _renamed(steps: Steps[int], index: int, count: int, noun: str = "plane") -> Steps[int]:
-    """Count windows over all planes, and name the plane where there are several."""
-    with closing(steps):
-        while True:
-            try:
-                step = next(steps)
-            except StopIteration as stop:
-                return int(stop.value)
-            if step.stage == "windows":
-                done, total = index * step.total + step.done, count * step.total
-                stage = "windows" if count == 1 else f"{noun} {index + 1} of {count}"
-                step = replace(step, stage=stage, done=done, total=total)
-            yield step

@@ -65,6 +65,12 @@ def patterns() -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for p in found for name in (p, p.upper())))
 
 
+def reader_of(path: Path) -> str:
+    """Name of the plugin that opens a file: this one, or napari's own where it takes none such."""
+    readers = PluginManager.instance().iter_compatible_readers([str(path)])
+    return PLUGIN if any(reader.plugin_name == PLUGIN for reader in readers) else "napari"
+
+
 def _settings() -> Any:
     """Find the settings of the plugin; None where napari has not discovered it."""
     return getattr(get_plugin_settings().get(PLUGIN), "files", None)

@@ -20,10 +20,14 @@ class MessageLine(WrappedLabel):
     def __init__(self) -> None:
         super().__init__()
         self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self._said = ("", "info")
         self.setVisible(False)
 
     def say(self, text: str, kind: str = "info") -> None:
         """Show a text; ``kind`` is "info", "warning" or "error". Without a text it is hidden."""
+        if (text, kind) == self._said:  # as ten times a second while something is waited for
+            return
+        self._said = (text, kind)
         self.setText(text)
         self.setStyleSheet(_STYLES[kind] if text else "")
         self.setVisible(bool(text))

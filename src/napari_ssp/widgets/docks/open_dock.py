@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from napari_ssp.registry import IMAGES, OBJECTS
+from napari_ssp.registry import ERRORS, IMAGES, OBJECTS
 
 if TYPE_CHECKING:
     import napari
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 _PLUGIN = "napari-ssp"
 #: Title of the dock, as in the manifest, for what a model does.
-_DOCKS = {OBJECTS: "Segment", IMAGES: "Predict structures"}
+_DOCKS = {OBJECTS: "Segment", IMAGES: "Predict structures", ERRORS: "Review"}
 
 
 def dock_for(card: ModelCard) -> str | None:

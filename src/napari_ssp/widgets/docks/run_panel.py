@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
+from napari_ssp.widgets.docks.calm_bar import CalmBar
 from napari_ssp.widgets.docks.message_line import MessageLine
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class RunPanel(QWidget):
         self.run_button.setStyleSheet(_RUN_STYLE)
         self.cancel_button = QPushButton("Cancel")
         self.cancel_button.setToolTip("Stop the run; nothing of it is shown")
-        self.bar = QProgressBar()
+        self.bar = CalmBar()
         self.message = MessageLine()
         self._running = False
         self._can_run = False

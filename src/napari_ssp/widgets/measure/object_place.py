@@ -77,8 +77,22 @@ def layer_origin(layer: Labels) -> dict[str, int]:
     return dict(zip(PLACES, layer_image(layer).origin, strict=True))
 
 
-def show_object(viewer: napari.Viewer, layer: Labels, place: ObjectPlace) -> None:
-    """Bring an object into the middle of the view, in a plane that it lies in."""
+def show_object(
+    viewer: napari.Viewer, layer: Labels, place: ObjectPlace, least_view: int = 0
+) -> None:
+    """Bring an object into the middle of the view, in a plane that it lies in.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        Whose camera and sliders move.
+    layer : napari.layers.Labels
+        The object's layer.
+    place : ObjectPlace
+        Where it lies.
+    least_view : int
+        Pixels of the layer that are to be seen at least, so that what is around it is seen, too.
+    """
     world = np.asarray(layer.data_to_world(place.centre), float)
     offset = viewer.dims.ndim - layer.ndim
     for i in range(layer.ndim):
@@ -94,7 +108,7 @@ def show_object(viewer: napari.Viewer, layer: Labels, place: ObjectPlace) -> Non
     shown = [d - offset for d in viewer.dims.displayed]
     camera.center = tuple(float(world[i]) if i >= 0 else 0.0 for i in shown)
     if viewer.dims.ndisplay == 2:
-        camera.zoom *= _magnification(layer, place, shown)
+        camera.zoom *= _magnification(layer, place, shown, least_view)
 
 
 def _planes(mask: NDArray[np.bool_], axis: int) -> NDArray[Any]:
@@ -103,7 +117,9 @@ def _planes(mask: NDArray[np.bool_], axis: int) -> NDArray[Any]:
     return found
 
 
-def _magnification(layer: Labels, place: ObjectPlace, shown: Sequence[int]) -> float:
+def _magnification(
+    layer: Labels, place: ObjectPlace, shown: Sequence[int], least_view: int
+) -> float:
     """How many times larger an object must be drawn, so that one sees it and what is around it."""
     factors = (
         layer.downsample_factors[layer.data_level] if layer.multiscale else np.ones(layer.ndim)
@@ -111,7 +127,8 @@ def _magnification(layer: Labels, place: ObjectPlace, shown: Sequence[int]) -> f
     low, high = np.asarray(layer.corner_pixels, float) * factors
     lengths = [(place.mask.shape[i], high[i] - low[i] + 1) for i in shown if i >= 0]
     share = max(size / seen for size, seen in lengths)
-    return 1.0 if _SMALLEST <= share <= _LARGEST else _GOOD / share
+    wanted = 1.0 if _SMALLEST <= share <= _LARGEST else _GOOD / share
+    return min(wanted, min(seen for _, seen in lengths) / least_view) if least_view else wanted
 
 
 def _measured_box(layer: Labels, rows: Sequence[Mapping[str, float]]) -> tuple[slice, ...] | None:

@@ -26,7 +26,7 @@ from napari_ssp.widgets.docks.open_dock import use_model
 from napari_ssp.widgets.docks.shared_service import shared_service
 from napari_ssp.widgets.docks.viewer_watch import own_viewer
 from napari_ssp.widgets.layers.result_layers import METADATA_KEY
-from napari_ssp.widgets.train.choices import STRUCTURES
+from napari_ssp.widgets.train.choices import CELLS, STRUCTURES
 from napari_ssp.widgets.train.collect.collecting import Collecting
 from napari_ssp.widgets.train.data import TrainData
 from napari_ssp.widgets.train.form import TrainForm
@@ -57,6 +57,7 @@ from napari_ssp.widgets.train.view import TrainView
 
 if TYPE_CHECKING:
     import napari
+    from napari.layers import Labels
 
     from napari_ssp.progress import Progress
     from napari_ssp.service import ModelService
@@ -150,6 +151,15 @@ class TrainDock(JobDock):
         """Choose the new model in the dock that runs it, as the button does."""
         if isinstance(self.phase, Idle) and self.phase.model is not None:
             use_model(self._viewer, find_card(self.phase.model.name))
+
+    def collect(self, labels: Labels, image: Image) -> None:
+        """Choose labels and their image, and open where corrections are collected."""
+        self.form.change(learn=CELLS)
+        self.data.set_structures(False)
+        self.data.labels_box.set_value(labels)
+        self.data.image_box.set_value(image)
+        self.setup.fold.setChecked(True)
+        self.collecting.panel.fold.setChecked(True)
 
     def refresh_models(self) -> None:
         """Look again which models are installed."""

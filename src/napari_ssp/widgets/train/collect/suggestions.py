@@ -1,8 +1,9 @@
-"""Navigation to where the network was least sure."""
+"""Navigation to where the network was least sure, or a critic sees errors."""
 
 from __future__ import annotations
 
 import weakref
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, Signal
@@ -15,32 +16,59 @@ from napari_ssp.widgets.layers.images import layer_axes
 from napari_ssp.widgets.layers.shown_segmentations import find_segmentation
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import napari
     from napari.layers import Labels
 
-    from napari_ssp.service import Segmentation
+    from napari_ssp.service import Review, Segmentation
     from napari_ssp.service.annotation.suggestions import Region
     from napari_ssp.widgets.docks.relay import Outcome
 
 #: Share of the canvas that a region fills.
 _FILLED = 0.7
-_NO_SEGMENTATION = (
+
+
+@dataclass(frozen=True, eq=False)
+class Ground:
+    """What suggestions go by.
+
+    Attributes
+    ----------
+    find : callable
+        What was found out about a labels layer; None without it.
+    lacking : str
+        What to say where that is missing.
+    order, measure : str
+        How the regions are ranked, and what their number is.
+    """
+
+    find: Callable[[Labels], Segmentation | Review | None]
+    lacking: str
+    order: str
+    measure: str
+
+
+SEGMENTED = Ground(
+    find_segmentation,
     "Segment the image first, and keep the Segment dock open: a suggestion is where the network "
-    "was least sure."
+    "was least sure.",
+    "the least sure first",
+    "doubt",
 )
 
 
 class _Tour:
-    """Regions of one segmentation, the least sure first, and how many were visited."""
+    """Regions of one result, those to look at first in front, and how many were visited."""
 
-    def __init__(self, found: Segmentation, regions: tuple[Region, ...]) -> None:
+    def __init__(self, found: Segmentation | Review, regions: tuple[Region, ...]) -> None:
         self.found = weakref.ref(found)
         self.regions = regions
         self.visited = 0
 
 
 class Suggestions(QObject):
-    """Moves the camera to the next unsure region of a labels layer.
+    """Moves the camera to the next region of a labels layer that is worth a look.
 
     Signals: ``shown(sentence)`` after a move, ``refused(sentence)`` where there is none.
 
@@ -50,24 +78,26 @@ class Suggestions(QObject):
         Whose camera moves.
     parent : QObject
         When it is deleted, the work is cancelled.
+    ground : Ground
+        What the suggestions go by.
     """
 
     shown = Signal(str)
     refused = Signal(str)
 
-    def __init__(self, viewer: napari.Viewer, parent: QObject) -> None:
+    def __init__(self, viewer: napari.Viewer, parent: QObject, ground: Ground = SEGMENTED) -> None:
         super().__init__(parent)
-        self._viewer = viewer
+        self._viewer, self._ground = viewer, ground
         self._tours: weakref.WeakKeyDictionary[Labels, _Tour] = weakref.WeakKeyDictionary()
-        self._wanted: tuple[weakref.ref[Labels], weakref.ref[Segmentation]] | None = None
+        self._wanted: tuple[weakref.ref[Labels], weakref.ref[Any]] | None = None
         self._runner = Runner(parent=self)
         self._runner.ended.connect(self._on_end)
 
     def show_next(self, labels: Labels | None) -> None:
         """Go to the next region; those that were visited come again after all others."""
-        found = find_segmentation(labels) if labels is not None else None
+        found = self._ground.find(labels) if labels is not None else None
         if labels is None or found is None:
-            self.refused.emit(_NO_SEGMENTATION)
+            self.refused.emit(self._ground.lacking)
             return
         tour = self._tours.get(labels)
         if tour is None or tour.found() is not found:
@@ -90,7 +120,7 @@ class Suggestions(QObject):
             self._tours[labels] = _Tour(found, outcome.value)
             self._visit(labels, found, self._tours[labels])
 
-    def _visit(self, labels: Labels, found: Segmentation, tour: _Tour) -> None:
+    def _visit(self, labels: Labels, found: Segmentation | Review, tour: _Tour) -> None:
         region = tour.regions[tour.visited % len(tour.regions)]
         tour.visited += 1
         look_at(self._viewer, labels, found.axes, region)
@@ -98,8 +128,8 @@ class Suggestions(QObject):
         number = (tour.visited - 1) % len(tour.regions) + 1
         again = ", seen before" if tour.visited > len(tour.regions) else ""
         self.shown.emit(
-            f"Region {number} of {len(tour.regions)}, the least sure first{again}: doubt "
-            f"{region.doubt:.2f} of 1."
+            f"Region {number} of {len(tour.regions)}, {self._ground.order}{again}: "
+            f"{self._ground.measure} {region.doubt:.2f} of 1."
         )
 
 
@@ -113,7 +143,7 @@ def look_at(viewer: napari.Viewer, labels: Labels, axes: str, region: Region) ->
     labels : napari.layers.Labels
         Layer of the segmentation that the region belongs to.
     axes : str
-        Axes of the segmentation.
+        Axes of the result.
     region : Region
         Where to look.
     """

@@ -10,9 +10,14 @@ import numpy as np
 from rich.box import SIMPLE
 from rich.table import Table
 
-from napari_ssp.cli.files import find_label_sources
 from napari_ssp.cli.label_files import number_parts_option
-from napari_ssp.cli.pairing import check_all_predicted, in_one_place, name_without_endings
+from napari_ssp.cli.pairing import (
+    by_name,
+    check_all_predicted,
+    in_one_place,
+    label_name,
+    label_sources,
+)
 from napari_ssp.cli.reporting import (
     as_usage_error,
     json_option,
@@ -20,24 +25,16 @@ from napari_ssp.cli.reporting import (
     say,
     write_report,
 )
-from napari_ssp.io import (
-    LABEL_ENDINGS,
-    is_cellpose_name,
-    is_folder,
-    read_label_image,
-)
-from napari_ssp.io.hidden import is_left_by_system
+from napari_ssp.io import is_folder, read_label_image
 from napari_ssp.io.label_images import check_label_header, look_at_labels, number_mask
-from napari_ssp.io.label_names import sort_files
 from napari_ssp.io.objects.tables import read_rows
-from napari_ssp.io.sources import expand
 from napari_ssp.labels import warn_of_masks
 from napari_ssp.metrics import average_precision, challenge_counts, panoptic_quality
 from napari_ssp.place import drop_axes
 from napari_ssp.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable
 
     from napari_ssp.image import MicroscopyImage
     from napari_ssp.io import ImageSource
@@ -88,45 +85,19 @@ def segmentation(
 
 
 def _pairs(prediction: Path, truth: Path) -> list[tuple[str, ImageSource, ImageSource]]:
-    found, true = _sources(prediction), _sources(truth)
+    found, true = label_sources(prediction), label_sources(truth)
     if len(found) == len(true) == 1 and not is_folder(prediction) and not is_folder(truth):
-        return [(_name(true[0]), found[0], true[0])]
+        return [(label_name(true[0]), found[0], true[0])]
     if not true:
         raise ValueError(f"There are no label images in {truth}.")
-    names = _name if is_folder(prediction) or is_folder(truth) else _scene_name
-    predicted, wanted = _by_name(found, names, prediction), _by_name(true, names, truth)
+    names = label_name if is_folder(prediction) or is_folder(truth) else _scene_name
+    predicted, wanted = by_name(found, names, prediction), by_name(true, names, truth)
     check_all_predicted(predicted, wanted, prediction)
     return [(name, predicted[name], wanted[name]) for name in sorted(wanted)]
 
 
-def _sources(place: Path) -> list[ImageSource]:
-    # cellpose puts its files beside the images that they are of.
-    inside = sorted(place.iterdir()) if is_folder(place) else []
-    own = [p for p in inside if is_cellpose_name(p) and not is_left_by_system(p)]
-    found = sort_files(own or expand([place]))
-    return find_label_sources(found.labels or found.images)
-
-
-def _by_name(
-    sources: Sequence[ImageSource], name_of: Callable[[ImageSource], str], place: Path
-) -> dict[str, ImageSource]:
-    found: dict[str, ImageSource] = {}
-    for source in sources:
-        other = found.setdefault(name_of(source), source)
-        if other is not source:
-            raise ValueError(
-                f"{place} has two label images of '{name_of(source)}': {other.path.name} and "
-                f"{source.path.name}. Leave one of them there."
-            )
-    return found
-
-
-def _name(source: ImageSource) -> str:
-    return name_without_endings(source, LABEL_ENDINGS)
-
-
 def _scene_name(source: ImageSource) -> str:
-    return source.scene or _name(source)
+    return source.scene or label_name(source)
 
 
 def _row(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from napari_ssp.cli.evaluate_segmentation import segmentation
-from napari_ssp.cli.evaluate_structures import structures
+from napari_ssp.cli.evaluate.segmentation import segmentation
+from napari_ssp.cli.evaluate.structures import structures
 
 
 @click.group()

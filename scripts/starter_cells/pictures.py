@@ -1,0 +1,86 @@
+"""One picture of each kind: what the starter finds, misses and adds in kept back images.
+
+``python scripts/starter_cells/pictures.py DATA PREDICTED REPORT PICTURE`` takes the prepared data,
+the labels of ``napari-ssp segment DATA/val/images``, the JSON report of ``napari-ssp evaluate`` and
+the PNG to write. Of each set the image of middle F1 is taken, so that failures show as well.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from skimage.io import imread
+from skimage.segmentation import find_boundaries
+
+from napari_ssp.engine.normalise import normalise
+from napari_ssp.metrics import compare_objects
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from numpy.typing import NDArray
+
+COLUMNS, SIDE = 6, 320
+#: Colours (red, green, blue) of outlines: found, missed, and found where nothing is.
+FOUND, MISSED, EXTRA = (0.25, 1.0, 0.35), (1.0, 0.2, 0.2), (1.0, 0.85, 0.1)
+
+
+def middle_images(manifest: Path, report: dict[str, Any]) -> dict[str, dict[str, str]]:
+    """Row of the image of middle F1 of each scored set."""
+    scores = {Path(row["name"]).stem: row["f1_0.50"] for row in report["images"]}
+    with manifest.open(newline="", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["id"] in scores]
+    sets: dict[str, list[dict[str, str]]] = {}
+    for row in sorted(rows, key=lambda row: (row["set"], scores[row["id"]])):
+        sets.setdefault(row["set"], []).append(row)
+    return {name: of_set[len(of_set) // 2] for name, of_set in sets.items()}
+
+
+def densest(labels: NDArray[Any]) -> tuple[slice, slice]:
+    """Window of the picture's side with most labelled pixels, on a grid of a quarter of it."""
+    spans = [range(0, max(n - SIDE, 0) + 1, SIDE // 4) for n in labels.shape]
+    windows = [np.s_[y : y + SIDE, x : x + SIDE] for y in spans[0] for x in spans[1]]
+    return max(windows, key=lambda window: np.count_nonzero(labels[window] > 0))
+
+
+def draw(axes: Axes, image: NDArray[Any], truth: NDArray[Any], predicted: NDArray[Any]) -> None:
+    """Show an image with the outlines of what was found, missed and added."""
+    compared = compare_objects(truth, predicted, 0.5)
+    picture = np.moveaxis(normalise(image), 0, -1)
+    window = densest(truth)
+    for labels, partners, matched, alone in (
+        (truth, compared.truth_partners, None, MISSED),
+        (predicted, compared.prediction_partners, FOUND, EXTRA),
+    ):
+        ids = np.unique(labels[labels > 0])
+        outline = find_boundaries(np.maximum(labels, 0), mode="inner")
+        has_partner = np.isin(labels, ids[partners > 0])
+        if matched is not None:
+            picture[outline & has_partner] = matched
+        picture[outline & ~has_partner] = alone
+    axes.imshow(picture[window], interpolation="nearest")
+
+
+def main() -> None:
+    data, predicted, report, target = map(Path, sys.argv[1:])
+    content = json.loads(report.read_text(encoding="utf-8"))
+    chosen = middle_images(data / "manifest.csv", content)
+    rows = -(-len(chosen) // COLUMNS)
+    figure = Figure(figsize=(2.2 * COLUMNS, 2.45 * rows), layout="constrained")
+    panels = figure.subplots(rows, COLUMNS, squeeze=False).ravel()
+    for axes in panels:
+        axes.axis("off")
+    for axes, (name, row) in zip(panels, chosen.items(), strict=False):
+        labels = imread(predicted / f"{row['id']}_label.tiff")
+        draw(axes, imread(data / row["image"]), imread(data / row["label"]), labels)
+        axes.set_title(f"{name}\nF1 {content['groups'][name]['f1_0.50']:.2f}", fontsize=7)
+    figure.savefig(target, dpi=100)
+
+
+if __name__ == "__main__":
+    main()

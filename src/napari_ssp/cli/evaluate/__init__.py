@@ -1,0 +1,1 @@
+"""Evaluation of predictions against the truth, from the command line."""

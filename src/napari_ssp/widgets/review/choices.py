@@ -1,0 +1,43 @@
+"""Choices of the user in the Review dock, as one value."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from napari_ssp.schema import checked_dataclass, same_choice
+from napari_ssp.service import ReviewRequest
+from napari_ssp.widgets.forms.choice_fields import request_values
+
+if TYPE_CHECKING:
+    from napari_ssp.image import MicroscopyImage
+
+_same = partial(same_choice, ReviewRequest)
+
+
+@checked_dataclass(frozen=True)
+class ReviewChoices:
+    """The choices of a ReviewRequest without image and labels.
+
+    Attributes
+    ----------
+    model, channel, device, overlap, calibration, wrong_share
+        As in :class:`napari_ssp.ReviewRequest`.
+
+    Raises
+    ------
+    ValueError
+        When a number is out of its limits.
+    """
+
+    model: str = _same("model")
+    channel: int | None = _same("channel")
+    wrong_share: float = _same("wrong_share")
+    calibration: str | None = _same("calibration")
+    overlap: float = _same("overlap")
+    device: str = _same("device")
+
+    def request(self, image: MicroscopyImage, labels: MicroscopyImage) -> ReviewRequest:
+        """Make the request for an image and its labels."""
+        shared: dict[str, Any] = request_values(self, ReviewRequest)
+        return ReviewRequest(image, labels, **shared)

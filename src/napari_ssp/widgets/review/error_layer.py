@@ -1,0 +1,91 @@
+"""Layer of an error map, and predicted errors among the features of the labels."""
+
+from __future__ import annotations
+
+import weakref
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_ssp.widgets.layers.alignment import place_of
+from napari_ssp.widgets.layers.placement import in_layer_axes
+from napari_ssp.widgets.layers.result_layers import METADATA_KEY
+
+if TYPE_CHECKING:
+    import napari
+    from napari.layers import Image, Labels
+
+    from napari_ssp.service import Review
+
+_NAME = "error map"
+_COLUMN = "predicted_error"
+
+
+class ErrorLayers:
+    """Shows error maps over the labels that they are of, one for each labels layer.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        Gets the layers.
+    """
+
+    def __init__(self, viewer: napari.Viewer) -> None:
+        self._viewer = viewer
+        self._shown: weakref.WeakKeyDictionary[Labels, weakref.ref[Image]] = (
+            weakref.WeakKeyDictionary()
+        )
+
+    def show(self, review: Review, labels: Labels) -> Image:
+        """Add the map of a review, or bring the one of an earlier review up to date."""
+        data = in_layer_axes(review.error_map, review.axes, labels)  # type: ignore[arg-type]
+        known = self._shown.get(labels)
+        layer = known() if known else None
+        if layer is None or layer not in self._viewer.layers or layer.data.shape != data.shape:
+            layer = self._add(data, labels)
+        else:
+            layer.data = data
+        layer.metadata = {**layer.metadata, METADATA_KEY: review.provenance}
+        return layer
+
+    def _add(self, data: Any, labels: Labels) -> Image:
+        selected, active = set(self._viewer.layers.selection), self._viewer.layers.selection.active
+        layer: Image = self._viewer.add_image(
+            data,
+            name=f"{labels.name} {_NAME}",
+            colormap="inferno",
+            contrast_limits=(0.0, 1.0),
+            blending="additive",
+            metadata={METADATA_KEY: {}},  # no image to be segmented
+            **place_of(labels),
+        )
+        layer.colorbar.visible = True
+        self._viewer.layers.move(
+            self._viewer.layers.index(layer), self._viewer.layers.index(labels)
+        )
+        self._viewer.layers.selection = selected
+        self._viewer.layers.selection.active = active
+        self._shown[labels] = weakref.ref(layer)
+        return layer
+
+
+def features_with_errors(review: Review, before: Any) -> dict[str, Any]:
+    """Features of the reviewed labels, made on the worker.
+
+    Parameters
+    ----------
+    review : Review
+        Of an object in several planes the worst counts.
+    before : pandas.DataFrame
+        The layer's features; columns with one row per label stay.
+    """
+    import_module("pandas")  # napari needs it for features; in the GUI thread that would be felt
+    labels, places = np.unique(review.table["label"], return_inverse=True)
+    errors = np.zeros(labels.size)
+    np.maximum.at(errors, places, review.table[_COLUMN])
+    columns: dict[str, Any] = {"index": labels, _COLUMN: errors}
+    if "index" not in before or not before["index"].is_unique:
+        return columns
+    kept = before.set_index("index").reindex(labels)
+    return columns | {str(n): kept[n].to_numpy() for n in kept if n not in ("index", _COLUMN)}

@@ -1,0 +1,154 @@
+"""Keeper of decisions: finds those about a labels layer, and keeps new ones a moment after."""
+
+from __future__ import annotations
+
+import weakref
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QObject, QTimer, Signal
+
+from napari_ssp.service import JobState
+from napari_ssp.service.review.decisions import (
+    Decision,
+    FindDecisionsRequest,
+    KeepDecisionsRequest,
+    ObjectKey,
+)
+from napari_ssp.widgets.docks.runner import Runner
+from napari_ssp.widgets.docks.shared_service import shared_service
+from napari_ssp.widgets.layers.images import layer_image, layer_scene
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from napari.layers import Labels
+
+    from napari_ssp.widgets.docks.relay import Outcome
+
+# Decisions and strokes come in bursts; they are on the disk this long after the last of them.
+_PAUSE_MS = 400
+# Closing waits for the last decisions, but not for a share that hangs.
+_LONGEST_WAIT = 10.0  # seconds
+
+
+class DecisionKeeper(QObject):
+    """Decisions about the objects of one labels layer.
+
+    Setters in: ``follow``, ``decide``, ``close``. Signals out: ``changed``, when other decisions
+    are known; ``kept(path)``; ``failed(error)``.
+
+    Parameters
+    ----------
+    parent : QObject
+        The dock; it calls ``close`` when it leaves.
+    """
+
+    changed = Signal()
+    kept = Signal(object)
+    failed = Signal(object)
+
+    def __init__(self, parent: QObject) -> None:
+        super().__init__(parent)
+        self._layer: weakref.ref[Labels] | None = None
+        self._decisions: dict[ObjectKey, Decision] = {}
+        self._is_dirty = False
+        self._finder, self._writer = Runner(parent=self), Runner(parent=self)
+        self._finder.ended.connect(self._on_found)
+        self._writer.ended.connect(self._on_kept)
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(_PAUSE_MS)
+        self._timer.timeout.connect(self._write)
+
+    @property
+    def decisions(self) -> Mapping[ObjectKey, Decision]:
+        """What was decided about the layer's objects."""
+        return self._decisions
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether all is read and on the disk."""
+        return not (self._is_dirty or self._finder.is_running or self._writer.is_running)
+
+    def layer(self) -> Labels | None:
+        """Layer that is followed."""
+        return self._layer() if self._layer else None
+
+    def follow(self, layer: Labels | None) -> None:
+        """Turn to another layer; what was decided about the one before is kept."""
+        before = self.layer()
+        if layer is before:
+            return
+        self._leave(before)
+        self._decisions, self._is_dirty = {}, False
+        self._layer = None if layer is None else weakref.ref(layer)
+        if layer is not None:
+            for emitter in (layer.events.paint, layer.events.data):
+                emitter.connect(self._note_edit)
+            self._finder.start(FindDecisionsRequest(layer_image(layer), *_place(layer)))
+        self.changed.emit()
+
+    def decide(self, decisions: Mapping[ObjectKey, Decision]) -> None:
+        """Decide about objects; earlier decisions about them are replaced."""
+        self._decisions |= decisions
+        self._note_change()
+
+    def close(self) -> None:
+        """Keep what is not on the disk, wait for it, and follow nothing any more."""
+        job = self._leave(self.layer())
+        self._layer = None
+        if job is not None:
+            try:
+                job.result(_LONGEST_WAIT)
+            except Exception as error:  # told, and the viewer goes on closing
+                self.failed.emit(error)
+
+    def _leave(self, layer: Labels | None) -> Any:
+        """Listen to a layer no more; returns the job that keeps its last decisions, if any."""
+        self._timer.stop()
+        self._finder.cancel()
+        if layer is None:
+            return None
+        for emitter in (layer.events.paint, layer.events.data):
+            emitter.disconnect(self._note_edit)
+        if not self._is_dirty and not self._writer.is_running:
+            return None
+        self._writer.cancel()
+        return shared_service().submit(self._request(layer))
+
+    def _request(self, layer: Labels) -> KeepDecisionsRequest:
+        return KeepDecisionsRequest(layer_image(layer), *_place(layer), dict(self._decisions))
+
+    def _note_edit(self, event: Any = None) -> None:
+        if self._decisions:  # labels in memory are known by their pixels
+            self._note_change()
+
+    def _note_change(self) -> None:
+        self._is_dirty = True
+        self._timer.start()
+
+    def _write(self) -> None:
+        layer = self.layer()
+        if layer is not None and self._is_dirty:
+            self._is_dirty = False
+            self._writer.start(self._request(layer))
+
+    def _on_found(self, outcome: Outcome) -> None:
+        if outcome.state is JobState.FAILED:
+            self.failed.emit(outcome.error)
+        elif outcome.state is JobState.DONE:
+            self._decisions = {**outcome.value, **self._decisions}  # new ones count
+            self.changed.emit()
+
+    def _on_kept(self, outcome: Outcome) -> None:
+        if outcome.state is JobState.FAILED:
+            self.failed.emit(outcome.error)
+        elif outcome.state is JobState.DONE:
+            self.kept.emit(outcome.value)
+
+
+def _place(layer: Labels) -> tuple[Path | None, str | None]:
+    """File that a layer was read from, and which image of it."""
+    path = layer.source.path
+    return (Path(path) if path else None), layer_scene(layer)

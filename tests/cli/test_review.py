@@ -1,0 +1,192 @@
+"""``napari-ssp review``: files, folders, the truth, a calibration, and what is refused."""
+
+from __future__ import annotations
+
+import csv
+import json
+from typing import TYPE_CHECKING, Any
+
+import imageio.v3 as iio
+import numpy as np
+import pytest
+import tifffile
+from skimage import data
+
+import napari_ssp as ssp
+from napari_ssp.io import read_image, write_labels
+from napari_ssp.metrics import error_maps, object_errors, panoptic_quality, reliability_table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from click.testing import Result
+
+    Call = Callable[..., Result]
+
+
+def _labels(shift: int = 0) -> np.ndarray[Any, Any]:
+    """A row of ten squares of growing size; shifted, the larger ones still overlap themselves."""
+    labels = np.zeros((40, 130), np.uint16)
+    for n in range(10):
+        side = 3 + n
+        labels[5 : 5 + side, 13 * n + shift : 13 * n + shift + side] = n + 1
+    return labels
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Two images, their labels and their truth."""
+    for name in ("images", "labels", "truth"):
+        (tmp_path / name).mkdir()
+    for k, name in enumerate("ab"):
+        iio.imwrite(tmp_path / "images" / f"{name}.png", data.coins()[k * 40 :][:40, :130])
+        write_labels(tmp_path / "labels" / f"{name}_label.tif", _labels(2))
+        write_labels(tmp_path / "truth" / f"{name}_masks.tif", _labels())
+    return tmp_path
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_folder_is_reviewed(call: Call, folder: Path, tiny_critic: Path) -> None:
+    out = folder / "out"
+    words = ("--labels", folder / "labels", "--model", tiny_critic, "-o", out)
+    result = call("review", folder / "images", *words, "--json", folder / "report.json")
+    assert result.exit_code == 0, result.output
+    names = sorted(path.name for path in out.iterdir())
+    assert names == [
+        "a_errors.ome.tif",
+        "a_review.csv",
+        "b_errors.ome.tif",
+        "b_review.csv",
+        "review.json",
+    ]
+    direct = ssp.review(data.coins()[40:80, :130], _labels(2), str(tiny_critic))
+    found = read_image(out / "b_errors.ome.tif")
+    assert (found.axes, found.dtype) == ("yx", np.float32)
+    np.testing.assert_array_equal(found.data, direct.error_map)
+    rows = _rows(out / "b_review.csv")
+    assert [int(row["label"]) for row in rows] == direct.table["label"].tolist()
+    errors = [float(row["predicted_error"]) for row in rows]
+    assert errors == direct.table["predicted_error"].tolist() == sorted(errors, reverse=True)
+    report = json.loads((out / "review.json").read_text(encoding="utf-8"))
+    assert report == json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    assert report["images"][1]["image_error"] == direct.image_error
+    assert "truth" not in report
+    assert f"predicted error {direct.image_error:.2f}" in result.output
+
+
+def test_the_truth_says_how_good_the_critic_is(call: Call, folder: Path, tiny_critic: Path) -> None:
+    out = folder / "out"
+    words = ("--labels", folder / "labels", "--truth", folder / "truth", "--model", tiny_critic)
+    result = call("review", folder / "images", *words, "-o", out)
+    assert result.exit_code == 0, result.output
+    ids, errors = object_errors(_labels(), _labels(2))
+    true = dict(zip(ids.tolist(), errors.tolist(), strict=True))
+    rows = _rows(out / "a_review.csv")
+    assert [float(row["true_error"]) for row in rows] == [true[int(row["label"])] for row in rows]
+    report = json.loads((out / "review.json").read_text(encoding="utf-8"))
+    tables = []
+    for name in "ab":
+        probability = read_image(out / f"{name}_errors.ome.tif").data
+        wrong = error_maps(_labels(), _labels(2)).any(axis=0)
+        tables.append(reliability_table(np.asarray(probability), wrong))
+    pixels = report["truth"]["pixels"]
+    together = tables[0] + tables[1]
+    assert pixels["expected_calibration_error"] == together.expected_calibration_error
+    assert pixels["maximum_calibration_error"] == together.maximum_calibration_error
+    objects = report["truth"]["objects"]
+    assert (objects["count"], objects["wrong"]) == (20, 2 * int((errors > 0.5).sum()))
+    # The critic takes small objects for the worst, and the shift is worst for them.
+    assert objects["spearman"] == pytest.approx(1.0)
+    assert objects["auroc"] == 1.0
+    images = report["images"][0]["truth"]["images"]
+    quality = panoptic_quality(_labels(), _labels(2)).quality
+    gap = abs(report["images"][0]["image_error"] - (1 - quality))
+    assert images["mean_absolute_difference"] == pytest.approx(gap)
+    assert iio.imread(out / "reliability.png").shape[1] == 960
+
+
+def test_a_calibration_is_made_and_used(call: Call, folder: Path, tiny_critic: Path) -> None:
+    words = ("--labels", folder / "labels", "--model", tiny_critic)
+    made = folder / "mine.json"
+    first = call(
+        "review",
+        folder / "images",
+        *words,
+        "--truth",
+        folder / "truth",
+        "-o",
+        folder / "one",
+        "--calibrate",
+        made,
+    )
+    assert first.exit_code == 0, first.output
+    assert f"20 objects, 6 of them wrong -> {made}" in first.output
+    image, labels = folder / "images" / "a.png", folder / "labels" / "a_label.tif"
+    words = ("--labels", labels, "--model", tiny_critic, "--calibration", made)
+    second = call("review", image, *words, "-o", folder / "two")
+    assert second.exit_code == 0, second.output
+    rows = _rows(folder / "two" / "a_review.csv")
+    accepted = [int(row["label"]) for row in rows if row["accepted"] == "1"]
+    assert sorted(accepted) == [4, 5, 6, 7, 8, 9, 10]  # of which none is wrong
+    assert "7 accepted" in second.output
+
+
+def test_masks_are_numbered_where_that_is_asked_for(
+    call: Call, folder: Path, tiny_critic: Path
+) -> None:
+    mask = folder / "mask.tif"
+    tifffile.imwrite(mask, (_labels() > 0).astype(np.uint8) * 255)
+    words = ("review", folder / "images" / "a.png", "--labels", mask, "--model", tiny_critic)
+    one = call(*words, "-o", folder / "one")
+    assert one.exit_code == 0, one.output
+    assert "one number for 10 separate parts" in one.output
+    many = call(*words, "-o", folder / "two", "--number-parts")
+    assert many.exit_code == 0, many.output
+    assert len(_rows(folder / "two" / "a_review.csv")) == 10
+
+
+def test_bad_use_is_refused_before_work(call: Call, folder: Path, tiny_critic: Path) -> None:
+    (folder / "labels" / "b_label.tif").unlink()
+    words = ("review", folder / "images", "--model", tiny_critic, "-o", folder / "out")
+    cases = {
+        "1 of 2 images have no labels": ("--labels", folder / "labels"),
+        "--calibrate needs the truth": (
+            "--labels",
+            folder / "labels",
+            "--calibrate",
+            folder / "c.json",
+        ),
+        "is no calibration, so it was left": (
+            "--labels",
+            folder / "truth",
+            "--truth",
+            folder / "truth",
+            "--calibrate",
+            folder / "images" / "a.png",
+        ),
+    }
+    for message, more in cases.items():
+        result = call(*words, *more)
+        assert result.exit_code == 2, result.output
+        assert message in " ".join(result.output.split())
+    assert not (folder / "out").exists()
+
+
+def test_one_image_that_fails_does_not_stop_the_others(
+    call: Call, folder: Path, tiny_critic: Path
+) -> None:
+    write_labels(folder / "labels" / "a_label.tif", _labels()[:, :100], overwrite=True)
+    words = ("--labels", folder / "labels", "--model", tiny_critic, "-o", folder / "out")
+    result = call("review", folder / "images", *words)
+    assert result.exit_code == 1
+    assert "Give the image that the labels are of" in result.output
+    assert sorted(path.name for path in (folder / "out").iterdir()) == [
+        "b_errors.ome.tif",
+        "b_review.csv",
+        "review.json",
+    ]
