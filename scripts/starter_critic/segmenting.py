@@ -57,7 +57,8 @@ class Criticised:
 def criticised(folder: Path, cache: Path, model: str, tta: bool = True) -> Iterator[Criticised]:
     """All pictures of a folder with the labels of all origins; slow ones are kept in files."""
     cache.mkdir(parents=True, exist_ok=True)
-    for number, path in enumerate(sorted((folder / "images").iterdir())):
+    paths = sorted((folder / "images").iterdir(), key=lambda path: path.stat().st_size)
+    for number, path in enumerate(paths):
         image = imread(path)
         truth = read_labels(folder / "labels" / f"{path.stem}_label.tiff").astype(np.int32)
         known = _segmented(image, cache / f"{path.stem}.npz", model, tta)

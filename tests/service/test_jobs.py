@@ -14,7 +14,7 @@ from napari_ssp.service import (
     ModelService,
     VerifyModelsRequest,
 )
-from napari_ssp.service.local import LocalBackend
+from napari_ssp.service.compute.local import LocalBackend
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -27,6 +27,7 @@ _COMMANDS = {
     "train": "napari_ssp.cli.training.commands:train",
     "data": "napari_ssp.cli.data:data",
     "models": "napari_ssp.cli.models:models",
+    "serve": "napari_ssp.cli.serve:serve",
     "info": "napari_ssp.cli.info:info",
 }
 #: Exit code of what Ctrl-C has ended, as shells give it.

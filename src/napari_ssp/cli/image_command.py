@@ -14,6 +14,7 @@ from napari_ssp.atomic import check_target
 from napari_ssp.cli.files import make_folder, refuse_existing
 from napari_ssp.cli.reporting import USER_ERRORS, fail, json_option, one_line, say, write_report
 from napari_ssp.service import ModelService
+from napari_ssp.service.compute.places import HELP as COMPUTE_HELP, LOCAL, find_place
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -27,7 +28,9 @@ Conclude = Callable[[list[dict[str, Any]]], dict[str, Any]]
 
 #: Options of all such commands, after their own.
 _ENDS = (
-    click.option("--compute", type=click.Choice(["local"]), default="local", show_default=True),
+    click.option(
+        "--compute", default=LOCAL, show_default=True, metavar="WHERE", help=f"{COMPUTE_HELP}."
+    ),
     click.option(
         "--format",
         "kind",
@@ -56,6 +59,7 @@ class Batch:
 
         A report that could not be written is refused here as well, not after the work.
         """
+        find_place(self.compute)
         refuse_existing(targets, self.overwrite)
         make_folder(self.output)
         if self.json_path is not None and str(self.json_path) != "-":

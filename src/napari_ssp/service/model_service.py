@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
+from napari_ssp.service.compute.local import PATIENCE, LocalBackend
+from napari_ssp.service.compute.places import open_cluster
+from napari_ssp.service.compute.remote import find_remote_steps
 from napari_ssp.service.jobs import Job
-from napari_ssp.service.local import PATIENCE, LocalBackend
 from napari_ssp.service.model_cache import ModelCache
 from napari_ssp.service.pipelines import Lane, find_lane, prepare_steps
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from types import TracebackType
 
     from napari_ssp.service.requests import Request
@@ -21,6 +25,8 @@ R = TypeVar("R")
 SHARED_MODELS = ModelCache()
 #: Seconds to wait for a thread to end after an interrupt from the keyboard.
 _HURRY = 1.0
+#: Jobs that a server is given at a time; it lines them up itself.
+_MOST_WAITING = 64
 
 
 class ModelService:
@@ -32,19 +38,26 @@ class ModelService:
 
     Parameters
     ----------
-    compute : str
-        ``"local"``: a thread of this process.
+    compute : str or pathlib.Path
+        Where networks run: ``"local"``, a thread of this process; ``"processes"``, processes
+        beside it, ``"processes:4"`` so many of them; the file of a client bundle that
+        ``napari-ssp serve`` has written, or the address of such a server, ``"tls://host:8786"``.
+        Wherever it is, requests and results are the same. Plans, tables, work on files and
+        training stay in this process.
 
     Raises
     ------
     ValueError
         When ``compute`` is unknown.
+    ImportError
+        When what it needs is not installed.
     """
 
-    def __init__(self, compute: str = "local") -> None:
-        if compute != "local":
-            raise ValueError(f"This version computes 'local' only, got compute={compute!r}.")
+    def __init__(self, compute: str | Path = "local") -> None:
+        self._cluster = open_cluster(compute)
         self._lanes = {lane: LocalBackend() for lane in Lane}
+        # What waits for a server may wait beside others.
+        self._waiting = LocalBackend(_MOST_WAITING)
         self._is_closed = False
         SHARED_MODELS.open(self)
 
@@ -75,8 +88,12 @@ class ModelService:
                 "This model service was closed, so nothing can be submitted to it. Make a new "
                 "ModelService()."
             )
-        job = Job(request, prepare_steps(request, SHARED_MODELS, plan))
-        self._lanes[find_lane(request)].submit(job)
+        lane = self._lanes[find_lane(request)]
+        start = prepare_steps(request, SHARED_MODELS, plan)
+        if self._cluster is not None and (steps := find_remote_steps(request)) is not None:
+            lane, start = self._waiting, partial(steps, request, self._cluster)
+        job = Job(request, start)
+        lane.submit(job)
         return job
 
     def close(self) -> None:
@@ -90,10 +107,13 @@ class ModelService:
         if self._is_closed:
             return
         self._is_closed = True
-        for backend in self._lanes.values():
+        backends = [*self._lanes.values(), self._waiting]
+        for backend in backends:
             backend.cancel()  # all of them, before one is waited for
-        for backend in self._lanes.values():
+        for backend in backends:
             backend.close(patience)
+        if self._cluster is not None:
+            self._cluster.close()
         SHARED_MODELS.close(self)
 
     def __enter__(self) -> ModelService:

@@ -203,7 +203,7 @@ def test_the_service_segments_and_closes(tiny_model: Path) -> None:
         service.submit(ssp.SegmentRequest(_dots(40, 40), str(tiny_model)))
 
 
-def test_the_service_computes_locally_only() -> None:
+def test_the_service_knows_where_it_can_compute() -> None:
     with pytest.raises(ValueError, match="moon"):
         ssp.ModelService(compute="moon")
 

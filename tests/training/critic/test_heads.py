@@ -19,7 +19,7 @@ def _objects(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 def test_a_fitted_head_predicts_the_mean_error() -> None:
     head = FeatureHead(3)
-    features, errors = _objects(600, 0)
+    features, errors = _objects(300, 0)
     fit_head(head, features, errors)
     new, true = _objects(300, 1)
     predicted = ask(head, new)

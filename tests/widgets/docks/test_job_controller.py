@@ -11,8 +11,8 @@ import pytest
 
 from napari_ssp.progress import Progress
 from napari_ssp.service import JobState, PlanRequest
+from napari_ssp.service.compute.local import LocalBackend
 from napari_ssp.service.jobs import Job
-from napari_ssp.service.local import LocalBackend
 from napari_ssp.widgets.docks.job_controller import JobController, JobSpec, Proposal
 
 if TYPE_CHECKING:

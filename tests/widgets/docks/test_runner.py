@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from napari_ssp.progress import Progress
+from napari_ssp.service.compute.local import LocalBackend
 from napari_ssp.service.jobs import Job, JobState
-from napari_ssp.service.local import LocalBackend
 from napari_ssp.widgets.docks.runner import Runner
 
 if TYPE_CHECKING:

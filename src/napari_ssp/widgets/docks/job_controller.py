@@ -152,6 +152,10 @@ class JobController(QObject):
         """Whether the plan, or the obstacle, is that of what is proposed now."""
         return not self._timer.isActive() and not self._planner.is_running
 
+    def compute_at(self, place: str) -> None:
+        """Run what is started from now on at a place, as `ModelService` takes it."""
+        self._runner.compute = self._estimator.compute = place
+
     def schedule(self) -> None:
         """Plan again when changes pause."""
         self._timer.start()

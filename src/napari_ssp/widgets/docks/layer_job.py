@@ -10,9 +10,11 @@ from napari.layers import Image
 from qtpy.QtCore import QObject
 
 from napari_ssp.registry import list_cards
+from napari_ssp.service.compute.places import LOCAL, find_place
 from napari_ssp.widgets.docks.job_controller import JobController, JobSpec, Proposal
 from napari_ssp.widgets.docks.messages import error_line
 from napari_ssp.widgets.docks.model_news import model_news
+from napari_ssp.widgets.docks.shared_service import preferred_place
 from napari_ssp.widgets.forms.fields import ChoiceBox
 from napari_ssp.widgets.layers.images import region_obstacle
 from napari_ssp.widgets.layers.layer_state import LayerState, lost_reason
@@ -114,6 +116,7 @@ class LayerJob(QObject):
         form.changed.connect(self._controller.schedule)
         model_news().changed.connect(self.refresh_models)
         self.refresh_models()
+        form.choose_compute(preferred_place())
         dock.drive(self._controller)
         dock.add(form, dock.panel)
 
@@ -177,7 +180,10 @@ class LayerJob(QObject):
         if layer is None:
             raise ValueError(_NO_IMAGE.format(image=self._task.image))
         request = self._task.request(layer)
-        self._task.ahead.begin()
+        place = self._form.chosen_compute()
+        self._controller.compute_at(place)
+        if find_place(place).kind == LOCAL:
+            self._task.ahead.begin()
         return Proposal(request, needs_plan=True)
 
     def _prepare(self) -> Callable[[Any], Any]:

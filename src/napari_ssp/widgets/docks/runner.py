@@ -39,6 +39,11 @@ class Runner(QObject):
         Who does the work; None takes the service that all docks share.
     parent : QObject
         When it is deleted, the run is cancelled.
+
+    Attributes
+    ----------
+    compute : str
+        Where the shared service does what is started from now on.
     """
 
     progressed = Signal(object)
@@ -47,6 +52,7 @@ class Runner(QObject):
     def __init__(self, service: ModelService | None = None, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._service = service
+        self.compute = "local"
         self._number = 0
         self._current = _Current()
         self.destroyed.connect(self._current.cancel)
@@ -76,7 +82,8 @@ class Runner(QObject):
         relay.progressed.connect(self._on_progress, Qt.ConnectionType.QueuedConnection)
         relay.ended.connect(self._on_end, Qt.ConnectionType.QueuedConnection)
         self._current.relay = relay
-        relay.follow((self._service or shared_service()).submit(request, plan))
+        service = self._service or shared_service(compute=self.compute)
+        relay.follow(service.submit(request, plan))
 
     def cancel(self) -> None:
         """Stop the run; its result will not be shown even if it is ready."""

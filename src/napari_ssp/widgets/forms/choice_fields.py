@@ -7,6 +7,12 @@ from typing import Any
 
 from napari_ssp.schema import describe_fields
 
+#: Of a choice that is none of a request: the same request goes anywhere.
+COMPUTE_HELP = (
+    "Where the network runs: in this program, in processes beside it, or on a server that "
+    "'napari-ssp serve' runs"
+)
+
 
 def request_values(choices: Any, request_type: Any) -> dict[str, Any]:
     """Values of the choices that are fields of the request too, by name."""

@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt
 
+from napari_ssp.service.compute.places import LOCAL
+from napari_ssp.widgets.forms.compute_box import ComputeBox
 from napari_ssp.widgets.forms.editor_form import EditorForm
+from napari_ssp.widgets.forms.fields import Editor
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,6 +42,10 @@ class ChoiceForm(EditorForm):
         self._channel = self._add_choice("channel")
         self._device = self._add_choice("device")
         self._device.set_choices(DEVICES)
+        if "compute" in self._fields:
+            compute = ComputeBox(self._fields["compute"].help)
+            compute.currentIndexChanged.connect(self.changed)
+            self._editors["compute"] = Editor(compute, compute.value, compute.show_place)
 
     def change(self, **values: Any) -> None:
         """Show other values; a model that is not in the list is added to it."""
@@ -51,6 +58,16 @@ class ChoiceForm(EditorForm):
         """Name of the model; None where none is on offer."""
         name: str | None = self._model.value()
         return name
+
+    def chosen_compute(self) -> str:
+        """Place where the network is to run."""
+        editor = self._editors.get("compute")
+        return LOCAL if editor is None else str(editor.get())
+
+    def choose_compute(self, place: str) -> None:
+        """Choose that place, where the form leaves the choice."""
+        if "compute" in self._editors:
+            self.change(compute=place)
 
     def insert_first_row(self, label: str, widget: QWidget) -> None:
         """Put a widget of the connected dock above the model, in the same columns."""

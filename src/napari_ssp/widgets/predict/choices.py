@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from napari_ssp.schema import checked_dataclass, choice, same_choice
 from napari_ssp.service.requests import PredictRequest
-from napari_ssp.widgets.forms.choice_fields import request_values
+from napari_ssp.widgets.forms.choice_fields import COMPUTE_HELP, request_values
 
 if TYPE_CHECKING:
     from napari_ssp.image import MicroscopyImage
@@ -23,6 +23,8 @@ class PredictChoices:
     ----------
     visible_only : bool
         Predict only what the canvas shows, in all planes that are chosen.
+    compute : str
+        Where the network runs, as `napari_ssp.ModelService` takes it.
     model, tasks, channel, voxel_size, z_range, measured_units, spread, device, precision, overlap
         As in :class:`napari_ssp.PredictRequest`.
     batch_size : int
@@ -50,6 +52,7 @@ class PredictChoices:
     spread: bool = _same("spread")
     device: str = _same("device")
     precision: str = _same("precision")
+    compute: str = choice("local", "Compute", COMPUTE_HELP)
     overlap: float = _same("overlap")
     batch_size: int = _same("batch_size")
 

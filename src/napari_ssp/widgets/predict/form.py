@@ -28,7 +28,7 @@ _PLAIN = (
     "visible_only",
     "measured_units",
 )
-_ADVANCED = ("spread", "precision", "overlap", "batch_size")
+_ADVANCED = ("spread", "precision", "compute", "overlap", "batch_size")
 
 
 class PredictForm(ChoiceForm):

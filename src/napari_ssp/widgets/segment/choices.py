@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from napari_ssp.schema import checked_dataclass, choice, same_choice
 from napari_ssp.service.requests import SegmentRequest
-from napari_ssp.widgets.forms.choice_fields import request_values
+from napari_ssp.widgets.forms.choice_fields import COMPUTE_HELP, request_values
 
 if TYPE_CHECKING:
     from napari_ssp.image import MicroscopyImage
@@ -27,6 +27,8 @@ class SegmentChoices:
         Segment only what the canvas shows.
     average_with : str or None
         Another model, whose results are averaged with those of the first.
+    compute : str
+        Where the network runs, as `napari_ssp.ModelService` takes it.
     keep_flows, keep_probability : bool
         Add layers of what the network predicted, beside the labels.
     stacks
@@ -53,6 +55,7 @@ class SegmentChoices:
     )
     device: str = _same("device")
     precision: str = _same("precision")
+    compute: str = choice("local", "Compute", COMPUTE_HELP)
     normalise: str = _same("normalise")
     cell_threshold: float = _same("cell_threshold")
     flow_threshold: float = _same("flow_threshold")

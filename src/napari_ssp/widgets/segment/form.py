@@ -31,6 +31,7 @@ _ADVANCED = (
     "diameter",
     "hole_size",
     "precision",
+    "compute",
     "normalise",
     "overlap",
     "batch_size",

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from napari_ssp.training.critic.recipe import CriticisedImage
 
 #: How often a run is scored, at most.
-_SCORINGS = 4
+_SCORINGS = 2
 
 
 def _prepare(

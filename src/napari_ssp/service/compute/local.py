@@ -1,4 +1,4 @@
-"""One worker thread that does jobs in the order they come."""
+"""Threads of this process that do jobs in the order they come."""
 
 from __future__ import annotations
 
@@ -9,29 +9,35 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from napari_ssp.service.jobs import Job
 
-#: Seconds to wait for a thread to end.
+#: Seconds to wait for threads to end.
 PATIENCE = 10.0
 
 
 class LocalBackend:
-    """Runs jobs one after the other on a thread of its own, which starts with the first job."""
+    """Runs jobs on threads of its own, which start with the first jobs.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    threads : int
+        Jobs that run at a time; with one, they run one after the other.
+    """
+
+    def __init__(self, threads: int = 1) -> None:
         self._jobs: queue.SimpleQueue[Job[Any] | None] = queue.SimpleQueue()
         self._known: list[Job[Any]] = []
-        self._thread: threading.Thread | None = None
+        self._most = threads
+        self._threads: list[threading.Thread] = []
         self._lock = threading.Lock()
 
     def submit(self, job: Job[Any]) -> None:
         """Put a job at the end of the line."""
         with self._lock:
-            if self._thread is None:
-                # A daemon: a network in mid-window must not keep a closed napari alive.
-                self._thread = threading.Thread(
-                    target=self._work, name="napari-ssp worker", daemon=True
-                )
-                self._thread.start()
             self._known.append(job)
+            if len(self._threads) < min(self._most, len(self._known)):
+                # A daemon: a network in mid-window must not keep a closed napari alive.
+                thread = threading.Thread(target=self._work, name="napari-ssp worker", daemon=True)
+                self._threads.append(thread)
+                thread.start()
         self._jobs.put(job)
 
     def cancel(self) -> None:
@@ -42,12 +48,13 @@ class LocalBackend:
             job.cancel()
 
     def close(self, patience: float = PATIENCE) -> None:
-        """Cancel what is waiting or running and wait, in seconds, for the thread to end."""
+        """Cancel what is waiting or running and wait, in seconds, for the threads to end."""
         with self._lock:
-            thread, self._thread = self._thread, None
+            threads, self._threads = self._threads, []
         self.cancel()
-        if thread is not None:
+        for _ in threads:
             self._jobs.put(None)
+        for thread in threads:
             thread.join(patience)
 
     def _work(self) -> None:

@@ -1,0 +1,216 @@
+"""A connection to a server that computes; made when it is first needed, and again when it broke."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any
+
+import dask
+import numpy as np
+from distributed import Client, Future
+
+from napari_ssp.progress import Progress
+from napari_ssp.service.compute.entry import check_entry
+from napari_ssp.service.compute.lost import LostError
+from napari_ssp.service.compute.serving import make_security
+from napari_ssp.service.compute.shelf import keep_weights
+from napari_ssp.service.compute.wire import Parcel
+from napari_ssp.service.compute.work import Asked, do_request
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from napari_ssp.service.compute.bundle import Bundle
+    from napari_ssp.service.compute.lending import Book
+
+#: Seconds to wait for an answer of the server.
+_PATIENCE = 10.0
+#: A whole image is a part of the task: it must be there when the task goes to another worker.
+_CONFIG = {"distributed.admin.large-graph-warning-threshold": "1 TiB"}
+
+
+class Cluster:
+    """A connection that many jobs share.
+
+    Parameters
+    ----------
+    find : callable
+        Gives the server's bundle; starts the server where it is one's own.
+    end : callable
+        Called after the connection was closed.
+    shares_files : bool
+        Whether the workers see the files of this process, models among them, under their names.
+    """
+
+    def __init__(
+        self,
+        find: Callable[[], Bundle],
+        end: Callable[[], None] = lambda: None,
+        shares_files: bool = False,
+    ) -> None:
+        self._find, self._end = find, end
+        self.shares_files = shares_files
+        self._client: Any = None
+        self._topic = f"napari-ssp {uuid.uuid4().hex}"
+        self._tasks: dict[str, Task] = {}
+        self._lock = threading.Lock()
+
+    def submit(self, parcel: Parcel, books: tuple[Book, ...] | None = None) -> Task:
+        """Send a request, and say which models it needs; with None, it may use the workers' own.
+
+        Raises
+        ------
+        LostError
+            When there is no connection.
+        """
+        key, client = f"napari-ssp-{uuid.uuid4().hex}", self._client
+        if client is None or not is_connected(client):
+            raise LostError("There is no connection.")
+        self._tasks[key] = task = Task(self, client, key)
+        with dask.config.set(_CONFIG):
+            future = client.submit(
+                do_request,
+                Asked(self._topic, key, books),
+                parcel.text,
+                parcel.arrays,
+                key=key,
+                pure=False,
+            )
+        task.follow(future)
+        return task
+
+    def send_weights(self, sha256: str, path: Path, worker: str) -> None:
+        """Give a worker, and all that share its folder, the weights of a model.
+
+        Raises
+        ------
+        ValueError
+            When they were damaged, here or on their way.
+        """
+        content = np.fromfile(path, np.uint8)
+        with dask.config.set(_CONFIG):
+            sent = self._client.submit(
+                keep_weights, sha256, content, workers=[worker], pure=False, retries=1
+            )
+            sent.result()
+
+    def forget(self, key: str) -> None:
+        """Listen to a task no more."""
+        self._tasks.pop(key, None)
+
+    def close(self) -> None:
+        """End the connection; what runs is dropped."""
+        with self._lock:
+            client, self._client = self._client, None
+        if client is not None:
+            _close(client)
+        self._end()
+
+    def connect(self) -> None:
+        """Connect to the server, unless that is done.
+
+        Raises
+        ------
+        PermissionError, ConnectionError
+            As `check_entry`.
+        """
+        with self._lock:
+            if self._client is not None and is_connected(self._client):
+                return
+            old, self._client = self._client, None
+            if old is not None:
+                _close(old)
+            bundle = self._find()
+            check_entry(bundle, _PATIENCE)
+            self._client = client = Client(
+                bundle.address,
+                security=make_security(bundle.identity),
+                timeout=_PATIENCE,
+                set_as_default=False,
+            )
+            client.subscribe_topic(self._topic, self._hear)
+
+    def _hear(self, event: tuple[float, dict[str, Any]]) -> None:
+        _, said = event
+        task = self._tasks.get(said["key"])
+        if task is not None:
+            task.news.put(Progress(*said["progress"]))
+
+
+class Task:
+    """A request that was sent.
+
+    Attributes
+    ----------
+    news : queue.SimpleQueue
+        Its progress.
+    """
+
+    def __init__(self, cluster: Cluster, client: Any, key: str) -> None:
+        self.news: SimpleQueue[Progress | None] = SimpleQueue()
+        self._cluster, self._client, self._key = cluster, client, key
+        self._future: Any = None
+
+    def follow(self, future: Future) -> None:
+        """Watch its end."""
+        self._future = future
+        future.add_done_callback(lambda _: self.news.put(None))
+
+    def wait(self, seconds: float) -> Progress | None:
+        """Wait for news; None where none came in time."""
+        try:
+            return self.news.get(timeout=seconds)
+        except Empty:
+            return None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more will come."""
+        return self._future.status != "pending" or not is_connected(self._client)
+
+    def answer(self) -> Parcel:
+        """Take what the worker gave, once it is over.
+
+        Raises
+        ------
+        LostError
+            When the connection broke.
+        RuntimeError
+            When the worker could not do it.
+        """
+        status = self._future.status
+        if status == "finished":
+            try:
+                return Parcel(*self._future.result(timeout=None))
+            except Exception as error:
+                if is_connected(self._client):
+                    raise
+                raise LostError from error
+        if status == "error":
+            raise RuntimeError(_explain(self._future.exception())) from None
+        raise LostError
+
+    def close(self) -> None:
+        """Drop it; a worker in the midst of it stops before its next step."""
+        self._cluster.forget(self._key)
+        if is_connected(self._client):
+            self._future.cancel()
+
+
+def _close(client: Any) -> None:
+    with suppress(TimeoutError):  # it goes on to close by itself
+        client.close(timeout=1)
+
+
+def is_connected(client: Any) -> bool:
+    """Whether a server hears what is sent."""
+    comm = client.scheduler_comm
+    return client.status == "running" and comm is not None and not comm.comm.closed()
+
+
+def _explain(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"

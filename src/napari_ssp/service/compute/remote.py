@@ -1,0 +1,149 @@
+"""Steps of a request that is done elsewhere: it is sent, followed and, when it got lost, resent."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import TYPE_CHECKING, Any
+
+from napari_ssp.progress import Progress, Steps, in_background
+from napari_ssp.service.compute.lending import lend, restore_names
+from napari_ssp.service.compute.lost import LostError
+from napari_ssp.service.compute.wire import pack, raise_error, read_missing, unpack
+from napari_ssp.service.estimating import EstimateRequest
+from napari_ssp.service.requests import DiameterRequest, PredictRequest, SegmentRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from napari_ssp.service.compute.cluster import Cluster, Task
+    from napari_ssp.service.compute.lending import Loan
+    from napari_ssp.service.compute.wire import Parcel
+    from napari_ssp.service.requests import Request
+
+#: Seconds between two looks whether all is well.
+_PAUSE = 0.1
+#: Seconds in which a lost connection must be there again.
+_PATIENCE = 60.0
+#: How often a request is sent; one that ends its server each time is given up.
+_ATTEMPTS = 3
+
+
+def find_remote_steps(
+    request: Request[Any],
+) -> Callable[[Request[Any], Cluster], Steps[Any]] | None:
+    """Find the steps that have a request done elsewhere; None where it is done in this process."""
+    return _REMOTE.get(type(request))
+
+
+def remote_steps(request: Request[Any], cluster: Cluster) -> Steps[Any]:
+    """Have a request done by a cluster.
+
+    Parameters
+    ----------
+    request : Request
+        What to do.
+    cluster : Cluster
+        Who does it.
+
+    Yields
+    ------
+    Progress
+        The worker's own, and in between the last one again.
+
+    Returns
+    -------
+    Any
+        The result, as the request gives it on this computer.
+
+    Raises
+    ------
+    Exception
+        What the worker raised, as the nearest built-in error.
+    ConnectionError
+        When the connection broke and could not be made again.
+    """
+    parcel, loan = yield from in_background(_pack(request, cluster.shares_files))
+    patience = 0.0  # what does not answer at first is no lost connection
+    for _ in range(_ATTEMPTS):
+        yield from _connect(cluster, patience)
+        try:
+            answer = yield from _ask(cluster, parcel, loan)
+        except LostError:
+            yield Progress("the connection was lost; connecting again")
+            patience = _PATIENCE
+            continue
+        raise_error(answer)
+        result = unpack(answer)
+        return result if loan is None else restore_names(result, request)
+    raise ConnectionError(
+        f"The connection to what computes was lost {_ATTEMPTS} times while it worked on this "
+        "request. Look at its log, or compute in this process: local."
+    )
+
+
+def _pack(request: Request[Any], shares_files: bool) -> Steps[tuple[Parcel, Loan | None]]:
+    yield Progress("reading the image")
+    if shares_files:
+        return pack(request), None
+    loan = lend(request)
+    return pack(loan.request), loan
+
+
+def _ask(cluster: Cluster, parcel: Parcel, loan: Loan | None) -> Steps[Parcel]:
+    """Have a parcel answered; weights that a worker lacks are sent first."""
+    books = None if loan is None else loan.books
+    while True:
+        answer = yield from _follow(cluster.submit(parcel, books))
+        missing, worker = read_missing(answer)
+        if loan is None or not missing:
+            return answer
+        for sha256 in missing:
+            yield from in_background(_send(cluster, sha256, loan, worker))
+
+
+def _send(cluster: Cluster, sha256: str, loan: Loan, worker: str) -> Steps[None]:
+    yield Progress("sending the model")
+    cluster.send_weights(sha256, loan.weights[sha256], worker)
+
+
+def _connect(cluster: Cluster, patience: float) -> Steps[None]:
+    """Connect; with patience, try again while nobody answers."""
+    end = time.monotonic() + patience
+    while True:
+        try:
+            return (yield from in_background(_connect_once(cluster)))
+        except ConnectionError:
+            if time.monotonic() > end:
+                raise
+        time.sleep(_PAUSE)
+
+
+def _connect_once(cluster: Cluster) -> Steps[None]:
+    yield Progress("connecting")
+    cluster.connect()
+
+
+def _follow(task: Task) -> Steps[Parcel]:
+    last = Progress("waiting for a free worker")
+    try:
+        while not task.is_over:
+            yield last
+            last = task.wait(_PAUSE) or last
+        return task.answer()
+    finally:
+        task.close()
+
+
+def _no_estimate(request: Request[Any], cluster: Cluster) -> Steps[float]:
+    """Tell no time: this computer's pace says nothing about another one's."""
+    yield Progress("measuring the pace")
+    return math.nan
+
+
+_REMOTE: dict[type[Request[Any]], Callable[[Any, Cluster], Steps[Any]]] = {
+    SegmentRequest: remote_steps,
+    DiameterRequest: remote_steps,
+    PredictRequest: remote_steps,
+    EstimateRequest: _no_estimate,
+}

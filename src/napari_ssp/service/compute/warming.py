@@ -1,0 +1,12 @@
+"""Preparations of a worker, begun when it starts, so that its first job does not wait for them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from napari_ssp.service.preparing import SEGMENTATION
+
+
+def dask_setup(worker: Any) -> None:
+    """Begin them; called by dask in the new process."""
+    SEGMENTATION.begin()

@@ -1,0 +1,188 @@
+"""Processes beside this one give the same results, and outlive their own deaths."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import psutil
+import pytest
+import tifffile
+
+from napari_ssp.image import MicroscopyImage
+from napari_ssp.service import (
+    CancelledError,
+    DiameterRequest,
+    JobState,
+    ModelService,
+    PredictRequest,
+    SegmentRequest,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import napari_ssp as ssp
+
+pytest.importorskip("distributed")
+
+_CHANGING = ("seconds", "finished")
+#: Noise has objects, too.
+_LOOSE: dict[str, Any] = {"cell_threshold": 0.3, "flow_threshold": 0.0}
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[ModelService]:
+    with ModelService("processes:2") as service:
+        yield service
+
+
+@pytest.fixture(scope="module")
+def local() -> Iterator[ModelService]:
+    with ModelService() as service:
+        yield service
+
+
+def _record(result: Any) -> dict[str, Any]:
+    return {key: value for key, value in result.provenance.items() if key not in _CHANGING}
+
+
+def _same_segmentation(one: ssp.Segmentation, other: ssp.Segmentation) -> None:
+    for name in ("labels", "flows", "cell_probability"):
+        ours, theirs = getattr(one, name), getattr(other, name)
+        assert ours.dtype == theirs.dtype
+        assert np.array_equal(ours, theirs), name
+    for name in ("axes", "voxel_size", "origin", "position", "full_axes", "warnings", "count"):
+        assert getattr(one, name) == getattr(other, name), name
+    assert _record(one) == _record(other)
+
+
+def test_cells_are_the_same(
+    service: ModelService, local: ModelService, finding_model: Path
+) -> None:
+    pixels = np.random.default_rng(1).integers(0, 4000, (2, 3, 90, 110), np.uint16)
+    image = MicroscopyImage(pixels, "tcyx", (1.0, 0.5, 0.5), position=(0.0, 3.0, 4.0))
+    choices = {"channel": 1, "region": (5, 80, 10, 100), **_LOOSE}
+    request = SegmentRequest(image, str(finding_model), **choices)
+    here = local.submit(request).result(60)
+    assert here.num_objects > 3
+    _same_segmentation(here, service.submit(request).result(60))
+
+
+def test_a_file_is_read_where_it_is(
+    service: ModelService, local: ModelService, finding_model: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "cells.tif"
+    tifffile.imwrite(path, np.random.default_rng(2).integers(0, 255, (80, 90), np.uint8))
+    request = SegmentRequest(path, str(finding_model), tta=True)
+    _same_segmentation(local.submit(request).result(60), service.submit(request).result(60))
+
+
+def test_structures_are_the_same(
+    service: ModelService, local: ModelService, tiny_structures: Path
+) -> None:
+    stack = np.random.default_rng(3).random((20, 40, 50), np.float32)
+    request = PredictRequest(stack, ("dna", "nucleoli"), str(tiny_structures))
+    here, there = local.submit(request).result(60), service.submit(request).result(60)
+    assert list(here.images) == list(there.images)
+    assert all(np.array_equal(here.images[task], there.images[task]) for task in here.images)
+    assert (here.warnings, _record(here)) == (there.warnings, _record(there))
+
+
+def test_errors_are_the_same(
+    service: ModelService, local: ModelService, finding_model: Path
+) -> None:
+    blank = np.zeros((80, 90), np.uint8)
+    for request in (
+        SegmentRequest(blank, str(finding_model), channel=3),
+        SegmentRequest(blank, "no-such-model"),
+        DiameterRequest(SegmentRequest(blank, str(finding_model))),
+    ):
+        said = []
+        for one in (local, service):
+            with pytest.raises((ValueError, FileNotFoundError)) as caught:
+                one.submit(request).result(60)
+            said.append((type(caught.value), str(caught.value)))
+        assert said[0] == said[1]
+
+
+def _long(model: Path, seed: int = 5) -> SegmentRequest:
+    """Request of some seconds, in many steps."""
+    pixels = np.random.default_rng(seed).integers(0, 255, (190, 190), np.uint8)
+    return SegmentRequest(pixels, str(model), overlap=0.8, batch_size=1)
+
+
+def _wait_until_half(job: ssp.Job[Any]) -> None:
+    """Wait until a job is in the midst of its windows."""
+    amid = threading.Event()
+
+    def hear(progress: Any) -> None:
+        if progress.stage == "windows" and progress.done > 3:
+            amid.set()
+
+    job.events.progressed.connect(hear)
+    assert amid.wait(60)
+
+
+def test_progress_is_told_and_a_cancelled_job_frees_its_worker(
+    service: ModelService, tiny_model: Path
+) -> None:
+    jobs = [service.submit(_long(tiny_model, seed)) for seed in range(2)]
+    for job in jobs:
+        _wait_until_half(job)
+    assert all(job.state is JobState.RUNNING for job in jobs)
+    assert all(0 < job.progress.done < job.progress.total for job in jobs)
+    began = time.monotonic()
+    for job in jobs:
+        job.cancel()
+        with pytest.raises(CancelledError):
+            job.result(10)
+    small = SegmentRequest(np.zeros((64, 64), np.uint8), str(tiny_model))
+    service.submit(small).result(60)
+    assert time.monotonic() - began < 10  # the long ones would keep both workers longer
+
+
+def _workers() -> list[psutil.Process]:
+    """Processes of the workers: the server's youngest children, which have loaded torch."""
+    (server,) = [p for p in psutil.Process().children() if "own_process" in " ".join(p.cmdline())]
+    return [p for p in server.children() if "spawn_main" in " ".join(p.cmdline())]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no kill -9")
+def test_a_killed_worker_costs_only_time(
+    service: ModelService, local: ModelService, tiny_model: Path
+) -> None:
+    request = _long(tiny_model)
+    job = service.submit(request)
+    _wait_until_half(job)
+    busiest = max(_workers(), key=lambda p: p.cpu_times().user)
+    os.kill(busiest.pid, signal.SIGKILL)
+    _same_segmentation(local.submit(request).result(60), job.result(60))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no kill -9")
+def test_a_killed_server_is_started_again(
+    service: ModelService, local: ModelService, tiny_model: Path
+) -> None:
+    request = _long(tiny_model)
+    job = service.submit(request)
+    _wait_until_half(job)
+    workers = _workers()
+    os.kill(workers[0].ppid(), signal.SIGKILL)
+    _same_segmentation(local.submit(request).result(60), job.result(60))
+    _, alive = psutil.wait_procs(workers, timeout=10)
+    assert not alive
+
+
+def test_nothing_is_left_of_a_closed_service(service: ModelService) -> None:
+    own = _workers()
+    service.close()
+    _, alive = psutil.wait_procs(own, timeout=10)
+    assert own
+    assert not alive
