@@ -60,9 +60,10 @@ class ObjectOutline:
         """
         layer = self._layer() if self._layer else None
         known = self._labels() if self._labels else None
-        if layer is None or known is not labels or layer not in self._viewer.layers:
+        is_there = layer in self._viewer.layers and labels in self._viewer.layers
+        if layer is None or known is not labels or not is_there:
             return False
-        if labels not in self._viewer.layers or not np.array_equal(layer.scale, labels.scale):
+        if not np.array_equal(layer.scale, labels.scale):
             return False
         layer.data, where = _mask(place), place_of(labels, _start(place))
         layer.translate = where["translate"]
