@@ -115,6 +115,34 @@ def test_only_the_owner_reads_certificates(server: _Server) -> None:
     assert {p.stat().st_mode & 0o777 for p in folder.iterdir()} == {0o600}
 
 
+def test_a_port_that_is_taken_is_said(
+    server: _Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NAPARI_SSP_SERVER", str(tmp_path))
+    done = CliRunner().invoke(main, ["serve", "--port", str(server.port), "--workers", "1"])
+    assert done.exit_code == 1
+    assert f"Nothing can be served at 127.0.0.1, port {server.port}" in done.output
+
+
+def test_a_bundle_replaces_no_other_file(tmp_path: Path) -> None:
+    path = tmp_path / "cells.json"
+    path.write_text('{"cells": 7}')
+    done = CliRunner().invoke(main, ["serve", "--bundle", str(path)])
+    assert done.exit_code == 2
+    assert "is no client bundle" in done.output
+    assert path.read_text() == '{"cells": 7}'
+
+
+def test_a_worker_that_dies_again_and_again_is_said() -> None:
+    from distributed.scheduler import KilledWorker
+
+    from napari_ssp.service.compute.cluster import _explain
+
+    words = _explain(KilledWorker("key", None, 2))
+    assert "ended 3 times" in words
+    assert "lack of memory" in words
+
+
 def test_a_model_travels_once_and_results_are_the_same(
     service: ModelService, finding_model: Path
 ) -> None:
