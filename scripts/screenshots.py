@@ -44,11 +44,11 @@ def main() -> int:
         _shoot_all("Compare with truth", comparing)
         os.environ["NAPARI_SSP_CACHE"], before = folder, os.environ.get("NAPARI_SSP_CACHE")
         _shoot_all("Train models", training, collecting)
-        if _has("errors", "Review"):
+        if _has("critic", "Review"):
             _shoot_all("Review", reviewing)
         _restore("NAPARI_SSP_CACHE", before)
         _shoot_all("Models", models)
-        if _has("images", "Predict"):
+        if _has("repmode", "Predict"):
             _shoot_all("Predict structures", structures, predicting, scales, refused)
     return 0
 
@@ -60,11 +60,11 @@ def _shoot_all(title: str, *shots: Callable[[napari.Viewer, Any], None]) -> None
         viewer.close()
 
 
-def _has(makes: str, dock: str) -> bool:
+def _has(family: str, dock: str) -> bool:
     """Whether a model for a dock is installed."""
     from napari_ssp.registry import list_cards
 
-    found = any(card.makes == makes for card in list_cards())
+    found = any(card.family == family for card in list_cards())
     if not found:
         print(f"No model for the {dock} dock is installed: it is left out.", flush=True)
     return found
@@ -147,12 +147,12 @@ def comparing(viewer: napari.Viewer, dock: CompareDock) -> None:
 def reviewing(viewer: napari.Viewer, dock: ReviewDock) -> None:
     viewer.open_sample("napari-ssp", "fluorescent_nuclei")
     labels = _bright_objects(viewer.layers[0].data)  # nuclei that touch are one
-    viewer.add_labels(labels, name="a threshold").opacity = 0.35
+    viewer.add_labels(labels, name="a threshold").contour = 2  # or they would hide the map
     _run(dock)
     dock.show_next()
     dock.accept()
     dock.reject()
-    _save(viewer, "review", whole=False)
+    _save(viewer, "review")
 
 
 def models(viewer: napari.Viewer, dock: ModelsDock) -> None:

@@ -49,8 +49,8 @@ ROOMS = {
 #: Sub-rooms, and which rooms beside them each may lean on. A sub-room may always import the folder
 #: that it lies in, its ground; the files there may compose what lies in their sub-rooms.
 SUB_ROOMS: dict[str, set[str]] = {
-    "cli/training": set(),
     "cli/evaluate": set(),
+    "cli/training": set(),
     "engine/criticism": set(),
     "io/czi": set(),
     "io/lif": set(),
@@ -74,6 +74,8 @@ SUB_ROOMS: dict[str, set[str]] = {
     "service/segmentation": set(),
     "service/structures": {"service/segmentation"},
     "service/training": set(),
+    # Images and labels are paired in one way.
+    "service/training/critic": {"service/training/segmentation"},
     "service/training/expansion": {"service/training/segmentation"},
     "service/training/segmentation": set(),
     "service/training/structures": {"service/structures"},

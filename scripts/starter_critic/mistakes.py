@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import ndimage
 from skimage.io import imread, imsave
-from tifffile import imread as read_labels
-from tifffile import imwrite
+from tifffile import imread as read_labels, imwrite
 
 import napari_ssp as ssp
 from napari_ssp.engine import median_diameter

@@ -107,7 +107,7 @@ def test_the_truth_says_how_good_the_critic_is(call: Call, folder: Path, tiny_cr
     quality = panoptic_quality(_labels(), _labels(2)).quality
     gap = abs(report["images"][0]["image_error"] - (1 - quality))
     assert images["mean_absolute_difference"] == pytest.approx(gap)
-    assert iio.imread(out / "reliability.png").shape[1] == 1000
+    assert iio.imread(out / "reliability.png").shape[1] == 960
 
 
 def test_a_calibration_is_made_and_used(call: Call, folder: Path, tiny_critic: Path) -> None:

@@ -62,7 +62,7 @@ LATER_BY_KIND = {
         "through": None,
         "through_model": "repmode-starter",
     },
-    "predict": LATER,
+    "predict": LATER | {"spread": False},
 }
 
 

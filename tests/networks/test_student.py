@@ -39,7 +39,8 @@ def test_keys_are_those_of_the_networks_of_monai() -> None:
 
     student = ViTAutoEnc(1, 32, 16, hidden_size=12, mlp_dim=48, num_layers=1, num_heads=3,
                          spatial_dims=2)  # fmt: skip
-    wanted = {f"network.{key}": v.shape for key, v in student.state_dict().items()}
+    kept = {key: v for key, v in student.state_dict().items() if ".cross_attn." not in key}
+    wanted = {f"network.{key}": v.shape for key, v in kept.items()}  # before 1.6 there are more
     assert {k: v.shape for k, v in Student("vit", **TINY).state_dict().items()} == wanted
     teacher = Critic((2, 32, 32), (4, 8), (2, 2))
     wanted = {f"network.{key}": v.shape for key, v in teacher.state_dict().items()}

@@ -242,6 +242,7 @@ _STRUCTURES = _IMAGE_FIELDS | {
     "time": st.integers(0, 10**6),
     "z_range": st.none() | st.tuples(st.integers(-9, 10**6), st.integers(-9, 10**6)),
     "measured_units": st.booleans(),
+    "spread": st.booleans(),
 }
 
 

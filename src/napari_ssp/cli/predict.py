@@ -50,6 +50,7 @@ _ENDINGS = {"tiff": "_prediction.ome.tif", "zarr": "_prediction.ome.zarr"}
     "z_range",
     "region",
     "measured_units",
+    "spread",
     "device",
     "precision",
     "overlap",
@@ -91,9 +92,10 @@ def predict(
 
 
 def as_image(result: StructurePrediction, name: str) -> MicroscopyImage:
-    """One channel per structure; large predictions stay in their files."""
-    stacked = as_dask(Stacked(list(result.images.values())))
-    return result.image(stacked, name, tuple(result.images))
+    """One channel per structure, then per spread of views; large ones stay in their files."""
+    spread = {f"{task} spread of views": image for task, image in result.spread.items()}
+    channels = result.images | spread
+    return result.image(as_dask(Stacked(list(channels.values()))), name, tuple(channels))
 
 
 def _row(result: StructurePrediction, target: Path) -> dict[str, Any]:

@@ -15,15 +15,17 @@ from napari_ssp.cli.image_command import Batch, image_command, title
 from napari_ssp.cli.label_files import number_parts_option
 from napari_ssp.cli.options import request_options
 from napari_ssp.cli.pairing import by_name, label_name, label_sources
-from napari_ssp.cli.reporting import as_usage_error, run_with_bar, say, wait_for, write_report
+from napari_ssp.cli.reporting import as_usage_error, say, wait_for, write_report
 from napari_ssp.io import is_folder, number_mask, read_label_image, write_image
 from napari_ssp.io.objects.tables import write_table
 from napari_ssp.registry import find_card
 from napari_ssp.service import ModelService, PlanRequest, Review, ReviewRequest
+from napari_ssp.service.review.judging import JudgeRequest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from napari_ssp.image import MicroscopyImage
     from napari_ssp.io import ImageSource
     from napari_ssp.service import ReviewPlan
     from napari_ssp.service.review.judging import Judgement
@@ -124,7 +126,7 @@ class _Writer:
         row = _row(result, self.sources[target], target)
         table, truth = result.table, self.sources[target].truth
         if truth is not None:
-            judgement = self._judge(result, plan, truth, name)
+            judgement = self._judge(service, JudgeRequest(result, plan.labels, _read(truth)), name)
             table = {**table, "true_error": judgement.true_error}
             row["truth"] = {"table": str(truth.path), **judgement.scores()}
         write_image(target, result.image(target.stem), overwrite=self.batch.overwrite)
@@ -145,11 +147,8 @@ class _Writer:
         write_report(report, self.batch.output / _REPORT)
         return report
 
-    def _judge(self, result: Review, plan: ReviewPlan, truth: ImageSource, name: str) -> Judgement:
-        from napari_ssp.service.review.judging import judge_steps
-
-        true = read_label_image(truth.path, truth.scene)
-        judgement = run_with_bar(judge_steps(result, plan.labels, true), name)
+    def _judge(self, service: ModelService, request: JudgeRequest, name: str) -> Judgement:
+        judgement: Judgement = wait_for(service.submit(request), name)
         self.judged.append(judgement)
         self.names.append(name)
         return judgement
@@ -162,6 +161,10 @@ class _Writer:
         write_calibration(self.calibrate, found, self.plan.card, self.names)
         say(f"{found.count} objects, {len(found.wrong)} of them wrong -> {self.calibrate}")
         return {"file": str(self.calibrate), "count": found.count, "wrong": len(found.wrong)}
+
+
+def _read(labels: ImageSource) -> MicroscopyImage:
+    return read_label_image(labels.path, labels.scene)
 
 
 def _check_calibrate(calibrate: Path | None, truth: Path | None, calibration: str | None) -> None:

@@ -21,11 +21,11 @@ _MOST = {
     "num_tasks": 1024,
     "in_channels": 64,
     "out_channels": 64,
+    "channels": 512,
     "size": 1024,
     "width": 1024,
     "depth": 24,
     "heads": 64,
-    "channels": 512,
 }
 #: Side of a patch that a vision transformer takes as one.
 PATCH = 16
@@ -115,7 +115,7 @@ def check_repmode(
 def check_critic(
     in_channels: int = 9,
     channels: Sequence[int] = (16, 32, 64, 96),
-    object_diameter: float = 14.0,
+    object_diameter: float = 12.0,
 ) -> None:
     """Refuse arguments of a `DenseCritic` that cannot be, with a ValueError.
 
@@ -183,9 +183,9 @@ def _check_sizes(size: int, width: int, depth: int, heads: int) -> None:
 _CHECKS: dict[str, Callable[..., None]] = {
     "mediar": check_mediar,
     "repmode": check_repmode,
-    "critic": check_critic,
     "student": check_student,
     "teacher": check_teacher,
+    "critic": check_critic,
 }
 
 

@@ -48,7 +48,7 @@ class DenseCritic(nn.Module):
         self,
         in_channels: int = 9,
         channels: Sequence[int] = (16, 32, 64, 96),
-        object_diameter: float = 14.0,
+        object_diameter: float = 12.0,
     ) -> None:
         check_critic(in_channels, channels, object_diameter)
         super().__init__()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from torch import nn
 
 from napari_ssp.networks.arguments import PATCH, check_student
+from napari_ssp.networks.transformers import without_cross_attention
 
 if TYPE_CHECKING:
     import torch
@@ -74,7 +75,7 @@ class Student(nn.Module):
 def _auto_encoder(size: int, width: int, depth: int, heads: int) -> nn.Module:
     from monai.networks.nets import ViTAutoEnc  # seconds to load, so only where it is needed
 
-    network: nn.Module = ViTAutoEnc(
+    network = ViTAutoEnc(
         in_channels=1,
         img_size=size,
         patch_size=PATCH,
@@ -84,7 +85,7 @@ def _auto_encoder(size: int, width: int, depth: int, heads: int) -> nn.Module:
         num_heads=heads,
         spatial_dims=2,
     )
-    return network
+    return without_cross_attention(network)
 
 
 def _swin_unetr(size: int, width: int, depth: int, heads: int) -> nn.Module:

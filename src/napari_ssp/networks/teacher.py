@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from napari_ssp.networks.arguments import PATCH, check_teacher
+from napari_ssp.networks.transformers import without_cross_attention
 
 
 class Teacher(nn.Module):
@@ -80,7 +81,7 @@ def _critic(size: int, width: int, depth: int) -> nn.Module:
 def _vit(size: int, width: int, depth: int, heads: int) -> nn.Module:
     from monai.networks.nets import ViT
 
-    network: nn.Module = ViT(
+    network = ViT(
         in_channels=2,
         img_size=size,
         patch_size=PATCH,
@@ -93,4 +94,4 @@ def _vit(size: int, width: int, depth: int, heads: int) -> nn.Module:
         spatial_dims=2,
         post_activation=None,  # MONAI's own choice, tanh, keeps every loss below 1
     )
-    return network
+    return without_cross_attention(network)

@@ -41,11 +41,11 @@ PACKAGE = "package"
 CELLPOSE = "cellpose"
 #: Families of networks that see one mask of all objects, and that predict a mask's loss.
 STUDENT, TEACHER = "student", "teacher"
+#: Family of networks that say where labels are wrong.
+CRITIC = "critic"
 #: What the numbers of such a network mean.
 FLOWS, PROBABILITY, IMAGE = "flows", "probability", "image"
-#: Family of models that say where labels are wrong.
-CRITIC = "critic"
-#: What models make of an image: labelled objects, other images, or errors of labels or masks.
+#: What models make of an image: labelled objects, other images, or errors of its labels.
 OBJECTS, IMAGES, ERRORS = "objects", "images", "errors"
 LONGEST_CARD = 2**20
 _LATER_ENTRIES = {
@@ -56,7 +56,7 @@ _LATER_ENTRIES = {
     "calibration": None,
 }
 #: What families make that find no objects.
-_MAKES = {"repmode": IMAGES, CRITIC: ERRORS, TEACHER: ERRORS}
+_MAKES = {"repmode": IMAGES, TEACHER: ERRORS, CRITIC: ERRORS}
 _NETWORK_FILES = {"onnx": "weights.onnx", "torchscript": "weights.pt"}
 
 

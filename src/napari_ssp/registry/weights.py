@@ -16,6 +16,7 @@ from napari_ssp.networks import DenseCritic, MediarFormer, RepMode, Student, Tea
 from napari_ssp.registry.bioimage.network import load_package
 from napari_ssp.registry.card import (
     CELLPOSE,
+    CRITIC,
     PACKAGE,
     STUDENT,
     TEACHER,
@@ -85,7 +86,7 @@ def load_model(model: str | Path | ModelCard, device: str | torch.device = "cpu"
 FAMILIES: dict[str, type[nn.Module]] = {
     "mediar": MediarFormer,
     "repmode": RepMode,
-    "critic": DenseCritic,
+    CRITIC: DenseCritic,
     STUDENT: Student,
     TEACHER: Teacher,
 }

@@ -57,6 +57,7 @@ from napari_ssp.service.structures.plan import (
     task_index,
 )
 from napari_ssp.service.through import ThroughPlan, objects_request
+from napari_ssp.service.training.critic.requests import TrainCriticRequest
 from napari_ssp.service.training.expansion.requests import (
     TrainExpansionRequest,
     TrainStudentRequest,
@@ -112,6 +113,7 @@ __all__ = [
     "SuggestRequest",
     "Thresholds",
     "ThroughPlan",
+    "TrainCriticRequest",
     "TrainExpansionRequest",
     "TrainRequest",
     "TrainStructuresRequest",

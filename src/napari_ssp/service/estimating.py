@@ -112,6 +112,6 @@ def _noise(shape: tuple[int, ...]) -> Any:
 def _key(sample: Any, plan: Any) -> tuple[Any, ...]:
     """Collect what the pace depends on."""
     tasks = getattr(sample, "tasks", ())
-    views = getattr(sample, "tta", False), getattr(sample, "eightfold", False)
+    views = tuple(getattr(sample, name, False) for name in ("tta", "eightfold", "spread"))
     where = sample.device, sample.precision
     return (plan.card.sha256, sample.image.shape, where, sample.batch_size, tasks, views)

@@ -31,9 +31,11 @@ from napari_ssp.service.requests import (
     SegmentRequest,
 )
 from napari_ssp.service.review.decisions import FindDecisionsRequest, KeepDecisionsRequest
+from napari_ssp.service.review.judging import JudgeRequest
 from napari_ssp.service.review.ranking import RankFolderRequest
 from napari_ssp.service.review.requests import ReviewRequest
 from napari_ssp.service.segmentation.refinement import RefineRequest
+from napari_ssp.service.training.critic.requests import TrainCriticRequest
 from napari_ssp.service.training.expansion.requests import (
     TrainExpansionRequest,
     TrainStudentRequest,
@@ -104,6 +106,7 @@ _PIPELINES: dict[type[Request[Any]], Pipeline] = {
     TrainTeacherRequest: Pipeline("training.steps:train_steps", takes=("plan",)),
     TrainStudentRequest: Pipeline("training.steps:train_steps", takes=("plan",)),
     TrainExpansionRequest: Pipeline("training.steps:train_steps", takes=("plan",)),
+    TrainCriticRequest: Pipeline("training.steps:train_steps", takes=("plan",)),
     PaceRequest: Pipeline("training.measuring:pace_steps"),
     FinishTrainingRequest: Pipeline("training.finishing:finish_steps"),
     PlanRequest: Pipeline("planning:plan_steps", Lane.PLANS),
@@ -113,6 +116,7 @@ _PIPELINES: dict[type[Request[Any]], Pipeline] = {
     SaveObjectsRequest: Pipeline("measuring:save_steps", Lane.TABLES),
     InspectRequest: Pipeline("inspecting:inspect_steps", Lane.INSPECTION),
     NumberPartsRequest: Pipeline("inspecting:number_steps", Lane.TABLES),
+    JudgeRequest: Pipeline("review.judging:judge_steps", Lane.TABLES),
     CompareRequest: Pipeline("comparing:compare_steps", Lane.TABLES),
     RefineRequest: Pipeline("segmentation.refinement:refine_steps", Lane.REFINEMENT),
     SuggestRequest: Pipeline("annotation.suggestions:suggest_steps", Lane.SUGGESTIONS),

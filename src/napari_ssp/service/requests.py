@@ -347,6 +347,9 @@ class PredictRequest(ImageRequest, Request[StructurePrediction]):
     measured_units : bool
         Give results in the units of the measured fluorescence that the model was trained on,
         instead of its mean 0 and standard deviation 1.
+    spread : bool
+        Predict mirror images of the stack, too, and say by how much they differ: the standard
+        deviation of four views. The prediction itself stays that of the stack as it is.
     """
 
     tasks: Annotated[tuple[str, ...], BeforeValidator(_alone)] = ()
@@ -365,6 +368,11 @@ class PredictRequest(ImageRequest, Request[StructurePrediction]):
         False,
         "Measured units",
         "Values as the training fluorescence was measured, where the model's card knows them",
+    )
+    spread: bool = choice(
+        False,
+        "Spread of views",
+        "Also how much predictions of mirrored views differ, where trust is low: 4 x slower",
     )
 
 

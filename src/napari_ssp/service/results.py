@@ -137,6 +137,9 @@ class StructurePrediction:
         What the user should know before trusting the result.
     provenance : dict
         JSON-ready: request, model with sha256, versions, device, duration in seconds.
+    spread : dict of str to array
+        As ``images``, the standard deviation of the predictions of four mirrored views, where it
+        was asked for. It says where the network contradicts itself, not how large an error is.
     """
 
     images: dict[str, NDArray[np.float32]]
@@ -147,6 +150,7 @@ class StructurePrediction:
     provenance: dict[str, Any] = field(default_factory=dict)
     position: tuple[float, float, float] = (0.0, 0.0, 0.0)
     full_axes: str = ""
+    spread: dict[str, NDArray[np.float32]] = field(default_factory=dict)
 
     def image(
         self, pixels: Any, name: str = "prediction", channels: Sequence[str] = ()

@@ -112,7 +112,7 @@ def test_an_enlarged_image_needs_its_diameter(nuclei: tuple[Any, Any]) -> None:
 
 @pytest.mark.parametrize("times", [1, 3])
 def test_the_diameter_is_estimated(nuclei: tuple[Any, Any], times: int) -> None:
-    image, truth = (array[:160, :160] for array in nuclei)
+    image, truth = (array[:120, :120] for array in nuclei)
     expected = median_diameter([enlarged(truth, times, 0)])
     assert expected is not None
     found = estimate_diameter(enlarged(image, times, 1), overlap=0.25)  # fewer windows

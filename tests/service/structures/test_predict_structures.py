@@ -174,6 +174,23 @@ def test_measured_units_are_those_of_the_card(tiny_structures: Path) -> None:
     np.testing.assert_allclose(found.images["dna"], 30 * plain.images["dna"] + 120, rtol=1e-5)
 
 
+def test_spread_of_views_is_their_standard_deviation(tiny_structures: Path) -> None:
+    stack = _stack(16, 32, 32)
+    options: dict[str, Any] = {"axes": "zyx", "tasks": ("dna", "nucleoli")}
+    found = _predict(stack, tiny_structures, spread=True, **options)
+    views = []
+    for axes in ((), (1,), (2,), (1, 2)):
+        mirrored = _predict(np.flip(stack, axes), tiny_structures, **options).images["nucleoli"]
+        views.append(np.flip(mirrored, axes))
+    np.testing.assert_array_equal(found.images["nucleoli"], views[0])
+    # One window: the views of the stack are those of the window.
+    np.testing.assert_allclose(found.spread["nucleoli"], np.std(views, 0), atol=1e-5)
+    assert list(found.spread) == ["dna", "nucleoli"]
+    units = _predict(stack, tiny_structures, spread=True, measured_units=True, **options)
+    np.testing.assert_allclose(units.spread["dna"], 30 * found.spread["dna"], rtol=1e-4)
+    assert _predict(stack, tiny_structures, **options).spread == {}
+
+
 def test_bfloat16_is_close(tiny_structures: Path) -> None:
     stack = _stack(16, 32, 32)
     exact = _predict(stack, tiny_structures, axes="zyx").images["dna"]

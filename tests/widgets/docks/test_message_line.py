@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class _Watched(MessageLine):
     painted = 0
 
-    def paintEvent(self, event: QPaintEvent) -> None:
+    def paintEvent(self, event: QPaintEvent | None) -> None:
         self.painted += 1
         super().paintEvent(event)
 

@@ -53,6 +53,7 @@ CHANGED: dict[type[EditorForm], dict[str, Any]] = {
         "z_range": (1, 3),
         "visible_only": True,
         "measured_units": True,
+        "spread": True,
         "device": "cpu",
         "precision": "float32",
         "compute": "processes",

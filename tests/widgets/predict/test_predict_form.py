@@ -37,6 +37,7 @@ choices = st.builds(
     z_range=st.none() | ranges,
     visible_only=st.booleans(),
     measured_units=st.booleans(),
+    spread=st.booleans(),
     device=st.sampled_from(["auto", "cpu", "cuda", "mps"]),
     precision=st.sampled_from(["auto", "float32", "bfloat16"]),
     overlap=st.integers(0, 90).map(lambda n: n / 100),

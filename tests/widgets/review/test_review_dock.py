@@ -80,7 +80,7 @@ def _column(dock: ReviewDock, name: str) -> list[str]:
 def test_a_review_is_shown(
     viewer: napari.Viewer, review_dock: ReviewDock, squares: Labels, qtbot: QtBot, tiny_critic: Path
 ) -> None:
-    assert "200 × 160 px, critic tiny-critic" in settle(review_dock, qtbot)
+    assert "200 × 160 px, by tiny-critic" in settle(review_dock, qtbot)
     run(review_dock, qtbot)
     direct = ssp.review(viewer.layers["nuclei"].data, squares.data, str(tiny_critic))
     layer = viewer.layers["cells error map"]
@@ -97,7 +97,7 @@ def test_a_review_is_shown(
     assert _column(review_dock, "object") == ["7", "5", "2"]
     assert _column(review_dock, "error") == [f"{errors[n]:.2f}" for n in (7, 5, 2)]
     message = review_dock.panel.message.text()
-    assert f"predicted error {direct.image_error:.2f} of 1" in message
+    assert f"predicted error {direct.image_error:.2f} (0 is perfect" in message
     assert "not a measurement" in message
 
 
@@ -318,3 +318,21 @@ def test_the_worst_image_of_a_folder_is_opened(
     assert [layer.name for layer in viewer.layers] == [name, f"{name}_masks"]
     assert dock.labels_box.value() is viewer.layers[1]
     assert dock.image_box.value() is viewer.layers[0]
+
+
+def test_the_truth_says_how_good_the_critic_is(
+    viewer: napari.Viewer, review_dock: ReviewDock, squares: Labels, qtbot: QtBot
+) -> None:
+    true = np.array(squares.data)
+    true[100:110] = 0
+    truth = viewer.add_labels(true, name="truth", **PLACE)
+    viewer.layers.selection.active = squares
+    run(review_dock, qtbot)
+    assert review_dock.truth_view.isHidden()
+    with qtbot.waitSignal(review_dock.truth_check.settled, timeout=LONG):
+        review_dock.form.truth_box.set_value(truth)
+    said = review_dock.truth_view.message.text()
+    assert "1 of 3 objects are wrong" in said
+    assert review_dock.truth_view.picture.pixmap().width() > 300
+    viewer.layers.remove(truth)
+    assert review_dock.truth_view.isHidden()

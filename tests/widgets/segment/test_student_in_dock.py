@@ -27,6 +27,7 @@ def test_mitochondria_become_a_layer(
     dock.choose_model("mitochondria")
     assert "12 windows" in settle(dock, qtbot)
     run(dock, qtbot)
+    assert dock.panel.message.text().startswith("Found 2 objects in")
     labels = viewer.layers[-1]
     assert labels.name == "em labels"
     assert labels.data.max() == 2

@@ -8,6 +8,7 @@ import click
 
 from napari_ssp.cli.options import request_options
 from napari_ssp.cli.reporting import as_usage_error, json_option
+from napari_ssp.cli.training.critic import critic
 from napari_ssp.cli.training.masks import expansion, student, teacher
 from napari_ssp.cli.training.running import finish, output_option, run_training, source_type
 from napari_ssp.cli.training.segmentation import segmentation
@@ -26,6 +27,7 @@ train.add_command(segmentation)
 train.add_command(teacher)
 train.add_command(student)
 train.add_command(expansion)
+train.add_command(critic)
 train.add_command(finish)
 
 

@@ -23,6 +23,7 @@ from napari_ssp.metrics import (
 )
 from napari_ssp.place import PLACES, cut_like
 from napari_ssp.progress import Progress, Steps
+from napari_ssp.service.requests import Request
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -121,17 +122,25 @@ class Judgement:
         }
 
 
-def judge_steps(
-    review: Review, labels: MicroscopyImage, truth: MicroscopyImage
-) -> Steps[Judgement]:
-    """Compare a review with the truth, plane by plane.
+@dataclass(frozen=True, eq=False)
+class JudgeRequest(Request[Judgement]):
+    """Compare a review with the truth.
 
-    Parameters
+    Attributes
     ----------
     review : Review
         Of the labels.
     labels, truth : MicroscopyImage
         Label images of one place, or the truth of the full image; -1 is not annotated.
+    """
+
+    review: Review
+    labels: MicroscopyImage
+    truth: MicroscopyImage
+
+
+def judge_steps(request: JudgeRequest) -> Steps[Judgement]:
+    """Compare a review with the truth, plane by plane.
 
     Yields
     ------
@@ -145,7 +154,8 @@ def judge_steps(
     ValueError
         If they differ in size.
     """
-    truth = cut_like(replace(truth, rgb=False), labels)
+    review, labels = request.review, request.labels
+    truth = cut_like(replace(request.truth, rgb=False), labels)
     for role, one in (("truth", truth), ("labels", labels)):
         check_label_header(one, f"{role} '{one.name}'")
     _check_sizes(truth, labels)

@@ -1,7 +1,8 @@
-"""Picture of how well a critic's predictions agree with the truth: two plots in a PNG."""
+"""Picture of how well a critic's predictions agree with the truth: two plots as a PNG."""
 
 from __future__ import annotations
 
+import io
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,37 +15,49 @@ if TYPE_CHECKING:
     from napari_ssp.service.review.judging import Judgement
 
 _BLUE, _GREY = "#0072b2", "#999999"
+_SIDE = 4.8  # inches, of each plot
 
 
 def write_picture(path: Path, found: Judgement) -> None:
-    """Write the reliability diagram of pixels, and the errors of objects as predicted and true.
+    """Write the two plots side by side; an earlier picture is replaced."""
+    with atomic_path(path, overwrite=True) as temporary:
+        temporary.write_bytes(draw_picture(found, columns=2))
 
-    An earlier picture is replaced.
+
+def draw_picture(found: Judgement, columns: int) -> bytes:
+    """Draw the reliability diagram of pixels, and the errors of objects as predicted and true.
+
+    Parameters
+    ----------
+    found : Judgement
+        What the truth says.
+    columns : int
+        2 puts the plots side by side, 1 below each other.
+
+    Returns
+    -------
+    bytes
+        A PNG.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # takes a while to import
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(10, 4.8), layout="constrained")
-    left, right = figure.subplots(1, 2)
-    _draw_reliability(left, found)
-    _draw_objects(right, found)
-    with atomic_path(path, overwrite=True) as temporary:
-        FigureCanvasAgg(figure).print_png(temporary)  # type: ignore[no-untyped-call]
+    rows = 2 // columns
+    figure = Figure(figsize=(_SIDE * columns, _SIDE * rows), layout="constrained")
+    first, second = figure.subplots(rows, columns)
+    _draw_reliability(first, found)
+    _draw_objects(second, found)
+    file = io.BytesIO()
+    FigureCanvasAgg(figure).print_png(file)  # type: ignore[no-untyped-call]
+    return file.getvalue()
 
 
 def _draw_reliability(axes: Any, found: Judgement) -> None:
     table = found.pixels
     filled = table.counts > 0
     share = table.counts / max(int(table.counts.sum()), 1)
-    axes.bar(
-        table.edges[:-1],
-        share,
-        np.diff(table.edges),
-        align="edge",
-        color=_GREY,
-        alpha=0.4,
-        label="share of the pixels",
-    )
+    edges, widths = table.edges[:-1], np.diff(table.edges)
+    axes.bar(edges, share, widths, align="edge", color=_GREY, alpha=0.4, label="share of pixels")
     axes.plot([0, 1], [0, 1], "--", color=_GREY, label="perfect")
     axes.plot(table.confidence[filled], table.frequency[filled], "o-", color=_BLUE, label="critic")
     ece, mce = table.expected_calibration_error, table.maximum_calibration_error

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 MULTIPLE = 16
 #: A stack's voxels may be this much larger or smaller than the model's before a warning.
 USUAL_FACTOR = 4.0
+#: Views of a patch whose spread is computed: as it is, and mirrored along y, x and both.
+NUM_VIEWS = 4
 
 Shape = tuple[int, ...]
 
@@ -57,6 +59,8 @@ class PredictionPlan:
         What the user should know before trusting the result.
     precision : str
         Numbers that the network computes in, as they were asked for.
+    spread : bool
+        Whether the spread of mirrored views is computed, too.
     """
 
     image: MicroscopyImage
@@ -71,6 +75,7 @@ class PredictionPlan:
     num_patches: int
     warnings: tuple[str, ...]
     precision: str = "auto"
+    spread: bool = False
 
     @property
     def shape(self) -> Shape:
@@ -80,7 +85,7 @@ class PredictionPlan:
     @property
     def room(self) -> tuple[int, ...]:
         """Bytes of the arrays that are worked in: as the network sees them, and the result."""
-        structures = 4 * len(self.tasks)
+        structures = 4 * len(self.tasks) * (1 + self.spread)
         return structures * math.prod(self.network_shape), structures * math.prod(self.shape)
 
     @property
@@ -106,6 +111,8 @@ class PredictionPlan:
             parts.append(f"seen as {_lengths(self.network_shape)}")
         parts.append(_count(self.num_patches, "patch", "patches"))
         parts.append(_count(len(self.tasks), "structure", "structures"))
+        if self.spread:
+            parts.append(f"{NUM_VIEWS} mirrored views")
         if words := describe_precision(self.precision):
             parts.append(words)
         return ", ".join(parts)
@@ -125,6 +132,10 @@ def plan_prediction(request: PredictRequest) -> PredictionPlan:
     """
     card = find_card(request.model)
     check_structures_card(card)
+    if request.spread and card.family == PACKAGE:
+        raise ValueError(
+            f"'{card.name}' is a package, of which no spread of views is computed. Leave it out."
+        )
     image = open_image(request)
     is_flat = len(card.axes) == 2
     if not is_flat:
@@ -160,6 +171,7 @@ def plan_prediction(request: PredictRequest) -> PredictionPlan:
             *warn_emulated(request.precision, request.device),
         ),
         precision=request.precision,
+        spread=request.spread,
     )
 
 

@@ -18,7 +18,7 @@ from napari_ssp.progress import Progress, Steps
 from napari_ssp.service.provenance import describe_run
 from napari_ssp.service.results import StructurePrediction
 from napari_ssp.service.segmentation.run import PlaneOf
-from napari_ssp.service.structures.plan import PredictionPlan, plan_prediction
+from napari_ssp.service.structures.plan import NUM_VIEWS, PredictionPlan, plan_prediction
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from napari_ssp.service.model_cache import ModelCache
     from napari_ssp.service.requests import PredictRequest
 
+# Axes y and x of a window that a view is mirrored along.
+_MIRRORED = ((-2,), (-1,), (-2, -1))
 # Values of a plane that are read at once.
 _BAND = 2**22
 
@@ -69,16 +71,20 @@ def predict_steps(
     depth = plan.window[0]
     networks = [models.merged(plan.card, task, device, dtype, depth) for task in plan.tasks]
     settings = TileSettings(plan.window, request.overlap, request.batch_size, device)
-    found = ArrayStore((len(plan.tasks), *plan.network_shape))
+    found = ArrayStore((len(plan.tasks) * (1 + plan.spread), *plan.network_shape))
     write = _writer(found, source.inside)
-    steps = predict_stream(_side_by_side(networks, dtype), source, settings, write)
+    compute = _side_by_side(networks, dtype)
+    compute = _with_spread(compute) if plan.spread else compute
+    steps = predict_stream(compute, source, settings, write)
     with closing(steps):
         for step in steps:
             yield replace(step, stage="patches")
-    images = yield from _on_own_grid(found, plan, request)
+    made = yield from _on_own_grid(found, plan, request)
+    tasks = len(plan.tasks)
     record = describe_run(request.provenance(), plan.card, str(device), time.monotonic() - began)
     return StructurePrediction(
-        images=images,
+        images=dict(zip(request.tasks, made[:tasks], strict=True)),
+        spread=dict(zip(request.tasks if plan.spread else (), made[tasks:], strict=True)),
         voxel_size=plan.voxel_size,
         **plan.place,
         warnings=plan.warnings,
@@ -123,6 +129,21 @@ def _side_by_side(networks: list[torch.nn.Module], dtype: torch.dtype) -> Networ
     return compute
 
 
+def _with_spread(compute: Network) -> Network:
+    """Structures of a window, then for each the standard deviation over its mirrored views."""
+
+    def both(windows: torch.Tensor) -> torch.Tensor:
+        own = compute(windows)
+        total, squares = own.double(), own.double() ** 2
+        for axes in _MIRRORED:
+            view = torch.flip(compute(torch.flip(windows, axes)), axes).double()
+            total, squares = total + view, squares + view**2
+        variance = squares / NUM_VIEWS - (total / NUM_VIEWS) ** 2
+        return torch.cat([own, variance.clamp_(min=0).sqrt_().to(own.dtype)], 1)
+
+    return both
+
+
 def _writer(store: ArrayStore, inside: Tile) -> Any:
     """Store blocks without the margins that were added around the stack."""
 
@@ -142,18 +163,23 @@ def _writer(store: ArrayStore, inside: Tile) -> Any:
 
 def _on_own_grid(
     found: ArrayStore, plan: PredictionPlan, request: PredictRequest
-) -> Steps[dict[str, NDArray[np.float32]]]:
-    """Prediction of each task on the stack's grid, in the units that were asked for."""
+) -> Steps[NDArray[np.float32]]:
+    """Each task on the stack's grid, in the units that were asked for; then its spread."""
     known = plan.card.target_statistics if request.measured_units else {}
-    if plan.network_shape == plan.shape and not any(name in known for name in request.tasks):
-        return dict(zip(request.tasks, found.array(), strict=True))
-    store = ArrayStore((len(request.tasks), *plan.shape))
-    for index, name in enumerate(request.tasks):
-        read = _scaled(found, index, *known.get(name, (0.0, 1.0)))
+    units = [known.get(name, (0.0, 1.0)) for name in request.tasks]
+    is_plain = not any(name in known for name in request.tasks)
+    if plan.spread:  # which has no mean
+        units += [(0.0, deviation) for _, deviation in units]
+    if plan.network_shape == plan.shape and is_plain:
+        return found.array()
+    store = ArrayStore((len(units), *plan.shape))
+    for index, unit in enumerate(units):
+        read = _scaled(found, index, *unit)
         # Linear: a spline would swing below the darkest and above the brightest prediction.
         resampler = Resampler(read, plan.network_shape, plan.shape, order=1)
+        name = request.tasks[index % len(request.tasks)]
         yield from _fill(PlaneOf(store, 0, index).write, resampler, f"writing {name}")
-    return dict(zip(request.tasks, store.array(), strict=True))
+    return store.array()
 
 
 def _scaled(store: ArrayStore, index: int, mean: float, deviation: float) -> Read:

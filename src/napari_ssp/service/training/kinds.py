@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from napari_ssp.service.training.critic.preparation import CRITIC_KIND
+from napari_ssp.service.training.critic.requests import TrainCriticRequest
 from napari_ssp.service.training.expansion.preparation import (
     EXPANSION_KIND,
     STUDENT_KIND,
@@ -28,6 +30,7 @@ _KINDS: dict[type[Any], TrainingKind[Any, Any, Any]] = {
     TrainTeacherRequest: TEACHER_KIND,
     TrainStudentRequest: STUDENT_KIND,
     TrainExpansionRequest: EXPANSION_KIND,
+    TrainCriticRequest: CRITIC_KIND,
 }
 
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from napari_ssp.networks.arguments import check_arguments
 from napari_ssp.registry.card_checks import check_stored_name
+from napari_ssp.service.training.critic.plan import CRITIC_PLANNER
+from napari_ssp.service.training.critic.requests import TrainCriticRequest
 from napari_ssp.service.training.expansion.plan import MASK_PLANNER
 from napari_ssp.service.training.expansion.requests import (
     TrainExpansionRequest,
@@ -28,6 +30,7 @@ _PLANNERS: dict[type[Any], TrainingPlanner[Any, Any]] = {
     TrainTeacherRequest: MASK_PLANNER,
     TrainStudentRequest: MASK_PLANNER,
     TrainExpansionRequest: MASK_PLANNER,
+    TrainCriticRequest: CRITIC_PLANNER,
 }
 
 

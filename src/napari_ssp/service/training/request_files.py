@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_ssp.atomic import write_text
 from napari_ssp.schema import flatten, restore
+from napari_ssp.service.training.critic.requests import TrainCriticRequest
 from napari_ssp.service.training.expansion.requests import (
     TrainExpansionRequest,
     TrainStudentRequest,
@@ -28,6 +29,7 @@ Training = (
     | TrainTeacherRequest
     | TrainStudentRequest
     | TrainExpansionRequest
+    | TrainCriticRequest
 )
 #: Requests by the word for their task.
 TASKS: dict[str, type[Training]] = {
@@ -36,6 +38,7 @@ TASKS: dict[str, type[Training]] = {
     "teacher": TrainTeacherRequest,
     "student": TrainStudentRequest,
     "expansion": TrainExpansionRequest,
+    "critic": TrainCriticRequest,
 }
 
 

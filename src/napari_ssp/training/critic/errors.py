@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_ssp.labels import number_labels
-from napari_ssp.metrics import error_maps, panoptic_quality
-from napari_ssp.metrics.overlap import Overlap, check_pair
+from napari_ssp import metrics
+from napari_ssp.labels import known_labels, number_labels
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -30,24 +29,21 @@ def object_errors(truth: npt.ArrayLike, labels: npt.ArrayLike) -> Values:
     numpy.ndarray
         Float32 (N,), in the order of the labels' ids.
     """
-    true, known = check_pair(truth, labels)
-    ids, _ = number_labels(np.maximum(np.asarray(labels), 0))
-    overlap = Overlap(true, known)
-    best = np.zeros(overlap.predicted_ids.size)
-    np.maximum.at(best, overlap.predicted, overlap.iou)
+    ids, _ = number_labels(known_labels(labels))
+    known, found = metrics.object_errors(truth, labels)
     errors = np.full(ids.size, np.nan, np.float32)
-    errors[np.searchsorted(ids, overlap.predicted_ids[1:])] = 1 - best[1:]
+    errors[np.searchsorted(ids, known)] = found
     return errors
 
 
 def image_error(truth: npt.ArrayLike, labels: npt.ArrayLike) -> float:
     """1 - panoptic quality; 0 where there is nothing and nothing was found."""
-    quality = panoptic_quality(truth, labels).quality
+    quality = metrics.panoptic_quality(truth, labels).quality
     return 0.0 if np.isnan(quality) else 1.0 - quality
 
 
 def error_targets(truth: npt.ArrayLike, labels: npt.ArrayLike) -> tuple[Values, Values]:
-    """Maps that a critic is to make, and how much each pixel counts for its map of objects.
+    """Make the maps that a critic learns, and how much each pixel counts for its map of objects.
 
     Parameters
     ----------
@@ -61,9 +57,9 @@ def error_targets(truth: npt.ArrayLike, labels: npt.ArrayLike) -> tuple[Values, 
     weights : numpy.ndarray
         Float32 (Y, X): all pixels of an object have a sum of 1; 0 outside.
     """
-    maps = error_maps(truth, labels)
+    maps = metrics.error_maps(truth, labels)
     errors = object_errors(truth, labels)
-    ids, numbers = number_labels(np.maximum(np.asarray(labels), 0))
+    ids, numbers = number_labels(known_labels(labels))
     areas = np.bincount(numbers.ravel(), minlength=ids.size + 1).astype(np.float32)
     known = np.insert(~np.isnan(errors), 0, False)
     of_pixels = np.insert(np.nan_to_num(errors), 0, 0)[numbers]

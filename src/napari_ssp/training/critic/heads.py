@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     Values = npt.NDArray[np.float32]
 
-_STEPS, _RATE, _DECAY, _BATCH = 600, 1e-2, 1e-3, 1024
+#: Steps of the optimiser at most, and how much large weights cost.
+_ITERATIONS, _DECAY = 120, 1e-3
 #: Parts of which each is predicted by heads that were fitted to the others.
 FOLDS = 3
 
@@ -37,19 +38,21 @@ def fit_head(head: FeatureHead, features: Values, errors: Values) -> None:
     if not len(errors):
         return
     inputs, targets = torch.from_numpy(features), torch.from_numpy(errors)
-    generator = torch.Generator().manual_seed(0)
     with torch.inference_mode(False), torch.enable_grad():
-        learned = _started(head, features, generator)
-        optimiser = torch.optim.AdamW(learned.values(), lr=_RATE, weight_decay=_DECAY)
-        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, _STEPS)
-        for _ in range(_STEPS):
-            chosen = torch.randint(len(targets), (min(_BATCH, len(targets)),), generator=generator)
-            logits = torch.func.functional_call(head, learned, inputs[chosen])
-            loss = functional.binary_cross_entropy_with_logits(logits, targets[chosen])
+        learned = _started(head, features)
+        optimiser = torch.optim.LBFGS(
+            learned.values(), max_iter=_ITERATIONS, line_search_fn="strong_wolfe"
+        )
+
+        def evaluate() -> torch.Tensor:
             optimiser.zero_grad()
+            logits = torch.func.functional_call(head, learned, inputs)
+            loss = functional.binary_cross_entropy_with_logits(logits, targets)
+            loss = loss + _DECAY * sum(value.square().sum() for value in learned.values())
             loss.backward()  # type: ignore[no-untyped-call]
-            optimiser.step()
-            schedule.step()
+            return loss
+
+        optimiser.step(evaluate)  # type: ignore[no-untyped-call]
     with torch.no_grad():
         for name, value in learned.items():
             head.get_parameter(name).copy_(value)
@@ -99,15 +102,13 @@ def _folds(count: int) -> Iterator[list[int]]:
     return (list(range(first, count, FOLDS)) for first in range(min(FOLDS, count)))
 
 
-def _started(
-    head: FeatureHead, features: Values, generator: torch.Generator
-) -> dict[str, torch.Tensor]:
+def _started(head: FeatureHead, features: Values) -> dict[str, torch.Tensor]:
     """Parameters to begin with; the features' mean and deviation go into the head."""
     deviation = np.maximum(features.std(axis=0), 1e-3)
     with torch.no_grad():
         head.mean.copy_(torch.from_numpy(features.mean(axis=0)))
         head.deviation.copy_(torch.from_numpy(deviation.astype(np.float32)))
-    started = {}
+    generator, started = torch.Generator().manual_seed(0), {}
     for name, value in head.named_parameters():
         wide = 1 / np.sqrt(value.shape[-1]) if value.ndim > 1 else 0.0
         drawn = torch.randn(value.shape, generator=generator) * wide

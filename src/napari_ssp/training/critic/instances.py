@@ -38,7 +38,7 @@ def plant_faults(labels: Labels, rng: np.random.Generator) -> Labels:
     numpy.ndarray
         Int32 (Y, X).
     """
-    ways = [*_WAYS]
+    ways, labels = [*_WAYS], np.maximum(labels, 0)
     chosen = rng.choice(len(ways), rng.integers(1, 4), replace=False)
     objects = int(np.unique(labels).size - 1)
     share = rng.uniform(0.02, 0.35)
@@ -59,9 +59,7 @@ def merge_objects(labels: Labels, rng: np.random.Generator) -> Labels:
     k = _any_object(labels, rng)
     if not ((labels > 0) & (labels != k)).any():
         return labels
-    far, place = ndimage.distance_transform_edt(
-        (labels <= 0) | (labels == k), return_indices=True
-    )
+    far, place = ndimage.distance_transform_edt((labels <= 0) | (labels == k), return_indices=True)
     inside = labels == k
     nearest = np.flatnonzero(inside)[np.argmin(far[inside])]
     other = labels.ravel()[np.ravel_multi_index(place.reshape(2, -1)[:, nearest], labels.shape)]
@@ -96,7 +94,9 @@ def shift_object(labels: Labels, rng: np.random.Generator) -> Labels:
         return labels
     shape = labels == k
     angle, far = rng.uniform(0, 2 * np.pi), rng.uniform(0.1, 0.7) * np.sqrt(shape.sum())
-    return _put(np.where(shape, np.int32(0), labels), shape, far * np.sin(angle), far * np.cos(angle), k)
+    return _put(
+        np.where(shape, np.int32(0), labels), shape, far * np.sin(angle), far * np.cos(angle), k
+    )
 
 
 def grow_object(labels: Labels, rng: np.random.Generator) -> Labels:
@@ -124,11 +124,11 @@ def invent_object(labels: Labels, rng: np.random.Generator) -> Labels:
     k, free = _any_object(labels, rng), np.flatnonzero(labels == 0)
     if not k or not free.size:
         return labels
-    shape = np.rot90(_cut_out(labels == k), rng.integers(4))
+    shape = np.rot90(_cut_out(labels == k), int(rng.integers(4)))
     zoomed = ndimage.zoom(shape.astype(np.float32), rng.uniform(0.4, 1.3), order=1) > 0.5
     whole = np.zeros(labels.shape, np.bool_)
-    fitting = tuple(slice(0, min(side, n)) for side, n in zip(zoomed.shape, whole.shape, strict=True))
-    whole[fitting] = zoomed[fitting]
+    height, width = np.minimum(zoomed.shape, whole.shape)
+    whole[:height, :width] = zoomed[:height, :width]
     y, x = np.unravel_index(rng.choice(free), labels.shape)
     return _put(labels, whole, y - zoomed.shape[0] / 2, x - zoomed.shape[1] / 2, labels.max() + 1)
 
@@ -136,7 +136,8 @@ def invent_object(labels: Labels, rng: np.random.Generator) -> Labels:
 def shift_all(labels: Labels, rng: np.random.Generator) -> Labels:
     """Move all objects alike, as labels of another image would lie."""
     steps = rng.integers(-5, 6, 2)
-    return ndimage.shift(labels, steps, order=0)
+    moved: Labels = ndimage.shift(labels, steps, order=0)
+    return moved
 
 
 def grow_all(labels: Labels, rng: np.random.Generator) -> Labels:
@@ -167,7 +168,7 @@ _WAYS: tuple[Callable[[Labels, np.random.Generator], Labels], ...] = (
 
 
 def _any_object(labels: Labels, rng: np.random.Generator) -> int:
-    """Number of an object, each with the same chance; 0 where there is none."""
+    """Draw an object, each with the same chance; 0 where there is none."""
     ids = np.unique(labels)
     ids = ids[ids > 0]
     return int(rng.choice(ids)) if ids.size else 0
@@ -175,7 +176,7 @@ def _any_object(labels: Labels, rng: np.random.Generator) -> int:
 
 def _put(labels: Labels, shape: npt.NDArray[np.bool_], dy: float, dx: float, k: int) -> Labels:
     """Put a shape, moved, into the background."""
-    moved = np.argwhere(shape) + (round(dy), round(dx))
+    moved = np.argwhere(shape) + np.array([round(dy), round(dx)])
     fits = ((moved >= 0) & (moved < labels.shape)).all(axis=1)
     places = tuple(moved[fits].T)
     changed = labels.copy()

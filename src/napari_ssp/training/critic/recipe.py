@@ -21,7 +21,7 @@ from napari_ssp.labels import number_labels
 from napari_ssp.metrics import spearman
 from napari_ssp.progress import Progress
 from napari_ssp.training.critic.errors import error_targets, image_error, object_errors
-from napari_ssp.training.critic.heads import cross_predict
+from napari_ssp.training.critic.heads import ask, cross_predict
 from napari_ssp.training.critic.instances import plant_faults
 from napari_ssp.training.loop import SCORED
 
@@ -75,8 +75,8 @@ class CriticSettings:
         Factors between which the magnification varies.
     """
 
-    crop: int = 128
-    object_diameter: float = 14.0
+    crop: int = 96
+    object_diameter: float = 12.0
     mistakes: float = 0.6
     faults: float = 0.35
     zoom: tuple[float, float] = (0.7, 1.4)
@@ -141,7 +141,8 @@ def make_sample(
     targets = resample(np.concatenate([maps, weights[None]]), shape)
     turns, flip = int(rng.integers(4)), bool(rng.integers(2))
     channels, targets = (
-        _turned(_fitted(part, settings.crop), turns, flip) for part in (stack_channels(seen), targets)
+        _turned(_fitted(part, settings.crop), turns, flip)
+        for part in (stack_channels(seen), targets)
     )
     return channels, targets[:-1], targets[-1]
 
@@ -152,17 +153,16 @@ def vary(plane: LabelledPlane, rng: np.random.Generator) -> LabelledPlane:
     if rng.random() < 0.3:
         image = gaussian_filter(image, (0, *[rng.uniform(0.3, 1.2)] * 2))
     if rng.random() < 0.5:
-        image = np.clip(image, 0, 1) ** rng.uniform(0.6, 1.6)
+        image = np.clip(image, 0, 1) ** np.float32(rng.uniform(0.6, 1.6))
     if rng.random() < 0.5:
-        image = image * rng.uniform(0.6, 1.0) + rng.uniform(0.0, 0.2)
+        image = image * np.float32(rng.uniform(0.6, 1.0)) + np.float32(rng.uniform(0.0, 0.2))
     if rng.random() < 0.4:
-        image = image + rng.normal(0, rng.uniform(0.01, 0.06), image.shape[1:])
-    return replace(plane, image=image.astype(np.float32))
+        noise = rng.normal(0, rng.uniform(0.01, 0.06), image.shape[1:])
+        image = image + noise.astype(np.float32)
+    return replace(plane, image=image)
 
 
-def critic_loss(
-    logits: torch.Tensor, maps: torch.Tensor, weights: torch.Tensor
-) -> torch.Tensor:
+def critic_loss(logits: torch.Tensor, maps: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
     """Cross entropy of all maps; that of the objects' error counts each object alike."""
     loss = functional.binary_cross_entropy_with_logits(logits.float(), maps, reduction="none")
     objects = (loss[:, -1] * weights).sum() / weights.sum().clamp(min=1e-3)
@@ -180,7 +180,9 @@ def score_critic(critic: DenseCritic, images: Iterable[CriticisedImage]) -> Step
     Progress
         After every image.
     """
-    asked = [(image, labels) for image in images for labels in (image.image.labels, *image.mistakes)]
+    asked = [
+        (image, labels) for image in images for labels in (image.image.labels, *image.mistakes)
+    ]
     device = next(critic.parameters()).device
     groups: list[list[_Seen]] = []
     for done, (image, labels) in enumerate(asked, 1):
@@ -238,15 +240,13 @@ def _plane(
     chosen: CriticisedImage, labels: Labels, box: tuple[slice, ...] = (slice(None), slice(None))
 ) -> LabelledPlane:
     """Plane of an image that is normalised already."""
-    pixels = chosen.image.pixels[(slice(None), *box)].astype(np.float32) / 255
+    pixels = chosen.image.pixels[(slice(None), *box)]
     ids, numbers = number_labels(np.maximum(labels, 0))
-    image = np.array(np.broadcast_to(pixels, (3, *labels.shape)))  # a copy, to be written to
+    image = np.broadcast_to(pixels, (3, *labels.shape)).astype(np.float32) / np.float32(255)
     return LabelledPlane(image, numbers, ids, labels < 0)
 
 
-def _box(
-    shape: tuple[int, ...], side: float, rng: np.random.Generator
-) -> tuple[slice, ...]:
+def _box(shape: tuple[int, ...], side: float, rng: np.random.Generator) -> tuple[slice, ...]:
     """Random box of some side, or what there is."""
     length = max(round(side), 8)
     starts = [int(rng.integers(0, max(n - length, 0) + 1)) for n in shape]
@@ -256,7 +256,10 @@ def _box(
 def _fitted(planes: Maps, side: int) -> Maps:
     """Bring planes (C, Y, X) to a side: cut them, or put zeros around, as prediction does."""
     planes = planes[:, :side, :side]
-    room = [(0, 0), *((short // 2, short - short // 2) for short in np.subtract(side, planes.shape[1:]))]
+    room = [
+        (0, 0),
+        *((short // 2, short - short // 2) for short in np.subtract(side, planes.shape[1:])),
+    ]
     return np.pad(planes, room)
 
 

@@ -20,8 +20,9 @@ class CalmBar(QProgressBar):
         super().__init__(parent)
         self._since_frame = QElapsedTimer()
 
-    def event(self, event: QEvent) -> bool:
+    def event(self, event: QEvent | None) -> bool:
         """Let frames of the style's animation pass, but for a few."""
+        assert event is not None
         kind = event.type()
         if getattr(kind, "value", kind) == _STYLE_ANIMATION_UPDATE:
             if self._since_frame.isValid() and self._since_frame.elapsed() < _FRAME_MS:

@@ -25,7 +25,7 @@ class PredictChoices:
         Predict only what the canvas shows, in all planes that are chosen.
     compute : str
         Where the network runs, as `napari_ssp.ModelService` takes it.
-    model, tasks, channel, voxel_size, z_range, measured_units, device, precision, overlap
+    model, tasks, channel, voxel_size, z_range, measured_units, spread, device, precision, overlap
         As in :class:`napari_ssp.PredictRequest`.
     batch_size : int
         As in :class:`napari_ssp.PredictRequest`.
@@ -49,6 +49,7 @@ class PredictChoices:
         False, "Visible region only", "Predict only what the canvas shows, in the chosen planes"
     )
     measured_units: bool = _same("measured_units")
+    spread: bool = _same("spread")
     device: str = _same("device")
     precision: str = _same("precision")
     compute: str = choice("local", "Compute", COMPUTE_HELP)

@@ -28,7 +28,7 @@ _PLAIN = (
     "visible_only",
     "measured_units",
 )
-_ADVANCED = ("precision", "compute", "overlap", "batch_size")
+_ADVANCED = ("spread", "precision", "compute", "overlap", "batch_size")
 
 
 class PredictForm(ChoiceForm):
@@ -48,7 +48,7 @@ class PredictForm(ChoiceForm):
         self._voxel: VoxelBox = self._add_own("voxel_size", VoxelBox)
         self._planes: PlaneRange = self._add_own("z_range", PlaneRange)
         self._add_numbers("overlap", "batch_size")
-        self._add_checks("visible_only", "measured_units")
+        self._add_checks("visible_only", "measured_units", "spread")
         self._lay_out(_PLAIN, _ADVANCED)
         self.set_channels(())
         self.set_planes(1)

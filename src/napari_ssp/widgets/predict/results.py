@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from napari_ssp.service import StructurePrediction
 
 
+#: What the layer of an uncertainty is called: it is no more than that.
+SPREAD = "spread of views"
+
+
 @dataclass(frozen=True, eq=False)
 class PreparedStructures(Placed):
     """A prediction made ready for layers.
@@ -29,6 +33,8 @@ class PreparedStructures(Placed):
         How bright each is shown.
     colours : dict of str to str
         Colormap of each.
+    spread, spread_contrasts : dict
+        The same of the spread of mirrored views, where it was computed.
     axes, origin, channel, provenance
         As in :class:`napari_ssp.widgets.layers.placement.Placed`.
     """
@@ -36,14 +42,21 @@ class PreparedStructures(Placed):
     images: dict[str, NDArray[np.float32]]
     contrasts: dict[str, Contrast]
     colours: Mapping[str, str]
+    spread: dict[str, NDArray[np.float32]]
+    spread_contrasts: dict[str, Contrast]
 
     @property
     def parts(self) -> tuple[Part, ...]:
-        """One image per structure."""
-        return tuple(
+        """One image per structure; below them the spread of views of each."""
+        spread = (
+            structure_part(f"{name} {SPREAD}", image, "inferno", self.spread_contrasts[name])
+            for name, image in self.spread.items()
+        )
+        images = (
             structure_part(name, image, self.colours[name], self.contrasts[name])
             for name, image in self.images.items()
         )
+        return (*spread, *images)
 
 
 def structure_part(name: str, image: NDArray[np.float32], colour: str, contrast: Contrast) -> Part:
@@ -75,6 +88,8 @@ def prepare_structures(
         images=result.images,
         contrasts={name: sample_contrast(image) for name, image in result.images.items()},
         colours=colours,
+        spread=result.spread,
+        spread_contrasts={n: sample_contrast(image) for n, image in result.spread.items()},
         axes=result.axes,
         origin=result.origin,
         channel=channel,

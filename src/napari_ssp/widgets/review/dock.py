@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from napari.layers import Image
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QWidget
 
-from napari_ssp.registry import ERRORS, list_cards
+from napari_ssp.registry import CRITIC, list_cards
 from napari_ssp.service.review.decisions import Decision
 from napari_ssp.service.review.ranking import RankFolderRequest
 from napari_ssp.widgets.compare.comparing import list_object_labels
@@ -35,8 +35,9 @@ from napari_ssp.widgets.review.form import ReviewForm
 from napari_ssp.widgets.review.keeper import DecisionKeeper
 from napari_ssp.widgets.review.keys import forget, key_words, listen
 from napari_ssp.widgets.review.list_panel import ListPanel
-from napari_ssp.widgets.review.sentences import progress_line, review_line
+from napari_ssp.widgets.review.sentences import known_line, progress_line, review_line
 from napari_ssp.widgets.review.tour import Tour
+from napari_ssp.widgets.review.truth_view import TruthCheck, TruthView
 from napari_ssp.widgets.train.collect.suggestions import Ground, Suggestions
 
 if TYPE_CHECKING:
@@ -88,7 +89,8 @@ class ReviewDock(JobDock):
         self.form = ReviewForm()
         self.labels_box, self.image_box = self.form.labels_box, self.form.image_box
         self.parts_button, self.label_watch = PartsButton(), LabelWatch(self)
-        self.list = ListPanel()
+        self.list, self.truth_view = ListPanel(), TruthView()
+        self.truth_check = TruthCheck(self.truth_view, self)
         self.next_region_button = QPushButton("Where to annotate next")
         self.folder_button = QPushButton("Worst images of a folder…")
         self.folder_list = FolderList()
@@ -109,7 +111,7 @@ class ReviewDock(JobDock):
 
     def refresh_models(self) -> None:
         """Look again which critics are installed."""
-        cards = [card for card in list_cards() if card.makes == ERRORS]
+        cards = [card for card in list_cards() if card.family == CRITIC]
         self.form.set_models([(card.name, card.description) for card in cards])
 
     def choose_model(self, name: str) -> None:
@@ -207,6 +209,7 @@ class ReviewDock(JobDock):
         self.panel.set_message(review_line(value.review))
         if labels is self.labels_box.value():
             self._show_review()
+            self._compare()
 
     def _show_ranking(self, ranking: FolderRanking) -> None:
         self.folder_list.set_ranking(ranking)
@@ -220,8 +223,18 @@ class ReviewDock(JobDock):
         self._tour.clear()
         self._show_decisions()
 
+    def _compare(self) -> None:
+        """Compare what was found with the truth, where one is chosen."""
+        labels, review = self.labels_box.value(), self._review()
+        if labels is not None and review is not None:
+            self.truth_check.start(review, labels, self.form.truth_box.value())
+        else:
+            self.truth_view.set_judged(None)
+
     def _show_decisions(self) -> None:
         review = self._review()
+        if review is None and self.keeper.decisions and not self.controller.is_running:
+            self.panel.set_message(known_line(len(self.keeper.decisions)))
         if review is not None:
             self.list.model.set_decisions(self.keeper.decisions)
             self.list.show_guarantee(review)
@@ -267,6 +280,8 @@ class ReviewDock(JobDock):
     def _update_layers(self) -> None:
         labels = list_object_labels(self._viewer)
         self.labels_box.set_choices([(layer.name, layer) for layer in labels])
+        others = [(layer.name, layer) for layer in labels]
+        self.form.truth_box.set_choices([("none", None), *others])
         self._offer_images()
         self.controller.schedule()
 
@@ -294,6 +309,7 @@ class ReviewDock(JobDock):
         if not self.controller.is_running:
             self.panel.set_message("")
         self._show_review()
+        self._compare()
         self.controller.schedule()
 
     def _ask_folder(self) -> None:
@@ -303,6 +319,7 @@ class ReviewDock(JobDock):
         forget(self._viewer, self)
         self.label_watch.close()
         self.regions.close()
+        self.truth_check.close()
         self.keeper.close()
         self._tour.clear()
 
@@ -312,6 +329,7 @@ class ReviewDock(JobDock):
     def _connect(self) -> None:
         self.labels_box.currentIndexChanged.connect(self._follow_labels)
         self.image_box.currentIndexChanged.connect(self.controller.schedule)
+        self.form.truth_box.currentIndexChanged.connect(self._compare)
         self.form.changed.connect(self.controller.schedule)
         self.label_watch.looked.connect(self.controller.schedule)
         self.list.picked.connect(self._visit)
@@ -353,16 +371,8 @@ class ReviewDock(JobDock):
         self.train_button.setToolTip(
             "Open the Train dock with these labels and their image, to collect corrections"
         )
-        self.add(
-            SmallPrint(_EXPLANATION),
-            self.form,
-            self.parts_button,
-            self.panel,
-            self.list,
-            self.leads,
-            self.folder_button,
-            self.folder_list,
-        )
+        self.add(SmallPrint(_EXPLANATION), self.form, self.parts_button, self.panel)
+        self.add(self.list, self.leads, self.folder_button, self.folder_list, self.truth_view)
 
 
 def _prepared(review: Review, before: Any) -> Reviewed:

@@ -26,7 +26,7 @@ class ReviewForm(ChoiceForm):
 
     Attributes
     ----------
-    labels_box, image_box : ChoiceBox
+    labels_box, image_box, truth_box : ChoiceBox
         Layers; the connected dock fills them.
     """
 
@@ -36,6 +36,7 @@ class ReviewForm(ChoiceForm):
         super().__init__(parent)
         self.labels_box = ChoiceBox("Labels layer to review, of any origin; follows the selection")
         self.image_box = ChoiceBox("Image that the labels are of")
+        self.truth_box = ChoiceBox("Labels layer that is right, to see how good the critic is here")
         self._add_numbers("wrong_share", "overlap")
         box = CalibrationBox(self._fields["calibration"])
         box.changed.connect(self.changed)
@@ -43,7 +44,14 @@ class ReviewForm(ChoiceForm):
         self._lay_out(_PLAIN, _ADVANCED)
         self.insert_first_row("Image", self.image_box)
         self.insert_first_row("Labels", self.labels_box)
+        self._form.insertRow(self._form.rowCount(), "Truth", self.truth_box)
+        self._show_advanced()
         self.set_channels(())
+
+    def _show_advanced(self) -> None:
+        super()._show_advanced()
+        if self.truth_box.parent() is not None:  # else the rows are being laid out
+            self._form.setRowVisible(self.truth_box, self._toggle.isChecked())
 
 
 class CalibrationBox(QWidget):

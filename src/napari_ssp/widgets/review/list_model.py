@@ -14,6 +14,8 @@ from napari_ssp.widgets.measure.table_model import ObjectTableModel
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from numpy.typing import NDArray
+
     from napari_ssp.service import Review
 
 _DECISION = "decision"
@@ -23,7 +25,7 @@ _HEADERS = {
     "likely": "likely",
     "accepted": "calibrated",
 }
-_WORDS = {0: "", 1: "can be accepted"}
+_ACCEPTABLE = "can be accepted"
 #: Dark enough for white letters, and told apart by people with any colour vision; words say it too.
 _COLOURS = {
     Decision.ACCEPTED: QColor("#00684b"),
@@ -40,7 +42,7 @@ class ReviewListModel(ObjectTableModel):
 
     def __init__(self, parent: Any = None) -> None:
         super().__init__(parent)
-        self._rows: dict[ObjectKey, int] = {}
+        self._by_label, self._labels = np.zeros(0, np.intp), np.zeros(0, np.int64)
         self.set_review(None)
 
     def set_review(self, review: Review | None) -> None:
@@ -49,35 +51,33 @@ class ReviewListModel(ObjectTableModel):
         names = [name for name in ("label", "t", "z", "predicted_error", "likely") if name in known]
         table: dict[str, Any] = {name: known[name] for name in names}
         if "accepted" in known:
-            table["accepted"] = np.array([_WORDS[int(n)] for n in known["accepted"]], object)
+            table["accepted"] = np.where(known["accepted"], _ACCEPTABLE, "").astype(object)
         table[_DECISION] = np.full(len(table["label"]), "", object)
+        self._by_label = np.argsort(table["label"], kind="stable")
+        self._labels = table["label"][self._by_label]
         self.set_table(table)
-        zeros = np.zeros(len(table["label"]), np.int64)
-        columns = (table["label"], table.get("t", zeros), table.get("z", zeros))
-        keys = zip(*(column.tolist() for column in columns), strict=True)
-        self._rows = {ObjectKey(*key): row for row, key in enumerate(keys)}
 
     def set_decisions(self, decisions: Mapping[ObjectKey, Decision]) -> None:
         """Show all decisions; objects without one have none."""
         column = self._table[_DECISION]
         column[:] = ""
-        for key, decision in decisions.items():
-            if key in self._rows:
-                column[self._rows[key]] = decision.value
+        if decisions:
+            rows = {self._key(row): row for row in self._decided_rows(decisions)}
+            for key in rows.keys() & decisions.keys():
+                column[rows[key]] = decisions[key].value
         self._tell(0, len(column) - 1)
 
     def set_decision(self, key: ObjectKey, decision: Decision | None) -> None:
         """Show what was decided about an object."""
-        if key in self._rows:
-            self._table[_DECISION][self._rows[key]] = "" if decision is None else decision.value
+        found = self._find(key)
+        if found >= 0:
+            self._table[_DECISION][found] = "" if decision is None else decision.value
             row = self.row_of(key)
             self._tell(row, row)
 
     def key(self, row: int) -> ObjectKey:
         """Object of a row on display."""
-        source = int(self._order[row])
-        parts = (self._table[name][source] if name in self._table else 0 for name in "tz")
-        return ObjectKey(int(self._table["label"][source]), *map(int, parts))
+        return self._key(int(self._order[row]))
 
     def source_row(self, row: int) -> int:
         """Row of the review's table that is shown in a row on display."""
@@ -85,8 +85,8 @@ class ReviewListModel(ObjectTableModel):
 
     def row_of(self, key: ObjectKey) -> int:
         """Row on display of an object; -1 where it has none."""
-        source = self._rows.get(key)
-        return -1 if source is None else int(np.flatnonzero(self._order == source)[0])
+        found = self._find(key)
+        return -1 if found < 0 else int(np.flatnonzero(self._order == found)[0])
 
     def next_undecided(self, row: int) -> int:
         """Row on display of the next object without a decision, from the top after the last.
@@ -101,12 +101,13 @@ class ReviewListModel(ObjectTableModel):
         found = later if later.size else is_open
         return int(found[0]) if found.size else -1
 
+    def count_to_accept(self) -> int:
+        """How many objects without a decision the calibration lets accept."""
+        return int(self._to_accept().sum())
+
     def keys_to_accept(self) -> list[ObjectKey]:
         """Objects without a decision that the calibration lets accept."""
-        if "accepted" not in self._table:
-            return []
-        chosen = (self._table["accepted"] != "") & (self._table[_DECISION] == "")
-        return [key for key, row in self._rows.items() if chosen[row]]
+        return [self._key(row) for row in np.flatnonzero(self._to_accept()).tolist()]
 
     def data(self, index: Any, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """Text of a cell; decisions are coloured."""
@@ -126,6 +127,28 @@ class ReviewListModel(ObjectTableModel):
         """Name of a column, in words."""
         found = super().headerData(section, orientation, role)
         return _HEADERS.get(found, found)
+
+    def _to_accept(self) -> NDArray[np.bool_]:
+        allowed = self._table.get("accepted", self._table[_DECISION] != self._table[_DECISION])
+        return np.asarray(allowed.astype(bool) & (self._table[_DECISION] == ""))
+
+    def _decided_rows(self, decisions: Mapping[ObjectKey, Decision]) -> list[int]:
+        """Rows of the review's table whose label is that of a decision."""
+        labels = np.array([key.label for key in decisions])
+        rows: list[int] = np.flatnonzero(np.isin(self._table["label"], labels)).tolist()
+        return rows
+
+    def _key(self, source: int) -> ObjectKey:
+        """Object of a row of the review's table."""
+        parts = (self._table[name][source] if name in self._table else 0 for name in "tz")
+        return ObjectKey(int(self._table["label"][source]), *map(int, parts))
+
+    def _find(self, key: ObjectKey) -> int:
+        """Row of the review's table of an object; -1 where it has none."""
+        first = np.searchsorted(self._labels, key.label, "left")
+        last = np.searchsorted(self._labels, key.label, "right")
+        rows = self._by_label[first:last].tolist()
+        return next((row for row in rows if self._key(row) == key), -1)
 
     def _tell(self, first: int, last: int) -> None:
         column = list(self._table).index(_DECISION)

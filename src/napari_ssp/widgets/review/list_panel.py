@@ -66,7 +66,7 @@ class ListPanel(QWidget):
 
     def show_guarantee(self, review: Review | None) -> None:
         """Offer to accept what the calibration allows, and say what that means."""
-        count = len(self.model.keys_to_accept())
+        count = self.model.count_to_accept()
         share = None if review is None else review.wrong_share
         self.accept_all_button.setVisible(share is not None)
         self.guarantee.setVisible(share is not None)

@@ -31,9 +31,15 @@ def review_line(review: Review) -> str:
     objects = "There are no objects." if not count else f"{doubtful} of {count} {noun} wrong."
     planes = "" if review.image_errors.size == 1 else ", the mean of all planes"
     return (
-        f"{verdict}: predicted error {error:.2f} of 1{planes}. {objects} "
+        f"{verdict}: predicted error {error:.2f} (0 is perfect, 1 all wrong){planes}. {objects} "
         "This is a prediction, not a measurement."
     )
+
+
+def known_line(count: int) -> str:
+    """Say that decisions of an earlier time are kept, before there is a list to show them."""
+    noun = "object was" if count == 1 else "objects were"
+    return f"{count} {noun} decided about earlier; press Review to see the list."
 
 
 def progress_line(decisions: Mapping[ObjectKey, Decision], total: int) -> str:

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from napari_ssp.registry import STUDENT
 from napari_ssp.service.results import COVER_LITTLE, NOTHING_TO_SEE
 
 if TYPE_CHECKING:
     from napari_ssp.service import Thresholds
     from napari_ssp.widgets.segment.results import Prepared
 
+#: What families find that do not look for cells.
+_NOUNS = {STUDENT: "object"}
+
 
 def result_line(prepared: Prepared) -> str:
     """Say what was found and how long it took."""
     seconds = f"{prepared.provenance['seconds']:.1f} s"
+    noun = _NOUNS.get(prepared.provenance["model"]["family"], "cell")
     if prepared.num_objects == 0:
         warnings = prepared.segmentation.warnings
         blank = [line for line in warnings if line.startswith(NOTHING_TO_SEE)]
         if blank:
-            return f"No cells found ({seconds}). {blank[0]}"
+            return f"No {noun}s found ({seconds}). {blank[0]}"
         return (
-            f"No cells found ({seconds}). Try a lower cell threshold or minimum size, another "
+            f"No {noun}s found ({seconds}). Try a lower cell threshold or minimum size, another "
             "channel or another model."
         )
     kept = [
@@ -32,13 +37,16 @@ def result_line(prepared: Prepared) -> str:
         f" The {' and '.join(kept)} layer{'s are' if len(kept) > 1 else ' is'} below the labels."
     )
     few = [line for line in prepared.segmentation.warnings if line.startswith(COVER_LITTLE)]
-    parts = [f"Found {count_line(prepared.num_objects)} in {seconds}.{extra if kept else ''}", *few]
+    parts = [
+        f"Found {count_line(prepared.num_objects, noun)} in {seconds}.{extra if kept else ''}",
+        *few,
+    ]
     return " ".join(parts)
 
 
-def count_line(count: int) -> str:
-    """Say how many cells there are."""
-    return f"{count} {'cell' if count == 1 else 'cells'}"
+def count_line(count: int, noun: str = "cell") -> str:
+    """Say how many cells, or other objects, there are."""
+    return f"{count} {noun if count == 1 else f'{noun}s'}"
 
 
 def size_line(diameter: float) -> str:

@@ -1,0 +1,121 @@
+"""Figures of critics on kept back pictures, beside those of simple scores."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_ssp.engine import predict_errors
+from napari_ssp.labels import number_labels
+from napari_ssp.metrics import average_precision, f1_score, reliability_table, roc_auc, spearman
+from napari_ssp.progress import run
+from napari_ssp.training.critic.errors import image_error, object_errors
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+    from segmenting import Criticised
+
+    from napari_ssp.networks import DenseCritic
+
+#: Share of the objects that somebody has time to look at.
+REVIEWED = 0.2
+#: IoU below which an object is wrong.
+WRONG = 0.5
+
+
+class Table:
+    """Scores and true errors of one origin, collected picture by picture."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, list[NDArray[Any]]] = {}
+        self.images: dict[str, list[float]] = {}
+
+    def add(self, one: Criticised, critics: dict[str, DenseCritic]) -> None:
+        """Ask all critics about a picture, and compare it with the truth."""
+        errors = object_errors(one.truth, one.labels)
+        ids, _ = number_labels(one.labels)
+        scores = dict(one.baselines)
+        for name, critic in critics.items():
+            found = run(predict_errors(critic, one.image, one.labels))
+            assert (found.objects["label"] == ids).all()
+            scores[name] = found.objects["predicted_error"]
+            self._add_image(name, found.image)
+        for name in one.baselines:
+            self._add_image(name, float(scores[name].mean()) if ids.size else 0.0)
+        self._add_image("1 - PQ", image_error(one.truth, one.labels))
+        f1 = f1_score(one.truth, one.labels)
+        self._add_image("1 - F1", 1 - f1 if np.isfinite(f1) else 0.0)
+        precision = average_precision(one.truth, one.labels, [0.5, 0.75])
+        self._add_image("1 - AP", 1 - float(np.nanmean(precision)))
+        known = ~np.isnan(errors)
+        for name, values in {**scores, "true": errors}.items():
+            self.objects.setdefault(name, []).append(np.asarray(values, np.float64)[known])
+
+    def _add_image(self, name: str, value: float) -> None:
+        self.images.setdefault(name, []).append(value)
+
+    def figures(self) -> dict[str, dict[str, float]]:
+        """Figures of each score: ranks of objects and images, what a review finds, calibration."""
+        true = np.concatenate(self.objects["true"])
+        return {
+            name: self._figures(name, np.concatenate(values), true)
+            for name, values in self.objects.items()
+            if name != "true"
+        }
+
+    def _figures(
+        self, name: str, score: NDArray[np.float64], true: NDArray[np.float64]
+    ) -> dict[str, float]:
+        wrong = true > 1 - WRONG
+        worst = np.argsort(-score, kind="stable")[: round(REVIEWED * score.size)]
+        found = {
+            "spearman_object": spearman(score, true),
+            "caught": float(wrong[worst].sum() / max(wrong.sum(), 1)),
+            "auroc": roc_auc(score, wrong),
+        }
+        for truth in ("1 - PQ", "1 - F1", "1 - AP"):
+            found[f"spearman_image {truth}"] = spearman(self.images[name], self.images[truth])
+        if score.size and 0 <= score.min() and score.max() <= 1:
+            found["mean"] = float(score.mean())
+            found["true mean"] = float(true.mean())
+            found["ece"] = reliability_table(score, wrong).expected_calibration_error
+        return {key: round(value, 4) for key, value in found.items()} | {
+            "objects": score.size,
+            "wrong": int(wrong.sum()),
+            "images": len(self.images[name]),
+        }
+
+
+def compare(
+    pictures: Iterable[Criticised], critics: dict[str, DenseCritic]
+) -> dict[str, dict[str, dict[str, float]]]:
+    """Figures by origin of the labels and by score."""
+    tables: dict[str, Table] = {}
+    for one in pictures:
+        tables.setdefault(one.origin, Table()).add(one, critics)
+    return {origin: table.figures() for origin, table in tables.items()}
+
+
+def seconds_of_both(critic: DenseCritic, model: str) -> tuple[float, float]:
+    """Least time of criticising a picture of 1024 x 1024 pixels, and of segmenting it, of three."""
+    import napari_ssp as ssp
+
+    rng = np.random.default_rng(0)
+    rows, columns = np.mgrid[:1024, :1024]
+    near = ((rows % 32 - 16) ** 2 + (columns % 32 - 16) ** 2) < 100
+    image = (near * 120 + rng.normal(50, 10, near.shape)).astype(np.uint8)
+    labels = np.where(near, rows // 32 * 32 + columns // 32 + 1, 0)
+    ssp.segment(image[:256, :256], model=model)
+    times: tuple[list[float], list[float]] = [], []
+    for _ in range(3):
+        began = time.process_time()
+        run(predict_errors(critic, image, labels))
+        between = time.process_time()
+        ssp.segment(image, model=model)
+        times[0].append(between - began)
+        times[1].append(time.process_time() - between)
+    return min(times[0]), min(times[1])
