@@ -99,6 +99,17 @@ class Cluster:
             )
             sent.result()
 
+    def count_workers(self) -> int:
+        """How many workers there are; connects where there is no connection.
+
+        Raises
+        ------
+        PermissionError, ConnectionError
+            As `check_entry`.
+        """
+        self.connect()
+        return len(self._client.nthreads())
+
     def forget(self, key: str) -> None:
         """Listen to a task no more."""
         self._tasks.pop(key, None)
