@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Labels
@@ -58,7 +58,7 @@ class ObjectOutline:
         bool
             Whether that was possible.
         """
-        layer = self._layer() if self._layer else None
+        layer: Any = self._layer() if self._layer else None
         known = self._labels() if self._labels else None
         if layer is None or known is not labels:
             return False
