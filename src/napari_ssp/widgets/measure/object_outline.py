@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from napari.layers import Labels
@@ -58,11 +58,11 @@ class ObjectOutline:
         bool
             Whether that was possible.
         """
-        layer: Any = self._layer() if self._layer else None
+        layer = self._layer() if self._layer else None
         known = self._labels() if self._labels else None
         if layer is None or known is not labels:
             return False
-        if layer not in self._viewer.layers or labels not in self._viewer.layers:
+        if not {layer, labels} <= set(self._viewer.layers):
             return False
         if not np.array_equal(layer.scale, labels.scale):
             return False
