@@ -60,7 +60,7 @@ class ObjectOutline:
         """
         layer = self._layer() if self._layer else None
         known = self._labels() if self._labels else None
-        if layer is None or known is not labels:
+        if layer is None or known is None or known is not labels:
             return False
         if not {layer, labels} <= set(self._viewer.layers):
             return False
