@@ -24,7 +24,7 @@ SHOWN = CriticSettings(crop=32, object_diameter=16.0, zoom=(1.0, 1.0))
 
 @pytest.fixture
 def image() -> CriticisedImage:
-    """Nine disks of 13 pixels, which are not magnified; a model has missed one and invented none."""
+    """Nine disks of 13 pixels, which are not magnified; a model has missed one."""
     labels = np.zeros((72, 72), np.int32)
     for number, (y, x) in enumerate(np.ndindex(3, 3), start=1):
         labels[disk((12 + 24 * y, 12 + 24 * x), 6.5, shape=labels.shape)] = number

@@ -60,8 +60,9 @@ class ObjectOutline:
         """
         layer = self._layer() if self._layer else None
         known = self._labels() if self._labels else None
-        is_there = layer in self._viewer.layers and labels in self._viewer.layers
-        if layer is None or known is not labels or not is_there:
+        if layer is None or known is None or known is not labels:
+            return False
+        if not {layer, labels} <= set(self._viewer.layers):
             return False
         if not np.array_equal(layer.scale, labels.scale):
             return False

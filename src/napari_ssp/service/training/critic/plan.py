@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from napari_ssp.registry import ModelCard
-    from napari_ssp.service.training.critic.requests import TrainCriticRequest
+    from napari_ssp.service.training.critic.requests import CriticSchedule, TrainCriticRequest
     from napari_ssp.service.training.pair_sources import PairScan
 
 
@@ -121,18 +121,20 @@ def _describe(
 ) -> TrainingPlan:
     pairs = files.pairs
     made = sum(len(files.of(pair)) for pair in (*pairs.training, *pairs.validation))
-    limits = describe_limits(
-        minutes=request.schedule.minutes,
-        epochs=request.schedule.epochs,
-        steps=request.schedule.steps,
-    )
     return TrainingPlan(
         f"{len(pairs.training)} images to train a critic from scratch, {made} label images that "
-        f"models made of them and of {len(pairs.validation)} for validation; {limits}.",
+        f"models made of them and of {len(pairs.validation)} for validation; {_limits(request.schedule)}.",
         tuple(_warnings(request, files)),
         tuple(pair.name for pair in pairs.training),
         tuple(pair.name for pair in pairs.validation),
     )
+
+
+def _limits(schedule: CriticSchedule) -> str:
+    words = [describe_limits(epochs=schedule.epochs, steps=schedule.steps)]
+    if schedule.minutes is not None:
+        words.insert(0, f"at most {schedule.minutes:g} minutes of learning, then one scoring")
+    return ", ".join(filter(None, words))
 
 
 def _warnings(request: TrainCriticRequest, files: CriticFiles) -> list[str]:

@@ -25,7 +25,7 @@ from napari_ssp.training.critic.recipe import (
     score_critic,
 )
 from napari_ssp.training.loop import LoopSettings, TrainingRun
-from napari_ssp.training.scored_images import ScoredImages, seconds_of_scoring
+from napari_ssp.training.scored_images import ScoredImages
 
 if TYPE_CHECKING:
     from torch import nn
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from napari_ssp.service.training.critic.requests import TrainCriticRequest
     from napari_ssp.training.critic.recipe import CriticisedImage
 
-#: How often a run is scored, at most.
+#: How often a run whose steps are counted is scored; one that goes by time is scored at its end.
 _SCORINGS = 2
 
 
@@ -52,9 +52,8 @@ def _prepare(
     settings = _settings(request, images)
     device = resolve_device(request.machine.device)
     run = TrainingRun(network.to(device), critic_loss, settings, request.output, "critic")
-    run.validation = ScoredImages(
-        images.validation, seconds_of_scoring(settings.minutes), _count_objects
-    )
+    # All of them, however long that takes: the heads are fitted to what they show.
+    run.validation = ScoredImages(images.validation, count_objects=_count_objects)
     run.resume()
 
     def score(learned: nn.Module) -> Steps[dict[str, float]]:
@@ -92,7 +91,7 @@ def _settings(request: TrainCriticRequest, images: CriticImages) -> LoopSettings
         learning_rate=schedule.learning_rate,
         weight_decay=schedule.weight_decay,
         smoothing=schedule.smoothing,
-        score_minutes=minutes / _SCORINGS,
+        score_minutes=minutes,
         # By steps where time sets no limit, so that such a run ends the same when interrupted.
         score_steps=max(1, round(steps / _SCORINGS)) if math.isinf(minutes) else 0,
         metric=METRIC,
