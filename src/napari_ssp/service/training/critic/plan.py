@@ -123,7 +123,8 @@ def _describe(
     made = sum(len(files.of(pair)) for pair in (*pairs.training, *pairs.validation))
     return TrainingPlan(
         f"{len(pairs.training)} images to train a critic from scratch, {made} label images that "
-        f"models made of them and of {len(pairs.validation)} for validation; {_limits(request.schedule)}.",
+        f"models made of them and of {len(pairs.validation)} for validation; "
+        f"{_limits(request.schedule)}.",
         tuple(_warnings(request, files)),
         tuple(pair.name for pair in pairs.training),
         tuple(pair.name for pair in pairs.validation),
