@@ -49,7 +49,7 @@ def test_the_wheel_carries_manifest_model_and_samples(tmp_path: Path) -> None:
         "napari_ssp/py.typed",
         "napari_ssp/io/sample_images/NOTICE.md",
     } <= names
-    for model in ("mediar-starter", "repmode-starter"):
+    for model in ("mediar-starter", "repmode-starter", "critic-starter"):
         files = {f"{starters}/{model}/{file}" for file in ("card.json", "weights.safetensors")}
         assert files <= names
     assert not [name for name in names if name.endswith((".nbc", ".nbi"))]

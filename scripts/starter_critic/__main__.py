@@ -53,7 +53,7 @@ def ship(run: Path, figures: dict[str, float]) -> None:
     card = replace(
         ModelCard.read(run),
         name=NAME,
-        description="Says where labels of nuclei are wrong, by the image alone: maps of missed, "
+        description="Says where labels of nuclei are wrong, from image and labels alone: maps of missed, "
         "extra, merged and split objects and of boundaries, and 1 - IoU of each object.",
         licence="BSD-3-Clause",
         citation="Caicedo et al.: Nucleus segmentation across imaging experiments, Nature Methods "

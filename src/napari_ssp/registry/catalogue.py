@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from napari_ssp.registry.card import CARD_FILE, CELLPOSE, ModelCard
+from napari_ssp.registry.card import CARD_FILE, CELLPOSE, ERRORS, ModelCard
 from napari_ssp.registry.catalogues import list_offered_cards, model_folders
 from napari_ssp.registry.cellpose_models import cellpose_cards, cellpose_weights
 from napari_ssp.registry.folders import STARTER_FOLDER, models_folder
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def list_cards() -> list[ModelCard]:
-    """Cards of all models that can be used now, the shipped ones first.
+    """Cards of all models that can be used now, the shipped ones first, those of errors last.
 
     Broken folders are left out. An ensemble is there when all its members are.
     """
@@ -28,7 +28,8 @@ def list_cards() -> list[ModelCard]:
     by_name = {card.name: card for card in cards}
     ensembles = (card for card in list_offered_cards() if card.members and card.name not in by_name)
     complete = [_complete(card, by_name) for card in _first_of_each(ensembles)]
-    return cards + [card for card in complete if card.sha256]
+    usable = cards + [card for card in complete if card.sha256]
+    return sorted(usable, key=lambda card: card.makes == ERRORS)
 
 
 def list_catalogue() -> list[ModelCard]:
