@@ -16,6 +16,7 @@ import numpy as np
 import psutil
 import pytest
 import tifffile
+import torch
 from click.testing import CliRunner
 
 from napari_ssp.cli import image_command, main
@@ -49,8 +50,12 @@ def service() -> Iterator[ModelService]:
 
 @pytest.fixture(scope="module")
 def local() -> Iterator[ModelService]:
+    """Here, with the number of threads that each of two workers has: sums depend on it."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(max(1, (os.cpu_count() or 1) // 2))
     with ModelService() as service:
         yield service
+    torch.set_num_threads(before)
 
 
 def _record(result: Any) -> dict[str, Any]:
