@@ -53,8 +53,8 @@ def ship(run: Path, figures: dict[str, float]) -> None:
     card = replace(
         ModelCard.read(run),
         name=NAME,
-        description="Says where labels of nuclei are wrong, from image and labels alone: maps of missed, "
-        "extra, merged and split objects and of boundaries, and 1 - IoU of each object.",
+        description="Says where labels of nuclei are wrong, from image and labels alone: maps of "
+        "missed, extra, merged and split objects and of boundaries, and 1 - IoU of each object.",
         licence="BSD-3-Clause",
         citation="Caicedo et al.: Nucleus segmentation across imaging experiments, Nature Methods "
         "16 (2019)",
