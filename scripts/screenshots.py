@@ -147,12 +147,12 @@ def comparing(viewer: napari.Viewer, dock: CompareDock) -> None:
 def reviewing(viewer: napari.Viewer, dock: ReviewDock) -> None:
     viewer.open_sample("napari-ssp", "fluorescent_nuclei")
     labels = _bright_objects(viewer.layers[0].data)  # nuclei that touch are one
-    viewer.add_labels(labels, name="a threshold").opacity = 0.35
+    viewer.add_labels(labels, name="a threshold").contour = 2  # or they would hide the map
     _run(dock)
     dock.show_next()
     dock.accept()
     dock.reject()
-    _save(viewer, "review", whole=False)
+    _save(viewer, "review")
 
 
 def models(viewer: napari.Viewer, dock: ModelsDock) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 Work = Callable[[ModelService, Any, Path], tuple[str, dict[str, Any]]]
 #: Makes the report of the rows of all images.
 Conclude = Callable[[list[dict[str, Any]]], dict[str, Any]]
+
+#: Words of an error, or none, and a row of the report.
+End = tuple[str, dict[str, Any]]
 
 #: Options of all such commands, after their own.
 _ENDS = (
@@ -73,20 +77,41 @@ class Batch:
         conclude: Conclude = lambda rows: {"images": rows},
     ) -> None:
         """Do all requests, also after one has failed; then write the report and tell errors."""
-        rows, errors = [], []
         with ModelService(self.compute) as service:
-            for request, target in zip(requests, targets, strict=True):
+
+            def do(request: SourceRequest, target: Path) -> tuple[str, dict[str, Any]]:
+                """Do one; the words of its error, and its row of the report."""
                 try:
                     line, row = work(service, request, target)
                 except USER_ERRORS as error:
-                    errors.append(f"{title(request)}: {one_line(error)}")
-                    rows.append({**_place(request), "error": one_line(error)})
-                    continue
+                    said = one_line(error)
+                    return f"{title(request)}: {said}", {**_place(request), "error": said}
                 say(f"{title(request)}: {line} -> {target}")
-                rows.append({**_place(request), **row})
-        write_report(conclude(rows), self.json_path)
-        if errors:
+                return "", {**_place(request), **row}
+
+            ends = _do_all(do, list(zip(requests, targets, strict=True)), service)
+        write_report(conclude([row for _, row in ends]), self.json_path)
+        if errors := [error for error, _ in ends if error]:
             fail(errors)
+
+
+def _do_all(do: Callable[..., End], pairs: list[Any], service: ModelService) -> list[End]:
+    """Do something with each pair, in order; beside each other where there are several workers."""
+    try:
+        places = service.count_places()
+    except OSError as error:
+        fail([one_line(error)])
+    if places == 1:
+        return [do(*pair) for pair in pairs]
+    # One more than there are workers: it reads its image meanwhile.
+    pool = ThreadPoolExecutor(places + 1)
+    try:
+        ends = [pool.submit(do, *pair) for pair in pairs]
+        while any(not one.done() for one in ends):
+            wait(ends, timeout=0.2)  # in turns: Windows does not interrupt one long wait
+        return [one.result(0) for one in ends]  # they have ended
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def title(request: SourceRequest) -> str:

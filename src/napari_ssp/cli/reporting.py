@@ -8,6 +8,7 @@ import math
 import sys
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -36,6 +37,9 @@ def _check_report(_: Any, option: click.Parameter, path: Path | None) -> Path | 
             )
     return path
 
+
+#: Held by the bar on display; a terminal has room for one.
+_SHOWN = Lock()
 
 json_option = click.option(
     "--json",
@@ -123,10 +127,13 @@ def _bar() -> Iterator[ProgressBar]:
     console = Console(stderr=True)
     words = TextColumn("{task.description}", markup=False)  # names of files may have brackets
     columns = (words, BarColumn(), TimeRemainingColumn())
-    with ProgressBar(
-        *columns, console=console, transient=True, disable=not console.is_terminal
-    ) as bar:
-        yield bar
+    is_shown = console.is_terminal and _SHOWN.acquire(blocking=False)
+    try:
+        with ProgressBar(*columns, console=console, transient=True, disable=not is_shown) as bar:
+            yield bar
+    finally:
+        if is_shown:
+            _SHOWN.release()
 
 
 @contextmanager

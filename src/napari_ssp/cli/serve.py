@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
+import socket
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from napari_ssp.cli.reporting import as_usage_error, say
+from napari_ssp.cli.reporting import as_usage_error, fail, say
 from napari_ssp.service.compute.bundle import BUNDLE_FILE, Bundle, is_loopback, server_folder
 from napari_ssp.service.compute.extra import needs_extra
 
@@ -57,6 +59,8 @@ def serve(
     this command: give it away as a password.
     """
     with as_usage_error():
+        if bundle is not None:
+            Bundle.check_target(bundle)
         if host in ("0.0.0.0", "::", ""):
             raise ValueError(
                 f"--host {host or repr(host)} says no place. Give the name or the address under "
@@ -75,6 +79,7 @@ def serve(
 
     logging.basicConfig(format="%(asctime)s %(message)s", level=logging.WARNING)
     tell_refusals()
+    _check_free(host, port)
     folder = server_folder()
     with as_usage_error():
         server, client = (None, None) if no_tls else keep_identities(folder, renew)
@@ -92,6 +97,23 @@ def serve(
     with suppress(KeyboardInterrupt):
         asyncio.run(_serve(Serving(host, port, server, workers), announce))
     say("The server has ended.")
+
+
+def _check_free(host: str, port: int) -> None:
+    """End where nobody can listen, before anything is started."""
+    try:
+        family, kind, *_, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind) as door:
+            if os.name != "nt":  # where it would let two programs listen
+                door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            door.bind(place)
+    except OSError as error:
+        fail(
+            [
+                f"Nothing can be served at {host}, port {port}: {error.strerror or error}. Give "
+                "another --port, or a --host that is an address of this computer."
+            ]
+        )
 
 
 async def _serve(serving: Serving, announce: Callable[[str], None]) -> None:

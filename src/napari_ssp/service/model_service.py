@@ -96,6 +96,16 @@ class ModelService:
         lane.submit(job)
         return job
 
+    def count_places(self) -> int:
+        """How many requests are done at a time: the workers, one in this process.
+
+        Raises
+        ------
+        PermissionError, ConnectionError
+            When a server lets nobody in, or does not answer.
+        """
+        return 1 if self._cluster is None else self._cluster.count_workers()
+
     def close(self) -> None:
         """Cancel all jobs and end the threads; the last service to close forgets the networks.
 

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
 import threading
 import time
+from contextlib import nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import psutil
 import pytest
 import tifffile
+from click.testing import CliRunner
 
+from napari_ssp.cli import image_command, main
 from napari_ssp.image import MicroscopyImage
 from napari_ssp.service import (
     CancelledError,
@@ -26,7 +31,6 @@ from napari_ssp.service import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     import napari_ssp as ssp
 
@@ -110,6 +114,44 @@ def test_errors_are_the_same(
                 one.submit(request).result(60)
             said.append((type(caught.value), str(caught.value)))
         assert said[0] == said[1]
+
+
+def test_a_command_keeps_all_workers_busy(
+    finding_model: Path, service: ModelService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noise, images = np.random.default_rng(4), ["a", "b", "c", "d", "e"]
+    for name in images:
+        side = 70 if name == "b" else 150  # what is done first need not be listed first
+        tifffile.imwrite(tmp_path / f"{name}.tif", noise.integers(0, 255, (side, 90), np.uint8))
+    bad = tmp_path / "c.tif"
+    tifffile.imwrite(bad, np.full((9, 9), np.nan, np.complex64))
+    counted: list[int] = []
+    monkeypatch.setattr(image_command, "ModelService", lambda _: nullcontext(service))
+    monkeypatch.setattr(service, "submit", _counting(service.submit, counted))
+    words = ["segment", str(tmp_path), "--model", str(finding_model), "-o", str(tmp_path / "out")]
+    report = tmp_path / "report.json"
+    done = CliRunner().invoke(main, [*words, "--compute", "processes:2", "--json", str(report)])
+    assert done.exit_code == 1, done.output
+    rows = json.loads(report.read_text())["images"]
+    assert [Path(row["image"]).stem for row in rows] == images
+    assert [("error" in row) for row in rows] == [name == "c" for name in images]
+    assert max(counted) > 1
+    assert len(list((tmp_path / "out").glob("*.tiff"))) == len(images) - 1
+
+
+def _counting(submit: Any, counted: list[int]) -> Any:
+    """Submit, and note how many images are under way then."""
+    jobs: list[Any] = []
+
+    def submit_and_count(request: Any, plan: Any = None) -> Any:
+        job = submit(request, plan)
+        if isinstance(request, SegmentRequest):
+            jobs.append(job)
+            busy = (JobState.QUEUED, JobState.RUNNING)
+            counted.append(sum(one.state in busy for one in jobs))
+        return job
+
+    return submit_and_count
 
 
 def _long(model: Path, seed: int = 5) -> SegmentRequest:

@@ -172,7 +172,7 @@ def test_what_is_no_label_image_is_refused(tiny_critic: Path) -> None:
 
 
 def test_a_model_that_is_no_critic_is_refused(tiny_model: Path) -> None:
-    with pytest.raises(ValueError, match="'tiny' makes objects and is no critic"):
+    with pytest.raises(ValueError, match="'tiny' is of the family mediar and no critic"):
         ssp.review(_image(), _labels(), str(tiny_model))
     with pytest.raises(FileNotFoundError, match="nowhere"):
         ssp.review(_image(), _labels(), "nowhere")

@@ -80,7 +80,7 @@ def _column(dock: ReviewDock, name: str) -> list[str]:
 def test_a_review_is_shown(
     viewer: napari.Viewer, review_dock: ReviewDock, squares: Labels, qtbot: QtBot, tiny_critic: Path
 ) -> None:
-    assert "200 × 160 px, critic tiny-critic" in settle(review_dock, qtbot)
+    assert "200 × 160 px, by tiny-critic" in settle(review_dock, qtbot)
     run(review_dock, qtbot)
     direct = ssp.review(viewer.layers["nuclei"].data, squares.data, str(tiny_critic))
     layer = viewer.layers["cells error map"]
@@ -97,7 +97,7 @@ def test_a_review_is_shown(
     assert _column(review_dock, "object") == ["7", "5", "2"]
     assert _column(review_dock, "error") == [f"{errors[n]:.2f}" for n in (7, 5, 2)]
     message = review_dock.panel.message.text()
-    assert f"predicted error {direct.image_error:.2f} of 1" in message
+    assert f"predicted error {direct.image_error:.2f} (0 is perfect" in message
     assert "not a measurement" in message
 
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import platformdirs
 
-from napari_ssp.atomic import atomic_path
+from napari_ssp.atomic import atomic_path, check_target
 
 BUNDLE_FILE = "napari-ssp-client.json"
 _MARK = "napari-ssp client bundle"
@@ -55,6 +55,22 @@ class Bundle:
         """Write it as a file that its owner alone may read."""
         identity = asdict(self.identity) if self.identity else {}
         write_private(path, {"kind": _MARK, "address": self.address, **identity})
+
+    @staticmethod
+    def check_target(path: Path) -> None:
+        """Refuse a name that cannot be written to, or that holds something else.
+
+        Raises
+        ------
+        ValueError, OSError
+            With the name and what is wrong with it.
+        """
+        check_target(path, overwrite=True)
+        if path.is_file() and read_private(path).get("kind") != _MARK:
+            raise ValueError(
+                f"'{path}' exists and is no client bundle, so it was left as it is. Give another "
+                "name."
+            )
 
     @classmethod
     def read(cls, path: Path) -> Bundle:

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import ExtendedKeyUsageOID as Purpose, NameOID
 
 from napari_ssp.service.compute.bundle import Identity
+from napari_ssp.service.compute.entry import SERVER_NAME
 
 if TYPE_CHECKING:
     from cryptography.x509.oid import ObjectIdentifier
@@ -68,6 +69,9 @@ def _sign(
         .add_extension(x509.ExtendedKeyUsage(purposes), critical=False)
         .add_extension(issuer, critical=False)
     )
+    if Purpose.SERVER_AUTH in purposes:
+        named = x509.SubjectAlternativeName([x509.DNSName(SERVER_NAME)])
+        builder = builder.add_extension(named, critical=False)
     own = builder.sign(signing, hashes.SHA256())
     return Identity(_pem(authority), _pem(own), _key_pem(key))
 

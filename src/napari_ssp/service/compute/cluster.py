@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import dask
 import numpy as np
 from distributed import Client, Future
+from distributed.scheduler import KilledWorker
 
 from napari_ssp.progress import Progress
 from napari_ssp.service.compute.entry import check_entry
@@ -97,6 +98,17 @@ class Cluster:
                 keep_weights, sha256, content, workers=[worker], pure=False, retries=1
             )
             sent.result()
+
+    def count_workers(self) -> int:
+        """How many workers there are; connects where there is no connection.
+
+        Raises
+        ------
+        PermissionError, ConnectionError
+            As `check_entry`.
+        """
+        self.connect()
+        return len(self._client.nthreads())
 
     def forget(self, key: str) -> None:
         """Listen to a task no more."""
@@ -213,4 +225,10 @@ def is_connected(client: Any) -> bool:
 
 
 def _explain(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}"
+    if isinstance(error, KilledWorker):
+        return (
+            f"The worker process ended {error.allowed_failures + 1} times while it did this "
+            "request, most likely for lack of memory. Choose a smaller region, or smaller batches; "
+            "the server's log may say more."
+        )
+    return f"The worker could not do this request: {type(error).__name__}: {error}"

@@ -14,10 +14,11 @@ from napari_ssp.service.compute.bundle import write_pem
 if TYPE_CHECKING:
     from napari_ssp.service.compute.bundle import Bundle, Identity
 
+#: Name in the certificate of each server, whatever its address.
+SERVER_NAME = "server.napari-ssp"
 _RENEW = "Ask who runs the server for a new client bundle ('napari-ssp serve --renew' makes one)."
 #: What the server says of a client's certificate, as OpenSSL words it.
 _REFUSALS = {
-    "CERTIFICATE_REQUIRED": "it lets in only who has its client bundle, and none was given",
     "UNKNOWN_CA": "the certificate was made by another authority, not for this server",
     "DECRYPT_ERROR": "the certificate was made by another authority, not for this server",
     "BAD_CERTIFICATE": "the certificate was made by another authority, not for this server",
@@ -39,17 +40,24 @@ def check_entry(bundle: Bundle, patience: float = 10.0) -> None:
     Raises
     ------
     PermissionError
-        When the server refuses the certificate, or its own is not to be believed.
+        When there is no certificate to show, the server refuses it, or its own is not to be
+        believed.
     ConnectionError
         When nobody answers.
     """
     parts = urlsplit(bundle.address)
     place = (str(parts.hostname), int(parts.port or 0))
+    if parts.scheme != "tcp" and bundle.identity is None:
+        raise PermissionError(
+            f"The server at {bundle.address} lets in only who has its client bundle, and no "
+            f"certificate was given. {_RENEW}"
+        )
     try:
         with socket.create_connection(place, patience) as plain:
-            if parts.scheme == "tcp":
+            if bundle.identity is None:
                 return
-            with _context(bundle.identity).wrap_socket(plain) as secured:
+            context = _context(bundle.identity)
+            with context.wrap_socket(plain, server_hostname=SERVER_NAME) as secured:
                 secured.recv(1)  # a refusal comes after the handshake, or else the server's hello
     except ssl.SSLError as error:
         raise PermissionError(_explain(bundle, error)) from error
@@ -60,13 +68,9 @@ def check_entry(bundle: Bundle, patience: float = 10.0) -> None:
         ) from error
 
 
-def _context(identity: Identity | None) -> ssl.SSLContext:
-    """Make of an identity what a client needs; without one the server is not believed either."""
+def _context(identity: Identity) -> ssl.SSLContext:
+    """Make of an identity what a client needs."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False  # the authority is the server's own, and it has no other
-    if identity is None:
-        context.verify_mode = ssl.CERT_NONE
-        return context
     context.load_verify_locations(cadata=identity.authority)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "client.pem"

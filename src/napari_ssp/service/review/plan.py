@@ -80,7 +80,7 @@ class ReviewPlan:
         sizes, count = self.labels.sizes, len(self.planes)
         planes = "" if count == 1 else f"{count} planes one by one, "
         kind = "" if self.calibration is None else ", objects can be accepted"
-        return f"{planes}{sizes['x']} × {sizes['y']} px, critic {self.card.name}{kind}"
+        return f"{planes}{sizes['x']} × {sizes['y']} px, by {self.card.name}{kind}"
 
 
 def plan_review(request: ReviewRequest) -> ReviewPlan:
@@ -126,8 +126,8 @@ def _critic(model: str) -> ModelCard:
     if card.family != CRITIC:
         known = ", ".join(c.name for c in list_cards() if c.family == CRITIC) or "none"
         raise ValueError(
-            f"'{card.name}' makes {card.makes} and is no critic, so it cannot say where labels are "
-            f"wrong. Choose a critic; installed: {known}."
+            f"'{card.name}' is of the family {card.family} and no critic, so it cannot say where "
+            f"labels are wrong. Choose a critic; installed: {known}."
         )
     return card
 

@@ -31,7 +31,7 @@ def review_line(review: Review) -> str:
     objects = "There are no objects." if not count else f"{doubtful} of {count} {noun} wrong."
     planes = "" if review.image_errors.size == 1 else ", the mean of all planes"
     return (
-        f"{verdict}: predicted error {error:.2f} of 1{planes}. {objects} "
+        f"{verdict}: predicted error {error:.2f} (0 is perfect, 1 all wrong){planes}. {objects} "
         "This is a prediction, not a measurement."
     )
 
