@@ -125,7 +125,7 @@ def test_only_what_is_wanted_is_prepared() -> None:
         np.ones((2, 2), np.uint32),
         np.zeros((2, 2, 2), np.float32),
         np.full((2, 2), 0.5, np.float32),
-        provenance={"seconds": 2.0},
+        provenance={"seconds": 2.0, "model": {"family": "mediar"}},
     )
     plain = prepare(result, SegmentChoices())
     assert plain.flows is None
