@@ -29,6 +29,7 @@ from napari_ssp.service import (
     PredictRequest,
     SegmentRequest,
 )
+from napari_ssp.service.model_service import SHARED_MODELS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,6 +53,7 @@ def service() -> Iterator[ModelService]:
 def local(job_threads: int) -> Iterator[ModelService]:
     """Here, with the number of threads that each of two workers has: sums depend on it."""
     torch.set_num_threads(max(1, (os.cpu_count() or 1) // 2))
+    SHARED_MODELS.clear()  # kernels that were merged with more threads
     with ModelService() as service:
         yield service
     torch.set_num_threads(job_threads)
