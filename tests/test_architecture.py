@@ -49,6 +49,7 @@ ROOMS = {
 #: Sub-rooms, and which rooms beside them each may lean on. A sub-room may always import the folder
 #: that it lies in, its ground; the files there may compose what lies in their sub-rooms.
 SUB_ROOMS: dict[str, set[str]] = {
+    "cli/batch": set(),
     "cli/evaluate": set(),
     "cli/training": set(),
     "engine/criticism": set(),
