@@ -211,7 +211,7 @@ def test_no_file_is_called_utils() -> None:
     ("module", "absent"),
     [
         ("napari_ssp", {"torch", "qtpy", "napari", "magicgui"}),
-        ("napari_ssp.service", {"torch", "qtpy", "napari", "magicgui"}),
+        ("napari_ssp.service", {"torch", "qtpy", "napari", "magicgui", "scipy.stats"}),
         ("napari_ssp.registry", {"torch"}),
         ("napari_ssp.cli", {"torch", "qtpy", "napari"}),
     ],
