@@ -49,6 +49,7 @@ ROOMS = {
 #: Sub-rooms, and which rooms beside them each may lean on. A sub-room may always import the folder
 #: that it lies in, its ground; the files there may compose what lies in their sub-rooms.
 SUB_ROOMS: dict[str, set[str]] = {
+    "cli/batch": set(),
     "cli/evaluate": set(),
     "cli/training": set(),
     "engine/criticism": set(),
@@ -69,6 +70,7 @@ SUB_ROOMS: dict[str, set[str]] = {
     "training/structures": set(),
     "service/annotation": {"service/review"},
     "service/compute": set(),
+    "service/compute/queues": set(),
     "service/packages": {"service/segmentation", "service/structures"},
     "service/review": {"service/training/segmentation"},
     "service/segmentation": set(),
