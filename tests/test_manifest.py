@@ -43,9 +43,12 @@ def test_the_wheel_carries_manifest_model_and_samples(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     with zipfile.ZipFile(next(tmp_path.glob("*.whl"))) as wheel:
         names = set(wheel.namelist())
+        metadata = next(name for name in names if name.endswith("dist-info/METADATA"))
+        assert "](docs/" not in wheel.read(metadata).decode()  # leads nowhere on a package page
     starters = "napari_ssp/registry/starter"
     assert {
         "napari_ssp/napari.yaml",
+        "napari_ssp/icon.svg",
         "napari_ssp/py.typed",
         "napari_ssp/io/sample_images/NOTICE.md",
     } <= names
