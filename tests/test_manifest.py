@@ -32,6 +32,13 @@ def test_readers_writers_widgets_and_samples_are_offered(manifest: PluginManifes
     assert len(offers.sample_data) >= 3
 
 
+def test_commands_are_short_and_together_in_the_palette(manifest: PluginManifest) -> None:
+    for command in manifest.contributions.commands:
+        assert command.category == "Cells and structures", command.id
+        assert 0 < len(command.short_title) <= 20, command.id
+    assert manifest.categories and manifest.icon == "napari_ssp:icon.svg"
+
+
 def test_the_manifest_shows_at_the_top() -> None:
     inside = ROOT / "src" / "napari_ssp" / "napari.yaml"
     assert (ROOT / "napari.yaml").read_bytes() == inside.read_bytes()
