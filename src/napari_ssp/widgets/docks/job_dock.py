@@ -14,6 +14,7 @@ from napari_ssp.widgets.docks.dock_widget import DockWidget
 from napari_ssp.widgets.docks.file_offer import offer_once
 from napari_ssp.widgets.docks.messages import error_line, is_expected
 from napari_ssp.widgets.docks.scroll_column import ScrollColumn
+from napari_ssp.widgets.docks.spoken_names import name_controls
 from napari_ssp.widgets.docks.tabs import join_tabs
 from napari_ssp.widgets.docks.viewer_watch import ViewerWatch
 
@@ -136,6 +137,7 @@ class JobDock(DockWidget):
         super().showEvent(event)
         if not self._has_place:
             self._has_place = True
+            name_controls(self)
             offer = offer_once()
             if offer is not None:
                 self.column.add_first(offer)
