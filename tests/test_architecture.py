@@ -52,6 +52,7 @@ SUB_ROOMS: dict[str, set[str]] = {
     "cli/evaluate": set(),
     "cli/training": set(),
     "engine/criticism": set(),
+    "flows/editing": set(),
     "io/czi": set(),
     "io/lif": set(),
     "io/nd2": set(),
