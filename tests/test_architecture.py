@@ -84,6 +84,7 @@ SUB_ROOMS: dict[str, set[str]] = {
     "widgets/layers": set(),
     "widgets/docks": {"widgets/forms", "widgets/layers"},
     "widgets/compare": {"widgets/docks", "widgets/forms", "widgets/layers"},
+    "widgets/edit": {"widgets/docks", "widgets/forms", "widgets/layers"},
     "widgets/measure": {"widgets/docks", "widgets/forms", "widgets/layers", "widgets/compare"},
     "widgets/models": {"widgets/docks"},
     "widgets/predict": {"widgets/docks", "widgets/forms", "widgets/layers", "widgets/measure"},

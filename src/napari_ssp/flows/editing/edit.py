@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -91,6 +92,12 @@ class Edit:
         y, x = np.nonzero(self.before != self.after)
         return y + self.box[0].start, x + self.box[1].start
 
+    @property
+    def gain(self) -> int:
+        """How many objects there are more than before; fewer where it is negative."""
+        before, after = (np.unique(x[x > 0]).size for x in (self.before, self.after))
+        return after - before
+
     def apply(self, labels: NDArray[Any]) -> None:
         """Write the new pixels into the plane."""
         labels[self.box] = self.after
@@ -128,7 +135,7 @@ def new_numbers(labels: NDArray[Any], count: int, first: int | None) -> range:
 def line_pixels(points: tuple[Point, ...], shape: tuple[int, ...]) -> NDArray[np.intp]:
     """Pixels (N, 2) of a line from point to point, in its order, inside of the plane."""
     pieces = [np.array(points[:1], np.intp)]
-    for start, stop in zip(points, points[1:], strict=False):
+    for start, stop in pairwise(points):
         steps = max(abs(stop[0] - start[0]), abs(stop[1] - start[1]))
         if steps:
             pieces.append(np.linspace(start, stop, steps + 1)[1:].round().astype(np.intp))

@@ -10,8 +10,8 @@ from napari_ssp.flows.editing.edit import (
     Edit,
     Gesture,
     Tool,
-    new_numbers,
     line_pixels,
+    new_numbers,
     object_box,
 )
 from napari_ssp.flows.field import FlowField, TrackingSettings
