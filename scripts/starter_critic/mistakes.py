@@ -1,7 +1,7 @@
 """Real mistakes of a segmentation model: training images that it segments in wrong ways.
 
 ``images`` and ``labels`` hold pieces of the pictures and their truth; ``mistakes`` has a folder for
-each way to go wrong, with labels under the pictures' names.
+each way to go wrong, with labels under the pictures' names and the flows that they were made from.
 """
 
 from __future__ import annotations
@@ -99,6 +99,7 @@ def _look(out: Path, name: str, model: str, way: str, look: Look) -> None:
     if look.diameter and typical:
         options["diameter"] = look.diameter * typical
     found = ssp.segment(worsened(image, look), model=model, **options)
+    outputs = np.stack([*found.flows, found.cell_probability]).astype(np.float16)
     for limit, (cell, flow, least) in LIMITS.items():
         labels = flows_to_labels(
             found.flows,
@@ -110,6 +111,7 @@ def _look(out: Path, name: str, model: str, way: str, look: Look) -> None:
         target = out / "mistakes" / (f"{way}-{limit}" if limit else way)
         target.mkdir(parents=True, exist_ok=True)
         imwrite(target / f"{name}.tif", labels.astype(np.uint16), compression="zlib")
+        imwrite(target / f"{name}_flows.tif", outputs, compression="zlib", photometric="minisblack")
 
 
 def worsened(image: NDArray[Any], look: Look) -> NDArray[Any]:

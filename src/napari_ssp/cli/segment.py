@@ -28,6 +28,7 @@ from napari_ssp.service import (
     find_members,
     task_index,
 )
+from napari_ssp.service.network_outputs import ENDING, outputs_image
 
 _FLOWS, _PREDICTION, _TABLE = "flows", "prediction", "table"
 
@@ -140,7 +141,7 @@ def _endings(through: str | None, save_flows: bool, kind: str) -> dict[str, str]
     """List what is written beside the labels, and what its name ends with."""
     endings = {}
     if save_flows:
-        endings[_FLOWS] = f"_flows.{kind}"
+        endings[_FLOWS] = f"{ENDING}.{kind}"
     if through is not None:
         image = "ome.tif" if kind == "tiff" else "ome.zarr"
         endings |= {_PREDICTION: f"_prediction.{image}", _TABLE: "_objects.csv"}
@@ -163,20 +164,7 @@ def _row(result: Segmentation, target: Path, files: dict[str, Path]) -> dict[str
 
 def _write(result: Segmentation, files: dict[str, Path], overwrite: bool) -> None:
     if (path := files.get(_FLOWS)) is not None:
-        names = ("flow_z", "flow_y", "flow_x")[-len(result.flows) :]
-        channels = (*names, "cell_probability")
-        write_image(path, result.image(_outputs(result), path.stem, channels), overwrite=overwrite)
+        write_image(path, outputs_image(result, path.stem), overwrite=overwrite)
     if result.predicted is not None and result.table is not None:
         write_image(files[_PREDICTION], add_axes(result.predicted), overwrite=overwrite)
         write_table(files[_TABLE], result.table, overwrite)
-
-
-def _outputs(result: Segmentation) -> Any:
-    """Flows and probability as one array, read plane by plane: they may not fit into memory."""
-    import dask.array  # takes a while to import
-
-    da: Any = dask.array
-    planes = tuple(1 for _ in result.axes[:-2]) + result.labels.shape[-2:]
-    flows = da.from_array(result.flows, chunks=(1, *planes), name=False)
-    probability = da.from_array(result.cell_probability, chunks=planes, name=False)
-    return da.concatenate([flows, probability[None]])

@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QWidget
 
 from napari_ssp.io.layer_attributes import METADATA_KEY
 from napari_ssp.registry import CRITIC, list_cards
+from napari_ssp.service.network_outputs import outputs_image
 from napari_ssp.service.review.decisions import Decision
 from napari_ssp.service.review.ranking import RankFolderRequest
 from napari_ssp.widgets.compare.comparing import list_object_labels
@@ -29,6 +30,7 @@ from napari_ssp.widgets.forms.wrapped_label import SmallPrint
 from napari_ssp.widgets.layers.alignment import image_under
 from napari_ssp.widgets.layers.images import channel_choices, layer_image
 from napari_ssp.widgets.layers.layer_state import LayerState, lost_reason
+from napari_ssp.widgets.layers.shown_segmentations import find_segmentation
 from napari_ssp.widgets.review.error_layer import ErrorLayers, features_with_errors
 from napari_ssp.widgets.review.folder_list import FolderList
 from napari_ssp.widgets.review.form import ReviewForm
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
     import napari
     from napari.layers import Labels
 
+    from napari_ssp.image import MicroscopyImage
     from napari_ssp.service import ModelService, Review
     from napari_ssp.service.review.decisions import ObjectKey
     from napari_ssp.service.review.ranking import FolderRanking, RankedImage
@@ -189,7 +192,7 @@ class ReviewDock(JobDock):
         self.form.set_channels(channel_choices(part))
         doubts = self.label_watch.look_at([labels], [image])
         self.parts_button.offer(doubts)
-        request = self.form.value().request(part, layer_image(labels))
+        request = self.form.value().request(part, layer_image(labels), _flows(labels))
         return Proposal(request, warnings=doubts, needs_plan=True)
 
     def _preparation(self) -> Callable[[Any], Any]:
@@ -385,3 +388,12 @@ def _fits(layer: Image, labels: Labels) -> bool:
     except (ValueError, TypeError):
         return False
     return True
+
+
+def _flows(labels: Labels) -> MicroscopyImage | None:
+    """Flows that a layer's labels were made from, as long as a dock keeps them."""
+    found = find_segmentation(labels)
+    if found is None or len(found.flows) != len("yx"):
+        return None
+    outputs = outputs_image(found, f"flows of {labels.name}")
+    return outputs if layer_image(labels).shape == outputs.shape[1:] else None
