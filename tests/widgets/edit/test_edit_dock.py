@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,10 +12,14 @@ import pytest
 from dock_driver import LONG
 
 from napari_ssp.flows import flows_to_labels, labels_to_flows
+from napari_ssp.io import read_image
+from napari_ssp.io.napari_writer import write_labels_layer
 from napari_ssp.service import Segmentation, Thresholds, Tool
+from napari_ssp.service.annotation.training_set import TrainingSet
 from napari_ssp.widgets.edit.dock import EditDock
 from napari_ssp.widgets.segment.choices import SegmentChoices
 from napari_ssp.widgets.segment.results import prepare
+from napari_ssp.widgets.train.dock import TrainDock
 
 if TYPE_CHECKING:
     import napari
@@ -241,3 +247,49 @@ def test_edits_stay_when_a_slider_moves(
     assert _edits(cells) == []
     slide(Thresholds(0.6))
     np.testing.assert_array_equal(cells.data > 0, (TRUTH > 0) & (TRUTH < 4))
+
+
+def test_edits_go_to_the_training_set_and_into_other_layers(
+    viewer: napari.Viewer,
+    edit_dock: EditDock,
+    dock: SegmentDock,
+    cells: Labels,
+    tmp_path: Path,
+    qtbot: QtBot,
+) -> None:
+    train = TrainDock(viewer)
+    viewer.window.add_dock_widget(train, name="Train models")
+    train.collecting.panel.set_folder(tmp_path / "set")
+    train.collecting.add()
+    edit_dock.toggle(Tool.ADD)
+    Hand(viewer, cells).draw((82, 118))
+    qtbot.waitUntil(lambda: train.collecting.autosave.is_settled, timeout=LONG)
+    (pair,) = TrainingSet(tmp_path / "set").pairs()
+    np.testing.assert_array_equal(read_image(pair.target).plane(), cells.data)
+
+    before = cells.data.copy()
+    with qtbot.waitSignal(dock.refining.settled, timeout=LONG):
+        dock.refining.panel.set_value(Thresholds(0.6))
+    other = viewer.layers[-1]
+    assert other is not cells, "labels that somebody found to be right are left alone"
+    np.testing.assert_array_equal(cells.data, before)
+    np.testing.assert_array_equal(other.data > 0, TRUTH > 0)
+    assert [row["edit"] for row in _edits(other)] == ["add"]
+
+
+def test_another_run_leaves_edited_labels_alone(
+    viewer: napari.Viewer, edit_dock: EditDock, dock: SegmentDock, cells: Labels, tmp_path: Path
+) -> None:
+    edit_dock.toggle(Tool.ADD)
+    Hand(viewer, cells).draw((82, 118))
+    before = cells.data.copy()
+    dock.layers.results.show(prepare(_found(), SegmentChoices()), viewer.layers["n"])
+    assert [layer.name for layer in viewer.layers] == ["n", "n labels", "n labels [1]"]
+    np.testing.assert_array_equal(cells.data, before)
+
+    (saved, beside) = cells.save(str(tmp_path / "cells.tif"), plugin="napari-ssp")
+    np.testing.assert_array_equal(read_image(saved).plane(), before)
+    assert json.loads(Path(beside).read_text()) == cells.metadata["napari_ssp"]
+    assert Path(beside).name == "cells.tif.provenance.json"
+    write_labels_layer(saved, before, {})
+    assert not Path(beside).exists(), "nobody knows how these were made"
