@@ -19,6 +19,7 @@ from qtpy.QtWidgets import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_ROLES = (QFormLayout.ItemRole.LabelRole, QFormLayout.ItemRole.FieldRole)
 _CONTROLS = (
     QAbstractButton,
     QAbstractItemView,
@@ -40,11 +41,15 @@ def name_controls(root: QWidget) -> None:
     """Name each control without words of its own by the label of its row, else by its tooltip."""
     for form in root.findChildren(QFormLayout):
         for row in range(form.rowCount()):
-            label = form.itemAt(row, QFormLayout.ItemRole.LabelRole)
-            field = form.itemAt(row, QFormLayout.ItemRole.FieldRole)
-            if label and field and field.widget() and isinstance(label.widget(), QLabel):
-                _name(field.widget(), label.widget().text())
+            label, field = (_widget_at(form, row, role) for role in _ROLES)
+            if isinstance(label, QLabel) and field is not None:
+                _name(field, label.text())
     _name(root)
+
+
+def _widget_at(form: QFormLayout, row: int, role: QFormLayout.ItemRole) -> QWidget | None:
+    item = form.itemAt(row, role)
+    return item.widget() if item is not None else None
 
 
 def _name(widget: QWidget, words: str = "") -> None:
@@ -56,8 +61,8 @@ def _name(widget: QWidget, words: str = "") -> None:
 
 def _is_part(widget: QWidget, root: QWidget) -> bool:
     """Tell whether a widget lies in another control, as the field of a number's box does."""
-    while widget is not root:
-        widget = widget.parentWidget()
-        if isinstance(widget, _CONTROLS):
+    while widget is not root and (above := widget.parentWidget()) is not None:
+        if isinstance(above, _CONTROLS):
             return True
+        widget = above
     return False
