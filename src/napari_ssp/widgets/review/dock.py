@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from napari.layers import Image
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QWidget
 
+from napari_ssp.io.layer_attributes import METADATA_KEY
 from napari_ssp.registry import CRITIC, list_cards
 from napari_ssp.service.network_outputs import outputs_image
 from napari_ssp.service.review.decisions import Decision
@@ -29,13 +30,12 @@ from napari_ssp.widgets.forms.wrapped_label import SmallPrint
 from napari_ssp.widgets.layers.alignment import image_under
 from napari_ssp.widgets.layers.images import channel_choices, layer_image
 from napari_ssp.widgets.layers.layer_state import LayerState, lost_reason
-from napari_ssp.widgets.layers.result_layers import METADATA_KEY
 from napari_ssp.widgets.layers.shown_segmentations import find_segmentation
 from napari_ssp.widgets.review.error_layer import ErrorLayers, features_with_errors
 from napari_ssp.widgets.review.folder_list import FolderList
 from napari_ssp.widgets.review.form import ReviewForm
 from napari_ssp.widgets.review.keeper import DecisionKeeper
-from napari_ssp.widgets.review.keys import forget, key_words, listen
+from napari_ssp.widgets.review.keys import REVIEW_KEYS
 from napari_ssp.widgets.review.list_panel import ListPanel
 from napari_ssp.widgets.review.sentences import known_line, progress_line, review_line
 from napari_ssp.widgets.review.tour import Tour
@@ -319,7 +319,7 @@ class ReviewDock(JobDock):
         self.rank_folder()
 
     def _leave(self) -> None:
-        forget(self._viewer, self)
+        REVIEW_KEYS.forget(self._viewer, self)
         self.label_watch.close()
         self.regions.close()
         self.truth_check.close()
@@ -348,7 +348,7 @@ class ReviewDock(JobDock):
         self.train_button.clicked.connect(self.train)
         self.left.connect(self._leave)
         model_news().changed.connect(self.refresh_models)
-        listen(self._viewer, self)
+        REVIEW_KEYS.listen(self._viewer, self)
         buttons = {
             "show_next": self.list.next_button,
             "show_previous": self.list.previous_button,
@@ -357,7 +357,7 @@ class ReviewDock(JobDock):
             "edit": self.list.edit_button,
         }
         for method, button in buttons.items():
-            button.setToolTip(key_words(method))
+            button.setToolTip(REVIEW_KEYS.words(method))
         self.list.next_button.clicked.connect(self.show_next)
         self.list.previous_button.clicked.connect(self.show_previous)
 
