@@ -1,4 +1,4 @@
-"""Where a request stands on its server: what computes there, and how many are before it."""
+"""The standing of a request on its server: what computes there, and how many are before it."""
 
 from __future__ import annotations
 
