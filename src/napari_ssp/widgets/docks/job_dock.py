@@ -10,13 +10,14 @@ from qtpy.QtCore import QTimer, Signal
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_ssp.service import JobState
+from napari_ssp.widgets.docks.activity import Activity
 from napari_ssp.widgets.docks.dock_widget import DockWidget
 from napari_ssp.widgets.docks.file_offer import offer_once
 from napari_ssp.widgets.docks.messages import error_line, is_expected
 from napari_ssp.widgets.docks.scroll_column import ScrollColumn
-from napari_ssp.widgets.docks.spoken_names import name_controls
 from napari_ssp.widgets.docks.tabs import join_tabs
 from napari_ssp.widgets.docks.viewer_watch import ViewerWatch
+from napari_ssp.widgets.forms.spoken_names import name_controls
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -89,9 +90,10 @@ class JobDock(DockWidget):
         for part in parts:
             self.column.add(part)
 
-    def drive(self, controller: JobController) -> None:
-        """Connect the controller of the dock's job with the run panel."""
+    def drive(self, controller: JobController, viewer: napari.Viewer) -> None:
+        """Connect the controller of the dock's job with the run panel, and tell napari of runs."""
         self.controller = controller
+        Activity(controller, viewer)
         self.panel.run_clicked.connect(self.run)
         self.panel.cancel_clicked.connect(self.cancel)
         controller.planned.connect(self._show_plan)

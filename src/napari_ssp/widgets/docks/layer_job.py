@@ -117,7 +117,7 @@ class LayerJob(QObject):
         model_news().changed.connect(self.refresh_models)
         self.refresh_models()
         form.choose_compute(preferred_place())
-        dock.drive(self._controller)
+        dock.drive(self._controller, viewer)
         dock.add(form, dock.panel)
 
     def refresh_models(self) -> None:

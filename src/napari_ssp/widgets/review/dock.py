@@ -102,7 +102,7 @@ class ReviewDock(JobDock):
         )
         self.regions = Suggestions(self._viewer, self, ground)
         spec = JobSpec("review", self._propose, self._show, self._preparation)
-        self.drive(JobController(spec, service, self))
+        self.drive(JobController(spec, service, self), self._viewer)
         self._lay_out()
         self._connect()
         self.refresh_models()

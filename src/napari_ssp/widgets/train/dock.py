@@ -104,7 +104,7 @@ class TrainDock(JobDock):
         service = service or shared_service("training")
         self._measured = PaceWatch(service, self)
         self._size: DataSize | None = None
-        self.drive(JobController(spec, service, self))
+        self.drive(JobController(spec, service, self), self._viewer)
         self.setup = SetupFold(self.form, self.data, self.collecting.panel)
         self.add(self.setup, self.parts_button, self.panel, self.view)
         self._connect()

@@ -40,11 +40,16 @@ def name_controls(root: QWidget) -> None:
     """Name each control without words of its own by the label of its row, else by its tooltip."""
     for form in root.findChildren(QFormLayout):
         for row in range(form.rowCount()):
-            label = form.itemAt(row, QFormLayout.ItemRole.LabelRole)
-            field = form.itemAt(row, QFormLayout.ItemRole.FieldRole)
-            if label and field and field.widget() and isinstance(label.widget(), QLabel):
-                _name(field.widget(), label.widget().text())
+            label = _widget(form, row, QFormLayout.ItemRole.LabelRole)
+            field = _widget(form, row, QFormLayout.ItemRole.FieldRole)
+            if field is not None and isinstance(label, QLabel):
+                _name(field, label.text())
     _name(root)
+
+
+def _widget(form: QFormLayout, row: int, role: QFormLayout.ItemRole) -> QWidget | None:
+    item = form.itemAt(row, role)
+    return item.widget() if item is not None else None
 
 
 def _name(widget: QWidget, words: str = "") -> None:
@@ -56,8 +61,5 @@ def _name(widget: QWidget, words: str = "") -> None:
 
 def _is_part(widget: QWidget, root: QWidget) -> bool:
     """Tell whether a widget lies in another control, as the field of a number's box does."""
-    while widget is not root:
-        widget = widget.parentWidget()
-        if isinstance(widget, _CONTROLS):
-            return True
-    return False
+    parent = None if widget is root else widget.parentWidget()
+    return parent is not None and (isinstance(parent, _CONTROLS) or _is_part(parent, root))
