@@ -53,6 +53,52 @@ class Levels:
         return unit_channels(self.store.read((slice(plane, plane + 1), *box))[0], *self.ranges)
 
 
+@dataclass(frozen=True)
+class DistantLevels:
+    """Grey levels of the region of one plane, read from the image box by box.
+
+    Attributes
+    ----------
+    plan : SegmentPlan
+        Image, channels and region.
+    plane : tuple of int
+        (t, z) of the plane.
+    ranges : tuple of GreyRange
+        As of `Levels`.
+    """
+
+    plan: SegmentPlan
+    plane: tuple[int, int]
+    ranges: tuple[GreyRange, ...]
+
+    def read(self, box: Tile) -> NDArray[np.float32]:
+        """Float32 (3, Y, X) in [0, 1], as `Levels.read` gives it."""
+        rows, columns = box
+        top, _, left, _ = self.plan.region
+        part = (rows.start + top, rows.stop + top, columns.start + left, columns.stop + left)
+        levels = [
+            grey_levels(self.plan.image.plane(*self.plane, channel, part), grey)
+            for channel, grey in zip(self.plan.channels, self.ranges, strict=True)
+        ]
+        return unit_channels(np.concatenate(levels, axis=-1), *self.ranges)
+
+
+def find_ranges(
+    plan: SegmentPlan, planes: Sequence[tuple[int, int]]
+) -> Steps[tuple[tuple[GreyRange, ...], bool]]:
+    """Find the grey range of each channel; and whether cells, or nuclei, cover little.
+
+    Parameters and progress are those of `read_levels`.
+    """
+    ranges, is_little, count = [], False, len(plan.channels)
+    for k, channel in enumerate(plan.channels):
+        steps = _find_range(_ranged_bands(plan, channel, planes), plan.normalise)
+        grey, little = yield from _counted(steps, k, count)
+        ranges.append(grey)
+        is_little |= little
+    return tuple(ranges), is_little
+
+
 def read_levels(plan: SegmentPlan, planes: Sequence[tuple[int, int]]) -> Steps[Levels]:
     """Read the region of planes, normalised by all of the planes.
 
@@ -105,9 +151,8 @@ def _read_channel(
     plan: SegmentPlan, channel: int | None, planes: Sequence[tuple[int, int]], samples: _Samples
 ) -> Steps[tuple[GreyRange, bool]]:
     """Read one channel, or the colours; its range, and whether it shows little."""
-    bands = _Bands(plan.image, channel, planes)
-    seen = _range_image(plan.image)
-    ranged = bands if seen is plan.image else _Bands(seen, channel, planes)
+    ranged, is_same = _ranged_bands(plan, channel, planes), _range_image(plan.image) is plan.image
+    bands = ranged if is_same else _Bands(plan.image, channel, planes)
     grey, is_little = yield from _find_range(ranged, plan.normalise)
     y0, y1, x0, x1 = plan.region
     for done, (k, rows) in enumerate(bands.places):
@@ -169,6 +214,13 @@ class _Bands:
         if index in self._kept:
             return self._kept[index][top - first : bottom - first, left:right]
         return self._image.plane(*self._planes[k], self._channel, box)
+
+
+def _ranged_bands(
+    plan: SegmentPlan, channel: int | None, planes: Sequence[tuple[int, int]]
+) -> _Bands:
+    """Bands that the grey range of a channel is found in."""
+    return _Bands(_range_image(plan.image), channel, planes)
 
 
 def _range_image(image: MicroscopyImage) -> MicroscopyImage:
