@@ -7,7 +7,6 @@ import hashlib
 import os
 import shutil
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,10 +19,11 @@ if TYPE_CHECKING:
 pytest_plugins = ("skip_policy",)
 
 # Two processes on two cores: a thread each. Only where tests run beside each other; what a test
-# expects holds for any number of threads.
+# expects holds for any number of threads. Numba, too: napari colours labels by a parallel function,
+# and the first of these gives the calling thread's OpenMP, which is torch's, Numba's number.
 if "PYTEST_XDIST_WORKER" in os.environ:
-    for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-        os.environ.setdefault(_name, "1")
+    for _name in ("OMP", "MKL", "OPENBLAS", "NUMBA"):
+        os.environ.setdefault(f"{_name}_NUM_THREADS", "1")
 
 
 # napari's settings and our own cache are kept out of the user's folders. napari reads the first
@@ -97,15 +97,6 @@ def windows_seen_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(MediarFormer, "forward", remembered)
         yield
-
-
-@pytest.fixture(scope="session")
-def job_threads() -> int:
-    """Threads of torch where a job runs; libraries that read images change the main thread's."""
-    import torch
-
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(torch.get_num_threads).result()
 
 
 @pytest.fixture
