@@ -68,6 +68,7 @@ SUB_ROOMS: dict[str, set[str]] = {
     "training/segmentation": set(),
     "training/structures": set(),
     "service/annotation": {"service/review"},
+    "service/blocks": {"service/segmentation"},
     "service/compute": set(),
     "service/packages": {"service/segmentation", "service/structures"},
     "service/review": {"service/training/segmentation"},

@@ -221,7 +221,7 @@ def _stream_at_one_size(
     cut = strips(layouts, axis)
     if box is not None:
         longest = (max(settings.window),) * len(source.shape)
-        cut = [part for strip in cut if (part := strip.within(box, longest)) is not None]
+        cut = [inside for strip in cut if (inside := strip.within(box, longest)) is not None]
     count = sum(layout.count(strip.begins) for strip in cut for layout in layouts)
     device = torch.device(settings.device)
     weights = np.require(settings.importance(settings.window), np.float32, ["C", "W"])

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from napari_ssp.registry import CELLPOSE, ModelCard, find_card
-from napari_ssp.service.requests import DiameterRequest, SegmentRequest
+from napari_ssp.service.requests import BlockRequest, DiameterRequest, SegmentRequest
 from napari_ssp.service.source_image import open_image
 
 #: How a request calls a model that was given as a folder: by the digest of its weights.
@@ -66,18 +66,19 @@ def lend(request: Any) -> Loan:
     OSError, ValueError, TypeError
         When the image or a model cannot be used.
     """
-    inner = request.segment if isinstance(request, DiameterRequest) else request
+    is_outer = isinstance(request, DiameterRequest | BlockRequest)
+    inner = request.segment if is_outer else request
     books: dict[Book, Path | None] = {}
     names = {"model": _call(inner.model, books)}
     if isinstance(inner, SegmentRequest) and inner.through is not None:
         names["through_model"] = _call(inner.through_model, books)
     image = inner.image
-    if isinstance(image, str | Path):
-        image = open_image(inner)
-    _check_size(image)
+    if not isinstance(request, BlockRequest):  # whose worker reads what it needs by itself
+        image = open_image(inner) if isinstance(image, str | Path) else image
+        _check_size(image)
     inner = replace(inner, image=image, **names)
     weights = {book.sha256: path for book, path in books.items() if path is not None}
-    loan = DiameterRequest(inner) if isinstance(request, DiameterRequest) else inner
+    loan = replace(request, segment=inner) if is_outer else inner
     return Loan(loan, tuple(books), weights)
 
 

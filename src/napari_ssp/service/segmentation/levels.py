@@ -53,36 +53,6 @@ class Levels:
         return unit_channels(self.store.read((slice(plane, plane + 1), *box))[0], *self.ranges)
 
 
-@dataclass(frozen=True)
-class DistantLevels:
-    """Grey levels of the region of one plane, read from the image box by box.
-
-    Attributes
-    ----------
-    plan : SegmentPlan
-        Image, channels and region.
-    plane : tuple of int
-        (t, z) of the plane.
-    ranges : tuple of GreyRange
-        As of `Levels`.
-    """
-
-    plan: SegmentPlan
-    plane: tuple[int, int]
-    ranges: tuple[GreyRange, ...]
-
-    def read(self, box: Tile) -> NDArray[np.float32]:
-        """Float32 (3, Y, X) in [0, 1], as `Levels.read` gives it."""
-        rows, columns = box
-        top, _, left, _ = self.plan.region
-        part = (rows.start + top, rows.stop + top, columns.start + left, columns.stop + left)
-        levels = [
-            grey_levels(self.plan.image.plane(*self.plane, channel, part), grey)
-            for channel, grey in zip(self.plan.channels, self.ranges, strict=True)
-        ]
-        return unit_channels(np.concatenate(levels, axis=-1), *self.ranges)
-
-
 def find_ranges(
     plan: SegmentPlan, planes: Sequence[tuple[int, int]]
 ) -> Steps[tuple[tuple[GreyRange, ...], bool]]:
@@ -130,6 +100,23 @@ def read_levels(plan: SegmentPlan, planes: Sequence[tuple[int, int]]) -> Steps[L
         ranges.append(grey)
         is_little |= little
     return Levels(store, tuple(ranges), is_little)
+
+
+def read_part(
+    plan: SegmentPlan, plane: tuple[int, int], ranges: Sequence[GreyRange], part: Tile
+) -> Levels:
+    """Grey levels of a part of the region of one plane, whose ranges were found before."""
+    rows, columns = part
+    top, _, left, _ = plan.region
+    box = (rows.start + top, rows.stop + top, columns.start + left, columns.stop + left)
+    samples = [
+        grey_levels(plan.image.plane(*plane, channel, box), grey)
+        for channel, grey in zip(plan.channels, ranges, strict=True)
+    ]
+    levels = np.concatenate(samples, axis=-1)[None]
+    store = ArrayStore(levels.shape, np.uint8)
+    store.write((slice(None),), levels)
+    return Levels(store, tuple(ranges))
 
 
 @dataclass(frozen=True)
