@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from napari_ssp.cli.blocks import write_by_blocks
 from napari_ssp.cli.files import find_sources, name_labels_inside, name_outputs
 from napari_ssp.cli.image_command import Batch, image_command, title
 from napari_ssp.cli.options import request_options
@@ -28,6 +29,7 @@ from napari_ssp.service import (
     find_members,
     task_index,
 )
+from napari_ssp.service.blocks.running import Goal
 
 _FLOWS, _PREDICTION, _TABLE = "flows", "prediction", "table"
 
@@ -69,10 +71,16 @@ _FLOWS, _PREDICTION, _TABLE = "flows", "prediction", "table"
 @click.option(
     "--estimate-diameter", is_flag=True, help="Find the typical diameter of each image first."
 )
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="Go on with a run that was ended: finished results stay, unfinished ones go on.",
+)
 @click.option("--save-flows", is_flag=True, help="Also write flows and cell probability.")
 def segment(
     paths: tuple[Path, ...],
     batch: Batch,
+    resume: bool,
     save_flows: bool,
     diameter_um: float | None,
     estimate_diameter: bool,
@@ -84,6 +92,9 @@ def segment(
     Writes NAME_label.tiff, or NAME_label.zarr, for each: object numbers, 0 is background. Of a file
     with several images all are done, as "NAME SCENE"; of a plate all fields, as "NAME A1 0". Where
     the output is the OME-Zarr or plate itself, labels are added to its images, as labels/cells.
+
+    Large planes that become a Zarr are done by blocks where they lie, on all workers; what ends such
+    a run leaves a folder NAME_label.zarr.unfinished, with which --resume goes on.
 
     With --through each IMAGE is a stack of transmitted light: the structure is predicted from it
     and segmented, and NAME_prediction.ome.tif (or .ome.zarr) and NAME_objects.csv, a table of the
@@ -103,6 +114,10 @@ def segment(
             targets = name_labels_inside(sources, batch.output, ", ".join(endings))
         else:
             targets = name_outputs(sources, batch.output, f"_label.{batch.kind}")
+        if resume:
+            pairs = [pair for pair in zip(requests, targets, strict=True) if not pair[1].exists()]
+            say(f"{len(targets) - len(pairs)} of {len(targets)} results are finished.")
+            requests, targets = [one for one, _ in pairs], [one for _, one in pairs]
         beside = [_beside(target, ending) for target in targets for ending in endings.values()]
         batch.prepare([*targets, *beside])
 
@@ -115,6 +130,11 @@ def segment(
         elif estimate_diameter:
             found = wait_for(service.submit(DiameterRequest(request)), name)
             request = replace(request, diameter=found)
+        goal = Goal(target, batch.overwrite, resume)
+        if target.suffix != ".tiff" and not endings:
+            by_blocks = write_by_blocks(service, request, goal)
+            if by_blocks is not None:
+                return by_blocks
         plan = wait_for(service.submit(PlanRequest(request)), name)
         for warning in plan.warnings:
             say(f"{title(request)}: {warning}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from napari_ssp.io.ngff.pyramid import halve
 from napari_ssp.progress import Progress, Steps
 from napari_ssp.service.blocks.grid import index_of, make_grids
 from napari_ssp.service.blocks.stored import StoredPlane, renumber
-from napari_ssp.service.blocks.unfinished import Unfinished
+from napari_ssp.service.blocks.unfinished import LOOK, Unfinished
 from napari_ssp.service.blocks.written import open_plane, read_labels
 from napari_ssp.service.segmentation.levels import find_ranges, read_part
 from napari_ssp.service.segmentation.plan import plan_segmentation
@@ -54,7 +55,20 @@ def piece_steps(request: BlockRequest, models: ModelCache) -> Steps[None]:
         Between bands and between batches of windows.
     """
     name, _, level = request.step.partition("-")
+    if name == LOOK:
+        _look(request)
+        return
     yield from _STEPS[name](_Work(request, models), int(level or 0))
+
+
+def _look(request: BlockRequest) -> None:
+    for path in (request.segment.image, request.folder):
+        if not Path(str(path)).exists():
+            raise FileNotFoundError(
+                f"What computes does not see '{path}'. An image is done by blocks where workers "
+                "find it, and its result, under the same names as this computer: put both on a "
+                "disk that the server has as well, or compute here: processes."
+            )
 
 
 @dataclass(frozen=True, eq=False)

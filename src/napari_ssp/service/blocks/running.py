@@ -15,8 +15,9 @@ from napari_ssp.atomic import check_folder_target
 from napari_ssp.io.scene import is_labels_name
 from napari_ssp.progress import Progress, Steps
 from napari_ssp.service.blocks.describing import check_same, describe
+from napari_ssp.service.blocks.estimate import find_needs, find_obstacle
 from napari_ssp.service.blocks.grid import count_up, index_of, make_grids
-from napari_ssp.service.blocks.unfinished import DAMAGE, Unfinished, unfinished_folder
+from napari_ssp.service.blocks.unfinished import DAMAGE, LOOK, Unfinished, unfinished_folder
 from napari_ssp.service.blocks.written import read_labels
 from napari_ssp.service.jobs import JobState
 from napari_ssp.service.provenance import describe_run
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 _PAUSE = 0.02
 _ENDED = (JobState.DONE, JobState.FAILED, JobState.CANCELLED)
 _STAGES = {
+    LOOK: "looking for the image",
     "range": "grey values",
     "network": "network",
     "objects": "tracking flows",
@@ -88,8 +90,12 @@ class BlocksResult:
     warnings: tuple[str, ...]
 
 
+class UnreachableError(FileNotFoundError):
+    """Workers do not see the image, or the folder of the result."""
+
+
 def segment_by_blocks(
-    service: ModelService, request: SegmentRequest, goal: Goal
+    service: ModelService, request: SegmentRequest, goal: Goal, plan: SegmentPlan | None = None
 ) -> Steps[BlocksResult]:
     """Segment an image of any size into a Zarr, with the labels of `segment_steps`.
 
@@ -102,6 +108,8 @@ def segment_by_blocks(
     goal : Goal
         Where the labels go. Until they are complete they lie in a folder beside it, whose name
         ends with ".unfinished" and which whatever ends the run leaves for `Goal.resume`.
+    plan : SegmentPlan or None
+        What the request means, where that was found out already.
 
     Yields
     ------
@@ -118,13 +126,19 @@ def segment_by_blocks(
         When there is a result, finished or not, and nothing was said of it.
     ValueError
         When the image cannot be done by blocks, or an unfinished result was begun otherwise.
+    UnreachableError
+        When workers do not see the files.
     OSError
-        When the disk is full, or workers do not see the files.
+        When the disk is full, or too small.
     """
     yield Progress("reading the image")
     request = replace(request, image=Path(str(request.image)).absolute())
-    run = _Run(service, request, plan_segmentation(request), goal)
+    plan = plan or plan_segmentation(request)
+    if obstacle := find_obstacle(request, plan):
+        raise ValueError(f"'{request.image}' is not done by blocks: {obstacle}.")
+    run = _Run(service, request, plan, goal)
     run.begin()
+    yield from run.look()
     yield from run.check()
     return (yield from run.go_on())
 
@@ -151,6 +165,7 @@ class _Run:
         if folder.exists() and self._goal.resume:
             check_same(self._read_description(), description, folder)
             return
+        find_needs(self._request, self._plan, self._grids).check_disk(folder.parent)
         if folder.exists() and not self._goal.overwrite:
             raise FileExistsError(
                 f"'{folder}' is a result that is not finished. Go on with it (--resume), begin "
@@ -158,6 +173,15 @@ class _Run:
             )
         shutil.rmtree(folder, ignore_errors=True)
         self._unfinished.begin(description)
+
+    def look(self) -> Steps[None]:
+        """Refuse workers that do not see the files."""
+        try:
+            yield from self._make(LOOK, [LOOK], 1)
+        except FileNotFoundError as error:
+            if not any(map(self._unfinished.finished, self._steps)):
+                shutil.rmtree(self._unfinished.folder, ignore_errors=True)
+            raise UnreachableError(*error.args) from error
 
     def check(self) -> Steps[None]:
         """Forget pieces that were damaged, and what was made with numbers of theirs."""

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 #: The end of the folder's name; no reader takes it for an image.
 UNFINISHED = ".unfinished"
+#: The step that makes nothing, and only finds out whether a worker sees the files.
+LOOK = "look"
 #: What a damaged entry or piece leads to; a compressed chunk to the last.
 DAMAGE = (OSError, ValueError, KeyError, TypeError, RuntimeError)
 

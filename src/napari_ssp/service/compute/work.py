@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import dask
 from distributed import get_worker
 
 from napari_ssp import __version__
@@ -72,7 +73,9 @@ def do_request(
         weights that are missing.
     """
     try:
-        answer = _do(asked, Parcel(text, arrays))
+        # Else a lazy image would be read through the scheduler, by whichever worker.
+        with dask.config.set(scheduler="threads"):
+            answer = _do(asked, Parcel(text, arrays))
     except Exception as error:
         _LOG.info("Job %s failed: %s", asked.key, error, exc_info=error)
         answer = pack_error(error)
