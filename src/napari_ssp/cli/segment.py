@@ -93,8 +93,8 @@ def segment(
     with several images all are done, as "NAME SCENE"; of a plate all fields, as "NAME A1 0". Where
     the output is the OME-Zarr or plate itself, labels are added to its images, as labels/cells.
 
-    Large planes that become a Zarr are done by blocks where they lie, on all workers; what ends such
-    a run leaves a folder NAME_label.zarr.unfinished, with which --resume goes on.
+    Large planes that become a Zarr are done by blocks where they lie, on all workers; what ends
+    such a run leaves a folder NAME_label.zarr.unfinished, with which --resume goes on.
 
     With --through each IMAGE is a stack of transmitted light: the structure is predicted from it
     and segmented, and NAME_prediction.ome.tif (or .ome.zarr) and NAME_objects.csv, a table of the

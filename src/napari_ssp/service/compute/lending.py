@@ -128,7 +128,7 @@ def is_sent(image: MicroscopyImage) -> bool:
 
 
 def _count_bytes(image: Any) -> int:
-    return np.dtype(image.dtype).itemsize * int(np.prod(image.shape, dtype=np.int64))
+    return int(np.dtype(image.dtype).itemsize * np.prod(image.shape, dtype=np.int64))
 
 
 def _check_size(image: Any) -> None:
