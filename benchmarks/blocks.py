@@ -6,9 +6,9 @@
 The plane is made of mirrored copies of a real image, scikit-image's coins unless another is named.
 The network is cheap: one that is built from nothing by default, so that its objects mean nothing,
 or the one that ``--model`` names. ``--kill`` ends workers with ``kill -9`` at random moments, and
-``--end`` the scheduler with all workers; each run that fails goes on as ``--resume`` does. ``--check``
-compares the labels with those that one process returns. Peak memory is what the operating system
-counted for the largest worker, without pages of mapped files.
+``--end`` the scheduler with all workers; each run that fails goes on as ``--resume`` does.
+``--check`` compares the labels with those that one process returns. Peak memory is what the
+operating system counted for the largest worker, without pages of mapped files.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def main() -> None:
         print(f"{options.side} x {options.side}: {needs.sentence}", flush=True)
         found = _segment(request, folder / "labels.zarr", options)
         if options.check:
-            _check(request, found)
+            _check(request, found, options)
 
 
 def _options() -> argparse.Namespace:
@@ -199,9 +199,13 @@ def _workers() -> list[psutil.Process]:
     return found
 
 
-def _check(request: SegmentRequest, target: Path) -> None:
+def _check(request: SegmentRequest, target: Path, options: argparse.Namespace) -> None:
+    import torch
+
     from napari_ssp.metrics import average_precision
 
+    # As many as each worker has: sums depend on it.
+    torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) // options.workers))
     with ModelService() as service:
         expected = service.submit(request).result().labels
     found = np.asarray(read_image(target).data)
