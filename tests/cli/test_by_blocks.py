@@ -66,7 +66,7 @@ def test_a_run_that_failed_goes_on_by_resume(
     assert json.loads(report.read_text())["images"][0]["objects"] == direct.num_objects > 2
     again = call(*words, "--resume")
     assert again.exit_code == 0
-    assert "1 of 1 results are finished" in again.output
+    assert "1 of 1 images were done before" in again.output
 
 
 def test_labels_go_into_the_image_itself(call: Call, image: Path, finding_model: Path) -> None:

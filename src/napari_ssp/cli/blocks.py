@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from napari_ssp.cli.image_command import title
+from napari_ssp.cli.batch.image_batch import title
 from napari_ssp.cli.reporting import USER_ERRORS, run_with_bar, say
 from napari_ssp.service import plan_segmentation
 from napari_ssp.service.blocks.estimate import find_needs, find_obstacle

@@ -19,7 +19,8 @@ import tifffile
 import torch
 from click.testing import CliRunner
 
-from napari_ssp.cli import image_command, main
+from napari_ssp.cli import main
+from napari_ssp.cli.batch import image_batch
 from napari_ssp.image import MicroscopyImage
 from napari_ssp.io import read_label_image, write_image
 from napari_ssp.progress import Progress, run
@@ -138,7 +139,7 @@ def test_a_command_keeps_all_workers_busy(
     bad = tmp_path / "c.tif"
     tifffile.imwrite(bad, np.full((9, 9), np.nan, np.complex64))
     counted: list[int] = []
-    monkeypatch.setattr(image_command, "ModelService", lambda _: nullcontext(service))
+    monkeypatch.setattr(image_batch, "ModelService", lambda _: nullcontext(service))
     monkeypatch.setattr(service, "submit", _counting(service.submit, counted))
     words = ["segment", str(tmp_path), "--model", str(finding_model), "-o", str(tmp_path / "out")]
     report = tmp_path / "report.json"

@@ -53,10 +53,11 @@ class CriticFiles:
         return [path for path in found if path is not None]
 
 
-def critic_arguments(request: TrainCriticRequest) -> dict[str, Any]:
-    """Arguments of the network that is made from scratch."""
+def critic_arguments(request: TrainCriticRequest, agreement: bool = False) -> dict[str, Any]:
+    """Arguments of the network that is made from scratch, and whether flows are known."""
     network = request.network
-    return {"channels": list(network.channels), "object_diameter": network.object_diameter}
+    arguments = {"channels": list(network.channels), "object_diameter": network.object_diameter}
+    return arguments | ({"agreement": True} if agreement else {})
 
 
 def _no_base(request: TrainCriticRequest) -> None:
