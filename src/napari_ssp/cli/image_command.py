@@ -38,9 +38,7 @@ _ENDS = (
 _BATCH = (
     click.option("--subfolders", is_flag=True, help="Also images in the folders of a folder."),
     click.option(
-        "--resume",
-        is_flag=True,
-        help="Skip images whose results are there; go on with those by blocks.",
+        "--resume", is_flag=True, help="Skip images whose results are there, and finish others."
     ),
     click.option(
         "--retries",

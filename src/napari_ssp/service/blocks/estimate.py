@@ -82,6 +82,7 @@ def find_needs(request: SegmentRequest, plan: SegmentPlan, grids: Grids) -> Need
     weights = sum(card.weights.stat().st_size for card in plan.members)
     window = math.prod(plan.window)
     network = _PER_WINDOW_PIXEL * max(request.batch_size, 1) * window
+    network += 2 * _PER_OUTPUT * math.prod(min(grids.seen.side, n) for n in grids.seen.shape)
     read = math.prod(
         min((grids.seen.side + 2 * max(plan.window)) / plan.zoom, n) for n in plan.shape
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from napari_ssp.engine.tiling import Tile
     from napari_ssp.service.segmentation.plan import SegmentPlan
 
+#: Blocks of the network that there are at least before they are made larger: windows that touch
+#: several are computed for each of them, half as often where blocks are twice as long.
+_ENOUGH = 16
 #: Side of the chunks of a Zarr that is written; that of small blocks is their own.
 CHUNK = 512
 
@@ -104,6 +107,9 @@ def make_grids(plan: SegmentPlan) -> Grids:
     zoom = (plan.zoom, plan.zoom)
     height, width = compute_resized_shape(plan.shape, zoom)
     seen = Grid((height, width), max(1, round(side * min(plan.zoom, 1.0))))
+    longer = replace(seen, side=2 * seen.side)
+    if longer.size * len(plan.planes) >= _ENOUGH:
+        seen = longer
     return Grids(seen, tuple(Grid(shape, side) for shape in level_sides(*plan.shape)), chunk)
 
 
