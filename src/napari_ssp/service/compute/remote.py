@@ -11,7 +11,12 @@ from napari_ssp.service.compute.lending import lend, restore_names
 from napari_ssp.service.compute.lost import LostError
 from napari_ssp.service.compute.wire import pack, raise_error, read_missing, unpack
 from napari_ssp.service.estimating import EstimateRequest
-from napari_ssp.service.requests import DiameterRequest, PredictRequest, SegmentRequest
+from napari_ssp.service.requests import (
+    BlockRequest,
+    DiameterRequest,
+    PredictRequest,
+    SegmentRequest,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -152,6 +157,7 @@ def _no_estimate(request: Request[Any], cluster: Cluster) -> Steps[float]:
 _REMOTE: dict[type[Request[Any]], Callable[[Any, Cluster], Steps[Any]]] = {
     SegmentRequest: remote_steps,
     DiameterRequest: remote_steps,
+    BlockRequest: remote_steps,
     PredictRequest: remote_steps,
     EstimateRequest: _no_estimate,
 }
