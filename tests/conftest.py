@@ -7,7 +7,6 @@ import hashlib
 import os
 import shutil
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,10 +19,11 @@ if TYPE_CHECKING:
 pytest_plugins = ("skip_policy",)
 
 # Two processes on two cores: a thread each. Only where tests run beside each other; what a test
-# expects holds for any number of threads.
+# expects holds for any number of threads. Numba, too: napari colours labels by a parallel function,
+# and the first of these gives the calling thread's OpenMP, which is torch's, Numba's number.
 if "PYTEST_XDIST_WORKER" in os.environ:
-    for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-        os.environ.setdefault(_name, "1")
+    for _name in ("OMP", "MKL", "OPENBLAS", "NUMBA"):
+        os.environ.setdefault(f"{_name}_NUM_THREADS", "1")
 
 
 # napari's settings and our own cache are kept out of the user's folders. napari reads the first
@@ -99,15 +99,6 @@ def windows_seen_once() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="session")
-def job_threads() -> int:
-    """Threads of torch where a job runs; libraries that read images change the main thread's."""
-    import torch
-
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(torch.get_num_threads).result()
-
-
 @pytest.fixture
 def old_processor(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the CPU be one of AVX2, where oneDNN still computes in bfloat16, but slowly."""
@@ -181,18 +172,34 @@ def tiny_structures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def tiny_critic(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of a real but tiny critic without training, made to find small objects the worst."""
+    size = 14  # the feature that is the logarithm of the size
+    return _write_critic(tmp_path_factory.mktemp("critic"), "object_head", size, -1.0)
+
+
+@pytest.fixture(scope="session")
+def comparing_critic(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """As `tiny_critic`; with flows it finds objects of low cell probability the worst."""
+    doubt = 18  # 1 - mean cell probability
+    return _write_critic(tmp_path_factory.mktemp("comparing"), "agreement_head", doubt, 1.0)
+
+
+def _write_critic(folder: Path, name: str, feature: int, weight: float) -> Path:
+    """Critic with a head of which one feature alone counts."""
     import torch
 
     from napari_ssp.registry import ModelCard, save_model
     from napari_ssp.registry.weights import build_network
 
     torch.manual_seed(0)
-    network = {"channels": [4, 8], "object_diameter": 14.0}
-    card = ModelCard("tiny-critic", "critic", network, "", window=(64, 64))
+    network: dict[str, Any] = {"channels": [4, 8], "object_diameter": 14.0}
+    if name == "agreement_head":
+        network["agreement"] = True
+    called = "comparing-critic" if "agreement" in network else "tiny-critic"
+    card = ModelCard(called, "critic", network, "", window=(64, 64))
     critic: Any = build_network(card)
     with torch.no_grad():
-        first, last = critic.object_head.layers[0], critic.object_head.layers[-1]
-        for values in (*first.parameters(), *last.parameters()):
+        layers = getattr(critic, name).layers
+        for values in (*critic.object_head.parameters(), *layers.parameters()):
             values.zero_()
-        first.weight[0, 14], last.weight[0, 0] = -1.0, 3.0  # the logarithm of the size
-    return save_model(critic, card, tmp_path_factory.mktemp("critic")).weights.parent
+        layers[0].weight[0, feature], layers[-1].weight[0, 0] = weight, 3.0
+    return save_model(critic, card, folder).weights.parent

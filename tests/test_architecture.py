@@ -49,9 +49,11 @@ ROOMS = {
 #: Sub-rooms, and which rooms beside them each may lean on. A sub-room may always import the folder
 #: that it lies in, its ground; the files there may compose what lies in their sub-rooms.
 SUB_ROOMS: dict[str, set[str]] = {
+    "cli/batch": set(),
     "cli/evaluate": set(),
     "cli/training": set(),
     "engine/criticism": set(),
+    "flows/editing": set(),
     "io/czi": set(),
     "io/lif": set(),
     "io/nd2": set(),
@@ -69,6 +71,7 @@ SUB_ROOMS: dict[str, set[str]] = {
     "training/structures": set(),
     "service/annotation": {"service/review"},
     "service/compute": set(),
+    "service/compute/queues": set(),
     "service/packages": {"service/segmentation", "service/structures"},
     "service/review": {"service/training/segmentation"},
     "service/segmentation": set(),
@@ -83,6 +86,7 @@ SUB_ROOMS: dict[str, set[str]] = {
     "widgets/layers": set(),
     "widgets/docks": {"widgets/forms", "widgets/layers"},
     "widgets/compare": {"widgets/docks", "widgets/forms", "widgets/layers"},
+    "widgets/edit": {"widgets/docks", "widgets/forms", "widgets/layers"},
     "widgets/measure": {"widgets/docks", "widgets/forms", "widgets/layers", "widgets/compare"},
     "widgets/models": {"widgets/docks"},
     "widgets/predict": {"widgets/docks", "widgets/forms", "widgets/layers", "widgets/measure"},
@@ -211,7 +215,7 @@ def test_no_file_is_called_utils() -> None:
     ("module", "absent"),
     [
         ("napari_ssp", {"torch", "qtpy", "napari", "magicgui"}),
-        ("napari_ssp.service", {"torch", "qtpy", "napari", "magicgui"}),
+        ("napari_ssp.service", {"torch", "qtpy", "napari", "magicgui", "scipy.stats"}),
         ("napari_ssp.registry", {"torch"}),
         ("napari_ssp.cli", {"torch", "qtpy", "napari"}),
     ],

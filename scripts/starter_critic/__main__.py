@@ -22,15 +22,18 @@ from scoring import compare, seconds_of_both
 from segmenting import criticised
 
 from napari_ssp.atomic import write_text
-from napari_ssp.registry import ModelCard, load_model, save_model
+from napari_ssp.registry import CriticCalibration, ModelCard, load_model, save_model
 from napari_ssp.registry.folders import STARTER_FOLDER
 
 if TYPE_CHECKING:
+    from napari_ssp.metrics import ConformalCalibration
     from napari_ssp.networks import DenseCritic
 
 #: Training pictures that are taken, spread evenly over all; seeds, and steps of each.
 PICTURES, SEEDS, STEPS = 125, (0, 1, 2), 1500
 NAME = "critic-starter"
+#: Images of the calibration.
+KEPT_BACK = "validation images of the 2018 Data Science Bowl, labels of mediar-starter"
 #: Figures on the model's card: of labels of the starter model of cells.
 FIGURES = ("spearman_object", "spearman_image 1 - PQ", "caught", "ece")
 
@@ -47,7 +50,7 @@ def train(data: Path, run: Path, seed: int, steps: int) -> None:
         sys.exit(f"The training in {run} failed.")
 
 
-def ship(run: Path, figures: dict[str, float]) -> None:
+def ship(run: Path, figures: dict[str, float], calibration: ConformalCalibration) -> None:
     """Put a critic into the package, with what it was measured to be."""
     named = {f"dsb2018 validation, {name}": figures[name] for name in FIGURES}
     card = replace(
@@ -61,6 +64,7 @@ def ship(run: Path, figures: dict[str, float]) -> None:
         training_data=f"{PICTURES} images of nuclei (2018 Data Science Bowl, BBBC038, corrected "
         "annotations, CC0) with planted faults and with what mediar-starter made of them",
         figures=named,
+        calibration=CriticCalibration(calibration.count, calibration.wrong, KEPT_BACK),
     )
     save_model(load_model(run), card, STARTER_FOLDER / NAME)
 
@@ -82,12 +86,16 @@ def main() -> None:
     critics = {name: cast("DenseCritic", load_model(run)) for name, run in runs.items()}
     kept_back = chosen.data / "dsb2018" / "val"
     pictures = criticised(kept_back, chosen.out / "val", chosen.model, not chosen.no_tta)
-    figures = compare(pictures, critics)
-    first = next(iter(critics))
-    seconds = seconds_of_both(critics[first], chosen.model)
-    report = {"figures": figures, "seconds of criticising and segmenting": seconds}
+    tables = compare(pictures, critics)
+    first, figures = next(iter(critics)), {name: one.figures() for name, one in tables.items()}
+    ways = (first, f"{first}, flows")
+    report = {
+        "figures": figures,
+        "accepted by calibration": {way: tables["starter"].coverage(way) for way in ways},
+        "seconds of criticising and segmenting": seconds_of_both(critics[first], chosen.model),
+    }
     write_text(chosen.out / "figures.json", json.dumps(report, indent=2) + "\n")
-    ship(runs[first], figures["starter"][first])
+    ship(runs[first], figures["starter"][first], tables["starter"].calibration(first))
 
 
 if __name__ == "__main__":

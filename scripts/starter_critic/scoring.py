@@ -9,22 +9,32 @@ import numpy as np
 
 from napari_ssp.engine import predict_errors
 from napari_ssp.labels import number_labels
-from napari_ssp.metrics import average_precision, f1_score, reliability_table, roc_auc, spearman
+from napari_ssp.metrics import (
+    average_precision,
+    calibrate,
+    f1_score,
+    reliability_table,
+    roc_auc,
+    spearman,
+)
 from napari_ssp.progress import run
 from napari_ssp.training.critic.errors import image_error, object_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
     from segmenting import Criticised
 
+    from napari_ssp.metrics import ConformalCalibration
     from napari_ssp.networks import DenseCritic
 
 #: Share of the objects that somebody has time to look at.
 REVIEWED = 0.2
 #: IoU below which an object is wrong.
 WRONG = 0.5
+#: Share of wrong objects among the accepted that a calibration promises; draws to see whether.
+ACCEPTED, _DRAWS = 0.1, 200
 
 
 class Table:
@@ -40,10 +50,14 @@ class Table:
         ids, _ = number_labels(one.labels)
         scores = dict(one.baselines)
         for name, critic in critics.items():
-            found = run(predict_errors(critic, one.image, one.labels))
-            assert (found.objects["label"] == ids).all()
-            scores[name] = found.objects["predicted_error"]
-            self._add_image(name, found.image)
+            asked = {name: None} | (
+                {f"{name}, flows": one.agreement} if one.agreement is not None else {}
+            )
+            for way, agreement in asked.items():
+                found = run(predict_errors(critic, one.image, one.labels, agreement=agreement))
+                assert (found.objects["label"] == ids).all()
+                scores[way] = found.objects["predicted_error"]
+                self._add_image(way, found.image)
         for name in one.baselines:
             self._add_image(name, float(scores[name].mean()) if ids.size else 0.0)
         self._add_image("1 - PQ", image_error(one.truth, one.labels))
@@ -66,6 +80,39 @@ class Table:
             for name, values in self.objects.items()
             if name != "true"
         }
+
+    def coverage(self, name: str) -> dict[str, float]:
+        """Calibrate on half of the pictures and accept objects of the other half, in many draws.
+
+        ``wrong``: mean share of wrong objects among the accepted, `ACCEPTED` is promised;
+        ``accepted``: mean share of the objects.
+        """
+        rng, shares, accepted = np.random.default_rng(0), [], []
+        count = len(self.objects[name])
+        for _ in range(_DRAWS):
+            drawn = rng.permutation(count)
+            known, asked = drawn[: count // 2], drawn[count // 2 :]
+            calibration = calibrate(*self._scores_and_wrong(name, known))
+            found, wrong = self._scores_and_wrong(name, asked)
+            chosen = calibration.accept(found, ACCEPTED)
+            accepted.append(chosen.mean())
+            shares.append(wrong[chosen].mean() if chosen.any() else 0.0)
+        return {
+            "wrong": round(float(np.mean(shares)), 4),
+            "accepted": round(float(np.mean(accepted)), 4),
+        }
+
+    def calibration(self, name: str) -> ConformalCalibration:
+        """Calibration on all pictures."""
+        return calibrate(*self._scores_and_wrong(name, range(len(self.objects[name]))))
+
+    def _scores_and_wrong(
+        self, name: str, pictures: Sequence[int]
+    ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        scores, errors = (
+            np.concatenate([self.objects[key][k] for k in pictures]) for key in (name, "true")
+        )
+        return scores, errors > 1 - WRONG
 
     def _figures(
         self, name: str, score: NDArray[np.float64], true: NDArray[np.float64]
@@ -90,14 +137,12 @@ class Table:
         }
 
 
-def compare(
-    pictures: Iterable[Criticised], critics: dict[str, DenseCritic]
-) -> dict[str, dict[str, dict[str, float]]]:
-    """Figures by origin of the labels and by score."""
+def compare(pictures: Iterable[Criticised], critics: dict[str, DenseCritic]) -> dict[str, Table]:
+    """Tables by origin of the labels."""
     tables: dict[str, Table] = {}
     for one in pictures:
         tables.setdefault(one.origin, Table()).add(one, critics)
-    return {origin: table.figures() for origin, table in tables.items()}
+    return tables
 
 
 def seconds_of_both(critic: DenseCritic, model: str) -> tuple[float, float]:

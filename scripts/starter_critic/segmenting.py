@@ -16,8 +16,7 @@ from skimage.io import imread
 from tifffile import imread as read_labels
 
 import napari_ssp as ssp
-from napari_ssp.flows.checking import flow_errors
-from napari_ssp.flows.diffusion import labels_to_flows
+from napari_ssp.flows import measure_agreement
 from napari_ssp.labels import number_labels, number_parts
 from napari_ssp.training.critic.errors import object_errors
 from napari_ssp.training.critic.instances import plant_faults
@@ -44,6 +43,8 @@ class Criticised:
     image, truth, labels : numpy.ndarray
     baselines : dict of str to numpy.ndarray
         Score of each object, in the order of the labels; more is worse.
+    agreement : numpy.ndarray or None
+        How well objects agree with the outputs of the network that made them.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Criticised:
     truth: NDArray[Any]
     labels: NDArray[Any]
     baselines: dict[str, NDArray[np.float64]]
+    agreement: NDArray[np.float32] | None = None
 
 
 def criticised(folder: Path, cache: Path, model: str, tta: bool = True) -> Iterator[Criticised]:
@@ -62,8 +64,10 @@ def criticised(folder: Path, cache: Path, model: str, tta: bool = True) -> Itera
         image = imread(path)
         truth = read_labels(folder / "labels" / f"{path.stem}_label.tiff").astype(np.int32)
         known = _segmented(image, cache / f"{path.stem}.npz", model, tta)
-        labels = known.pop("labels").astype(np.int32)
-        yield Criticised(path.stem, "starter", image, truth, labels, {**known, **_sizes(labels)})
+        labels, agreement = known.pop("labels").astype(np.int32), known.pop("agreement")
+        simple = {"cell probability": agreement[:, 0], "flow error": agreement[:, 2]}
+        scores = {**simple, **known, **_sizes(labels)}
+        yield Criticised(path.stem, "starter", image, truth, labels, scores, agreement)
         labels = otsu_labels(image)
         yield Criticised(path.stem, "otsu", image, truth, labels, _sizes(labels))
         labels = plant_faults(truth, np.random.default_rng(number))
@@ -71,25 +75,16 @@ def criticised(folder: Path, cache: Path, model: str, tta: bool = True) -> Itera
 
 
 def _segmented(image: NDArray[Any], path: Path, model: str, tta: bool) -> dict[str, Any]:
-    """Labels of a model with the scores of its objects."""
+    """Labels of a model, how they agree with its outputs, and with those of mirrored views."""
     if path.exists():
         with np.load(path) as file:
             return dict(file)
     found = ssp.segment(image, model=model)
-    labels = found.labels
-    ids, numbers = number_labels(labels)
-    own = labels_to_flows(numbers)
-    length = np.maximum(np.hypot(*found.flows), 1e-6)
-    predicted = (found.flows / length).astype(np.float32)
-    errors = flow_errors(numbers[None], own[:, None], predicted[:, None], ids.size)[1:]
-    known = {
-        "labels": labels,
-        "cell probability": 1 - _means(found.cell_probability, numbers, ids.size),
-        "flow error": errors,
-    }
+    agreement = measure_agreement(found.labels, found.flows, found.cell_probability)
+    known = {"labels": found.labels, "agreement": agreement}
     if tta:
         mirrored = ssp.segment(image, model=model, tta=True).labels
-        known["TTA disagreement"] = object_errors(mirrored, labels).astype(np.float64)
+        known["TTA disagreement"] = object_errors(mirrored, found.labels).astype(np.float64)
     np.savez_compressed(path, **known)
     return known
 
@@ -112,10 +107,3 @@ def _sizes(labels: NDArray[Any]) -> dict[str, NDArray[np.float64]]:
         return {"size z-score": np.zeros(0)}
     off = np.abs(logs - np.median(logs))
     return {"size z-score": off / max(1.4826 * float(np.median(off)), 0.05)}
-
-
-def _means(
-    values: NDArray[np.float32], numbers: NDArray[np.int32], count: int
-) -> NDArray[np.float64]:
-    found = ndimage.mean(values, numbers, np.arange(1, count + 1))
-    return np.asarray(found, np.float64)

@@ -13,7 +13,8 @@ import tifffile
 from skimage import data
 
 import napari_ssp as ssp
-from napari_ssp.io import read_image, write_labels
+from napari_ssp.flows import labels_to_flows
+from napari_ssp.io import read_image, write_image, write_labels
 from napari_ssp.metrics import error_maps, object_errors, panoptic_quality, reliability_table
 
 if TYPE_CHECKING:
@@ -77,6 +78,27 @@ def test_a_folder_is_reviewed(call: Call, folder: Path, tiny_critic: Path) -> No
     assert report["images"][1]["image_error"] == direct.image_error
     assert "truth" not in report
     assert f"predicted error {direct.image_error:.2f}" in result.output
+
+
+def test_flows_beside_the_labels_are_used(call: Call, folder: Path, comparing_critic: Path) -> None:
+    sure = np.where(_labels(2) == 7, 0.2, 0.9)
+    outputs = np.stack([*labels_to_flows(_labels(2)), sure]).astype(np.float32)
+    flows = ssp.MicroscopyImage(outputs, "cyx")
+    for k, place in enumerate(("labels", "flows")):
+        (folder / place).mkdir(exist_ok=True)
+        write_image(folder / place / f"{'ab'[k]}_flows.tiff", flows)
+    model = ("--labels", folder / "labels", "--model", comparing_critic)
+    images = folder / "images"
+    worst = []
+    for options in ((images,), (images / "b.png", "--flows", folder / "flows")):
+        done = call("review", *options, *model, "-o", folder / "out", "--overwrite")
+        assert done.exit_code == 0, done.output
+        rows = (_rows(folder / "out" / f"{name}_review.csv")[0]["label"] for name in "ab")
+        worst.append([label == "7" for label in rows])
+    assert worst == [[True, False], [True, True]]
+    refused = call("review", images / "a.png", "--flows", folder / "flows", *model, "-o", folder)
+    assert refused.exit_code == 2
+    assert "holds no flows of a_label.tif" in refused.output
 
 
 def test_the_truth_says_how_good_the_critic_is(call: Call, folder: Path, tiny_critic: Path) -> None:

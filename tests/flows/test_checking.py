@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pytest
 from hypothesis import given, settings, strategies as st
 from hypothesis.extra.numpy import arrays
 
 from napari_ssp.flows import checking, labels_to_flows
-from napari_ssp.flows.checking import FlowCheck
+from napari_ssp.flows.checking import FlowCheck, measure_agreement
 from napari_ssp.flows.diffusion import consecutive
 
 if TYPE_CHECKING:
-    import pytest
     from numpy.typing import NDArray
 
 
@@ -81,3 +81,36 @@ def test_only_objects_with_other_pixels_are_worked_on(monkeypatch: pytest.Monkey
     )
     check.errors(changed[None], 6)
     assert worked == [3]
+
+
+def test_objects_agree_with_their_own_flows_and_probability() -> None:
+    labels = _shapes()
+    probability = np.where(labels > 0, 0.9, 0.1).astype(np.float32)
+    probability[labels == 4] = np.linspace(0, 1, np.count_nonzero(labels == 4))
+    # Ids with gaps, flows of the network's length, and a part that nobody annotated.
+    ids = np.array([0, 2, 30, 4, 500, 60, 7])[labels]
+    ids[:5, :5] = -1
+    found = measure_agreement(ids, 5 * labels_to_flows(labels), probability)
+    assert found.shape == (6, 3)
+    order = [1, 3, 5, 6, 2, 4]  # labels by their ids
+    mean, low, error = found.T
+    np.testing.assert_allclose(mean[[k != 4 for k in order]], 0.1, atol=1e-6)
+    assert abs(mean[order.index(4)] - 0.5) < 1e-3
+    assert abs(low[order.index(4)] - 0.9) < 0.01
+    assert error.max() < 2e-3
+
+
+def test_joined_objects_do_not_agree_with_the_flows_of_each() -> None:
+    labels = _shapes()
+    flows, probability = labels_to_flows(labels), (labels > 0).astype(np.float32)
+    joined = np.where(labels == 2, 1, labels)
+    found = measure_agreement(joined, flows, probability)[:, 2]
+    assert found[0] > 0.2 > 10 * found[1:].max()
+
+
+def test_agreement_needs_outputs_of_the_same_plane() -> None:
+    labels = _shapes()
+    with pytest.raises(ValueError, match=r"shape \(300, 320\), but the flows \(2, 10, 10\)"):
+        measure_agreement(labels, np.zeros((2, 10, 10)), np.zeros(labels.shape))
+    nothing = measure_agreement(np.zeros((9, 9), int), np.zeros((2, 9, 9)), np.zeros((9, 9)))
+    assert nothing.shape == (0, 3)

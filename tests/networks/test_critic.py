@@ -40,6 +40,7 @@ def test_a_size_that_does_not_fit_is_refused_with_the_remedy() -> None:
         ({"in_channels": 0}, "1 to 64"),
         ({"object_diameter": 1e9}, "4 to 128"),
         ({"object_diameter": "14"}, "4 to 128"),
+        ({"agreement": 1}, "true and false"),
     ],
 )
 def test_arguments_that_cannot_be_are_refused(arguments: dict[str, Any], message: str) -> None:

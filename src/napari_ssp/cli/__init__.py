@@ -28,6 +28,7 @@ _COMMANDS = {
     "data": "napari_ssp.cli.data:data",
     "models": "napari_ssp.cli.models:models",
     "serve": "napari_ssp.cli.serve:serve",
+    "compute-script": "napari_ssp.cli.compute_script:compute_script",
     "info": "napari_ssp.cli.info:info",
 }
 #: Exit code of what Ctrl-C has ended, as shells give it.

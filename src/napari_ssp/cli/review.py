@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from napari_ssp.cli.batch.image_batch import Batch, title
 from napari_ssp.cli.files import find_sources, name_outputs
-from napari_ssp.cli.image_command import Batch, image_command, title
+from napari_ssp.cli.image_command import image_command
 from napari_ssp.cli.label_files import number_parts_option
 from napari_ssp.cli.options import request_options
 from napari_ssp.cli.pairing import by_name, label_name, label_sources
@@ -20,6 +21,7 @@ from napari_ssp.io import is_folder, number_mask, read_label_image, write_image
 from napari_ssp.io.objects.tables import write_table
 from napari_ssp.registry import find_card
 from napari_ssp.service import ModelService, PlanRequest, Review, ReviewRequest
+from napari_ssp.service.network_outputs import find_outputs
 from napari_ssp.service.review.judging import JudgeRequest
 
 if TYPE_CHECKING:
@@ -47,6 +49,12 @@ class _Labelled(NamedTuple):
 @click.option(
     "--labels", required=True, type=_existing, help="Label image of the IMAGE, or folder of them."
 )
+@click.option(
+    "--flows",
+    type=_existing,
+    help="Flows that the labels were made from, of --save-flows, or folder of them [default: what "
+    "lies beside the labels].",
+)
 @click.option("--truth", type=_existing, help="True label image, or folder of them.")
 @click.option(
     "--calibrate",
@@ -71,6 +79,7 @@ def review(
     paths: tuple[Path, ...],
     batch: Batch,
     labels: Path,
+    flows: Path | None,
     truth: Path | None,
     calibrate: Path | None,
     number_parts: bool,
@@ -82,7 +91,7 @@ def review(
     Writes NAME_errors.ome.tif (or .ome.zarr), the probability that a pixel is wrong;
     NAME_review.csv, a table of the objects, the worst first; and review.json with the predicted
     error of each image. Images and labels are paired by name; endings such as '_label' do not
-    count.
+    count. Where the flows lie beside the labels (segment --save-flows), the critic compares both.
 
     With --truth also reliability.png, and how well predicted and true errors agree. With a
     calibration the table says which objects are accepted: on average at most --wrong-share of them
@@ -92,13 +101,13 @@ def review(
         find_card(choices["model"])
         _check_calibrate(calibrate, truth, choices["calibration"])
         found = _pairs(find_sources(paths, scene), labels, truth)
-        requests = [_request(each, number_parts, choices) for each in found]
+        requests = [_request(each, flows, number_parts, choices) for each in found]
         targets = name_outputs([each.image for each in found], batch.output, _ending(batch))
         tables = [_beside(target, _TABLE) for target in targets]
         also = [batch.output / _REPORT] + ([batch.output / _PICTURE] if truth else [])
         batch.prepare([*targets, *tables, *also])
     writer = _Writer(batch, calibrate, dict(zip(targets, found, strict=True)))
-    batch.run(requests, targets, writer.work, writer.conclude)
+    batch.run(requests, [[target] for target in targets], writer.work, writer.conclude)
 
 
 @dataclass(eq=False)
@@ -158,7 +167,8 @@ class _Writer:
 
         assert self.calibrate is not None and self.plan is not None
         found = calibrate_objects(together.objects)
-        write_calibration(self.calibrate, found, self.plan.card, self.names)
+        with_flows = self.plan.flows is not None
+        write_calibration(self.calibrate, found, self.plan.card, self.names, with_flows)
         say(f"{found.count} objects, {len(found.wrong)} of them wrong -> {self.calibrate}")
         return {"file": str(self.calibrate), "count": found.count, "wrong": len(found.wrong)}
 
@@ -203,14 +213,29 @@ def _of(images: Sequence[ImageSource], place: Path, noun: str) -> list[ImageSour
     return [known[image.name] for image in images]
 
 
-def _request(each: _Labelled, number_parts: bool, choices: dict[str, Any]) -> ReviewRequest:
+def _request(
+    each: _Labelled, flows: Path | None, number_parts: bool, choices: dict[str, Any]
+) -> ReviewRequest:
     image, labels = each.image, each.labels
-    shared: dict[str, Any] = {"scene": image.scene, **choices}
+    shared: dict[str, Any] = {"scene": image.scene, "flows": _flows(flows, labels.path), **choices}
     if number_parts:
         mask = read_label_image(labels.path, labels.scene)
         numbered = number_mask(mask, f"file {labels.path}")
         return ReviewRequest(image.path, numbered, **shared)
     return ReviewRequest(image.path, labels.path, labels_scene=labels.scene, **shared)
+
+
+def _flows(place: Path | None, labels: Path) -> Path | None:
+    """File of the flows of some labels: the one that was given, or the one of their name."""
+    if place is None or is_folder(place):
+        found = find_outputs(labels if place is None else place / labels.name)
+        if found is None and place is not None:
+            raise ValueError(
+                f"{place} holds no flows of {labels.name}. Write them with 'napari-ssp segment "
+                "--save-flows'."
+            )
+        return found
+    return place
 
 
 def _ending(batch: Batch) -> str:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import click
 
-from napari_ssp.cli.files import find_sources, name_labels_inside, name_outputs
-from napari_ssp.cli.image_command import Batch, image_command, title
+from napari_ssp.cli.batch.image_batch import Batch, title
+from napari_ssp.cli.batch.thumbnails import draw_thumbnail
+from napari_ssp.cli.files import name_labels_inside
+from napari_ssp.cli.image_command import batch_options, image_command
 from napari_ssp.cli.options import request_options
 from napari_ssp.cli.reporting import as_usage_error, say, wait_for
-from napari_ssp.io import write_image, write_labels
+from napari_ssp.io import read_label_image, write_image, write_labels
 from napari_ssp.io.ngff.reading import is_zarr
 from napari_ssp.io.objects.tables import write_table
 from napari_ssp.place import add_axes
@@ -28,6 +31,8 @@ from napari_ssp.service import (
     find_members,
     task_index,
 )
+from napari_ssp.service.network_outputs import ENDING, outputs_image
+from napari_ssp.service.source_image import open_image
 
 _FLOWS, _PREDICTION, _TABLE = "flows", "prediction", "table"
 
@@ -70,6 +75,7 @@ _FLOWS, _PREDICTION, _TABLE = "flows", "prediction", "table"
     "--estimate-diameter", is_flag=True, help="Find the typical diameter of each image first."
 )
 @click.option("--save-flows", is_flag=True, help="Also write flows and cell probability.")
+@batch_options
 def segment(
     paths: tuple[Path, ...],
     batch: Batch,
@@ -93,7 +99,7 @@ def segment(
         find_members(choices["model"])
         if sum(map(bool, (choices["diameter"], diameter_um, estimate_diameter))) > 1:
             raise ValueError("Give one of --diameter, --diameter-um and --estimate-diameter.")
-        sources = find_sources(paths, scene)
+        sources = batch.find_sources(paths, scene)
         requests = [SegmentRequest(s.path, scene=s.scene, **choices) for s in sources]
         _check_through(choices["through"], choices["through_model"])
         if estimate_diameter:
@@ -102,9 +108,12 @@ def segment(
         if is_zarr(batch.output):
             targets = name_labels_inside(sources, batch.output, ", ".join(endings))
         else:
-            targets = name_outputs(sources, batch.output, f"_label.{batch.kind}")
-        beside = [_beside(target, ending) for target in targets for ending in endings.values()]
-        batch.prepare([*targets, *beside])
+            targets = batch.name_outputs(sources, paths, f"_label.{batch.kind}")
+        outputs = [
+            [target, *(_beside(target, ending) for ending in endings.values())]
+            for target in targets
+        ]
+        batch.prepare(chain.from_iterable(outputs))
 
     def work(
         service: ModelService, request: SegmentRequest, target: Path
@@ -121,12 +130,16 @@ def segment(
         result = wait_for(service.submit(request, plan), name)
         for warning in result.warnings[len(plan.warnings) :]:
             say(f"{title(request)}: {warning}")
-        write_labels(target, result.image(result.labels), overwrite=batch.overwrite)
+        write_labels(target, result.image(result.labels), overwrite=batch.replaces)
         files = {noun: _beside(target, ending) for noun, ending in endings.items()}
-        _write(result, files, batch.overwrite)
+        _write(result, files, batch.replaces)
         return f"{result.num_objects} objects", _row(result, target, files)
 
-    batch.run(requests, targets, work)
+    batch.run(requests, outputs, work, draw=_draw)
+
+
+def _draw(request: SegmentRequest, target: Path) -> bytes:
+    return draw_thumbnail(open_image(request), request.channel, read_label_image(target))
 
 
 def _check_through(through: str | None, model: str) -> None:
@@ -140,7 +153,7 @@ def _endings(through: str | None, save_flows: bool, kind: str) -> dict[str, str]
     """List what is written beside the labels, and what its name ends with."""
     endings = {}
     if save_flows:
-        endings[_FLOWS] = f"_flows.{kind}"
+        endings[_FLOWS] = f"{ENDING}.{kind}"
     if through is not None:
         image = "ome.tif" if kind == "tiff" else "ome.zarr"
         endings |= {_PREDICTION: f"_prediction.{image}", _TABLE: "_objects.csv"}
@@ -163,20 +176,7 @@ def _row(result: Segmentation, target: Path, files: dict[str, Path]) -> dict[str
 
 def _write(result: Segmentation, files: dict[str, Path], overwrite: bool) -> None:
     if (path := files.get(_FLOWS)) is not None:
-        names = ("flow_z", "flow_y", "flow_x")[-len(result.flows) :]
-        channels = (*names, "cell_probability")
-        write_image(path, result.image(_outputs(result), path.stem, channels), overwrite=overwrite)
+        write_image(path, outputs_image(result, path.stem), overwrite=overwrite)
     if result.predicted is not None and result.table is not None:
         write_image(files[_PREDICTION], add_axes(result.predicted), overwrite=overwrite)
         write_table(files[_TABLE], result.table, overwrite)
-
-
-def _outputs(result: Segmentation) -> Any:
-    """Flows and probability as one array, read plane by plane: they may not fit into memory."""
-    import dask.array  # takes a while to import
-
-    da: Any = dask.array
-    planes = tuple(1 for _ in result.axes[:-2]) + result.labels.shape[-2:]
-    flows = da.from_array(result.flows, chunks=(1, *planes), name=False)
-    probability = da.from_array(result.cell_probability, chunks=planes, name=False)
-    return da.concatenate([flows, probability[None]])

@@ -1,3 +1,4 @@
+from .checking import measure_agreement as measure_agreement
 from .diffusion import labels_to_flows as labels_to_flows
 from .field import FlowField as FlowField, TrackingSettings as TrackingSettings
 from .linking import link_labels as link_labels, link_stored as link_stored

@@ -16,9 +16,18 @@ from napari_ssp.flows.heat import (
 from napari_ssp.flows.jit import jit
 from napari_ssp.flows.numbering import pixel_counts
 from napari_ssp.flows.threads import spread
+from napari_ssp.labels import known_labels, number_labels
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
     from numpy.typing import NDArray
+
+#: Numbers of each object.
+AGREEMENT_FEATURES = 3
+#: Share of an object's pixels that count as its most doubtful ones.
+_DOUBTFUL = 0.1
+#: Flows shorter than this have no direction.
+_STILL = 1e-6
 
 
 class FlowCheck:
@@ -135,3 +144,60 @@ def flow_errors(
     for k in range(1, count + 1):
         total[k] /= max(pixels[k], 1)
     return total
+
+
+def measure_agreement(
+    labels: npt.ArrayLike, flows: npt.ArrayLike, cell_probability: npt.ArrayLike
+) -> NDArray[np.float32]:
+    """Measure how well each object of a plane agrees with a network's outputs.
+
+    Parameters
+    ----------
+    labels : array_like of int
+        (Y, X), 0 is background, -1 is not annotated. They may have been edited since.
+    flows : array_like
+        Float (2, Y, X) = [flow_y, flow_x], of any length.
+    cell_probability : array_like
+        Float (Y, X) in [0, 1].
+
+    Returns
+    -------
+    numpy.ndarray
+        Float32 (N, 3), in the order of the ids: 1 - mean cell probability; 1 - the cell probability
+        that a tenth of its pixels stays below; mean squared difference of the directions of the
+        flows from those of the object's own shape.
+
+    Raises
+    ------
+    ValueError
+        When the shapes do not fit.
+    """
+    ids, numbers = number_labels(known_labels(labels))
+    moves = np.asarray(flows, np.float32)
+    probability = np.asarray(cell_probability, np.float32)
+    if moves.shape != (2, *numbers.shape) or probability.shape != numbers.shape:
+        raise ValueError(
+            f"The labels have shape {numbers.shape}, but the flows {moves.shape} and the cell "
+            f"probability {probability.shape}. Give those of the same plane, (2, Y, X) and (Y, X)."
+        )
+    if not ids.size:
+        return np.zeros((0, AGREEMENT_FEATURES), np.float32)
+    directions = moves / np.maximum(np.hypot(*moves), _STILL)
+    check = FlowCheck(np.ascontiguousarray(directions[:, None]))
+    errors = check.errors(numbers[None].astype(np.int32), ids.size)[1:]
+    mean, low = _mean_and_low(probability, numbers, ids.size)
+    return np.stack([1 - mean, 1 - low, errors], axis=1).astype(np.float32)
+
+
+def _mean_and_low(
+    values: NDArray[np.float32], numbers: NDArray[np.integer], count: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean of the values of each object, and the one that a tenth of them stays below."""
+    inside = numbers > 0
+    of_objects, found = numbers[inside], values[inside].astype(np.float64)
+    order = np.lexsort((found, of_objects))
+    ascending = found[order]
+    areas = np.bincount(of_objects, minlength=count + 1)[1:]
+    first = np.cumsum(areas) - areas
+    sums = np.bincount(of_objects, found, minlength=count + 1)[1:]
+    return sums / areas, ascending[first + (_DOUBTFUL * areas).astype(np.intp)]

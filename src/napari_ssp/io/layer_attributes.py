@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from napari_ssp.image import VoxelSize
 
+#: Key of a layer's metadata: the provenance of a result; empty while it is made.
+METADATA_KEY = "napari_ssp"
 #: Key of a layer's metadata: where its first pixel lies in the image that it is a part of, by the
 #: letters of that image's axes.
 ORIGIN_KEY = "napari_ssp_origin"

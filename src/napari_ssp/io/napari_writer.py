@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_ssp.atomic import write_text
 from napari_ssp.image import MicroscopyImage
-from napari_ssp.io.layer_attributes import layer_axes, layer_place, layer_voxel_size
+from napari_ssp.io.layer_attributes import (
+    METADATA_KEY,
+    layer_axes,
+    layer_place,
+    layer_voxel_size,
+)
+from napari_ssp.io.scene import is_labels_name
 from napari_ssp.io.writing import write_image, write_labels
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+#: End of the name of a file with the provenance of labels; before it is the whole name of theirs.
+PROVENANCE_SUFFIX = ".provenance.json"
 
 
 def write_image_layer(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
@@ -41,7 +56,8 @@ def write_image_layer(path: str, data: Any, attributes: dict[str, Any]) -> list[
 def write_labels_layer(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
     """Write one Labels layer as OME-TIFF or OME-Zarr, uint16 when the numbers fit, else uint32.
 
-    napari asks before it saves over a file, so an existing file or Zarr is replaced.
+    napari asks before it saves over a file, so an existing file or Zarr is replaced. How a result
+    was made, and how its objects were edited, is written beside it as JSON.
 
     Parameters
     ----------
@@ -50,19 +66,33 @@ def write_labels_layer(path: str, data: Any, attributes: dict[str, Any]) -> list
     data : array, or sequence of arrays
         The layer's data; of a pyramid the first level is saved.
     attributes : dict
-        The layer's attributes: scale, units, axis_labels, translate, affine.
+        The layer's attributes: scale, units, axis_labels, translate, affine, metadata.
 
     Returns
     -------
     list of str
-        The file that was written.
+        The files that were written.
 
     Raises
     ------
     ValueError
         If the layer's axis labels leave open what its axes are, or labels below 0.
     """
-    return [str(write_labels(path, _layer_image(data, attributes), overwrite=True))]
+    written = write_labels(path, _layer_image(data, attributes), overwrite=True)
+    return [str(written), *_write_provenance(written, attributes)]
+
+
+def _write_provenance(written: Path, attributes: dict[str, Any]) -> list[str]:
+    """Write a layer's provenance beside its file, where it has one."""
+    if is_labels_name(written):
+        return []  # beside it is the inside of an OME-Zarr
+    beside = written.with_name(written.name + PROVENANCE_SUFFIX)
+    record = (attributes.get("metadata") or {}).get(METADATA_KEY)
+    if not record:
+        beside.unlink(missing_ok=True)  # that of other labels
+        return []
+    write_text(beside, json.dumps(record, ensure_ascii=False, indent=1) + "\n")
+    return [str(beside)]
 
 
 def _layer_image(data: Any, attributes: dict[str, Any]) -> MicroscopyImage:

@@ -116,12 +116,13 @@ def check_critic(
     in_channels: int = 9,
     channels: Sequence[int] = (16, 32, 64, 96),
     object_diameter: float = 12.0,
+    agreement: bool = False,
 ) -> None:
     """Refuse arguments of a `DenseCritic` that cannot be, with a ValueError.
 
     Parameters
     ----------
-    in_channels, channels, object_diameter
+    in_channels, channels, object_diameter, agreement
         As of the class.
     """
     _check_count("in_channels", in_channels)
@@ -136,6 +137,8 @@ def check_critic(
             f"its object_diameter is {str(object_diameter)[:40]}; {_DIAMETERS[0]} to "
             f"{_DIAMETERS[1]} pixels are possible"
         )
+    if not isinstance(agreement, bool):
+        raise ValueError(f"its agreement is {str(agreement)[:40]}; true and false are possible")
 
 
 def check_student(

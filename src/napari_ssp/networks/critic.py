@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 MAPS = ("missed", "extra", "merged", "split", "boundary", "wrong", "object")
 #: Numbers that describe an object and an image to the heads.
 OBJECT_FEATURES, IMAGE_FEATURES = 18, 8
+#: Further ones of an object, where the outputs of the network that made the labels are known.
+AGREEMENT_FEATURES = 3
 _HIDDEN = 16
 
 
@@ -32,11 +34,18 @@ class DenseCritic(nn.Module):
         Channels of the levels, finest first; each level halves the resolution.
     object_diameter : float
         Diameter of typical objects, in pixels of what the network sees.
+    agreement : bool
+        Whether it has a head for objects of which is known, too, how well they agree with the
+        outputs of the network that made them, as `napari_ssp.flows.measure_agreement` says.
 
     Attributes
     ----------
     stride : int
         Height and width of the input are multiples of it.
+    object_head, image_head : FeatureHead
+        Of objects, by what the labels and the image say of them, and of whole images.
+    agreement_head : FeatureHead or None
+        Of objects, by these features followed by the agreement.
 
     Raises
     ------
@@ -49,8 +58,9 @@ class DenseCritic(nn.Module):
         in_channels: int = 9,
         channels: Sequence[int] = (16, 32, 64, 96),
         object_diameter: float = 12.0,
+        agreement: bool = False,
     ) -> None:
-        check_critic(in_channels, channels, object_diameter)
+        check_critic(in_channels, channels, object_diameter, agreement)
         super().__init__()
         self.object_diameter = float(object_diameter)
         self.stride = 2 ** (len(channels) - 1)
@@ -61,6 +71,8 @@ class DenseCritic(nn.Module):
         self.last = nn.Conv2d(channels[0], len(MAPS), kernel_size=1)
         self.object_head = FeatureHead(OBJECT_FEATURES)
         self.image_head = FeatureHead(IMAGE_FEATURES)
+        features = OBJECT_FEATURES + AGREEMENT_FEATURES
+        self.agreement_head = FeatureHead(features) if agreement else None
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Predict the logits of the maps of errors.

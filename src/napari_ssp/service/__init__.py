@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from napari_ssp.flows.editing.edit import Edit, Gesture, Tool
 from napari_ssp.service.annotation.saving import LabelPair, SavePairsRequest, StackPair
 from napari_ssp.service.annotation.suggestions import SuggestRequest
 from napari_ssp.service.api import estimate_diameter, predict_structures, segment
@@ -37,6 +38,12 @@ from napari_ssp.service.results import (
 )
 from napari_ssp.service.review.plan import ReviewPlan, plan_review
 from napari_ssp.service.review.requests import Review, ReviewRequest
+from napari_ssp.service.segmentation.editing import (
+    EditRequest,
+    Edits,
+    RecordedEdit,
+    plane_of,
+)
 from napari_ssp.service.segmentation.plan import (
     SegmentPlan,
     diameter_in_pixels,
@@ -80,10 +87,14 @@ __all__ = [
     "DigestRequest",
     "Display",
     "DownloadModelRequest",
+    "Edit",
+    "EditRequest",
+    "Edits",
     "EstimateRequest",
     "ExportModelRequest",
     "FinishTrainingRequest",
     "GatesRequest",
+    "Gesture",
     "ImportModelRequest",
     "InspectRequest",
     "Job",
@@ -97,6 +108,7 @@ __all__ = [
     "PlanRequest",
     "PredictRequest",
     "PredictionPlan",
+    "RecordedEdit",
     "RefineRequest",
     "Refinement",
     "Request",
@@ -113,6 +125,7 @@ __all__ = [
     "SuggestRequest",
     "Thresholds",
     "ThroughPlan",
+    "Tool",
     "TrainCriticRequest",
     "TrainExpansionRequest",
     "TrainRequest",
@@ -135,6 +148,7 @@ __all__ = [
     "plan_review",
     "plan_segmentation",
     "plan_training",
+    "plane_of",
     "predict_structures",
     "restore_request",
     "segment",

@@ -34,6 +34,7 @@ from napari_ssp.service.review.decisions import FindDecisionsRequest, KeepDecisi
 from napari_ssp.service.review.judging import JudgeRequest
 from napari_ssp.service.review.ranking import RankFolderRequest
 from napari_ssp.service.review.requests import ReviewRequest
+from napari_ssp.service.segmentation.editing import EditRequest
 from napari_ssp.service.segmentation.refinement import RefineRequest
 from napari_ssp.service.training.critic.requests import TrainCriticRequest
 from napari_ssp.service.training.expansion.requests import (
@@ -67,6 +68,7 @@ class Lane(Enum):
     INSPECTION = "inspection"
     TABLES = "tables"
     REFINEMENT = "refinement"
+    EDITS = "edits"
     SUGGESTIONS = "suggestions"
     TRAINING_SETS = "training sets"
     FILES = "files"
@@ -119,6 +121,7 @@ _PIPELINES: dict[type[Request[Any]], Pipeline] = {
     JudgeRequest: Pipeline("review.judging:judge_steps", Lane.TABLES),
     CompareRequest: Pipeline("comparing:compare_steps", Lane.TABLES),
     RefineRequest: Pipeline("segmentation.refinement:refine_steps", Lane.REFINEMENT),
+    EditRequest: Pipeline("segmentation.editing:edit_steps", Lane.EDITS),
     SuggestRequest: Pipeline("annotation.suggestions:suggest_steps", Lane.SUGGESTIONS),
     SavePairsRequest: Pipeline("annotation.saving:save_steps", Lane.TRAINING_SETS),
     FindDecisionsRequest: Pipeline("review.decisions:find_steps", Lane.DECISIONS),
@@ -186,7 +189,7 @@ def prepare_steps(
     given = {"models": models, "plan": plan, "begin": begin}
 
     def start() -> Steps[R]:
-        if pipeline.lane not in (Lane.PLANS, Lane.INSPECTION):
+        if pipeline.lane not in (Lane.PLANS, Lane.INSPECTION, Lane.EDITS):
             prepare_torch()  # before anything imports triton
         chosen = _VARIANTS.get((type(request), _variant(request)), pipeline)
         module, name = chosen.steps.split(":")

@@ -72,6 +72,8 @@ class Segmentation:
         How many objects there are, where it is known without a look at all labels.
     warnings : tuple of str
         What the user should know before trusting the result.
+    edits : tuple
+        Edits by hand that were made again in the labels, as `Refinement.steps` gives them.
     """
 
     labels: NDArray[np.uint32]
@@ -87,6 +89,7 @@ class Segmentation:
     full_axes: str = ""
     predicted: MicroscopyImage | None = None
     table: dict[str, NDArray[Any]] | None = None
+    edits: tuple[Any, ...] = ()
 
     @property
     def num_objects(self) -> int:

@@ -10,12 +10,12 @@ from napari.viewer import Viewer  # noqa: TC002, napari reads it to know what to
 from qtpy.QtWidgets import QApplication
 
 from napari_ssp.io import read_image, read_images
+from napari_ssp.io.layer_attributes import METADATA_KEY
 from napari_ssp.service import PredictRequest, as_command, restore_request
 from napari_ssp.widgets.docks.messages import error_line, is_expected
 from napari_ssp.widgets.docks.open_dock import open_dock
 from napari_ssp.widgets.docks.viewer_watch import own_viewer
 from napari_ssp.widgets.layers.images import layer_image, layer_scene, stack_image
-from napari_ssp.widgets.layers.result_layers import METADATA_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Callable

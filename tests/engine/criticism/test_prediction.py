@@ -14,7 +14,7 @@ from napari_ssp.progress import Progress, run
 class _Known:
     """Critic that calls bright pixels outside of objects missed, and dark ones inside extra."""
 
-    stride, object_diameter = 8, 14.0
+    stride, object_diameter, agreement_head = 8, 14.0, None
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         bright, inside = x[:, 0] > 0.5, x[:, 3] > 0.5

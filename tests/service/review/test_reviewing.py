@@ -14,6 +14,7 @@ from skimage import data
 
 import napari_ssp as ssp
 from napari_ssp.engine.criticism.prediction import predict_errors
+from napari_ssp.flows import labels_to_flows
 from napari_ssp.io import write_image, write_labels
 from napari_ssp.metrics import ConformalCalibration
 from napari_ssp.progress import run
@@ -256,3 +257,64 @@ def test_a_critics_own_calibration_is_on_its_card(tiny_critic: Path, tmp_path: P
     (tmp_path / "own" / "card.json").write_text(text.replace('"count": 99', '"count": -1'))
     with pytest.raises(ValueError, match="calibration count"):
         ssp.review(_image(), _labels(), str(tmp_path / "own"))
+
+
+def _flows() -> np.ndarray[Any, Any]:
+    """Outputs that are sure of all objects but of label 9."""
+    labels = _labels()
+    return np.stack([*5 * labels_to_flows(labels), np.where(labels == 9, 0.2, 0.9)])
+
+
+def test_objects_that_do_not_agree_with_the_flows_are_the_worst(comparing_critic: Path) -> None:
+    model = str(comparing_critic)
+    found = ssp.review(_image(), _labels(), model, flows=_flows(), device="cpu")
+    errors = dict(zip(found.table["label"], found.table["predicted_error"], strict=True))
+    logits = {n: 3 * np.tanh(1 - p) for n, p in ((9, 0.2), (5, 0.9), (2, 0.9))}
+    assert errors == pytest.approx({n: 1 / (1 + np.exp(-x)) for n, x in logits.items()}, abs=1e-5)
+    without = ssp.review(_image(), _labels(), model, device="cpu")
+    np.testing.assert_array_equal(found.error_map, without.error_map)
+    assert found.table["predicted_error"].tolist() != without.table["predicted_error"].tolist()
+
+
+def test_each_plane_of_a_movie_has_its_own_flows(comparing_critic: Path) -> None:
+    labels, sure = np.stack([_labels()] * 2), _flows()
+    sure[2] = 0.9
+    flows = np.stack([_flows(), sure], axis=1)
+    image = np.stack([_image()] * 2)
+    found = ssp.review(image, labels, str(comparing_critic), axes="tyx", flows=flows, device="cpu")
+    table = found.table
+    errors = {(t, n): e for t, n, e in zip(*(table[k] for k in _KEYS), strict=True)}
+    assert errors[0, 9] > 0.8
+    assert errors[1, 9] == errors[1, 5] < 0.6
+
+
+_KEYS = ("t", "label", "predicted_error")
+
+
+def test_flows_that_are_none_of_these_labels_are_refused(
+    comparing_critic: Path, tiny_critic: Path
+) -> None:
+    model = str(comparing_critic)
+    for critic in (model, str(tiny_critic)):
+        with pytest.raises(ValueError, match="has 2 channels, but flow_y, flow_x and cell_prob"):
+            ssp.review(_image(), _labels(), critic, flows=_flows()[:2])
+        with pytest.raises(ValueError, match=r"80 \(x\)\. Give the flows that the labels are of"):
+            ssp.review(_image(), _labels(), critic, flows=_flows()[..., :80])
+    volume = np.concatenate([_flows()[:1], _flows()])
+    found = ssp.review(_image(), _labels(), model, flows=volume, device="cpu")
+    assert "flows are those of a volume" in found.warnings[0]
+    plain = ssp.review(_image(), _labels(), str(tiny_critic), flows=_flows(), device="cpu")
+    assert plain.table["label"].tolist() == [2, 9, 5]  # a critic that knows nothing of flows
+
+
+def test_a_calibration_is_for_labels_with_flows_or_for_those_without(
+    comparing_critic: Path, tmp_path: Path
+) -> None:
+    path, model = tmp_path / "mine.json", str(comparing_critic)
+    found = ConformalCalibration(99, (0.55,) * 20)
+    write_calibration(path, found, find_card(model), [], with_flows=True)
+    chosen = {"calibration": path, "device": "cpu"}
+    table = ssp.review(_image(), _labels(), model, flows=_flows(), **chosen).table
+    assert table["accepted"].tolist() == [0, 0, 0]  # predicted errors of 0.57 and 0.88
+    with pytest.raises(ValueError, match="calibrated on labels with the flows that they were"):
+        ssp.review(_image(), _labels(), model, **chosen)

@@ -13,6 +13,7 @@ from napari_ssp.training.critic.recipe import (
     CriticBatches,
     CriticisedImage,
     CriticSettings,
+    MadeLabels,
     critic_loss,
     make_sample,
 )
@@ -30,7 +31,7 @@ def image() -> CriticisedImage:
         labels[disk((12 + 24 * y, 12 + 24 * x), 6.5, shape=labels.shape)] = number
     pixels = ((labels > 0) * 180 + 30).astype(np.uint8)[None]
     made = np.where(labels == 5, 0, labels)
-    return CriticisedImage(LabelledImage("disks", pixels, labels), (made,))
+    return CriticisedImage(LabelledImage("disks", pixels, labels), (MadeLabels(made),))
 
 
 def test_true_labels_have_no_error(image: CriticisedImage) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from napari_ssp.engine.criticism.prediction import ask_head
 from napari_ssp.networks.critic import FeatureHead
-from napari_ssp.training.critic.heads import ask, cross_predict, fit_head
+from napari_ssp.training.critic.heads import cross_predict, fit_head
 
 
 def _objects(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -22,7 +23,7 @@ def test_a_fitted_head_predicts_the_mean_error() -> None:
     features, errors = _objects(300, 0)
     fit_head(head, features, errors)
     new, true = _objects(300, 1)
-    predicted = ask(head, new)
+    predicted = ask_head(head, new, "cpu")
     sure = np.abs(new[:, 0] - 50) > 4
     np.testing.assert_allclose(predicted[sure], np.where(new[sure, 0] > 50, 0.7, 0.1), atol=0.12)
     assert abs(predicted.mean() - true.mean()) < 0.03
@@ -44,7 +45,7 @@ def test_groups_are_predicted_by_heads_that_did_not_see_them() -> None:
     errors = [rng.uniform(size=4).astype(np.float32) for _ in range(9)]
     head = FeatureHead(3)
     unseen = np.concatenate(cross_predict(head, features, errors))
-    seen = np.concatenate([ask(head, part) for part in features])
+    seen = np.concatenate([ask_head(head, part, "cpu") for part in features])
     true = np.concatenate(errors)
     assert np.corrcoef(seen, true)[0, 1] > 0.5
     assert np.corrcoef(unseen, true)[0, 1] < 0.3

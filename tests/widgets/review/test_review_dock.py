@@ -13,12 +13,14 @@ from dock_driver import LONG, run, settle
 from qtpy.QtCore import Qt
 
 import napari_ssp as ssp
+from napari_ssp.flows import labels_to_flows
 from napari_ssp.io import write_labels
 from napari_ssp.metrics import ConformalCalibration
 from napari_ssp.registry import cache_folder, find_card
 from napari_ssp.service import JobState
 from napari_ssp.service.review.calibrating import write_calibration
 from napari_ssp.service.review.decisions import Decision, ObjectKey
+from napari_ssp.widgets.layers.shown_segmentations import remember_segmentation
 from napari_ssp.widgets.review.dock import ReviewDock
 from napari_ssp.widgets.train.dock import TrainDock
 
@@ -99,6 +101,25 @@ def test_a_review_is_shown(
     message = review_dock.panel.message.text()
     assert f"predicted error {direct.image_error:.2f} (0 is perfect" in message
     assert "not a measurement" in message
+
+
+def test_flows_of_the_segmentation_on_show_are_compared(
+    viewer: napari.Viewer,
+    review_dock: ReviewDock,
+    squares: Labels,
+    qtbot: QtBot,
+    comparing_critic: Path,
+) -> None:
+    shutil.copytree(comparing_critic, cache_folder() / "models" / "comparing-critic")
+    sure = np.where(squares.data == 2, 0.2, 0.9).astype(np.float32)
+    found = ssp.Segmentation(squares.data, labels_to_flows(squares.data), sure)
+    remember_segmentation(squares, found)
+    review_dock.choose_model("comparing-critic")
+    run(review_dock, qtbot)
+    assert _column(review_dock, "object")[0] == "2"
+    squares.data = squares.data[:150]  # the flows are no longer those of these pixels
+    run(review_dock, qtbot)
+    assert _column(review_dock, "error")[0] == _column(review_dock, "error")[-1]
 
 
 def test_features_that_were_measured_stay(

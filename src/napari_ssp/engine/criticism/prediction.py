@@ -51,6 +51,10 @@ class Critic(Protocol):
     def object_head(self, features: torch.Tensor) -> torch.Tensor:
         """Logits (N,) of features (N, 18) of objects."""
 
+    @property
+    def agreement_head(self) -> Callable[[torch.Tensor], torch.Tensor] | None:
+        """As `object_head`, of features (N, 21): those, and how well objects agree with flows."""
+
     def image_head(self, features: torch.Tensor) -> torch.Tensor:
         """Logits (N,) of features (N, 8) of images."""
 
@@ -84,6 +88,7 @@ def predict_errors(
     image: npt.ArrayLike,
     labels: npt.ArrayLike,
     *,
+    agreement: Maps | None = None,
     window: tuple[int, int] = WINDOW,
     overlap: float = OVERLAP,
     device: str | torch.device = "cpu",
@@ -98,6 +103,9 @@ def predict_errors(
         (Y, X) or (Y, X, C), numbers of any kind.
     labels : array_like of int
         (Y, X), of any origin; 0 is background, -1 is not annotated.
+    agreement : numpy.ndarray or None
+        Float32 (N, 3), as `napari_ssp.flows.measure_agreement` gives it of the labels; None where
+        the outputs of the network that made them are not known.
     window : tuple of int
         Pixels that the network sees at once, at most; small planes have smaller windows.
     overlap : float
@@ -127,8 +135,8 @@ def predict_errors(
     plane = labelled_plane(image, labels)
     maps = yield from predict_maps(critic, plane, window=window, overlap=overlap, device=device)
     yield Progress("pooling")
-    errors = _ask(critic.object_head, object_features(plane, maps), device)
-    whole = _ask(critic.image_head, image_features(plane, maps, errors)[None], device)
+    errors = ask_objects(critic, object_features(plane, maps), agreement, device)
+    whole = ask_head(critic.image_head, image_features(plane, maps, errors)[None], device)
     maps[:, plane.unknown] = 0
     objects: dict[str, npt.NDArray[Any]] = {"label": plane.ids, "predicted_error": errors}
     return ErrorPrediction(maps[WRONG], maps[:WRONG], objects, float(whole[0]))
@@ -163,9 +171,20 @@ def _fitting(window: tuple[int, ...], shape: tuple[int, ...], stride: int) -> tu
     )
 
 
-def _ask(
+def ask_objects(
+    critic: Critic, features: Maps, agreement: Maps | None, device: str | torch.device
+) -> Maps:
+    """Errors of objects, float32 (N,), by their agreement, too, where critic and labels have it."""
+    if agreement is None or critic.agreement_head is None:
+        return ask_head(critic.object_head, features, device)
+    both = np.concatenate([features, agreement], axis=1)
+    return ask_head(critic.agreement_head, both, device)
+
+
+def ask_head(
     head: Callable[[torch.Tensor], torch.Tensor], features: Maps, device: str | torch.device
 ) -> Maps:
+    """Errors that a head predicts of objects or images, float32 (N,) from 0 to 1."""
     with torch.inference_mode():
         logits = head(torch.from_numpy(features).to(device))
         return np.asarray(torch.sigmoid(logits.float()).cpu().numpy(), np.float32)

@@ -45,6 +45,8 @@ class Cluster:
         Called after the connection was closed.
     shares_files : bool
         Whether the workers see the files of this process, models among them, under their names.
+    most_workers : int
+        Workers that come when they are needed; 0 where all are there.
     """
 
     def __init__(
@@ -52,8 +54,9 @@ class Cluster:
         find: Callable[[], Bundle],
         end: Callable[[], None] = lambda: None,
         shares_files: bool = False,
+        most_workers: int = 0,
     ) -> None:
-        self._find, self._end = find, end
+        self._find, self._end, self._most_workers = find, end, most_workers
         self.shares_files = shares_files
         self._client: Any = None
         self._topic = f"napari-ssp {uuid.uuid4().hex}"
@@ -100,7 +103,7 @@ class Cluster:
             sent.result()
 
     def count_workers(self) -> int:
-        """How many workers there are; connects where there is no connection.
+        """How many workers there are, or will be; connects where there is no connection.
 
         Raises
         ------
@@ -108,7 +111,7 @@ class Cluster:
             As `check_entry`.
         """
         self.connect()
-        return len(self._client.nthreads())
+        return max(len(self._client.nthreads()), self._most_workers)
 
     def forget(self, key: str) -> None:
         """Listen to a task no more."""

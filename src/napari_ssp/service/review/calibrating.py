@@ -33,13 +33,18 @@ def calibrate_objects(objects: ErrorPairs) -> ConformalCalibration:
 
 
 def write_calibration(
-    path: Path, found: ConformalCalibration, card: ModelCard, images: Sequence[str]
+    path: Path,
+    found: ConformalCalibration,
+    card: ModelCard,
+    images: Sequence[str],
+    with_flows: bool = False,
 ) -> None:
-    """Write a calibration as JSON, also over an earlier one."""
+    """Write a calibration, of labels with or without their flows, also over an earlier one."""
     check_target(path, overwrite=True)
     content = {
         "kind": _KIND,
         "critic": {"name": card.name, "sha256": card.sha256},
+        "flows": with_flows,
         "iou": 0.5,
         "count": found.count,
         "wrong": list(found.wrong),
@@ -50,20 +55,24 @@ def write_calibration(
 
 
 def find_calibration(
-    path: str | None, card: ModelCard, wrong_share: float
+    path: str | None, card: ModelCard, wrong_share: float, with_flows: bool = False
 ) -> ConformalCalibration | None:
     """Calibration that the user names, else the critic's own; None where it has none.
+
+    A critic that compares labels with flows says something else than one without: its own
+    calibration is for labels without.
 
     Raises
     ------
     ValueError
-        When the file holds none, it is another critic's, or it has too few objects.
+        When the file holds none, it is another critic's or for other labels, or it has too few
+        objects.
     OSError
         When it cannot be read.
     """
     if path is not None:
-        found = _read(Path(path), card)
-    elif card.calibration is not None:
+        found = _read(Path(path), card, with_flows)
+    elif card.calibration is not None and not with_flows:
         found = ConformalCalibration(card.calibration.count, card.calibration.wrong)
     else:
         found = None
@@ -72,7 +81,7 @@ def find_calibration(
     return found
 
 
-def _read(path: Path, card: ModelCard) -> ConformalCalibration:
+def _read(path: Path, card: ModelCard, with_flows: bool) -> ConformalCalibration:
     if not path.is_file():
         raise FileNotFoundError(
             f"There is no calibration '{path}'. Make one with 'napari-ssp review IMAGES --labels L "
@@ -93,6 +102,13 @@ def _read(path: Path, card: ModelCard) -> ConformalCalibration:
         raise ValueError(
             f"'{path}' was calibrated for the critic '{made_for.get('name')}' with other weights "
             f"than those of '{card.name}', so it says nothing of it. Calibrate again."
+        )
+    made_with = bool(content.get("flows"))
+    if made_with != with_flows:
+        words = {True: "with the flows that they were made from", False: "without their flows"}
+        raise ValueError(
+            f"'{path}' was calibrated on labels {words[made_with]}, and these are reviewed "
+            f"{words[with_flows]}. Calibrate again, on labels like these."
         )
     try:
         return ConformalCalibration(int(content["count"]), tuple(map(float, content["wrong"])))

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_ssp.image import MicroscopyImage
-from napari_ssp.io import read_label_image
+from napari_ssp.io import read_image, read_label_image
 from napari_ssp.io.label_images import check_label_header
 from napari_ssp.labels import explain_shapes
 from napari_ssp.place import PLACES, cut_like, drop_axes, translation
 from napari_ssp.registry import CRITIC, find_card, list_cards
+from napari_ssp.service.network_outputs import CHANNELS, check_outputs
 from napari_ssp.service.review.calibrating import find_calibration
 from napari_ssp.service.source_image import choose_channel, open_image
 
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 
 #: Voxels by which labels may lie beside their image: what rounding does, and no more.
 _SLACK = 0.5
+_OF_VOLUMES = (
+    "The flows are those of a volume, which a critic of planes cannot use: it looks at the image "
+    "and the labels alone."
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +43,8 @@ class ReviewPlan:
         The critic.
     channel : int or None
         Channel that it sees; None is the only one, or the colours.
+    flows : MicroscopyImage or None
+        Flows and cell probability that the labels were made from, where the critic looks at them.
     calibration : ConformalCalibration or None
         For accepting objects.
     warnings : tuple of str
@@ -48,6 +55,7 @@ class ReviewPlan:
     labels: MicroscopyImage
     card: ModelCard
     channel: int | None
+    flows: MicroscopyImage | None = None
     calibration: ConformalCalibration | None = None
     warnings: tuple[str, ...] = ()
 
@@ -108,16 +116,19 @@ def plan_review(request: ReviewRequest) -> ReviewPlan:
             "labels have one number in each pixel. Give one of the channels."
         )
     part = cut_like(image, labels)
-    _check_lengths(part, labels)
+    _check_lengths(part, labels, "image")
     _check_place(part, labels)
-    calibration = find_calibration(request.calibration, card, request.wrong_share)
+    flows, doubts = _flows(request, labels, card)
+    with_flows = flows is not None
+    calibration = find_calibration(request.calibration, card, request.wrong_share, with_flows)
     return ReviewPlan(
         image=part,
         labels=labels,
         card=card,
         channel=choose_channel(image, request.channel),
+        flows=flows,
         calibration=calibration,
-        warnings=(*image.warnings, *(w for w in labels.warnings if w not in image.warnings)),
+        warnings=tuple(dict.fromkeys((*image.warnings, *labels.warnings, *doubts))),
     )
 
 
@@ -150,7 +161,25 @@ def _labels(request: ReviewRequest, image: MicroscopyImage) -> MicroscopyImage:
     return replace(found, origin=image.origin, position=image.position, full_axes=image.full_axes)
 
 
-def _check_lengths(image: MicroscopyImage, labels: MicroscopyImage) -> None:
+def _flows(
+    request: ReviewRequest, labels: MicroscopyImage, card: ModelCard
+) -> tuple[MicroscopyImage | None, list[str]]:
+    """Flows for a critic that knows of them; where they cannot be used, a sentence why."""
+    source = request.flows
+    if source is None:
+        return None, []
+    if isinstance(source, str | Path):
+        source = read_image(source)
+    elif not isinstance(source, MicroscopyImage):
+        source = MicroscopyImage(source, "c" + labels.axes, labels.voxel_size, name="flows")
+    if source.num_channels == len(CHANNELS) + 1:
+        return None, [_OF_VOLUMES]
+    check_outputs(source)
+    _check_lengths(source, labels, "flows")
+    return (source if card.network.get("agreement") else None), []
+
+
+def _check_lengths(image: MicroscopyImage, labels: MicroscopyImage, noun: str) -> None:
     found, wanted = labels.sizes, image.sizes
     different = [a for a in PLACES if found.get(a, 1) != wanted.get(a, 1)]
     if different:
@@ -160,7 +189,7 @@ def _check_lengths(image: MicroscopyImage, labels: MicroscopyImage) -> None:
         )
         raise ValueError(
             f"'{labels.name}' is {_lengths(labels)}, but '{image.name}' is {_lengths(image)}. Give "
-            f"the image that the labels are of.{explain_shapes(*shapes)}"
+            f"the {noun} that the labels are of.{explain_shapes(*shapes)}"
         )
 
 

@@ -106,6 +106,10 @@ class ReviewRequest(SourceRequest, Request[Review]):
     labels : MicroscopyImage, array or path
         Labels of the image, of any origin, or of a part of it that their origin names: 0 is
         background, -1 is not annotated. An array has the image's axes but for the channels.
+    flows : MicroscopyImage, array or path, or None
+        Flows and cell probability that the labels were made from, channels flow_y, flow_x and
+        cell_probability in front of the axes of the labels: objects that do not agree with them are
+        doubtful. None, and those of volumes, leave the critic with the image and the labels.
     model : str
         Name of a critic, or its folder.
     channel : int or None
@@ -132,6 +136,9 @@ class ReviewRequest(SourceRequest, Request[Review]):
         "Channel",
         "Channel that was segmented, from 0 [default: colours, or the first]",
         min=0,
+    )
+    flows: Source | None = choice(
+        None, "Flows", "File of flows and cell probability that the labels were made from"
     )
     labels_scene: Annotated[str | None, BeforeValidator(as_text)] = choice(
         None, "Scene of the labels", "Label image of a file with several: its name, or its number"

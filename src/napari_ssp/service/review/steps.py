@@ -15,6 +15,7 @@ from napari_ssp.io.label_images import look_steps
 from napari_ssp.labels import warn_of_masks
 from napari_ssp.place import PLACES
 from napari_ssp.progress import Progress, Steps, count_through
+from napari_ssp.service.network_outputs import measure_plane_agreement
 from napari_ssp.service.provenance import describe_run
 from napari_ssp.service.review.object_table import Columns, join_planes, tabulate
 from napari_ssp.service.review.plan import ReviewPlan, plan_review
@@ -98,10 +99,15 @@ def _review_plane(work: _Run, plane: tuple[int, int]) -> Steps[tuple[ErrorPredic
     labels = plan.labels.plane(*plane)
     t, z = (i if plan.image.sizes.get(a, 1) > 1 else 0 for a, i in zip("tz", plane, strict=True))
     image = plan.image.plane(t, z, plan.channel)
+    agreement = None
+    if plan.flows is not None:
+        yield Progress("comparing with the flows")
+        agreement = measure_plane_agreement(labels, plan.flows, *plane)
     found = yield from predict_errors(
         work.critic,
         image,
         labels,
+        agreement=agreement,
         window=(plan.card.window[-2], plan.card.window[-1]),
         overlap=work.overlap,
         device=work.device,

@@ -13,10 +13,15 @@ import numpy as np
 from napari_ssp import flows  # its parts are imported when they are used: they compile
 from napari_ssp.labels import number_from
 from napari_ssp.progress import Progress, Steps
-from napari_ssp.registry import PACKAGE, STUDENT
 from napari_ssp.schema import checked_dataclass, same_choice
 from napari_ssp.service.requests import Request, SegmentRequest
 from napari_ssp.service.results import Segmentation
+from napari_ssp.service.segmentation.editing import (
+    RecordedEdit,
+    edit_again,
+    has_flows,
+    record_edits,
+)
 from napari_ssp.service.segmentation.plan import choose_tile
 from napari_ssp.service.segmentation.refined_numbers import keep_numbers
 from napari_ssp.service.segmentation.run import PlaneOf
@@ -133,6 +138,7 @@ class Refinement:
         chosen: Thresholds,
         display: Display | None = None,
         before: NDArray[np.uint32] | None = None,
+        edits: tuple[RecordedEdit, ...] = (),
     ) -> Steps[Segmentation]:
         """Bring the labels up to date, what is on display first where all takes longer.
 
@@ -145,6 +151,8 @@ class Refinement:
         before : numpy.ndarray, optional
             Labels on display, of the result's shape: objects keep their numbers, and so their
             colours. Without it, and of results of many pixels, the numbers are those of a run.
+        edits : tuple of RecordedEdit
+            Made by hand; they are made again, in their order.
 
         Yields
         ------
@@ -154,7 +162,8 @@ class Refinement:
         Returns
         -------
         Segmentation
-            New labels, with the thresholds in its provenance, not measured; all else is the run's.
+            New labels, with the thresholds and edits in its provenance, not measured; all else is
+            the run's.
         """
         from napari_ssp.engine.store import ArrayStore
 
@@ -171,12 +180,15 @@ class Refinement:
                 yield Progress("updating the rest", plane, self._planes)
             count += yield from self._refine_plane(plane, settings, labels, count + 1)
         found = labels.array(editable=True).reshape(self.segmentation.labels.shape)
+        found = found if before is None else keep_numbers(found, before)
+        made = edit_again(found, self.segmentation, edits)
         return replace(
             self.segmentation,
-            labels=found if before is None else keep_numbers(found, before),
-            count=count,
+            labels=found,
+            count=count + sum(edit.gain for _, edit in made if edit is not None),
             table=None,
-            provenance=self._record(chosen),
+            edits=made,
+            provenance=self._record(chosen) | record_edits(made),
         )
 
     def _refine_plane(
@@ -268,7 +280,7 @@ class RefineRequest(Request[Segmentation]):
     ----------
     refinement : Refinement
         Of the segmentation; it keeps intermediate results from request to request.
-    thresholds, display, before
+    thresholds, display, before, edits
         As in `Refinement.steps`.
     """
 
@@ -276,18 +288,18 @@ class RefineRequest(Request[Segmentation]):
     thresholds: Thresholds
     display: Display | None = None
     before: NDArray[np.uint32] | None = None
+    edits: tuple[RecordedEdit, ...] = ()
 
 
 def refine_steps(request: RefineRequest) -> Steps[Segmentation]:
     """Start to bring the labels up to date."""
-    return request.refinement.steps(request.thresholds, request.display, request.before)
+    return request.refinement.steps(
+        request.thresholds, request.display, request.before, request.edits
+    )
 
 
 def _check(segmentation: Segmentation, stacks: str) -> None:
-    model = segmentation.provenance.get("model", {})
-    if model.get("family") in (PACKAGE, STUDENT) and not np.any(
-        segmentation.flows[:, ..., ::8, ::8]
-    ):
+    if not has_flows(segmentation):
         raise ValueError(
             "These objects come from a model without flows. To try other thresholds, change them "
             "above and run again."

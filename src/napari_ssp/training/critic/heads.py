@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from napari_ssp.engine.criticism.prediction import ask_head
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -80,17 +82,9 @@ def cross_predict(
         others = [k for k in range(len(features)) if k not in chosen] or chosen
         _fit(head, [features[k] for k in others], [errors[k] for k in others])
         for k in chosen:
-            predicted[k] = ask(head, features[k])
+            predicted[k] = ask_head(head, features[k], head.mean.device)
     _fit(head, features, errors)
     return predicted
-
-
-def ask(head: FeatureHead, features: Values) -> Values:
-    """Errors that a head predicts, float32 (N,)."""
-    device = head.mean.device
-    with torch.inference_mode():
-        logits = head(torch.from_numpy(features).to(device))
-        return np.asarray(torch.sigmoid(logits).cpu().numpy(), np.float32)
 
 
 def _fit(head: FeatureHead, features: Sequence[Values], errors: Sequence[Values]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,20 +18,22 @@ from napari_ssp.engine.criticism.channels import (
     stack_channels,
 )
 from napari_ssp.engine.criticism.pooling import image_features, object_features
+from napari_ssp.engine.criticism.prediction import ask_objects
 from napari_ssp.labels import number_labels
 from napari_ssp.metrics import spearman
 from napari_ssp.progress import Progress
 from napari_ssp.training.critic.errors import error_targets, image_error, object_errors
-from napari_ssp.training.critic.heads import ask, cross_predict
+from napari_ssp.training.critic.heads import cross_predict
 from napari_ssp.training.critic.instances import plant_faults
 from napari_ssp.training.loop import SCORED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     import numpy.typing as npt
 
     from napari_ssp.networks import DenseCritic
+    from napari_ssp.networks.critic import FeatureHead
     from napari_ssp.progress import Steps
     from napari_ssp.training.batches import Batch
     from napari_ssp.training.data import LabelledImage
@@ -43,6 +46,22 @@ METRIC = "spearman_object"
 
 
 @dataclass(frozen=True, eq=False)
+class MadeLabels:
+    """Labels that a model made of an image.
+
+    Attributes
+    ----------
+    labels : numpy.ndarray
+        Int32 (Y, X), ids 1..n.
+    agreement : numpy.ndarray or None
+        Float32 (N, 3), how well objects agree with the model's outputs, where these are known.
+    """
+
+    labels: Labels
+    agreement: Maps | None = None
+
+
+@dataclass(frozen=True, eq=False)
 class CriticisedImage:
     """An image with its truth, and other labels of it that a model made.
 
@@ -50,12 +69,12 @@ class CriticisedImage:
     ----------
     image : LabelledImage
         Image and truth.
-    mistakes : tuple of numpy.ndarray
-        Int32 (Y, X) each, ids 1..n.
+    mistakes : tuple of MadeLabels
+        What models made of it.
     """
 
     image: LabelledImage
-    mistakes: tuple[Labels, ...] = ()
+    mistakes: tuple[MadeLabels, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -128,7 +147,7 @@ def make_sample(
     is_planted = settings.mistakes <= drawn < settings.mistakes + settings.faults
     labels = truth
     if drawn < settings.mistakes and chosen.mistakes:
-        labels = chosen.mistakes[int(rng.integers(len(chosen.mistakes)))]
+        labels = chosen.mistakes[int(rng.integers(len(chosen.mistakes)))].labels
     areas = np.unique(labels[labels > 0], return_counts=True)[1]
     zoom = critic_zoom(areas, settings.object_diameter) * rng.uniform(*settings.zoom)
     box = _box(truth.shape, settings.crop / zoom, rng)
@@ -181,59 +200,77 @@ def score_critic(critic: DenseCritic, images: Iterable[CriticisedImage]) -> Step
         After every image.
     """
     asked = [
-        (image, labels) for image in images for labels in (image.image.labels, *image.mistakes)
+        (image, made)
+        for image in images
+        for made in (MadeLabels(image.image.labels), *image.mistakes)
     ]
     device = next(critic.parameters()).device
     groups: list[list[_Seen]] = []
-    for done, (image, labels) in enumerate(asked, 1):
-        plane, truth = _plane(image, labels), image.image.labels
+    for done, (image, made) in enumerate(asked, 1):
+        plane, truth = _plane(image, made.labels), image.image.labels
         maps = yield from predict_maps(critic, plane, device=device)
-        errors = object_errors(truth, labels)
-        seen = _Seen(plane, maps, object_features(plane, maps), errors, image_error(truth, labels))
-        if labels is truth:
+        features, errors = object_features(plane, maps), object_errors(truth, made.labels)
+        whole = image_error(truth, made.labels)
+        if made.labels is truth:
             groups.append([])
-        groups[-1].append(seen)
+        groups[-1].append(_Seen(plane, maps, features, made.agreement, errors, whole))
         yield Progress(SCORED, done, len(asked))
-    return _scores(critic, groups)
+    return _scores(critic, groups) if groups else {}
 
 
 @dataclass(frozen=True, eq=False)
 class _Seen:
+    """What a critic sees of some labels, and how wrong they are."""
+
     plane: LabelledPlane
     maps: Maps
     features: Maps
+    agreement: Maps | None
     errors: Maps
     image_error: float
 
+    @property
+    def with_agreement(self) -> Maps:
+        """Features of objects, followed by how well they agree with a model's outputs."""
+        assert self.agreement is not None
+        return np.concatenate([self.features, self.agreement], axis=1)
+
 
 def _scores(critic: DenseCritic, groups: list[list[_Seen]]) -> dict[str, float]:
-    if not groups:
-        return {}
-    known = [[~np.isnan(seen.errors) for seen in group] for group in groups]
-    features = [
-        np.concatenate([seen.features[k] for seen, k in zip(group, ks, strict=True)])
-        for group, ks in zip(groups, known, strict=True)
-    ]
-    errors = [
-        np.concatenate([seen.errors[k] for seen, k in zip(group, ks, strict=True)])
-        for group, ks in zip(groups, known, strict=True)
-    ]
-    objects = cross_predict(critic.object_head, features, errors)
-    described = [
-        np.stack(
-            [
-                image_features(seen.plane, seen.maps, ask(critic.object_head, seen.features))
-                for seen in group
-            ]
+    scores = {METRIC: _fit_objects(critic.object_head, groups, attrgetter("features"))}
+    agreeing = [[seen for seen in group if seen.agreement is not None] for group in groups]
+    if critic.agreement_head is not None and any(agreeing):
+        scores["spearman_agreement"] = _fit_objects(
+            critic.agreement_head,
+            [group for group in agreeing if group],
+            attrgetter("with_agreement"),
         )
-        for group in groups
-    ]
+    device = critic.image_head.mean.device
+    described = []
+    for group in groups:
+        asked = [ask_objects(critic, seen.features, seen.agreement, device) for seen in group]
+        rows = zip(group, asked, strict=True)
+        described.append(np.stack([image_features(s.plane, s.maps, each) for s, each in rows]))
     whole = [np.array([seen.image_error for seen in group], np.float32) for group in groups]
     images = cross_predict(critic.image_head, described, whole)
-    return {
-        METRIC: spearman(np.concatenate(objects), np.concatenate(errors)),
-        "spearman_image": spearman(np.concatenate(images), np.concatenate(whole)),
-    }
+    scores["spearman_image"] = spearman(np.concatenate(images), np.concatenate(whole))
+    return scores
+
+
+def _fit_objects(
+    head: FeatureHead, groups: list[list[_Seen]], describe: Callable[[_Seen], Maps]
+) -> float:
+    """Fit a head to all objects whose error is known; rank correlation, cross-predicted."""
+    known = [[~np.isnan(seen.errors) for seen in group] for group in groups]
+    features, errors = (
+        [
+            np.concatenate([take(seen)[k] for seen, k in zip(group, ks, strict=True)])
+            for group, ks in zip(groups, known, strict=True)
+        ]
+        for take in (describe, attrgetter("errors"))
+    )
+    predicted = cross_predict(head, features, errors)
+    return spearman(np.concatenate(predicted), np.concatenate(errors))
 
 
 def _plane(

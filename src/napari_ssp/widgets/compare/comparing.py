@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from napari.layers import Labels
 
+from napari_ssp.io.layer_attributes import METADATA_KEY
 from napari_ssp.metrics import Category
-from napari_ssp.widgets.layers.result_layers import METADATA_KEY
 
 if TYPE_CHECKING:
     import napari

@@ -1,12 +1,17 @@
-"""Widget that is docked in the window: its letters follow the preferences, its leaving is told."""
+"""Widget that is docked in the window: a scrolling column whose letters follow the preferences."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from napari.settings import get_settings
-from qtpy.QtCore import QEvent, Signal
-from qtpy.QtWidgets import QWidget
+from qtpy.QtCore import QEvent, QTimer, Signal
+from qtpy.QtWidgets import QVBoxLayout, QWidget
+
+from napari_ssp.widgets.docks.file_offer import offer_once
+from napari_ssp.widgets.docks.scroll_column import ScrollColumn
+from napari_ssp.widgets.docks.tabs import join_tabs
+from napari_ssp.widgets.forms.spoken_names import name_controls
 
 #: Widgets for which napari's own style sheet has no font size.
 _BODY = "QLineEdit, QTableView, QHeaderView, CurvePlot, GateView"
@@ -28,6 +33,30 @@ class DockWidget(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setStyleSheet(_font_style())
+        self.column = ScrollColumn()
+        self._has_place = False
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.column)
+
+    def add(self, *parts: QWidget) -> None:
+        """Put widgets below the others."""
+        for part in parts:
+            self.column.add(part)
+
+    def showEvent(self, event: Any) -> None:
+        """Join the docks that are open already, once; the user may pull them apart again.
+
+        The first dock of all offers to open image files with the plugin.
+        """
+        super().showEvent(event)
+        if not self._has_place:
+            self._has_place = True
+            name_controls(self)
+            offer = offer_once()
+            if offer is not None:
+                self.column.add_first(offer)
+            QTimer.singleShot(0, self._join_docks)
 
     def changeEvent(self, event: Any) -> None:
         """Follow the font size of the preferences, which arrives as a new style."""
@@ -41,6 +70,9 @@ class DockWidget(QWidget):
         if event.type() == QEvent.Type.ParentChange and self.parent() is None:
             self.left.emit()
         return bool(super().event(event))
+
+    def _join_docks(self) -> None:
+        join_tabs(self, DockWidget)
 
 
 def _font_style() -> str:

@@ -1,4 +1,4 @@
-"""Frame of a dock: a scrolling column and a run panel, driven by a controller."""
+"""Dock with a run panel, driven by a controller."""
 
 from __future__ import annotations
 
@@ -6,18 +6,13 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error
-from qtpy.QtCore import QTimer, Signal
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtCore import Signal
 
 from napari_ssp.service import JobState
 from napari_ssp.widgets.docks.activity import Activity
 from napari_ssp.widgets.docks.dock_widget import DockWidget
-from napari_ssp.widgets.docks.file_offer import offer_once
 from napari_ssp.widgets.docks.messages import error_line, is_expected
-from napari_ssp.widgets.docks.scroll_column import ScrollColumn
-from napari_ssp.widgets.docks.tabs import join_tabs
 from napari_ssp.widgets.docks.viewer_watch import ViewerWatch
-from napari_ssp.widgets.forms.spoken_names import name_controls
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,11 +55,6 @@ class JobDock(DockWidget):
         super().__init__()
         self.panel = panel
         self.controller: JobController
-        self.column = ScrollColumn()
-        self._has_place = False
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.column)
 
     def run(self) -> None:
         """Do what is chosen, as the Run button does."""
@@ -84,11 +74,6 @@ class JobDock(DockWidget):
             What Run will submit.
         """
         return self.controller.update_plan()
-
-    def add(self, *parts: QWidget) -> None:
-        """Put widgets below the others."""
-        for part in parts:
-            self.column.add(part)
 
     def drive(self, controller: JobController, viewer: napari.Viewer) -> None:
         """Connect the controller of the dock's job with the run panel, and tell napari of runs."""
@@ -130,23 +115,6 @@ class JobDock(DockWidget):
         _LOG.log(level, "%s: %s", title, line, exc_info=error)
         self.panel.set_message(line, "error")
         show_error(f"{title}: {line}")
-
-    def showEvent(self, event: Any) -> None:
-        """Join the docks that are open already, once; the user may pull them apart again.
-
-        The first dock of all offers to open image files with the plugin.
-        """
-        super().showEvent(event)
-        if not self._has_place:
-            self._has_place = True
-            name_controls(self)
-            offer = offer_once()
-            if offer is not None:
-                self.column.add_first(offer)
-            QTimer.singleShot(0, self._join_docks)
-
-    def _join_docks(self) -> None:
-        join_tabs(self, JobDock)
 
     def _show_plan(self, summary: str, warnings: tuple[str, ...]) -> None:
         self.panel.set_plan(summary, warnings)

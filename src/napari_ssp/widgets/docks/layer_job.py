@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from napari.layers import Image
 from qtpy.QtCore import QObject
 
+from napari_ssp.io.layer_attributes import METADATA_KEY
 from napari_ssp.registry import list_cards
 from napari_ssp.service.compute.places import LOCAL, find_place
 from napari_ssp.widgets.docks.job_controller import JobController, JobSpec, Proposal
@@ -18,7 +19,7 @@ from napari_ssp.widgets.docks.shared_service import preferred_choices
 from napari_ssp.widgets.forms.fields import ChoiceBox
 from napari_ssp.widgets.layers.images import region_obstacle
 from napari_ssp.widgets.layers.layer_state import LayerState, lost_reason
-from napari_ssp.widgets.layers.result_layers import METADATA_KEY, ResultLayers
+from napari_ssp.widgets.layers.result_layers import ResultLayers
 
 if TYPE_CHECKING:
     from collections.abc import Callable

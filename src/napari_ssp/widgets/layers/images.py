@@ -131,17 +131,22 @@ def current_time(layer: Image, viewer: napari.Viewer) -> int:
     return _positions(layer, viewer, "t", "Move the slider.")["t"]
 
 
-def region_obstacle(layer: Image | None, viewer: napari.Viewer) -> str | None:
-    """Why "visible region only" is not possible, or None when it is."""
+def plane_obstacle(layer: Layer | None, viewer: napari.Viewer, noun: str) -> str | None:
+    """Why something that needs a plane on display is not possible, or None when it is."""
     if viewer.dims.ndisplay == 3:
-        return "The visible region needs the 2D display; the viewer shows 3D."
+        return f"{noun} needs the 2D display; the viewer shows 3D."
     if layer is None:
         return None
     axes = layer_axes(layer)
     shown = {axes[i] for i in _displayed(layer, viewer)}
     if shown != {"y", "x"}:
-        return "The visible region needs y and x on display; change the order of the axes."
+        return f"{noun} needs y and x on display; change the order of the axes."
     return None
+
+
+def region_obstacle(layer: Image | None, viewer: napari.Viewer) -> str | None:
+    """Why "visible region only" is not possible, or None when it is."""
+    return plane_obstacle(layer, viewer, "The visible region")
 
 
 def visible_region(layer: Image, viewer: napari.Viewer) -> tuple[int, int, int, int]:
@@ -222,7 +227,7 @@ def _positions(layer: Image, viewer: napari.Viewer, letters: str, remedy: str) -
     return found
 
 
-def _displayed(layer: Image, viewer: napari.Viewer) -> list[int]:
+def _displayed(layer: Layer, viewer: napari.Viewer) -> list[int]:
     """Dimensions of the layer that the viewer displays; layers share the last dimensions."""
     offset = viewer.dims.ndim - layer.ndim
     return [d - offset for d in viewer.dims.displayed if d >= offset]

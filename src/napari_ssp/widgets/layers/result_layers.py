@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_ssp.io.layer_attributes import ORIGIN_KEY
+from napari_ssp.io.layer_attributes import METADATA_KEY, ORIGIN_KEY
 from napari_ssp.place import PLACES, place_in
+from napari_ssp.widgets.layers.edit_log import edit_log, find_log, recorded_edits
 from napari_ssp.widgets.layers.images import in_layer, layer_image
 from napari_ssp.widgets.layers.placement import in_layer_axes, placement
 from napari_ssp.widgets.layers.shown_segmentations import remember_segmentation
@@ -18,10 +19,10 @@ if TYPE_CHECKING:
     from napari.layers import Image, Layer
     from numpy.typing import NDArray
 
+    from napari_ssp.service import Edits, RecordedEdit
     from napari_ssp.widgets.layers.contrast import Contrast
     from napari_ssp.widgets.layers.placement import Part, Placed
 
-METADATA_KEY = "napari_ssp"
 #: Pixels that are copied in the GUI thread without being felt.
 _COPIED = 2**22
 
@@ -63,7 +64,9 @@ class _Shown:
         layer.contrast_limits = contrast.limits
 
     def _keep(self, event: Any) -> None:
-        self.kept = True
+        log = find_log(self.layer())
+        if log is None or not log.is_writing:  # edits are made again in other labels
+            self.kept = True
 
 
 class ResultLayers:
@@ -98,7 +101,8 @@ class ResultLayers:
         target = _Target(source, placed)
         for part in placed.parts:
             data = in_layer_axes(part.data, target.axes, source)
-            layer = self._update(part, data, target) or self._add(part, data, target)
+            edits = getattr(placed, "edits", ())
+            layer = self._update(part, data, target, edits) or self._add(part, data, target)
             layer.metadata = {**layer.metadata, METADATA_KEY: placed.provenance}
             if target.origin or ORIGIN_KEY in layer.metadata:
                 layer.metadata[ORIGIN_KEY] = target.origin
@@ -106,6 +110,8 @@ class ResultLayers:
                 remember_segmentation(layer, found)
             shown = self._shown[source][part.name]
             shown.data = part.data
+            if part.add == "add_labels" and (edits or find_log(layer) is not None):
+                edit_log(layer).replay(edits)
             if part.contrast is not None:
                 shown.set_contrast(layer, part.contrast)
 
@@ -146,6 +152,8 @@ class ResultLayers:
             return False
         data = self._shown[source][name].data
         assert data is not None
+        if (log := find_log(layer)) is not None:
+            log.suspend()
         data[place] = block
         layer.refresh(extent=False, highlight=False)
         return True
@@ -164,13 +172,25 @@ class ResultLayers:
         self._shown.setdefault(target.source, {})[part.name] = _Shown(layer, target.place)
         return layer
 
-    def _update(self, part: Part, data: NDArray[Any], target: _Target) -> Layer | None:
+    def recorded_edits(self, source: Image, name: str) -> tuple[RecordedEdit, ...]:
+        """Edits by hand in a part's layer, also in one that is left alone."""
+        shown = self._shown.get(source, {}).get(name)
+        return recorded_edits(shown.layer()) if shown else ()
+
+    def _update(
+        self, part: Part, data: NDArray[Any], target: _Target, edits: Edits
+    ) -> Layer | None:
         shown = self._shown.get(target.source, {}).get(part.name)
         layer = shown.layer() if shown else None
         if shown is None or layer is None or layer not in self._viewer.layers:
             return None
         if shown.kept or shown.place != target.place or layer.data.shape != data.shape:
             return None
+        log = find_log(layer)
+        if log is not None:
+            if log.recorded != tuple(recorded for recorded, _ in edits):
+                return None  # those of the layer would be lost
+            log.suspend()
         _set_data(layer, data)
         if len(getattr(layer, "features", ())):
             layer.features = {}  # they were measured on other pixels

@@ -19,6 +19,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_ssp.io.layer_attributes import METADATA_KEY
 from napari_ssp.measure import ManyObjectsError
 from napari_ssp.service import MeasureRequest, NumberPartsRequest, SaveObjectsRequest
 from napari_ssp.widgets.compare.comparing import list_object_labels
@@ -32,7 +33,6 @@ from napari_ssp.widgets.forms.task_list import TaskList
 from napari_ssp.widgets.layers.alignment import image_under, place_of
 from napari_ssp.widgets.layers.images import layer_image
 from napari_ssp.widgets.layers.layer_state import LayerState, lost_reason
-from napari_ssp.widgets.layers.result_layers import METADATA_KEY
 from napari_ssp.widgets.measure.colour_row import ColourRow
 from napari_ssp.widgets.measure.freshness import MEASURED_KEY, Freshness
 from napari_ssp.widgets.measure.label_colours import LabelColours, columns

@@ -37,7 +37,12 @@ class ReviewChoices:
     overlap: float = _same("overlap")
     device: str = _same("device")
 
-    def request(self, image: MicroscopyImage, labels: MicroscopyImage) -> ReviewRequest:
-        """Make the request for an image and its labels."""
+    def request(
+        self,
+        image: MicroscopyImage,
+        labels: MicroscopyImage,
+        flows: MicroscopyImage | None = None,
+    ) -> ReviewRequest:
+        """Make the request for an image, its labels, and what these were made from."""
         shared: dict[str, Any] = request_values(self, ReviewRequest)
-        return ReviewRequest(image, labels, **shared)
+        return ReviewRequest(image, labels, flows=flows, **shared)

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 from napari.layers import Image
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QWidget
 
+from napari_ssp.io.layer_attributes import METADATA_KEY
 from napari_ssp.registry import CRITIC, list_cards
+from napari_ssp.service.network_outputs import outputs_image
 from napari_ssp.service.review.decisions import Decision
 from napari_ssp.service.review.ranking import RankFolderRequest
 from napari_ssp.widgets.compare.comparing import list_object_labels
@@ -29,12 +31,12 @@ from napari_ssp.widgets.forms.wrapped_label import SmallPrint
 from napari_ssp.widgets.layers.alignment import image_under
 from napari_ssp.widgets.layers.images import channel_choices, layer_image
 from napari_ssp.widgets.layers.layer_state import LayerState, lost_reason
-from napari_ssp.widgets.layers.result_layers import METADATA_KEY
+from napari_ssp.widgets.layers.shown_segmentations import find_segmentation
 from napari_ssp.widgets.review.error_layer import ErrorLayers, features_with_errors
 from napari_ssp.widgets.review.folder_list import FolderList
 from napari_ssp.widgets.review.form import ReviewForm
 from napari_ssp.widgets.review.keeper import DecisionKeeper
-from napari_ssp.widgets.review.keys import forget, key_words, listen
+from napari_ssp.widgets.review.keys import REVIEW_KEYS
 from napari_ssp.widgets.review.list_panel import ListPanel
 from napari_ssp.widgets.review.sentences import known_line, progress_line, review_line
 from napari_ssp.widgets.review.tour import Tour
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
     import napari
     from napari.layers import Labels
 
+    from napari_ssp.image import MicroscopyImage
     from napari_ssp.service import ModelService, Review
     from napari_ssp.service.review.decisions import ObjectKey
     from napari_ssp.service.review.ranking import FolderRanking, RankedImage
@@ -191,7 +194,7 @@ class ReviewDock(JobDock):
         self.form.set_channels(channel_choices(part))
         doubts = self.label_watch.look_at([labels], [image])
         self.parts_button.offer(doubts)
-        request = self.form.value().request(part, layer_image(labels))
+        request = self.form.value().request(part, layer_image(labels), _flows(labels))
         return Proposal(request, warnings=doubts, needs_plan=True)
 
     def _preparation(self) -> Callable[[Any], Any]:
@@ -318,7 +321,7 @@ class ReviewDock(JobDock):
         self.rank_folder()
 
     def _leave(self) -> None:
-        forget(self._viewer, self)
+        REVIEW_KEYS.forget(self._viewer, self)
         self.label_watch.close()
         self.regions.close()
         self.truth_check.close()
@@ -347,7 +350,7 @@ class ReviewDock(JobDock):
         self.train_button.clicked.connect(self.train)
         self.left.connect(self._leave)
         model_news().changed.connect(self.refresh_models)
-        listen(self._viewer, self)
+        REVIEW_KEYS.listen(self._viewer, self)
         buttons = {
             "show_next": self.list.next_button,
             "show_previous": self.list.previous_button,
@@ -356,7 +359,7 @@ class ReviewDock(JobDock):
             "edit": self.list.edit_button,
         }
         for method, button in buttons.items():
-            button.setToolTip(key_words(method))
+            button.setToolTip(REVIEW_KEYS.words(method))
         self.list.next_button.clicked.connect(self.show_next)
         self.list.previous_button.clicked.connect(self.show_previous)
 
@@ -387,3 +390,12 @@ def _fits(layer: Image, labels: Labels) -> bool:
     except (ValueError, TypeError):
         return False
     return True
+
+
+def _flows(labels: Labels) -> MicroscopyImage | None:
+    """Flows that a layer's labels were made from, as long as a dock keeps them."""
+    found = find_segmentation(labels)
+    if found is None or len(found.flows) != len("yx"):
+        return None
+    outputs = outputs_image(found, f"flows of {labels.name}")
+    return outputs if layer_image(labels).shape == outputs.shape[1:] else None

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_ssp.io.layer_attributes import METADATA_KEY
 from napari_ssp.widgets.layers.alignment import place_of
 from napari_ssp.widgets.layers.placement import in_layer_axes
-from napari_ssp.widgets.layers.result_layers import METADATA_KEY
 
 if TYPE_CHECKING:
     import napari

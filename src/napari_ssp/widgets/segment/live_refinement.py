@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_ssp.progress import Progress
-    from napari_ssp.service import Display, Refinement, Thresholds
+    from napari_ssp.service import Display, RecordedEdit, Refinement, Thresholds
     from napari_ssp.widgets.docks.relay import Outcome
+
+    _Wanted = tuple[Thresholds, Display | None, tuple[RecordedEdit, ...]]
 
 
 class LiveRefinement(QObject):
@@ -42,7 +44,7 @@ class LiveRefinement(QObject):
         super().__init__(parent)
         self._refinement: Refinement | None = None
         self._before: NDArray[np.uint32] | None = None
-        self._next: tuple[Thresholds, Display | None] | None = None
+        self._next: _Wanted | None = None
         self._at_rest = False
         self._quiet = False
         self._runner = Runner(parent=self)
@@ -67,9 +69,11 @@ class LiveRefinement(QObject):
             self.ask(self._refinement.thresholds, None)
             self._quiet = True
 
-    def ask(self, chosen: Thresholds, display: Display | None) -> None:
-        """Bring the labels to other thresholds, what is on display first."""
-        self._next = (chosen, display)
+    def ask(
+        self, chosen: Thresholds, display: Display | None, edits: tuple[RecordedEdit, ...] = ()
+    ) -> None:
+        """Bring the labels to other thresholds, what is on display first; edits are made again."""
+        self._next = (chosen, display, edits)
         if not self._runner.is_running or self._at_rest:
             self._start()
 
@@ -77,7 +81,10 @@ class LiveRefinement(QObject):
         wanted, self._next = self._next, None
         if wanted is not None and self._refinement is not None:
             self._at_rest = self._quiet = False
-            self._runner.start(RefineRequest(self._refinement, *wanted, self._before))
+            chosen, display, edits = wanted
+            self._runner.start(
+                RefineRequest(self._refinement, chosen, display, self._before, edits)
+            )
 
     def _on_progress(self, progress: Progress) -> None:
         if progress.preview is not None and not self._quiet:

@@ -13,7 +13,7 @@ from napari_ssp.widgets.layers.layer_state import LayerState, lost_reason
 from napari_ssp.widgets.segment.live_refinement import LiveRefinement
 from napari_ssp.widgets.segment.refine_panel import RefinePanel
 from napari_ssp.widgets.segment.results import refined
-from napari_ssp.widgets.segment.sentences import committed_line, count_line
+from napari_ssp.widgets.segment.sentences import committed_line, count_line, edits_line
 
 if TYPE_CHECKING:
     import napari
@@ -137,7 +137,8 @@ class Refining(QObject):
             self._give_up()
             return
         self.panel.set_settled(False)
-        self._live.ask(self.panel.value(), self._display(source))
+        edits = self._results.recorded_edits(source, _PART)
+        self._live.ask(self.panel.value(), self._display(source), edits)
 
     def _display(self, source: Image) -> Display | None:
         assert self._prepared is not None
@@ -153,6 +154,10 @@ class Refining(QObject):
         source = self._image()
         if source is None or self._prepared is None:
             return
+        recorded = tuple(each for each, _ in found.edits)
+        if recorded != self._results.recorded_edits(source, _PART):
+            self._ask()  # edited or undone meanwhile
+            return
         before = self._results.layer(source, _PART)
         try:
             self._results.show(refined(self._prepared, found), source)
@@ -163,7 +168,7 @@ class Refining(QObject):
         line = count_line(found.num_objects)
         if layer is not None and before is None:
             line = f"{line}, in the new layer '{layer.name}'. The labels before were left alone."
-        self._settle(line, layer)
+        self._settle(f"{line.removesuffix('.')}.{edits_line(found.edits)}", layer)
 
     def _settle(self, line: str, layer: Layer | None) -> None:
         self.panel.set_message(line)

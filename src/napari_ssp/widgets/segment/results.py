@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from napari_ssp.service import Segmentation
+    from napari_ssp.service import Edits, Segmentation
     from napari_ssp.widgets.segment.choices import SegmentChoices
 
 _PROBABILITY_LOOK: dict[str, Any] = {
@@ -41,6 +41,8 @@ class Prepared(Placed):
         How many objects there are.
     segmentation : Segmentation
         All that was found, for other thresholds.
+    edits : tuple
+        Edits by hand that are in the labels, as of `Segmentation`.
     axes, origin, channel, provenance
         As in :class:`napari_ssp.widgets.layers.placement.Placed`.
     """
@@ -50,6 +52,7 @@ class Prepared(Placed):
     probability: NDArray[np.float32] | None
     num_objects: int
     segmentation: Segmentation
+    edits: Edits = ()
 
     @property
     def parts(self) -> tuple[Part, ...]:
@@ -88,5 +91,6 @@ def refined(before: Prepared, result: Segmentation) -> Prepared:
         flows=None,
         probability=None,
         num_objects=result.num_objects,
+        edits=result.edits,
         provenance=result.provenance,
     )

@@ -8,7 +8,7 @@ from napari_ssp.registry import STUDENT
 from napari_ssp.service.results import COVER_LITTLE, NOTHING_TO_SEE
 
 if TYPE_CHECKING:
-    from napari_ssp.service import Thresholds
+    from napari_ssp.service import Edits, Thresholds
     from napari_ssp.widgets.segment.results import Prepared
 
 #: What families find that do not look for cells.
@@ -47,6 +47,19 @@ def result_line(prepared: Prepared) -> str:
 def count_line(count: int, noun: str = "cell") -> str:
     """Say how many cells, or other objects, there are."""
     return f"{count} {noun if count == 1 else f'{noun}s'}"
+
+
+def edits_line(edits: Edits) -> str:
+    """Say that edits by hand are in the labels, and which are not."""
+    idle = [each.gesture for each, edit in edits if edit is None]
+    if not idle:
+        made = f"{len(edits)} edit{'s' * (len(edits) != 1)}"
+        return f" Your {made} {'is' if len(edits) == 1 else 'are'} kept." if edits else ""
+    places = (f"{g.tool} at y {g.points[0][0]}, x {g.points[0][1]}" for g in idle)
+    return (
+        f" {len(idle)} of {len(edits)} edits found nothing to act on in these labels: "
+        f"{'; '.join(places)}."
+    )
 
 
 def size_line(diameter: float) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from napari.layers import Image, Shapes
 from qtpy.QtCore import QTimer
 
+from napari_ssp.io.layer_attributes import METADATA_KEY
 from napari_ssp.labels import NUMBER_PARTS
 from napari_ssp.registry import find_card, list_cards
 from napari_ssp.service import JobState, TrainingState
@@ -25,7 +26,6 @@ from napari_ssp.widgets.docks.model_news import model_news
 from napari_ssp.widgets.docks.open_dock import use_model
 from napari_ssp.widgets.docks.shared_service import preferred_choices, shared_service
 from napari_ssp.widgets.docks.viewer_watch import own_viewer
-from napari_ssp.widgets.layers.result_layers import METADATA_KEY
 from napari_ssp.widgets.train.choices import CELLS, STRUCTURES
 from napari_ssp.widgets.train.collect.collecting import Collecting
 from napari_ssp.widgets.train.data import TrainData

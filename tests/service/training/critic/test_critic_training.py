@@ -11,6 +11,9 @@ from skimage.draw import disk
 from tifffile import imwrite
 
 from napari_ssp.engine import predict_errors
+from napari_ssp.flows import labels_to_flows, measure_agreement
+from napari_ssp.image import MicroscopyImage
+from napari_ssp.io import write_image
 from napari_ssp.networks import DenseCritic
 from napari_ssp.progress import run
 from napari_ssp.registry import load_model
@@ -46,6 +49,9 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
         made = np.where(labels <= 3, 0, labels)
         made[0:5, 56:64] = 20
         imwrite(folder / "made" / f"a{k}_labels.tif", made)
+        sure = np.where(made == 20, 0.3, np.where(made > 0, 0.9, 0.1))
+        outputs = np.stack([*5 * labels_to_flows(labels), sure]).astype(np.float32)
+        write_image(folder / "made" / f"a{k}_flows.tif", MicroscopyImage(outputs, "cyx"))
     return folder
 
 
@@ -70,6 +76,7 @@ def folder(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     output = tmp_path_factory.mktemp("run") / "critic"
     model = run(train_steps(_request(data, output)))
     assert model.metrics["spearman_object"] > 0.3
+    assert model.metrics["spearman_agreement"] > 0.3
     return output
 
 
@@ -86,6 +93,19 @@ def test_a_critic_knows_an_invented_object_from_true_ones(folder: Path) -> None:
     assert errors.pop(20) > 0.5 > max(errors.values())
 
 
+def test_flows_beside_labels_teach_a_head_of_their_own(folder: Path) -> None:
+    critic = load_model(folder)
+    assert isinstance(critic, DenseCritic)
+    image, labels = _scene(79)
+    wrong = labels.copy()
+    wrong[0:5, 56:64] = 20
+    flows, sure = labels_to_flows(labels), np.where(wrong == 20, 0.3, 0.9)
+    agreement = measure_agreement(wrong, flows, sure)
+    found = run(predict_errors(critic, image, wrong, agreement=agreement)).objects
+    errors = dict(zip(found["label"].tolist(), found["predicted_error"], strict=True))
+    assert errors.pop(20) > 0.5 > max(errors.values())
+
+
 def test_a_missed_object_shows_in_its_map(folder: Path) -> None:
     image, labels = _scene(78)
     found = run(predict_errors(load_model(folder), image, np.where(labels == 5, 0, labels)))
@@ -96,6 +116,8 @@ def test_a_missed_object_shows_in_its_map(folder: Path) -> None:
 def test_the_run_says_what_it_learned_from(folder: Path) -> None:
     lines = (folder / "data.csv").read_text().splitlines()
     assert sum("made labels" in line for line in lines) == 6
+    scored = sum(line.startswith("validation") for line in lines if "made labels" in line)
+    assert sum("made flows" in line for line in lines) == scored > 0
     request = json.loads((folder / "request.json").read_text())
     assert request["task"] == "critic"
     card = json.loads((folder / "card.json").read_text())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,18 +11,18 @@ from napari_ssp.engine.contrast import describe_blank
 from napari_ssp.io import read_image, read_label_image
 from napari_ssp.labels import explain_shapes, known_labels
 from napari_ssp.progress import Progress, Steps
+from napari_ssp.service.network_outputs import find_outputs, measure_plane_agreement
 from napari_ssp.service.training.manifest import Entry
 from napari_ssp.service.training.requests import Crops
 from napari_ssp.service.training.segmentation.images import entries
 from napari_ssp.service.training.segmentation.masks import read_labels
-from napari_ssp.training.critic.recipe import CriticisedImage
+from napari_ssp.training.critic.recipe import CriticisedImage, MadeLabels
 from napari_ssp.training.data import LabelledImage
 from napari_ssp.training.processes import read_process_group
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
-
-    from numpy.typing import NDArray
 
     from napari_ssp.service.training.critic.plan import CriticFiles
     from napari_ssp.service.training.critic.requests import TrainCriticRequest
@@ -50,6 +50,12 @@ class CriticImages:
         """What reading them gave reason to say."""
         return (f"Left out: {'; '.join(self.blank)}.",) if self.blank else ()
 
+    @property
+    def have_agreement(self) -> bool:
+        """Whether flows lie beside labels that models made of the scored images."""
+        made = (one for image in self.validation for one in image.mistakes)
+        return any(one.agreement is not None for one in made)
+
     def close(self) -> None:
         """Keep nothing; there are no files."""
 
@@ -76,8 +82,10 @@ def read_critic_images(
     roles = ((files.pairs.training, found.training), (files.pairs.validation, found.validation))
     work = [(pair, images) for pairs, images in roles for pair in pairs]
     for done, (pair, images) in enumerate(work, 1):
+        # Heads alone look at flows, and they are fitted to the images that are scored.
+        read_made = _read_with_outputs if images is found.validation else _read_made
         try:
-            image = _read(pair, files.of(pair), found)
+            image = _read(pair, files.of(pair), read_made, found)
             images += [image] if image else []
         except (OSError, ValueError, TypeError) as error:
             problems.append(f"{pair.image.name}: {error}")
@@ -90,7 +98,12 @@ def read_critic_images(
     return found
 
 
-def _read(pair: Pair, made: list[Path], found: CriticImages) -> CriticisedImage | None:
+def _read(
+    pair: Pair,
+    made: list[Path],
+    read_made: Callable[[Path, tuple[int, ...]], MadeLabels],
+    found: CriticImages,
+) -> CriticisedImage | None:
     """Image with its truth and other labels; None where there is nothing to see."""
     plane = read_image(pair.image, pair.scene).plane(channel=pair.channel)
     blank = describe_blank([plane])
@@ -98,17 +111,25 @@ def _read(pair: Pair, made: list[Path], found: CriticImages) -> CriticisedImage 
         found.blank.append(f"{pair.name} {blank}")
         return None
     image = LabelledImage.from_planes(pair.name, plane, read_labels(pair, Crops()))
-    return CriticisedImage(image, tuple(_read_made(path, image.labels.shape) for path in made))
+    return CriticisedImage(image, tuple(read_made(path, image.labels.shape) for path in made))
 
 
-def _read_made(path: Path, shape: tuple[int, ...]) -> NDArray[np.int32]:
+def _read_made(path: Path, shape: tuple[int, ...]) -> MadeLabels:
     labels = known_labels(read_label_image(path).plane())
     if labels.shape != shape:
         raise ValueError(
             f"a model's labels {path} are {labels.shape} and the image is {shape}."
             f"{explain_shapes(shape, labels.shape)}"
         )
-    return labels.astype(np.int32)
+    return MadeLabels(labels.astype(np.int32))
+
+
+def _read_with_outputs(path: Path, shape: tuple[int, ...]) -> MadeLabels:
+    made, outputs = _read_made(path, shape), find_outputs(path)
+    if outputs is None:
+        return made
+    agreement = measure_plane_agreement(made.labels, read_image(outputs))
+    return replace(made, agreement=agreement)
 
 
 def critic_entries(files: CriticFiles) -> list[Entry]:
@@ -120,4 +141,10 @@ def critic_entries(files: CriticFiles) -> list[Entry]:
         for pair in part
         for path in files.of(pair)
     ]
-    return entries(pairs) + made
+    flows = [
+        Entry("validation", "made flows", outputs, pair.shape)
+        for pair in pairs.validation
+        for outputs in map(find_outputs, files.of(pair))
+        if outputs is not None
+    ]
+    return entries(pairs) + made + flows

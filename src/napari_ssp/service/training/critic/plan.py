@@ -12,29 +12,23 @@ from napari_ssp.registry import CRITIC
 from napari_ssp.service.results import TrainingPlan
 from napari_ssp.service.training.kind import TrainingPlanner
 from napari_ssp.service.training.pair_sources import list_files
-from napari_ssp.service.training.pair_tables import SCORED_SPLITS, VALIDATION_SPLITS
-from napari_ssp.service.training.plan_words import (
-    describe_limits,
-    warn_scored_as_well,
-    warn_skipped,
-)
+from napari_ssp.service.training.plan_words import describe_limits
 from napari_ssp.service.training.requests import Crops
 from napari_ssp.service.training.segmentation.masks import check_masks
-from napari_ssp.service.training.segmentation.pairs import Pair, scan_pairs
-from napari_ssp.service.training.segmentation.plan import (
+from napari_ssp.service.training.segmentation.training_files import (
     TrainingFiles,
-    explain_problems,
+    find_pairs,
     set_aside,
+    warn_of_pairs,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
     from typing import Any
 
     from napari_ssp.registry import ModelCard
     from napari_ssp.service.training.critic.requests import CriticSchedule, TrainCriticRequest
-    from napari_ssp.service.training.pair_sources import PairScan
+    from napari_ssp.service.training.segmentation.pairs import Pair
 
 
 @dataclass(frozen=True)
@@ -59,10 +53,11 @@ class CriticFiles:
         return [path for path in found if path is not None]
 
 
-def critic_arguments(request: TrainCriticRequest) -> dict[str, Any]:
-    """Arguments of the network that is made from scratch."""
+def critic_arguments(request: TrainCriticRequest, agreement: bool = False) -> dict[str, Any]:
+    """Arguments of the network that is made from scratch, and whether flows are known."""
     network = request.network
-    return {"channels": list(network.channels), "object_diameter": network.object_diameter}
+    arguments = {"channels": list(network.channels), "object_diameter": network.object_diameter}
+    return arguments | ({"agreement": True} if agreement else {})
 
 
 def _no_base(request: TrainCriticRequest) -> None:
@@ -72,20 +67,7 @@ def _no_base(request: TrainCriticRequest) -> None:
 
 def _find_files(request: TrainCriticRequest, _base: ModelCard | None) -> CriticFiles:
     """Find all files and set the validation part aside; all problems are listed together."""
-    learned = [scan_pairs(source, request.exclude) for source in request.data]
-    scored = [scan_pairs(source, splits=VALIDATION_SPLITS) for source in request.validation]
-    if not request.validation:
-        kept = [scan_pairs(source, request.exclude, SCORED_SPLITS) for source in request.data]
-        scored = [scan for scan in kept if scan.count]
-    every = [*learned, *scored]
-    if any(scan.problems for scan in every):
-        raise explain_problems(every)
-    files = TrainingFiles(
-        _pairs(learned),
-        _pairs(scored),
-        strays=tuple(path for scan in every for path in scan.strays),
-        notes=tuple(dict.fromkeys(note for scan in every for note in scan.notes)),
-    )
+    files = find_pairs(request.data, request.validation, request.exclude)
     check_masks([*files.training, *files.validation], Crops())
     if not files.validation:
         files = _split(files)
@@ -101,10 +83,6 @@ def _split(files: TrainingFiles) -> TrainingFiles:
             "a critic is calibrated. Give four or more, or some with --validation."
         )
     return split
-
-
-def _pairs(scans: Sequence[PairScan[Pair]]) -> tuple[Pair, ...]:
-    return tuple(pair for scan in scans for pair in scan.pairs)
 
 
 def _labels_of(folder: Path) -> dict[str, Path]:
@@ -140,13 +118,7 @@ def _limits(schedule: CriticSchedule) -> str:
 
 def _warnings(request: TrainCriticRequest, files: CriticFiles) -> list[str]:
     pairs = files.pairs
-    warnings = [*pairs.notes]
-    if pairs.strays:
-        warnings.append(warn_skipped(pairs.strays))
-    scored = {(pair.image.resolve(), pair.scene) for pair in pairs.validation}
-    both = [p.name for p in pairs.training if (p.image.resolve(), p.scene) in scored]
-    if both:
-        warnings.append(warn_scored_as_well(both))
+    warnings = warn_of_pairs(pairs)
     if not any(files.of(pair) for pair in pairs.training):
         warnings.append(
             "Without labels that models made of these images the critic learns from planted faults "

@@ -47,8 +47,9 @@ def _prepare(
     card, chosen = _card(request, images), request.network
     torch.manual_seed(request.machine.seed)
     network = cast("DenseCritic", build_network(card))
-    for head in (network.object_head, network.image_head):
-        head.requires_grad_(False)  # fitted to what the scored images show
+    for head in (network.object_head, network.image_head, network.agreement_head):
+        if head is not None:
+            head.requires_grad_(False)  # fitted to what the scored images show
     settings = _settings(request, images)
     device = resolve_device(request.machine.device)
     run = TrainingRun(network.to(device), critic_loss, settings, request.output, "critic")
@@ -106,7 +107,7 @@ def _card(request: TrainCriticRequest, images: CriticImages) -> ModelCard:
     return ModelCard(
         name=request.name,
         family=CRITIC,
-        network=critic_arguments(request),
+        network=critic_arguments(request, images.have_agreement),
         sha256="",
         window=WINDOW,
         overlap=OVERLAP,

@@ -17,26 +17,18 @@ from napari_ssp.service.training.expansion.requests import (
 )
 from napari_ssp.service.training.kind import TrainingPlanner
 from napari_ssp.service.training.pair_sources import list_files
-from napari_ssp.service.training.pair_tables import SCORED_SPLITS, VALIDATION_SPLITS
-from napari_ssp.service.training.plan_words import (
-    describe_limits,
-    warn_scored_as_well,
-    warn_skipped,
-)
-from napari_ssp.service.training.segmentation.pairs import scan_pairs
-from napari_ssp.service.training.segmentation.plan import (
+from napari_ssp.service.training.plan_words import describe_limits
+from napari_ssp.service.training.segmentation.training_files import (
     TrainingFiles,
-    explain_problems,
+    find_pairs,
     set_aside,
+    warn_of_pairs,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
     from napari_ssp.registry import ModelCard
-    from napari_ssp.service.training.pair_sources import PairScan
-    from napari_ssp.service.training.segmentation.pairs import Pair
 
 
 class UnlabelledFile(NamedTuple):
@@ -127,26 +119,9 @@ def network_arguments(request: TrainTeacherRequest | TrainStudentRequest) -> dic
 
 def _find_files(request: MaskRequest, _base: ModelCard | None) -> MaskFiles:
     """Find all files and set the validation part aside; all problems are listed together."""
-    learned = [scan_pairs(source, request.exclude) for source in request.data]
-    scored = [scan_pairs(source, splits=VALIDATION_SPLITS) for source in request.validation]
-    if not request.validation:
-        kept = [scan_pairs(source, request.exclude, SCORED_SPLITS) for source in request.data]
-        scored = [scan for scan in kept if scan.count]
-    every = [*learned, *scored]
-    if any(scan.problems for scan in every):
-        raise explain_problems(every)
-    files = TrainingFiles(
-        _pairs(learned),
-        _pairs(scored),
-        strays=tuple(path for scan in every for path in scan.strays),
-        notes=tuple(dict.fromkeys(note for scan in every for note in scan.notes)),
-    )
+    files = find_pairs(request.data, request.validation, request.exclude)
     pairs = files if files.validation else set_aside(files)
     return MaskFiles(pairs, tuple(_find_unlabelled(request)))
-
-
-def _pairs(scans: Sequence[PairScan[Pair]]) -> tuple[Pair, ...]:
-    return tuple(pair for scan in scans for pair in scan.pairs)
 
 
 def _find_unlabelled(request: MaskRequest) -> list[UnlabelledFile]:
@@ -167,7 +142,7 @@ def _describe(request: MaskRequest, base: ModelCard | None, files: MaskFiles) ->
     pairs = files.pairs
     return TrainingPlan(
         _summary(request, base, files),
-        tuple(_warnings(files)),
+        tuple(warn_of_pairs(pairs)),
         tuple(pair.name for pair in pairs.training),
         tuple(pair.name for pair in pairs.validation),
         tuple(image_stem(file.path) for file in files.unlabelled),
@@ -192,16 +167,6 @@ def _summary(request: MaskRequest, base: ModelCard | None, files: MaskFiles) -> 
         steps=request.schedule.steps,
     )
     return f"{words}, {scored} for validation; {limits}."
-
-
-def _warnings(files: MaskFiles) -> list[str]:
-    pairs = files.pairs
-    warnings = [*pairs.notes]
-    if pairs.strays:
-        warnings.append(warn_skipped(pairs.strays))
-    scored = {(pair.image.resolve(), pair.scene) for pair in pairs.validation}
-    both = [p.name for p in pairs.training if (p.image.resolve(), p.scene) in scored]
-    return [*warnings, warn_scored_as_well(both)] if both else warnings
 
 
 MASK_PLANNER = TrainingPlanner(base_card=_base_card, find_files=_find_files, describe=_describe)

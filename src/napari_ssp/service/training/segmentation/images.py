@@ -17,7 +17,7 @@ from napari_ssp.training.segmentation.image_store import ImageStore
 if TYPE_CHECKING:
     from napari_ssp.service.training.requests import Crops, TrainRequest
     from napari_ssp.service.training.segmentation.pairs import Pair
-    from napari_ssp.service.training.segmentation.plan import TrainingFiles
+    from napari_ssp.service.training.segmentation.training_files import TrainingFiles
 
 
 @dataclass(frozen=True)

@@ -3,63 +3,34 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from napari_ssp.registry import find_card
 from napari_ssp.service.results import DataSize, TrainingPlan
 from napari_ssp.service.training.kind import TrainingPlanner
-from napari_ssp.service.training.pair_tables import SCORED_SPLITS, VALIDATION_SPLITS
 from napari_ssp.service.training.plan_words import (
     describe_limits,
     warn_in_parts,
     warn_long_scoring,
-    warn_scored_as_well,
-    warn_skipped,
     warn_too_small,
 )
 from napari_ssp.service.training.segmentation.encoder_weights import describe_encoder
 from napari_ssp.service.training.segmentation.masks import check_masks, warn_of_mask_files
-from napari_ssp.service.training.segmentation.pairs import Pair, scan_pairs
+from napari_ssp.service.training.segmentation.training_files import (
+    TrainingFiles,
+    find_pairs,
+    set_aside,
+    warn_of_pairs,
+)
 from napari_ssp.service.training.segmentation.workload import WORKLOAD
 from napari_ssp.training.holdout import STRIP_SHARE, WHOLE_FROM, choose_holdout
 from napari_ssp.training.scored_parts import divide_plane
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
     from napari_ssp.registry import ModelCard
-    from napari_ssp.service.training.pair_sources import PairScan
     from napari_ssp.service.training.requests import TrainRequest
-
-
-@dataclass(frozen=True)
-class TrainingFiles:
-    """Files of a training by what becomes of them.
-
-    Attributes
-    ----------
-    training, validation, replay, known : tuple of Pair
-        Learned from, scored, mixed in, scored in the end for what was forgotten.
-    strays : tuple of pathlib.Path
-        Skipped.
-    notes : tuple of str
-        Files that belong to the set of another one.
-    strip : bool
-        Whether the validation part is a strip of each training image.
-    chosen_by_us : bool
-        Whether nobody said what to score.
-    """
-
-    training: tuple[Pair, ...]
-    validation: tuple[Pair, ...] = ()
-    replay: tuple[Pair, ...] = ()
-    known: tuple[Pair, ...] = ()
-    strays: tuple[Path, ...] = ()
-    notes: tuple[str, ...] = ()
-    strip: bool = False
-    chosen_by_us: bool = False
+    from napari_ssp.service.training.segmentation.pairs import Pair
 
 
 def _describe(request: TrainRequest, base: ModelCard | None, files: TrainingFiles) -> TrainingPlan:
@@ -116,71 +87,21 @@ def find_files(request: TrainRequest) -> TrainingFiles:
     FileNotFoundError, ValueError
         When data cannot be used; all problems are listed together.
     """
-    scans = {
-        "training": [scan_pairs(source, request.exclude) for source in request.data],
-        "validation": [scan_pairs(s, splits=VALIDATION_SPLITS) for s in request.validation],
-        "replay": [scan_pairs(source) for source in request.forgetting.replay],
-    }
-    if not request.validation:
-        scans["validation"] = _kept_apart(request)
-    every = [scan for part in scans.values() for scan in part]
-    if any(scan.problems for scan in every):
-        raise explain_problems(every)
-    pairs = {name: [p for scan in part for p in scan.pairs] for name, part in scans.items()}
-    strays = tuple(path for scan in every for path in scan.strays)
-    check_masks([pair for part in pairs.values() for pair in part], request.crops)
-    replay, known = _known(pairs["replay"]) if request.base else (pairs["replay"], [])
-    files = TrainingFiles(
-        tuple(pairs["training"]),
-        tuple(pairs["validation"]),
-        tuple(replay),
-        tuple(known),
-        strays,
-        tuple(dict.fromkeys(note for scan in every for note in scan.notes)),
-    )
+    files = find_pairs(request.data, request.validation, request.exclude, request.forgetting.replay)
+    check_masks([*files.training, *files.validation, *files.replay], request.crops)
+    if request.base:
+        replay, known = _known(files.replay)
+        files = replace(files, replay=replay, known=known)
     return files if files.validation else set_aside(files)
 
 
-def _known(replay: list[Pair]) -> tuple[list[Pair], list[Pair]]:
+def _known(replay: tuple[Pair, ...]) -> tuple[tuple[Pair, ...], tuple[Pair, ...]]:
     """Which replayed images are mixed in and which are scored; of few all are both."""
     if len(replay) < WHOLE_FROM:
         return replay, replay
     chosen = choose_holdout(len(replay), _MOST_KNOWN)
-    mixed_in = [pair for k, pair in enumerate(replay) if k not in chosen]
-    return mixed_in, [pair for k, pair in enumerate(replay) if k in chosen]
-
-
-def _kept_apart(request: TrainRequest) -> list[PairScan[Pair]]:
-    """Find what the data themselves keep apart to be scored: lines of tables, or folders."""
-    scans = [scan_pairs(source, request.exclude, SCORED_SPLITS) for source in request.data]
-    return [scan for scan in scans if scan.count]
-
-
-def set_aside(files: TrainingFiles) -> TrainingFiles:
-    """Set whole images aside for validation, evenly over their names; of few images strips."""
-    count = len(files.training)
-    if count < WHOLE_FROM:
-        return replace(files, strip=True, chosen_by_us=True)
-    chosen = choose_holdout(count)
-    return replace(
-        files,
-        training=tuple(p for k, p in enumerate(files.training) if k not in chosen),
-        validation=tuple(p for k, p in enumerate(files.training) if k in chosen),
-        chosen_by_us=True,
-    )
-
-
-def explain_problems(scans: Sequence[PairScan[Pair]]) -> Exception:
-    """Error that says all that is wrong: with whole folders, then with single pairs."""
-    folders = [line for scan in scans if not scan.count for line in scan.problems]
-    pairs = [line for scan in scans if scan.count for line in scan.problems]
-    lines = list(folders)
-    if pairs:
-        count = sum(scan.count for scan in scans)
-        lines.append(f"{len(pairs)} of {count} training pairs cannot be used:")
-        lines += [f"  {line}" for line in pairs]
-    missing = all("is missing" in line or "no label file" in line for line in folders + pairs)
-    return FileNotFoundError("\n".join(lines)) if missing else ValueError("\n".join(lines))
+    mixed_in = tuple(pair for k, pair in enumerate(replay) if k not in chosen)
+    return mixed_in, tuple(pair for k, pair in enumerate(replay) if k in chosen)
 
 
 def _summary(request: TrainRequest, files: TrainingFiles) -> str:
@@ -213,19 +134,13 @@ def _images(count: int) -> str:
 
 
 def _warnings(request: TrainRequest, files: TrainingFiles, card: ModelCard | None) -> list[str]:
-    warnings = [*files.notes]
-    if files.strays:
-        warnings.append(warn_skipped(files.strays))
+    warnings = warn_of_pairs(files)
     masks = warn_of_mask_files((*files.training, *files.validation, *files.replay), request.crops)
     if masks:
         warnings.append(masks)
     narrow = [p.name for p in files.training if files.strip and max(p.shape) < 2 * _NARROWEST]
     if narrow:
         warnings.append(warn_too_small(narrow))
-    scored = {(pair.image.resolve(), pair.scene) for pair in files.validation}
-    both = [p.name for p in files.training if (p.image.resolve(), p.scene) in scored]
-    if both:
-        warnings.append(warn_scored_as_well(both))
     warnings += _scoring_warnings(request, files, card)
     if card is not None and not files.replay and request.forgetting.trainable == "all":
         warnings.append(

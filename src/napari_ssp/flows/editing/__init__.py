@@ -1,0 +1,1 @@
+"""Objects of a plane of labels edited by the flows, without a network."""

@@ -1,0 +1,143 @@
+"""Edits of objects by the flows: of a labels layer, and again of labels by other thresholds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_ssp.flows.editing.edit import Edit, Gesture, Outputs
+from napari_ssp.progress import Progress, Steps
+from napari_ssp.registry import PACKAGE, STUDENT
+from napari_ssp.service.requests import Request
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from napari_ssp.service.results import Segmentation
+
+
+@dataclass(frozen=True)
+class RecordedEdit:
+    """A gesture and where it was made, as provenance keeps it.
+
+    Attributes
+    ----------
+    gesture : Gesture
+        What was asked for.
+    plane : tuple of int
+        (t, z) in the labels; 0 where they have no such axis.
+    """
+
+    gesture: Gesture
+    plane: tuple[int, int] = (0, 0)
+
+    def as_record(self, applied: bool = True) -> dict[str, Any]:
+        """JSON-ready record; not ``applied`` is one that found nothing to act on."""
+        t, z = self.plane
+        gesture = self.gesture
+        return {
+            "edit": gesture.tool.value,
+            "points": [list(point) for point in gesture.points],
+            "pixels": gesture.pixels,
+            "t": t,
+            "z": z,
+            "applied": applied,
+        }
+
+
+#: Recorded edits in their order, with what they changed; None where they found nothing to act on.
+Edits = tuple[tuple[RecordedEdit, Edit | None], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class EditRequest(Request["Edit"]):
+    """Work out what an edit changes in a plane of labels; they stay as they are.
+
+    Attributes
+    ----------
+    recorded : RecordedEdit
+        What to do, and where.
+    labels : array
+        Integers, axes as ``axes``.
+    axes : str
+        A part of "tzyx", in any order.
+    found : Segmentation or None
+        Result of a network on the same pixels.
+    """
+
+    recorded: RecordedEdit
+    labels: Any
+    axes: str
+    found: Segmentation | None = None
+
+
+def edit_steps(request: EditRequest) -> Steps[Edit]:
+    """Work out an edit.
+
+    Raises
+    ------
+    ValueError
+        When it cannot be done there.
+    """
+    from napari_ssp.flows.editing.apply import make_edit  # compiles
+
+    yield Progress("editing")
+    t, z = request.recorded.plane
+    labels = plane_of(request.labels, request.axes, t, z)
+    outputs = None if request.found is None else plane_outputs(request.found, t, z)
+    number = int(np.max(request.labels)) + 1
+    return make_edit(request.recorded.gesture, np.asarray(labels), outputs, number)
+
+
+def edit_again(
+    labels: NDArray[np.uint32], found: Segmentation, recorded: Sequence[RecordedEdit]
+) -> Edits:
+    """Make recorded edits in other labels of a segmentation, in their order, in place."""
+    from napari_ssp.flows.editing.apply import make_edit
+
+    number = int(labels.max(initial=0)) + 1 if recorded else 1
+    edits: list[tuple[RecordedEdit, Edit | None]] = []
+    for each in recorded:
+        plane = plane_of(labels, found.axes, *each.plane)
+        try:
+            edit = make_edit(each.gesture, plane, plane_outputs(found, *each.plane), number)
+        except ValueError:
+            edits.append((each, None))
+            continue
+        edit.apply(plane)
+        number = max(number, max(edit.objects) + 1)
+        edits.append((each, edit))
+    return tuple(edits)
+
+
+def record_edits(edits: Edits) -> dict[str, Any]:
+    """Part of a provenance that tells of edits; empty without any."""
+    rows = [each.as_record(edit is not None) for each, edit in edits]
+    return {"edits": rows} if rows else {}
+
+
+def plane_of(array: Any, axes: str, t: int, z: int) -> Any:
+    """Plane (Y, X) of an array with axes of "tzyx" in any order; a view where it can be."""
+    places = {"t": t, "z": z}
+    plane = array[tuple(places.get(letter, slice(None)) for letter in axes)]
+    return plane if axes.index("y") < axes.index("x") else plane.T
+
+
+def plane_outputs(found: Segmentation, t: int, z: int) -> Outputs | None:
+    """Flows and probability of a plane; None of 3D objects, and of models without flows."""
+    if len(found.flows) == 3 or not has_flows(found):
+        return None
+    flows = plane_of(found.flows, "c" + found.axes, t, z)
+    probability = plane_of(found.cell_probability, found.axes, t, z)
+    threshold = found.provenance.get("request", {}).get("cell_threshold") or 0.5
+    return Outputs(flows, probability, float(threshold))
+
+
+def has_flows(found: Segmentation) -> bool:
+    """Whether the model has flows; some packages and students have none."""
+    family = found.provenance.get("model", {}).get("family")
+    return family not in (PACKAGE, STUDENT) or bool(np.any(found.flows[:, ..., ::8, ::8]))

@@ -1,0 +1,1 @@
+"""The Edit dock: objects added, split and joined by a click or a stroke."""

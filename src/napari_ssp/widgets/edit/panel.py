@@ -1,0 +1,89 @@
+"""Tools of the Edit dock."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import (
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_ssp.service import Tool
+from napari_ssp.widgets.docks.message_line import MessageLine
+from napari_ssp.widgets.edit.keys import EDIT_KEYS, HINTS
+from napari_ssp.widgets.forms.wrapped_label import SmallPrint, WrappedLabel
+
+_EXPLANATION = (
+    "Works on the selected labels layer, without running a network. Ctrl+Z takes an edit back."
+)
+_NO_TOOL = "Choose what to do."
+_LARGEST = 50  # pixels
+
+
+class EditPanel(QWidget):
+    """Buttons of the tools, one or none pressed; knows neither the viewer nor layers.
+
+    Setters in: ``choose``, ``set_message``. Signal out: ``changed``, when another tool is chosen.
+    """
+
+    changed = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.buttons = {tool: QPushButton() for tool in Tool}
+        self.pixels_box = QSpinBox()
+        self.pixels_box.setRange(1, _LARGEST)
+        self.pixels_box.setSuffix(" px")
+        self.pixels_box.setToolTip("How far a click grows or shrinks an object")
+        self.hint, self.message = WrappedLabel(_NO_TOOL), MessageLine()
+        for tool, button in self.buttons.items():
+            button.setCheckable(True)
+            button.setText(f"{tool.value.capitalize()} ({EDIT_KEYS.key(f'toggle_{tool}')})")
+            button.setToolTip(EDIT_KEYS.words(f"toggle_{tool}"))
+            button.clicked.connect(partial(self._press, tool))
+        self._lay_out()
+
+    def tool(self) -> Tool | None:
+        """Return the tool that is chosen."""
+        return next((tool for tool, button in self.buttons.items() if button.isChecked()), None)
+
+    def choose(self, tool: Tool | None) -> None:
+        """Choose another tool, or none."""
+        if tool == self.tool():
+            return
+        for each, button in self.buttons.items():
+            button.setChecked(each is tool)
+        self.hint.setText(_NO_TOOL if tool is None else HINTS[tool])
+        self.set_message("")
+        self.changed.emit()
+
+    def set_message(self, text: str, kind: str = "info") -> None:
+        """Show one line; ``kind`` is "info", "warning" or "error"."""
+        self.message.say(text, kind)
+
+    def _press(self, tool: Tool, checked: bool) -> None:
+        self.buttons[tool].setChecked(not checked)  # as before the click
+        self.choose(tool if checked else None)
+
+    def _lay_out(self) -> None:
+        layout, grid, row = QVBoxLayout(self), QGridLayout(), QHBoxLayout()
+        layout.setContentsMargins(0, 0, 0, 0)
+        for place, button in enumerate(self.buttons.values()):
+            grid.addWidget(button, *divmod(place, 2))
+        label = QLabel("Grow and shrink by")
+        label.setToolTip(self.pixels_box.toolTip())
+        row.addWidget(label)
+        row.addWidget(self.pixels_box)
+        row.addStretch(1)
+        layout.addWidget(SmallPrint(_EXPLANATION))
+        layout.addLayout(grid)
+        layout.addLayout(row)
+        layout.addWidget(self.hint)
+        layout.addWidget(self.message)
