@@ -70,6 +70,7 @@ SUB_ROOMS: dict[str, set[str]] = {
     "training/segmentation": set(),
     "training/structures": set(),
     "service/annotation": {"service/review"},
+    "service/blocks": {"service/segmentation"},
     "service/compute": set(),
     "service/compute/queues": set(),
     "service/packages": {"service/segmentation", "service/structures"},

@@ -37,7 +37,9 @@ _ENDS = (
 #: Options of commands for many images; :func:`image_command` puts them into the batch.
 _BATCH = (
     click.option("--subfolders", is_flag=True, help="Also images in the folders of a folder."),
-    click.option("--resume", is_flag=True, help="Skip images whose results are there."),
+    click.option(
+        "--resume", is_flag=True, help="Skip images whose results are there, and finish others."
+    ),
     click.option(
         "--retries",
         type=click.IntRange(0, 100),

@@ -11,6 +11,7 @@ import click
 
 from napari_ssp.cli.batch.image_batch import Batch, title
 from napari_ssp.cli.batch.thumbnails import draw_thumbnail
+from napari_ssp.cli.blocks import write_by_blocks
 from napari_ssp.cli.files import name_labels_inside
 from napari_ssp.cli.image_command import batch_options, image_command
 from napari_ssp.cli.options import request_options
@@ -31,6 +32,8 @@ from napari_ssp.service import (
     find_members,
     task_index,
 )
+from napari_ssp.service.blocks.running import Goal
+from napari_ssp.service.blocks.unfinished import unfinished_folder
 from napari_ssp.service.network_outputs import ENDING, outputs_image
 from napari_ssp.service.source_image import open_image
 
@@ -91,6 +94,9 @@ def segment(
     with several images all are done, as "NAME SCENE"; of a plate all fields, as "NAME A1 0". Where
     the output is the OME-Zarr or plate itself, labels are added to its images, as labels/cells.
 
+    Large planes that become a Zarr are done by blocks where they lie, on all workers; what ends
+    such a run leaves a folder NAME_label.zarr.unfinished, with which --resume goes on.
+
     With --through each IMAGE is a stack of transmitted light: the structure is predicted from it
     and segmented, and NAME_prediction.ome.tif (or .ome.zarr) and NAME_objects.csv, a table of the
     objects, are written as well.
@@ -114,6 +120,8 @@ def segment(
             for target in targets
         ]
         batch.prepare(chain.from_iterable(outputs))
+        # What is begun here goes on when it is tried again.
+        own = {target for target in targets if not unfinished_folder(target).exists()}
 
     def work(
         service: ModelService, request: SegmentRequest, target: Path
@@ -124,6 +132,11 @@ def segment(
         elif estimate_diameter:
             found = wait_for(service.submit(DiameterRequest(request)), name)
             request = replace(request, diameter=found)
+        if target.suffix != ".tiff" and not endings:
+            goal = Goal(target, batch.overwrite, batch.resume or target in own)
+            by_blocks = write_by_blocks(service, request, goal)
+            if by_blocks is not None:
+                return by_blocks
         plan = wait_for(service.submit(PlanRequest(request)), name)
         for warning in plan.warnings:
             say(f"{title(request)}: {warning}")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _COLOUR = "#ffe100"  # as the outline of a selected object
-_WIDTH = 2  # pixels of the screen
+_WIDTH = 3  # pixels of the screen
 #: A hand moves this far, in pixels of the screen, while it clicks.
 _STILL = 4
 
@@ -104,7 +104,12 @@ class _Line:
         layers, selection = self._viewer.layers, self._viewer.layers.selection
         selected, active = set(selection), selection.active
         width = _WIDTH / (self._viewer.scene.camera.zoom * float(abs(labels.scale[-1])))
-        look: Any = {"edge_color": _COLOUR, "edge_width": width, "shape_type": "path"}
+        look: Any = {
+            "edge_color": _COLOUR,
+            "edge_width": width,
+            "shape_type": "path",
+            "opacity": 1.0,
+        }
         self._layer = Shapes([points], name="line", **look, **place_of(labels))
         layers.append(self._layer)
         layers.selection = selected
