@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 
-from napari_ssp.atomic import check_target, write_text
+from napari_ssp.atomic import write_text
 from napari_ssp.cli.batch.page import PAGE_START, make_page
 from napari_ssp.cli.reporting import say
 from napari_ssp.io.ngff.plates import PlatePlace, find_plate_place
@@ -76,11 +76,6 @@ class BatchReport:
     def has_pictures(self) -> bool:
         """Whether pictures are shown."""
         return any(path.suffix.lower() == _PAGE for path in self._paths)
-
-    def check(self) -> None:
-        """Refuse, with an OSError, a file that cannot be written."""
-        for path in self._paths:
-            check_target(path, overwrite=True)
 
     def add(self, number: int, end: Ending, result: Path, picture: bytes = b"") -> None:
         """Note what became of an image."""
