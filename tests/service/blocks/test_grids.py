@@ -67,7 +67,7 @@ def test_needs_do_not_grow_with_the_image_but_for_the_disk(plan: Plan) -> None:
         for request, found in (plan(20_000), plan(200_000))
     )
     assert small.memory == large.memory
-    assert large.disk == 100 * small.disk
+    assert large.disk == pytest.approx(100 * small.disk, rel=0.05)
     assert large.sentence.startswith("9604 blocks of 2048 px, about ")
     assert estimate.MARGIN == stitching.MARGIN
 
