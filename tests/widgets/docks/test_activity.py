@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from dock_driver import LONG, SlowService
 from napari.utils import progress
 from qtpy.QtWidgets import QLabel
 
@@ -14,7 +15,6 @@ from napari_ssp.widgets.segment.dock import SegmentDock
 if TYPE_CHECKING:
     import napari
     import numpy as np
-    from dock_driver import SlowService
     from numpy.typing import NDArray
     from pytestqt.qtbot import QtBot
 
@@ -42,7 +42,7 @@ def test_a_long_run_has_a_bar_that_costs_nothing_and_goes_with_it(
     wheels = [label.movie() for label in labels if label.movie() is not None]
     assert wheels and not any(wheel.state() == wheel.MovieState.Running for wheel in wheels)
 
-    with qtbot.waitSignal(running.done, timeout=30_000):
+    with qtbot.waitSignal(running.done, timeout=LONG):
         slow_service.gate.set()
     assert not progress._all_instances
 
@@ -61,7 +61,7 @@ def test_napari_asks_before_it_closes_on_a_run_and_then_stops_it(
 def test_a_run_that_has_ended_is_no_reason_to_ask(
     viewer: napari.Viewer, running: SegmentDock, slow_service: SlowService, qtbot: QtBot
 ) -> None:
-    with qtbot.waitSignal(running.done, timeout=30_000):
+    with qtbot.waitSignal(running.done, timeout=LONG):
         slow_service.gate.set()
     assert viewer.window._task_status_manager.get_status() == []
     running.run()
