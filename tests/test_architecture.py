@@ -49,6 +49,7 @@ ROOMS = {
 #: Sub-rooms, and which rooms beside them each may lean on. A sub-room may always import the folder
 #: that it lies in, its ground; the files there may compose what lies in their sub-rooms.
 SUB_ROOMS: dict[str, set[str]] = {
+    "cli/batch": set(),
     "cli/evaluate": set(),
     "cli/training": set(),
     "engine/criticism": set(),
@@ -69,7 +70,9 @@ SUB_ROOMS: dict[str, set[str]] = {
     "training/segmentation": set(),
     "training/structures": set(),
     "service/annotation": {"service/review"},
+    "service/blocks": {"service/segmentation"},
     "service/compute": set(),
+    "service/compute/queues": set(),
     "service/packages": {"service/segmentation", "service/structures"},
     "service/review": {"service/training/segmentation"},
     "service/segmentation": set(),
@@ -213,7 +216,7 @@ def test_no_file_is_called_utils() -> None:
     ("module", "absent"),
     [
         ("napari_ssp", {"torch", "qtpy", "napari", "magicgui"}),
-        ("napari_ssp.service", {"torch", "qtpy", "napari", "magicgui"}),
+        ("napari_ssp.service", {"torch", "qtpy", "napari", "magicgui", "scipy.stats"}),
         ("napari_ssp.registry", {"torch"}),
         ("napari_ssp.cli", {"torch", "qtpy", "napari"}),
     ],

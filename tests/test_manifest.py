@@ -32,6 +32,13 @@ def test_readers_writers_widgets_and_samples_are_offered(manifest: PluginManifes
     assert len(offers.sample_data) >= 3
 
 
+def test_commands_are_short_and_together_in_the_palette(manifest: PluginManifest) -> None:
+    for command in manifest.contributions.commands:
+        assert command.category == "Cells and structures", command.id
+        assert 0 < len(command.short_title) <= 20, command.id
+    assert manifest.categories and manifest.icon == "napari_ssp:icon.svg"
+
+
 def test_the_manifest_shows_at_the_top() -> None:
     inside = ROOT / "src" / "napari_ssp" / "napari.yaml"
     assert (ROOT / "napari.yaml").read_bytes() == inside.read_bytes()
@@ -43,9 +50,12 @@ def test_the_wheel_carries_manifest_model_and_samples(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     with zipfile.ZipFile(next(tmp_path.glob("*.whl"))) as wheel:
         names = set(wheel.namelist())
+        metadata = next(name for name in names if name.endswith("dist-info/METADATA"))
+        assert "](docs/" not in wheel.read(metadata).decode()  # leads nowhere on a package page
     starters = "napari_ssp/registry/starter"
     assert {
         "napari_ssp/napari.yaml",
+        "napari_ssp/icon.svg",
         "napari_ssp/py.typed",
         "napari_ssp/io/sample_images/NOTICE.md",
     } <= names

@@ -17,6 +17,8 @@ from tifffile import imread as read_labels, imwrite
 import napari_ssp as ssp
 from napari_ssp.engine import median_diameter
 from napari_ssp.flows import flows_to_labels
+from napari_ssp.io import write_image
+from napari_ssp.service.network_outputs import outputs_image
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -99,7 +101,7 @@ def _look(out: Path, name: str, model: str, way: str, look: Look) -> None:
     if look.diameter and typical:
         options["diameter"] = look.diameter * typical
     found = ssp.segment(worsened(image, look), model=model, **options)
-    outputs = np.stack([*found.flows, found.cell_probability]).astype(np.float16)
+    outputs = outputs_image(found, name)
     for limit, (cell, flow, least) in LIMITS.items():
         labels = flows_to_labels(
             found.flows,
@@ -111,7 +113,7 @@ def _look(out: Path, name: str, model: str, way: str, look: Look) -> None:
         target = out / "mistakes" / (f"{way}-{limit}" if limit else way)
         target.mkdir(parents=True, exist_ok=True)
         imwrite(target / f"{name}.tif", labels.astype(np.uint16), compression="zlib")
-        imwrite(target / f"{name}_flows.tif", outputs, compression="zlib", photometric="minisblack")
+        write_image(target / f"{name}_flows.tif", outputs, overwrite=True)
 
 
 def worsened(image: NDArray[Any], look: Look) -> NDArray[Any]:

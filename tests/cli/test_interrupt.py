@@ -22,7 +22,7 @@ import tifffile
 import torch
 
 from napari_ssp.cli import reporting
-from napari_ssp.cli.image_command import Batch
+from napari_ssp.cli.batch.image_batch import Batch
 from napari_ssp.cli.reporting import as_usage_error, run_with_bar, wait_for
 from napari_ssp.progress import Progress, Steps
 from napari_ssp.registry import ModelCard
@@ -65,10 +65,10 @@ def test_an_interrupt_ends_the_whole_batch(tmp_path: Path) -> None:
         return str(wait_for(job, "image")), {}
 
     requests = [PredictRequest(tmp_path / name) for name in ("a.tif", "b.tif")]
-    targets = [tmp_path / "a", tmp_path / "b"]
+    outputs = [[tmp_path / "a"], [tmp_path / "b"]]
     batch = Batch(tmp_path, "local", "tiff", False, tmp_path / "report.json")
     with pytest.raises(KeyboardInterrupt):
-        batch.run(requests, targets, work)
+        batch.run(requests, outputs, work)
     assert len(jobs) == 1
     with pytest.raises(RuntimeError, match="cancelled"):
         jobs[0].result(timeout=10)

@@ -19,7 +19,7 @@ from napari_ssp.engine import (
     resample,
     strips,
 )
-from napari_ssp.engine.plane import PlaneSource, boxes, predict_plane, resample_box
+from napari_ssp.engine.plane import PlaneSource, boxes, predict_box, predict_plane, resample_box
 from napari_ssp.engine.store import ArrayStore
 from napari_ssp.progress import run
 
@@ -61,6 +61,22 @@ def test_equals_the_prediction_of_the_whole(
     np.testing.assert_allclose(store.array(), expected, atol=2e-5)
     assert steps[-1].done == steps[-1].total
     assert [s.done for s in steps] == sorted(s.done for s in steps)
+
+
+@pytest.mark.parametrize("shape", [(100, 230), (20, 200), (5, 7)])
+@pytest.mark.parametrize(
+    "views", [(View(),), MEDIAR_VIEWS, EIGHT_VIEWS], ids=["plain", "mirrored", "turned"]
+)
+def test_a_box_alone_has_the_values_of_the_whole(
+    shape: tuple[int, int], views: tuple[View, ...]
+) -> None:
+    image = np.random.default_rng(2).random((3, *shape), np.float32)
+    settings = replace(SETTINGS, views=views, batch_size=1)
+    whole, source = ArrayStore((3, *shape)), PlaneSource(reader(image), shape)
+    list(predict_plane(network, source, settings, whole))
+    for box in boxes(shape, 37):
+        alone = run(predict_box(network, source, settings, box))
+        np.testing.assert_array_equal(alone, whole.read((slice(None), *box)))
 
 
 @pytest.mark.parametrize("new_shape", [(25, 60), (90, 170), (40, 75), (61, 33), (1, 1)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_ssp.atomic import check_folder, is_taken
@@ -12,7 +13,6 @@ from napari_ssp.io.ngff.reading import image_folders
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from pathlib import Path
 
     from napari_ssp.io import ImageSource
 
@@ -42,16 +42,29 @@ def find_label_sources(paths: Iterable[Path], scene: str | None = None) -> list[
     return sources
 
 
-def name_outputs(images: Sequence[ImageSource], folder: Path, ending: str) -> list[Path]:
+def name_outputs(
+    images: Sequence[ImageSource], folder: Path, ending: str, roots: Sequence[Path] = ()
+) -> list[Path]:
     """One output per image: its name, and an ending.
+
+    Parameters
+    ----------
+    images : sequence of ImageSource
+        The images.
+    folder : pathlib.Path
+        Where outputs go; those of an image in a folder of a root, into a folder of that name.
+    ending : str
+        Of the names.
+    roots : sequence of pathlib.Path
+        Folders of folders with images.
 
     Raises
     ------
     ValueError
         When two images would be written to the same name, or one over an image that is read.
     """
-    targets = [folder / f"{image.name}{ending}" for image in images]
-    twice = [path.name for path, count in Counter(targets).items() if count > 1]
+    targets = [folder / _below(roots, image.path) / f"{image.name}{ending}" for image in images]
+    twice = [str(path.relative_to(folder)) for path, count in Counter(targets).items() if count > 1]
     if twice:
         raise ValueError(
             f"Several images would be written to the same name: {', '.join(twice[:5])}. "
@@ -65,6 +78,11 @@ def name_outputs(images: Sequence[ImageSource], folder: Path, ending: str) -> li
             "another output folder, or leave the results of an earlier run out of the images."
         )
     return targets
+
+
+def _below(roots: Sequence[Path], path: Path) -> Path:
+    """Folder of a path as seen from the root that it lies in; none outside of them."""
+    return next((path.parent.relative_to(r) for r in roots if path.is_relative_to(r)), Path())
 
 
 def name_labels_inside(images: Sequence[ImageSource], output: Path, also: str) -> list[Path]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass, fields, replace
 from functools import wraps
+from itertools import cycle
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
@@ -91,21 +92,30 @@ class LabelFile:
         sources = _label_sources(self.path, self.scene)
         targets = _name_results(sources, output)
         refuse_existing(targets, overwrite)
-        images = list_images(image) if image else []
+        images = ImagesOfLabels(list_images(image) if image else [], sources)
         for source, target in zip(sources, targets, strict=True):
-            labels = self._read(source)
-            if not self.many_objects:
-                _confirm_objects(labels)
-            intensities = _find_intensities(images, source, sources) if images else None
-            yield LabelTask(source, labels, intensities, target)
+            labels = self.read(source)
+            own = images.find(source)
+            found = read_image(own.path, own.scene) if own else None
+            yield LabelTask(source, labels, found, target)
 
-    def _read(self, source: ImageSource) -> MicroscopyImage:
+    def read(self, source: ImageSource) -> MicroscopyImage:
+        """Read a label image; what is doubtful about it is said.
+
+        Raises
+        ------
+        ManyObjectsError, TypeError, ValueError, OSError
+            When it is none.
+        """
         image = with_axes(read_label_image(source.path, source.scene), self.axes)
         name = f"file {source.path}"
         found = as_labels(number_mask(image, name) if self.number_parts else image, name)
         for line in found.warnings:
             say(line)
-        return with_voxel_size(found, self.voxel_size)
+        labels = with_voxel_size(found, self.voxel_size)
+        if not self.many_objects:
+            _confirm_objects(labels)
+        return labels
 
 
 def label_options(function: Callable[..., None]) -> Callable[..., None]:
@@ -151,28 +161,46 @@ def _name_results(sources: Sequence[ImageSource], output: Path) -> list[Path]:
     return [output.with_name(f"{stem}{_scene_words(one)}{ending}") for one in sources]
 
 
-def _find_intensities(
-    images: Sequence[ImageSource], labels: ImageSource, all_labels: Sequence[ImageSource]
-) -> MicroscopyImage:
-    """Image that labels belong to: of the several of a file, the one of their name or place.
+class ImagesOfLabels:
+    """Images that label images belong to.
 
-    Raises
-    ------
-    ValueError, OSError
-        As `read_image`, or if it is open which one.
+    Parameters
+    ----------
+    images, labels : sequence of ImageSource
+        All of them; no image where only labels are given.
     """
-    names = {source.name: source for source in images}
-    scenes = {source.scene: source for source in images}
-    found = names.get(name_without_endings(labels, LABEL_ENDINGS)) or scenes.get(labels.scene)
-    if found is None and len(images) in (1, len(all_labels)):
-        found = images[list(all_labels).index(labels) % len(images)]
-    if found is None:
-        raise ValueError(
-            f"'{images[0].path}' holds {list_names([str(s.scene) for s in images])}, and it is "
-            f"open which one '{labels.name}' belongs to. Give the labels the name of the image, "
-            f"e.g. '{images[0].name}_label.tif'."
-        )
-    return read_image(found.path, found.scene)
+
+    def __init__(self, images: Sequence[ImageSource], labels: Sequence[ImageSource]) -> None:
+        self._images = images
+        self._names = {source.name: source for source in images}
+        # Of files of their own only the names tell.
+        alone = len({one.path for one in images}) == 1 and len({one.path for one in labels}) == 1
+        self._scenes = {source.scene: source for source in images} if alone else {}
+        in_order = alone and len(images) in (1, len(labels))
+        self._order = dict(zip(labels, cycle(images), strict=False)) if in_order else {}
+
+    def find(self, labels: ImageSource) -> ImageSource | None:
+        """Find the image of the labels' name or place; None where there are no images.
+
+        Raises
+        ------
+        ValueError
+            If it is open which one.
+        """
+        if not self._images:
+            return None
+        name = name_without_endings(labels, LABEL_ENDINGS)
+        inside = (labels.scene or "").rpartition(" ")[0]  # of an OME-Zarr: "A/1/0 cells"
+        found = self._names.get(name) or self._scenes.get(labels.scene)
+        found = found or self._scenes.get(inside) or self._order.get(labels)
+        if found is None:
+            held = list_names([str(source.scene or source.name) for source in self._images])
+            raise ValueError(
+                f"'{self._images[0].path}' holds {held}, and it is open which one '{labels.name}' "
+                f"belongs to. Give the labels the name of the image, e.g. "
+                f"'{self._images[0].name}_label.tif'."
+            )
+        return found
 
 
 def _scene_words(source: ImageSource) -> str:

@@ -9,13 +9,26 @@ import click
 
 from napari_ssp.atomic import check_target
 from napari_ssp.cli.label_files import label_options, with_axes
-from napari_ssp.cli.reporting import as_usage_error, json_option, run_with_bar, say, write_report
+from napari_ssp.cli.object_table import write_object_table
+from napari_ssp.cli.reporting import (
+    as_usage_error,
+    fail,
+    json_option,
+    run_with_bar,
+    say,
+    write_report,
+)
+from napari_ssp.io.objects.parquet import PARQUET_SUFFIX
 from napari_ssp.io.objects.tables import write_table
 from napari_ssp.measure import measure_steps
 from napari_ssp.service.inspecting import warn_of_blank
 
 if TYPE_CHECKING:
     from napari_ssp.cli.label_files import LabelFile, LabelTask
+    from napari_ssp.image import MicroscopyImage
+    from napari_ssp.measure import Table
+
+    Row = dict[str, Any]
 
 _existing = click.Path(exists=True, path_type=Path)
 
@@ -28,7 +41,7 @@ _existing = click.Path(exists=True, path_type=Path)
     "--output",
     required=True,
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Table to write, e.g. cells.csv.",
+    help="Table to write: cells.csv, or cells.parquet, one table of all label images.",
 )
 @label_options
 @click.option("--image-axes", metavar="TEXT", help="Axes of the image, e.g. tcyx.")
@@ -49,11 +62,16 @@ def measure(
     the columns: um is µm, px is pixels, which stands where no voxel size is known. Of a file with
     several label images each gets a table, "cells SCENE.csv"; of an image file with several, the
     one of the labels' name or place is measured.
+
+    A .parquet is one table of all label images, of a plate, a folder or the scenes of a file, with
+    the columns plate, well, field, file and scene in front. What cannot be measured is left out.
     """
+    if output.suffix.lower() == PARQUET_SUFFIX:
+        return _measure_all(labels, image, output, overwrite, json_path, **choices)
     with as_usage_error():
         check_target(output, overwrite=True)
         tasks = labels.tasks(output, overwrite, image)
-        rows = [(task.source, _measure(task, overwrite, **choices)) for task in tasks]
+        rows = [(task.source, _write(task, overwrite, **choices)) for task in tasks]
     for source, row in rows:
         say(f"{source}: {row['rows']} objects -> {row['table']}")
     named = [{"scene": source.scene, **row} for source, row in rows]
@@ -61,11 +79,46 @@ def measure(
     write_report({"labels": str(labels.path), **made}, json_path)
 
 
-def _measure(
-    task: LabelTask, overwrite: bool, planewise: bool, image_axes: str | None
-) -> dict[str, Any]:
+def _measure_all(
+    labels: LabelFile,
+    image: Path | None,
+    output: Path,
+    overwrite: bool,
+    json_path: Path | None,
+    **choices: Any,
+) -> None:
+    """Measure all label images into one table, then tell which ones failed."""
+
+    def measure_one(found: MicroscopyImage, own: MicroscopyImage | None) -> tuple[Table, Row]:
+        table, doubts = _measure(found, own, **choices)
+        return table, {"rows": len(table["label"]), "warnings": doubts}
+
+    with as_usage_error():
+        check_target(output, overwrite)
+        rows = write_object_table(labels, image, output, overwrite, measure_one)
+    count = sum(row.get("rows", 0) for row in rows)
+    say(f"{labels.path}: {count} objects -> {output}")
+    made = {"table": str(output), "rows": count, "images": rows}
+    write_report({"labels": str(labels.path), **made}, json_path)
+    if failed := sum("error" in row for row in rows):
+        fail([f"{failed} of {len(rows)} label images are not in the table."])
+
+
+def _write(task: LabelTask, overwrite: bool, **choices: Any) -> Row:
     """Write the table of a label image, and describe it for the report."""
-    labels, image = task.labels, task.image
+    table, doubts = _measure(task.labels, task.image, **choices)
+    write_table(task.target, table, overwrite)
+    rows = {"table": str(task.target), "rows": len(table["label"]), "columns": list(table)}
+    return {**rows, "warnings": doubts}
+
+
+def _measure(
+    labels: MicroscopyImage,
+    image: MicroscopyImage | None,
+    planewise: bool,
+    image_axes: str | None,
+) -> tuple[Table, list[str]]:
+    """Measure a label image; also gives what is doubtful about it and its image."""
     doubts = labels.warnings  # said already
     if image is not None:
         found = (*image.warnings, *warn_of_blank([image]))
@@ -74,6 +127,4 @@ def _measure(
         doubts += found
         image = with_axes(image, image_axes)
     table = run_with_bar(measure_steps(labels, image, planewise=planewise), labels.name)
-    write_table(task.target, table, overwrite)
-    rows = {"table": str(task.target), "rows": len(table["label"]), "columns": list(table)}
-    return {**rows, "warnings": list(doubts)}
+    return table, list(doubts)

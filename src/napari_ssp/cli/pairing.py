@@ -34,13 +34,13 @@ def name_without_endings(source: ImageSource, endings: Iterable[str]) -> str:
     return without_endings(without_endings(stem, known) + scene, known)
 
 
-def label_sources(place: Path) -> list[ImageSource]:
+def label_sources(place: Path, scene: str | None = None) -> list[ImageSource]:
     """Label images of a file or folder; beside images only those that belong to them."""
     # cellpose puts its files beside the images that they are of.
     inside = sorted(place.iterdir()) if is_folder(place) else []
     own = [p for p in inside if is_cellpose_name(p) and not is_left_by_system(p)]
     found = sort_files(own or expand([place]))
-    return find_label_sources(found.labels or found.images)
+    return find_label_sources(found.labels or found.images, scene)
 
 
 def by_name(

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from napari_ssp.cli.files import find_sources, name_outputs
-from napari_ssp.cli.image_command import Batch, image_command, title
+from napari_ssp.cli.batch.image_batch import Batch, title
+from napari_ssp.cli.batch.thumbnails import draw_thumbnail
+from napari_ssp.cli.image_command import batch_options, image_command
 from napari_ssp.cli.options import request_options
 from napari_ssp.cli.reporting import as_usage_error, say, wait_for
-from napari_ssp.io import write_image
+from napari_ssp.io import read_image, write_image
 from napari_ssp.io.lazy import as_dask
 from napari_ssp.io.mapped import Stacked
 from napari_ssp.registry import find_card
@@ -56,6 +57,7 @@ _ENDINGS = {"tiff": "_prediction.ome.tif", "zarr": "_prediction.ome.zarr"}
     "overlap",
     "batch_size",
 )
+@batch_options
 def predict(
     paths: tuple[Path, ...],
     batch: Batch,
@@ -74,21 +76,22 @@ def predict(
         names = tasks or card.tasks
         for name in names:
             task_index(card, name)
-        sources = find_sources(paths, scene)
+        sources = batch.find_sources(paths, scene)
         requests = [PredictRequest(s.path, names, scene=s.scene, **choices) for s in sources]
-        targets = name_outputs(sources, batch.output, _ENDINGS[batch.kind])
+        targets = batch.name_outputs(sources, paths, _ENDINGS[batch.kind])
         batch.prepare(targets)
 
     def work(
         service: ModelService, request: PredictRequest, target: Path
     ) -> tuple[str, dict[str, Any]]:
         result = wait_for(service.submit(request), Path(str(request.image)).name)
-        write_image(target, as_image(result, target.name), overwrite=batch.overwrite)
+        write_image(target, as_image(result, target.name), overwrite=batch.replaces)
         for warning in result.warnings:
             say(f"{title(request)}: {warning}")
         return ", ".join(names), _row(result, target)
 
-    batch.run(requests, targets, work)
+    outputs = [[target] for target in targets]
+    batch.run(requests, outputs, work, draw=lambda _, target: draw_thumbnail(read_image(target)))
 
 
 def as_image(result: StructurePrediction, name: str) -> MicroscopyImage:

@@ -9,7 +9,7 @@ import sys
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 from rich.console import Console
@@ -192,7 +192,7 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def fail(messages: list[str]) -> None:
+def fail(messages: list[str]) -> NoReturn:
     """Say what failed on standard error and end with exit code 1."""
     for message in messages:
         say(f"Error: {message}")

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from napari_ssp.cli.batch.image_batch import Batch, title
 from napari_ssp.cli.files import find_sources, name_outputs
-from napari_ssp.cli.image_command import Batch, image_command, title
+from napari_ssp.cli.image_command import image_command
 from napari_ssp.cli.label_files import number_parts_option
 from napari_ssp.cli.options import request_options
 from napari_ssp.cli.pairing import by_name, label_name, label_sources
@@ -106,7 +107,7 @@ def review(
         also = [batch.output / _REPORT] + ([batch.output / _PICTURE] if truth else [])
         batch.prepare([*targets, *tables, *also])
     writer = _Writer(batch, calibrate, dict(zip(targets, found, strict=True)))
-    batch.run(requests, targets, writer.work, writer.conclude)
+    batch.run(requests, [[target] for target in targets], writer.work, writer.conclude)
 
 
 @dataclass(eq=False)

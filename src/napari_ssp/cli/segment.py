@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import click
 
-from napari_ssp.cli.files import find_sources, name_labels_inside, name_outputs
-from napari_ssp.cli.image_command import Batch, image_command, title
+from napari_ssp.cli.batch.image_batch import Batch, title
+from napari_ssp.cli.batch.thumbnails import draw_thumbnail
+from napari_ssp.cli.blocks import write_by_blocks
+from napari_ssp.cli.files import name_labels_inside
+from napari_ssp.cli.image_command import batch_options, image_command
 from napari_ssp.cli.options import request_options
 from napari_ssp.cli.reporting import as_usage_error, say, wait_for
-from napari_ssp.io import write_image, write_labels
+from napari_ssp.io import read_label_image, write_image, write_labels
 from napari_ssp.io.ngff.reading import is_zarr
 from napari_ssp.io.objects.tables import write_table
 from napari_ssp.place import add_axes
@@ -28,7 +32,10 @@ from napari_ssp.service import (
     find_members,
     task_index,
 )
+from napari_ssp.service.blocks.running import Goal
+from napari_ssp.service.blocks.unfinished import unfinished_folder
 from napari_ssp.service.network_outputs import ENDING, outputs_image
+from napari_ssp.service.source_image import open_image
 
 _FLOWS, _PREDICTION, _TABLE = "flows", "prediction", "table"
 
@@ -71,6 +78,7 @@ _FLOWS, _PREDICTION, _TABLE = "flows", "prediction", "table"
     "--estimate-diameter", is_flag=True, help="Find the typical diameter of each image first."
 )
 @click.option("--save-flows", is_flag=True, help="Also write flows and cell probability.")
+@batch_options
 def segment(
     paths: tuple[Path, ...],
     batch: Batch,
@@ -86,6 +94,9 @@ def segment(
     with several images all are done, as "NAME SCENE"; of a plate all fields, as "NAME A1 0". Where
     the output is the OME-Zarr or plate itself, labels are added to its images, as labels/cells.
 
+    Large planes that become a Zarr are done by blocks where they lie, on all workers; what ends
+    such a run leaves a folder NAME_label.zarr.unfinished, with which --resume goes on.
+
     With --through each IMAGE is a stack of transmitted light: the structure is predicted from it
     and segmented, and NAME_prediction.ome.tif (or .ome.zarr) and NAME_objects.csv, a table of the
     objects, are written as well.
@@ -94,7 +105,7 @@ def segment(
         find_members(choices["model"])
         if sum(map(bool, (choices["diameter"], diameter_um, estimate_diameter))) > 1:
             raise ValueError("Give one of --diameter, --diameter-um and --estimate-diameter.")
-        sources = find_sources(paths, scene)
+        sources = batch.find_sources(paths, scene)
         requests = [SegmentRequest(s.path, scene=s.scene, **choices) for s in sources]
         _check_through(choices["through"], choices["through_model"])
         if estimate_diameter:
@@ -103,9 +114,14 @@ def segment(
         if is_zarr(batch.output):
             targets = name_labels_inside(sources, batch.output, ", ".join(endings))
         else:
-            targets = name_outputs(sources, batch.output, f"_label.{batch.kind}")
-        beside = [_beside(target, ending) for target in targets for ending in endings.values()]
-        batch.prepare([*targets, *beside])
+            targets = batch.name_outputs(sources, paths, f"_label.{batch.kind}")
+        outputs = [
+            [target, *(_beside(target, ending) for ending in endings.values())]
+            for target in targets
+        ]
+        batch.prepare(chain.from_iterable(outputs))
+        # What is begun here goes on when it is tried again.
+        own = {target for target in targets if not unfinished_folder(target).exists()}
 
     def work(
         service: ModelService, request: SegmentRequest, target: Path
@@ -116,18 +132,27 @@ def segment(
         elif estimate_diameter:
             found = wait_for(service.submit(DiameterRequest(request)), name)
             request = replace(request, diameter=found)
+        if target.suffix != ".tiff" and not endings:
+            goal = Goal(target, batch.overwrite, batch.resume or target in own)
+            by_blocks = write_by_blocks(service, request, goal)
+            if by_blocks is not None:
+                return by_blocks
         plan = wait_for(service.submit(PlanRequest(request)), name)
         for warning in plan.warnings:
             say(f"{title(request)}: {warning}")
         result = wait_for(service.submit(request, plan), name)
         for warning in result.warnings[len(plan.warnings) :]:
             say(f"{title(request)}: {warning}")
-        write_labels(target, result.image(result.labels), overwrite=batch.overwrite)
+        write_labels(target, result.image(result.labels), overwrite=batch.replaces)
         files = {noun: _beside(target, ending) for noun, ending in endings.items()}
-        _write(result, files, batch.overwrite)
+        _write(result, files, batch.replaces)
         return f"{result.num_objects} objects", _row(result, target, files)
 
-    batch.run(requests, targets, work)
+    batch.run(requests, outputs, work, draw=_draw)
+
+
+def _draw(request: SegmentRequest, target: Path) -> bytes:
+    return draw_thumbnail(open_image(request), request.channel, read_label_image(target))
 
 
 def _check_through(through: str | None, model: str) -> None:

@@ -48,6 +48,8 @@ class RollingSum:
         inside, spot = [slice(None)], [slice(None)]
         for part, whole in zip(place, self._region, strict=True):
             start, stop = max(part.start, whole.start), min(part.stop, whole.stop)
+            if stop <= start:
+                return  # of views that are turned, windows may be shorter than others
             inside.append(slice(start - part.start, stop - part.start))
             spot.append(slice(start - whole.start, stop - whole.start))
         part, whole = place[self._axis], self._region[self._axis]

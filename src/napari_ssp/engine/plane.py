@@ -103,6 +103,55 @@ def predict_plane(
     yield from predict_stream(network, source, settings, write)
 
 
+def predict_box(
+    network: Network, source: PlaneSource, settings: TileSettings, box: Tile
+) -> Steps[NDArray[np.float32]]:
+    """Compute a box of what `predict_plane` computes, with the same values.
+
+    Parameters
+    ----------
+    network, source, settings
+        As for `predict_plane`; the source is read as far as windows that touch the box reach.
+    box : tuple of slice
+        Part of the plane at the network's magnification.
+
+    Yields
+    ------
+    Progress
+        As `predict_plane`.
+
+    Returns
+    -------
+    numpy.ndarray
+        Float32 (C_out, Y, X).
+
+    Raises
+    ------
+    RuntimeError, MemoryError
+        As `predict_stream`.
+    """
+    found: NDArray[np.float32] | None = None
+
+    def write(tile: Tile, block: torch.Tensor, is_more: bool) -> None:
+        nonlocal found
+        if found is None:
+            found = np.zeros((len(block), *(part.stop - part.start for part in box)), np.float32)
+        spot = found[(slice(None), *_shift(tile, box))]
+        spot[...] = block.cpu().numpy() + spot if is_more else block.cpu().numpy()
+
+    yield from predict_stream(network, source, settings, write, box)
+    assert found is not None
+    return found
+
+
+def _shift(tile: Tile, box: Tile) -> Tile:
+    """Place of a tile within a box."""
+    return tuple(
+        slice(part.start - whole.start, part.stop - whole.start)
+        for part, whole in zip(tile, box, strict=True)
+    )
+
+
 def boxes(shape: tuple[int, ...], side: int = BOX) -> Iterator[Tile]:
     """Boxes that cover a plane, row by row."""
     ranges = [[slice(a, min(a + side, n)) for a in range(0, n, side)] for n in shape]

@@ -159,7 +159,11 @@ def predict_tensor(
 
 
 def predict_stream(
-    network: Network, source: Source, settings: TileSettings, write: Write
+    network: Network,
+    source: Source,
+    settings: TileSettings,
+    write: Write,
+    box: Tile | None = None,
 ) -> Steps[None]:
     r"""Compute a network's output for an array that need not fit into memory, in either direction.
 
@@ -178,6 +182,9 @@ def predict_stream(
         the device, and whether it is to be added to what came before at this place: where two
         strips meet. Blocks cover the array; when memory was short they come once more from the
         start.
+    box : tuple of slice or None
+        Part of the array that is computed, by all windows that touch it, with the values that it
+        has in the whole; None computes all.
 
     Yields
     ------
@@ -194,7 +201,7 @@ def predict_stream(
         window: tuple[int, ...] | None = capacity.window(settings.window)
         while window is not None:
             attempt = replace(settings, window=window)
-            if (yield from _stream_at_one_size(network, source, attempt, write)):
+            if (yield from _stream_at_one_size(network, source, attempt, write, box)):
                 return
             window = capacity.shrink(settings.window, window)
     except BaseException:  # also the GeneratorExit of a cancelled job
@@ -204,14 +211,17 @@ def predict_stream(
 
 
 def _stream_at_one_size(
-    network: Network, source: Source, settings: TileSettings, write: Write
+    network: Network, source: Source, settings: TileSettings, write: Write, box: Tile | None
 ) -> Steps[bool]:
-    """Blend all windows; False when not even one window fits into memory."""
+    """Blend all windows of a box; False when not even one window fits into memory."""
     layouts = [
         Layout(source.shape, settings.window, settings.overlap, view) for view in settings.views
     ]
     axis = _rolling_axis(source.shape, settings.window)
     cut = strips(layouts, axis)
+    if box is not None:
+        longest = (max(settings.window),) * len(source.shape)
+        cut = [inside for strip in cut if (inside := strip.within(box, longest)) is not None]
     count = sum(layout.count(strip.begins) for strip in cut for layout in layouts)
     device = torch.device(settings.device)
     weights = np.require(settings.importance(settings.window), np.float32, ["C", "W"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import TYPE_CHECKING
 
@@ -33,6 +33,20 @@ class Strip:
     begins: Tile
     reach: Tile
     fresh: tuple[int, ...]
+
+    def within(self, box: Tile, window: tuple[int, ...]) -> Strip | None:
+        """Part of it in a box, of the windows that may touch it; None where none does."""
+        reach = tuple(
+            slice(max(a.start, b.start), min(a.stop, b.stop))
+            for a, b in zip(self.reach, box, strict=True)
+        )
+        if any(part.stop <= part.start for part in reach):
+            return None
+        begins = tuple(
+            slice(max(part.start, here.start - length + 1), min(part.stop, here.stop))
+            for part, here, length in zip(self.begins, reach, window, strict=True)
+        )
+        return replace(self, begins=begins, reach=reach)
 
     def parts(self, place: Tile) -> Iterator[tuple[Tile, bool]]:
         """Cut a box within the reach where it was reached before; says of each part whether."""

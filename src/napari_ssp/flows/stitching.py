@@ -45,8 +45,18 @@ class LabelStore(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class _Place:
-    """Where a block lies in its plane: the part that it decides about, and what it sees."""
+class Place:
+    """Where a block lies in its plane.
+
+    Attributes
+    ----------
+    plane : tuple of int
+        Lengths of the plane.
+    core : tuple of slice
+        The part that the block decides about.
+    seen : tuple of slice
+        What it sees: the core and a margin.
+    """
 
     plane: tuple[int, int]
     core: Box
@@ -54,6 +64,7 @@ class _Place:
 
     @property
     def corner(self) -> tuple[int, int]:
+        """First pixel of what is seen."""
         return self.seen[0].start, self.seen[1].start
 
     def holds(self, flat: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -125,59 +136,127 @@ def stitch_labels(
     return plane.count
 
 
+@dataclass(frozen=True, eq=False)
+class Tracked:
+    """Objects that meet in a block's core, before any check.
+
+    Attributes
+    ----------
+    objects : numpy.ndarray
+        Int32, of what the block sees: 0, or an object from 1 on.
+    count : int
+        How many there are.
+    n_steps : int
+        Steps that heat needs to spread in them.
+    """
+
+    objects: NDArray[np.int32]
+    count: int
+    n_steps: int
+
+
+def track_block(
+    outputs: NDArray[np.float32], place: Place, settings: TrackingSettings
+) -> Tracked | None:
+    """Objects that meet in a block's core; None where there are none.
+
+    Parameters
+    ----------
+    outputs : numpy.ndarray
+        Float32 (3, Y, X) of what the block sees: flow_y, flow_x and cell probability.
+    place : Place
+        The block.
+    settings : TrackingSettings
+        Thresholds.
+    """
+    if not (outputs[2] > np.float32(settings.cell_threshold)).any():
+        return None
+    objects, count = _Part(outputs, place).own_objects(settings)
+    return Tracked(objects, count, heat_steps(objects[None], count, 2)) if count else None
+
+
+def find_bad(
+    labels: NDArray[np.uint32], flows: NDArray[np.float32], born: range, n_steps: int, worst: float
+) -> NDArray[np.bool_]:
+    """Which of a block's objects have flows that are not their own.
+
+    Parameters
+    ----------
+    labels : numpy.ndarray
+        Uint32, of what the block sees: the objects of all blocks.
+    flows : numpy.ndarray
+        Float32 (2, Y, X): flow_y, flow_x.
+    born : range
+        Numbers of the block's own objects.
+    n_steps : int
+        Steps in which heat spreads in the largest object of the plane.
+    worst : float
+        Largest error that is allowed; 0 allows all.
+
+    Returns
+    -------
+    numpy.ndarray
+        Bool, one for each number in ``born``.
+    """
+    bad = np.zeros(len(born), np.bool_)
+    if worst and born:
+        ids, local = number_labels(labels)
+        unit = flows[:, None] / np.float32(FLOW_SCALE)
+        errors = FlowCheck(unit).errors(local[None], len(ids), n_steps)[1:]
+        mine = (ids >= born.start) & (ids < born.stop)
+        bad[ids[mine] - born.start] = errors[mine] > worst
+    return bad
+
+
+def clean_block(labels: NDArray[np.uint32], place: Place, holes: int) -> NDArray[np.uint32]:
+    """Core of a block, of all that it sees without bad objects, with small holes filled."""
+    filled = fill_small_holes(labels.astype(np.int32), holes)
+    (top, left), (rows, columns) = place.corner, place.core
+    core = filled[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
+    return core.astype(np.uint32)
+
+
 class _Passes:
     """What is done to each block of a plane, one pass after the other."""
 
     def __init__(self, read: Read, store: LabelStore, settings: TrackingSettings) -> None:
         self._read, self._store, self._settings = read, store, settings
-        self._born: dict[_Place, range] = {}
+        self._born: dict[Place, range] = {}
         self._n_steps = 0
         self._bad = np.zeros(1, np.bool_)
         self._sizes = np.zeros(1, np.int64)
         self._table = np.zeros(1, np.uint32)
         self.count = 0
 
-    def track(self, place: _Place) -> None:
+    def track(self, place: Place) -> None:
         """Write the objects that meet in the core, with ids of their own."""
-        outputs = self._read(place.seen)
         first = len(self._bad)
         self._born[place] = range(first, first)
-        if not (outputs[2] > np.float32(self._settings.cell_threshold)).any():
+        tracked = track_block(self._read(place.seen), place, self._settings)
+        if tracked is None:
             return
-        objects, count = _Part(outputs, place).own_objects(self._settings)
-        if count == 0:
-            return
-        self._n_steps = max(self._n_steps, heat_steps(objects[None], count, 2))
-        written = self._store.read(place.seen)
+        self._n_steps = max(self._n_steps, tracked.n_steps)
+        written, objects = self._store.read(place.seen), tracked.objects
         written[objects > 0] = objects[objects > 0] + np.uint32(first - 1)
         self._store.write(place.seen, written)
-        self._born[place] = range(first, first + count)
-        self._bad = np.zeros(first + count, np.bool_)
-        self._sizes = np.zeros(first + count, np.int64)
+        self._born[place] = range(first, first + tracked.count)
+        self._bad = np.zeros(first + tracked.count, np.bool_)
+        self._sizes = np.zeros(first + tracked.count, np.int64)
 
-    def check(self, place: _Place) -> None:
+    def check(self, place: Place) -> None:
         """Note which of the block's objects have flows that are not their own."""
-        born = self._born[place]
-        if not self._settings.flow_threshold or not born:
-            return
-        labels = self._store.read(place.seen)
-        ids, local = number_labels(labels)
-        unit = self._read(place.seen)[:2, None] / np.float32(FLOW_SCALE)
-        errors = FlowCheck(unit).errors(local[None], len(ids), self._n_steps)[1:]
-        mine = (ids >= born.start) & (ids < born.stop)
-        self._bad[ids[mine]] = errors[mine] > self._settings.flow_threshold
+        born, worst = self._born[place], self._settings.flow_threshold
+        if worst and born:
+            labels, flows = self._store.read(place.seen), self._read(place.seen)[:2]
+            self._bad[born.start : born.stop] = find_bad(labels, flows, born, self._n_steps, worst)
 
-    def clean(self, place: _Place) -> None:
+    def clean(self, place: Place) -> None:
         """Drop what the check has found and fill holes; ids stay."""
         labels = self._store.read(place.seen)
         labels[self._bad[labels]] = 0
-        filled = fill_small_holes(labels.astype(np.int32), self._settings.holes)
-        (top, left), (rows, columns) = place.corner, place.core
-        core = filled[
-            rows.start - top : rows.stop - top, columns.start - left : columns.stop - left
-        ]
-        self._sizes += pixel_counts(np.ascontiguousarray(core), len(self._sizes) - 1)
-        self._store.write(place.core, core.astype(np.uint32))
+        core = clean_block(labels, place, self._settings.holes)
+        self._sizes += pixel_counts(core.astype(np.int32), len(self._sizes) - 1)
+        self._store.write(place.core, core)
 
     def choose(self, first_id: int) -> None:
         """Choose numbers, without gaps, for the objects that are large enough."""
@@ -186,29 +265,32 @@ class _Passes:
         self.count = int(keep.sum())
         self._table = np.where(keep, np.cumsum(keep) + (first_id - 1), 0).astype(np.uint32)
 
-    def number(self, place: _Place) -> None:
+    def number(self, place: Place) -> None:
         """Give the objects their final numbers."""
         self._store.write(place.core, self._table[self._store.read(place.core)])
 
 
-def _places(shape: tuple[int, int], tile: int) -> list[_Place]:
+def _places(shape: tuple[int, int], tile: int) -> list[Place]:
     if tile < 1:
         raise ValueError(f"The side of a block is {tile}; it must be at least 1 pixel.")
-    cores = [[slice(a, min(a + tile, n)) for a in range(0, n, tile)] for n in shape]
-    places = []
-    for rows, columns in product(*cores):
-        around = [
-            slice(max(part.start - MARGIN, 0), min(part.stop + MARGIN, n))
-            for part, n in zip((rows, columns), shape, strict=True)
-        ]
-        places.append(_Place(shape, (rows, columns), (around[0], around[1])))
-    return places
+    counts = (range(-(-n // tile)) for n in shape)
+    return [find_block(shape, tile, row, column) for row, column in product(*counts)]
+
+
+def find_block(shape: tuple[int, int], tile: int, row: int, column: int) -> Place:
+    """Block of a plane by its row and column among blocks of a side."""
+    core, seen = [], []
+    for n, k in zip(shape, (row, column), strict=True):
+        start, stop = k * tile, min((k + 1) * tile, n)
+        core.append(slice(start, stop))
+        seen.append(slice(max(start - MARGIN, 0), min(stop + MARGIN, n)))
+    return Place(shape, (core[0], core[1]), (seen[0], seen[1]))
 
 
 class _Part(FlowField):
     """Flows of a block that knows where in its plane it lies."""
 
-    def __init__(self, outputs: NDArray[np.float32], place: _Place) -> None:
+    def __init__(self, outputs: NDArray[np.float32], place: Place) -> None:
         super().__init__(outputs[:2], outputs[2], N_STEPS)
         self._place = place
 

@@ -20,7 +20,7 @@ from napari_ssp.io.scene import ImageSource, find_scenes, image_stem, list_names
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     Named = Sequence[ImageSource]
 
@@ -94,6 +94,32 @@ def folder_images(folder: Path) -> list[Path]:
     """List the images of a folder by their endings, without files that systems leave there."""
     named = filter(is_image_name, sorted(folder.iterdir()))
     return [path for path in named if not (is_left_by_system(path) or is_special(path))]
+
+
+def with_subfolders(paths: Iterable[Path], without: Path) -> list[Path]:
+    """Add the folders in folders that hold images, in the order of their names.
+
+    Parameters
+    ----------
+    paths : iterable of pathlib.Path
+        Files and folders.
+    without : pathlib.Path
+        A folder that is left out, with all that is in it.
+    """
+    found: list[Path] = []
+    for path in paths:
+        inside = _folders_in(path, without.resolve()) if is_folder(path) else []
+        found += [folder for folder in inside if folder_images(folder)] or [path]
+    return found
+
+
+def _folders_in(folder: Path, without: Path) -> Iterator[Path]:
+    """Go through a folder and those in it; links to folders are not followed."""
+    yield folder
+    for path in sorted(folder.iterdir()):
+        if is_folder(path) and not (path.is_symlink() or is_left_by_system(path)):
+            if path.resolve() != without:
+                yield from _folders_in(path, without)
 
 
 def is_folder(path: Path) -> bool:

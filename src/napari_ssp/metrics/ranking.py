@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import stats
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -44,7 +43,7 @@ def roc_auc(score: npt.ArrayLike, positive: npt.ArrayLike) -> float:
     pairs = count * (wrong.size - count)
     if not pairs:
         return float("nan")
-    ranks = stats.rankdata(scores)[wrong].sum()
+    ranks = _ranks(scores)[wrong].sum()
     return float((ranks - count * (count + 1) / 2) / pairs)
 
 
@@ -97,13 +96,20 @@ def pearson(predicted: npt.ArrayLike, true: npt.ArrayLike) -> float:
         If the shapes differ, or a number is NaN or infinite.
     """
     pair = _checked_pair(predicted, true)
-    return float(stats.pearsonr(*pair).statistic) if _vary(*pair) else float("nan")
+    return float(np.corrcoef(*pair)[0, 1]) if _vary(*pair) else float("nan")
 
 
 def spearman(predicted: npt.ArrayLike, true: npt.ArrayLike) -> float:
     """Spearman's rank correlation; arguments, result and errors as of `pearson`."""
-    pair = _checked_pair(predicted, true)
-    return float(stats.spearmanr(*pair).statistic) if _vary(*pair) else float("nan")
+    first, second = _checked_pair(predicted, true)
+    return pearson(_ranks(first), _ranks(second))
+
+
+def _ranks(values: Values) -> Values:
+    from scipy.stats import rankdata  # takes half a second to import
+
+    ranks: Values = rankdata(values)
+    return ranks
 
 
 def _vary(*arrays: Values) -> bool:

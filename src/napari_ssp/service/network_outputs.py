@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_ssp.flows import measure_agreement
 from napari_ssp.io import LABEL_ENDINGS, image_stem
 from napari_ssp.io.label_names import without_endings
 
@@ -72,6 +71,8 @@ def measure_plane_agreement(
     ValueError
         As `check_outputs`, and when the labels have another shape.
     """
+    from napari_ssp.flows import measure_agreement  # loads numba
+
     check_outputs(outputs)
     *flows, probability = (outputs.plane(t, z, channel) for channel in range(len(CHANNELS)))
     return measure_agreement(labels, np.stack(flows), probability)

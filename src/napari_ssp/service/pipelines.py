@@ -24,6 +24,7 @@ from napari_ssp.service.model_requests import (
 )
 from napari_ssp.service.planning import PlanRequest
 from napari_ssp.service.requests import (
+    BlockRequest,
     DiameterRequest,
     GatesRequest,
     PredictRequest,
@@ -98,6 +99,7 @@ class Pipeline:
 
 _PIPELINES: dict[type[Request[Any]], Pipeline] = {
     SegmentRequest: Pipeline("segmentation.beginning:begin_segmentation", takes=("models", "plan")),
+    BlockRequest: Pipeline("blocks.beginning:begin_block", takes=("models",)),
     DiameterRequest: Pipeline("segmentation.diameter:diameter_steps", takes=("models",)),
     PredictRequest: Pipeline("structures.steps:predict_steps", takes=("models", "plan")),
     GatesRequest: Pipeline("structures.gates:gates_steps", Lane.LOOKUPS, ("models",)),

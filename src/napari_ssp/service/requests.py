@@ -324,6 +324,26 @@ class DiameterRequest(Request[float]):
             )
 
 
+@dataclass(frozen=True)
+class BlockRequest(Request[None]):
+    """Make one piece of a segmentation that is done by blocks, from file to file.
+
+    Attributes
+    ----------
+    segment : SegmentRequest
+        What is segmented; its image is a path that the worker sees.
+    folder : pathlib.Path
+        Where pieces are kept, seen by the worker under the same name.
+    step, key : str
+        Which piece it is.
+    """
+
+    segment: SegmentRequest
+    folder: Path
+    step: str
+    key: str
+
+
 @checked_dataclass(frozen=True, eq=False)
 class PredictRequest(ImageRequest, Request[StructurePrediction]):
     """Predict fluorescent structures from a transmitted-light stack.

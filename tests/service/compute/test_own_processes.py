@@ -19,8 +19,11 @@ import tifffile
 import torch
 from click.testing import CliRunner
 
-from napari_ssp.cli import image_command, main
+from napari_ssp.cli import main
+from napari_ssp.cli.batch import image_batch
 from napari_ssp.image import MicroscopyImage
+from napari_ssp.io import read_label_image, write_image
+from napari_ssp.progress import Progress, run
 from napari_ssp.service import (
     CancelledError,
     DiameterRequest,
@@ -29,6 +32,7 @@ from napari_ssp.service import (
     PredictRequest,
     SegmentRequest,
 )
+from napari_ssp.service.blocks.running import Goal, segment_by_blocks
 from napari_ssp.service.model_service import SHARED_MODELS
 
 if TYPE_CHECKING:
@@ -86,11 +90,12 @@ def test_cells_are_the_same(
     _same_segmentation(here, service.submit(request).result(60))
 
 
+@pytest.mark.parametrize("name", ["cells.tif", "cells.ome.zarr"])
 def test_a_file_is_read_where_it_is(
-    service: ModelService, local: ModelService, finding_model: Path, tmp_path: Path
+    service: ModelService, local: ModelService, finding_model: Path, tmp_path: Path, name: str
 ) -> None:
-    path = tmp_path / "cells.tif"
-    tifffile.imwrite(path, np.random.default_rng(2).integers(0, 255, (80, 90), np.uint8))
+    pixels = np.random.default_rng(2).integers(0, 255, (80, 90), np.uint8)
+    path = write_image(tmp_path / name, MicroscopyImage(pixels, "yx"))
     request = SegmentRequest(path, str(finding_model), tta=True)
     _same_segmentation(local.submit(request).result(60), service.submit(request).result(60))
 
@@ -134,7 +139,7 @@ def test_a_command_keeps_all_workers_busy(
     bad = tmp_path / "c.tif"
     tifffile.imwrite(bad, np.full((9, 9), np.nan, np.complex64))
     counted: list[int] = []
-    monkeypatch.setattr(image_command, "ModelService", lambda _: nullcontext(service))
+    monkeypatch.setattr(image_batch, "ModelService", lambda _: nullcontext(service))
     monkeypatch.setattr(service, "submit", _counting(service.submit, counted))
     words = ["segment", str(tmp_path), "--model", str(finding_model), "-o", str(tmp_path / "out")]
     report = tmp_path / "report.json"
@@ -214,6 +219,34 @@ def test_a_killed_worker_costs_only_time(
     busiest = max(_workers(), key=lambda p: p.cpu_times().user)
     os.kill(busiest.pid, signal.SIGKILL)
     _same_segmentation(local.submit(request).result(60), job.result(60))
+
+
+def _go_on_until(steps: Iterator[Progress], words: str) -> None:
+    """Go on to the midst of a stage."""
+    while True:
+        step = next(steps)
+        if step.stage.startswith(words) and step.done:
+            return
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no kill -9")
+def test_blocks_outlive_a_worker_and_then_who_asked_for_them(
+    service: ModelService, local: ModelService, finding_model: Path, tmp_path: Path
+) -> None:
+    pixels = np.random.default_rng(7).integers(0, 255, (120, 130), np.uint8)
+    image = write_image(tmp_path / "cells.ome.zarr", MicroscopyImage(pixels, "yx"))
+    choices = {"tile": 64, "overlap": 0.25, "cell_threshold": 0.3, "flow_threshold": 1.0}
+    request, target = SegmentRequest(image, str(finding_model), **choices), tmp_path / "cells.zarr"
+    steps = segment_by_blocks(service, request, Goal(target))
+    _go_on_until(steps, "network")
+    os.kill(_workers()[0].pid, signal.SIGKILL)
+    _go_on_until(steps, "tracking")
+    steps.close()
+    assert not target.exists()
+    result = run(segment_by_blocks(service, request, Goal(target, resume=True)))
+    here = local.submit(request).result(60)
+    assert result.count == here.num_objects > 3
+    np.testing.assert_array_equal(np.asarray(read_label_image(target).data), here.labels)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no kill -9")

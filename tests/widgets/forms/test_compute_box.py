@@ -40,8 +40,10 @@ def _choose_last(box: ComputeBox) -> None:
     box.activated.emit(box.count() - 1)
 
 
-def test_a_bundle_is_chosen_as_a_file(box: ComputeBox, monkeypatch: pytest.MonkeyPatch) -> None:
-    answers = ["", "/labs/gpu.json"]
+def test_a_bundle_or_a_cluster_is_chosen_as_a_file(
+    box: ComputeBox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = ["", "/labs/gpu.json", "/labs/slurm.toml"]
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (answers.pop(0), ""))
     box.show_place("processes")
     _choose_last(box)
@@ -49,6 +51,8 @@ def test_a_bundle_is_chosen_as_a_file(box: ComputeBox, monkeypatch: pytest.Monke
     _choose_last(box)
     assert box.value() == "/labs/gpu.json"
     assert box.currentText() == "Server of gpu.json"
+    _choose_last(box)
+    assert (box.value(), box.currentText()) == ("/labs/slurm.toml", "Cluster of slurm.toml")
 
 
 @pytest.fixture

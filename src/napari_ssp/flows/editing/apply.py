@@ -25,7 +25,7 @@ def make_edit(
     gesture : Gesture
         What was asked for.
     labels : numpy.ndarray
-        Integers (Y, X); 0 is backoutputs.
+        Integers (Y, X); 0 is background.
     outputs : Outputs or None
         What the network said; without it nothing can be added, and objects are split by lines.
     number : int, optional

@@ -330,12 +330,13 @@ def _stem(path: Path) -> str:
     inside = next((i for i, part in enumerate(parts) if part.lower().endswith(".zarr")), -1)
     root, *rest = parts[inside:]
     place = "/".join(rest)
-    if len(rest) > 1 and _lies_in_plate(Path(*parts[: inside + 1])):
+    if len(rest) > 1 and is_readable_plate(Path(*parts[: inside + 1])):
         place = _field_name(place)
     return " ".join([image_stem(Path(root)), *place.split("/")]).strip()
 
 
-def _lies_in_plate(root: Path) -> bool:
+def is_readable_plate(root: Path) -> bool:
+    """Whether a path is a plate; what cannot be read is none."""
     try:
         return is_plate(root)
     except (OSError, ValueError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
@@ -121,6 +122,54 @@ def check_labels_place(path: Path) -> str:
     return version
 
 
+def create_labels(
+    folder: Path, image: MicroscopyImage, dtype: np.dtype[Any], side: int, path: Path
+) -> None:
+    """Create a label image without pixels, to be filled block by block by any number of writers.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Where it is made; nothing is there.
+    image : MicroscopyImage
+        Axes, lengths, voxel size and place; its pixels are not looked at.
+    dtype : numpy.dtype
+        Type of the stored numbers.
+    side : int
+        Side of a chunk, which has one plane.
+    path : pathlib.Path
+        The final name, as of `write_zarr`.
+
+    Raises
+    ------
+    ValueError
+        As `write_zarr`.
+    """
+    version = VERSION
+    if is_labels_name(path):
+        version = check_labels_place(path)
+        image = _beside(image, path.parent.parent)
+    group = zarr.open_group(folder, mode="w-", zarr_format=_ZARR_FORMATS[version])
+    levels = _create_levels(group, image, dtype, side)
+    shapes = [level.shape for level in levels]
+    group.attrs.update(image_attributes(image, shapes, {}, is_labels=True, version=version))
+
+
+def place_labels(folder: Path, path: Path, overwrite: bool) -> None:
+    """Give a complete label image that lies on the same disk its final name.
+
+    Raises
+    ------
+    FileExistsError, FileNotFoundError, OSError
+        As `atomic_folder`.
+    """
+    with atomic_folder(path, overwrite) as temporary:
+        temporary.rmdir()  # Windows replaces no folder
+        os.replace(folder, temporary)
+    if is_labels_name(path):
+        _register(path, check_labels_place(path))
+
+
 def _beside(labels: MicroscopyImage, holder: Path) -> MicroscopyImage:
     """Give labels the voxel size and the place of the image that they are put into."""
     image = read_zarr(holder)[0].image
@@ -159,15 +208,20 @@ def _write_folder(
         group.attrs.update(image_attributes(image, shapes, windows, **asdict(kind)))
 
 
-def _create_levels(group: Any, image: MicroscopyImage, dtype: np.dtype[Any]) -> list[Any]:
+def _create_levels(
+    group: Any, image: MicroscopyImage, dtype: np.dtype[Any], side: int | None = None
+) -> list[Any]:
     axes = stored_axes(image)
     levels = []
     for number, (height, width) in enumerate(level_sides(image.sizes["y"], image.sizes["x"])):
         sizes = {**image.sizes, "y": height, "x": width}
+        chunks = chunk_shape(axes, sizes, dtype.itemsize)
+        if side is not None:
+            chunks = (1,) * (len(axes) - 2) + (min(side, height), min(side, width))
         array = group.create_array(
             str(number),
             shape=tuple(sizes[a] for a in axes),
-            chunks=chunk_shape(axes, sizes, dtype.itemsize),
+            chunks=chunks,
             dtype=dtype,
             **_storage(group, axes),
         )

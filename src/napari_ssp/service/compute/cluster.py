@@ -18,6 +18,7 @@ from napari_ssp.service.compute.entry import check_entry
 from napari_ssp.service.compute.lost import LostError
 from napari_ssp.service.compute.serving import make_security
 from napari_ssp.service.compute.shelf import keep_weights
+from napari_ssp.service.compute.standing import describe_standing, find_standing
 from napari_ssp.service.compute.wire import Parcel
 from napari_ssp.service.compute.work import Asked, do_request
 
@@ -45,6 +46,8 @@ class Cluster:
         Called after the connection was closed.
     shares_files : bool
         Whether the workers see the files of this process, models among them, under their names.
+    most_workers : int
+        Workers that come when they are needed; 0 where all are there.
     """
 
     def __init__(
@@ -52,8 +55,9 @@ class Cluster:
         find: Callable[[], Bundle],
         end: Callable[[], None] = lambda: None,
         shares_files: bool = False,
+        most_workers: int = 0,
     ) -> None:
-        self._find, self._end = find, end
+        self._find, self._end, self._most_workers = find, end, most_workers
         self.shares_files = shares_files
         self._client: Any = None
         self._topic = f"napari-ssp {uuid.uuid4().hex}"
@@ -100,7 +104,7 @@ class Cluster:
             sent.result()
 
     def count_workers(self) -> int:
-        """How many workers there are; connects where there is no connection.
+        """How many workers there are, or will be; connects where there is no connection.
 
         Raises
         ------
@@ -108,7 +112,7 @@ class Cluster:
             As `check_entry`.
         """
         self.connect()
-        return len(self._client.nthreads())
+        return max(len(self._client.nthreads()), self._most_workers)
 
     def forget(self, key: str) -> None:
         """Listen to a task no more."""
@@ -178,6 +182,13 @@ class Task:
             return self.news.get(timeout=seconds)
         except Empty:
             return None
+
+    def describe_standing(self) -> str:
+        """Say what computes, and how many are before this one; empty where that is not known."""
+        # A server of another version may lack what is asked of it.
+        with suppress(OSError, ImportError, AttributeError):
+            return describe_standing(*self._client.run_on_scheduler(find_standing, self._key))
+        return ""
 
     @property
     def is_over(self) -> bool:

@@ -1,4 +1,4 @@
-"""The libraries of the extra 'distributed', asked for only to compute elsewhere."""
+"""The libraries of the extras 'distributed' and 'cluster', asked for only to compute elsewhere."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def needs_extra() -> Iterator[None]:
+def needs_extra(extra: str = "distributed") -> Iterator[None]:
     """Say how to install what an import in this block lacks, with an ImportError."""
     try:
         yield
     except ModuleNotFoundError as error:
         raise ImportError(
             f"To compute anywhere but in this process, '{error.name}' is needed, which is not "
-            "installed. Install it with: pip install 'napari-ssp[distributed]'"
+            f"installed. Install it with: pip install 'napari-ssp[{extra}]'"
         ) from error

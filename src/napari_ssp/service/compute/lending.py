@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_ssp.registry import CELLPOSE, ModelCard, find_card
-from napari_ssp.service.requests import DiameterRequest, SegmentRequest
+from napari_ssp.service.requests import BlockRequest, DiameterRequest, SegmentRequest
 from napari_ssp.service.source_image import open_image
+
+if TYPE_CHECKING:
+    from napari_ssp.image import MicroscopyImage
 
 #: How a request calls a model that was given as a folder: by the digest of its weights.
 SHELF = "shelf:"
@@ -66,18 +69,19 @@ def lend(request: Any) -> Loan:
     OSError, ValueError, TypeError
         When the image or a model cannot be used.
     """
-    inner = request.segment if isinstance(request, DiameterRequest) else request
+    is_outer = isinstance(request, DiameterRequest | BlockRequest)
+    inner = request.segment if is_outer else request
     books: dict[Book, Path | None] = {}
     names = {"model": _call(inner.model, books)}
     if isinstance(inner, SegmentRequest) and inner.through is not None:
         names["through_model"] = _call(inner.through_model, books)
     image = inner.image
-    if isinstance(image, str | Path):
-        image = open_image(inner)
-    _check_size(image)
+    if not isinstance(request, BlockRequest):  # whose worker reads what it needs by itself
+        image = open_image(inner) if isinstance(image, str | Path) else image
+        _check_size(image)
     inner = replace(inner, image=image, **names)
     weights = {book.sha256: path for book, path in books.items() if path is not None}
-    loan = DiameterRequest(inner) if isinstance(request, DiameterRequest) else inner
+    loan = replace(request, segment=inner) if is_outer else inner
     return Loan(loan, tuple(books), weights)
 
 
@@ -118,8 +122,17 @@ def _note(card: ModelCard, is_named: bool, books: dict[Book, Path | None]) -> No
     books[book] = None if card.members else card.weights
 
 
+def is_sent(image: MicroscopyImage) -> bool:
+    """Whether an image is small enough to be sent to another computer."""
+    return _count_bytes(image) <= MOST_SENT
+
+
+def _count_bytes(image: Any) -> int:
+    return int(np.dtype(image.dtype).itemsize * np.prod(image.shape, dtype=np.int64))
+
+
 def _check_size(image: Any) -> None:
-    size = np.dtype(image.dtype).itemsize * int(np.prod(image.shape, dtype=np.int64))
+    size = _count_bytes(image)
     if size > MOST_SENT:
         raise ValueError(
             f"The image has {size / 2**30:.1f} GiB, and at most {MOST_SENT / 2**30:.0f} GiB are "

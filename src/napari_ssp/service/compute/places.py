@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from napari_ssp.service.compute.bundle import Bundle, check_address, known_bundle
 from napari_ssp.service.compute.extra import needs_extra
+from napari_ssp.service.compute.queues.cluster_file import CLUSTER_SUFFIX, ClusterFile
 
 if TYPE_CHECKING:
     from napari_ssp.service.compute.cluster import Cluster
@@ -16,7 +17,7 @@ LOCAL, PROCESSES = "local", "processes"
 #: For the help of commands and forms.
 HELP = (
     "Where networks run: local, processes or processes:N (beside this one), a server's client "
-    "bundle (a file), or its address (tls://host:8786)"
+    "bundle (a file) or address (tls://host:8786), or a cluster file (.toml)"
 )
 
 
@@ -27,16 +28,19 @@ class Place:
     Attributes
     ----------
     kind : str
-        ``"local"``, ``"processes"`` or ``"server"``.
+        ``"local"``, ``"processes"``, ``"server"`` or ``"cluster"``.
     workers : int or None
         Of processes, how many; None leaves it open.
     bundle : Bundle or None
         Of a server.
+    cluster : ClusterFile or None
+        Of a cluster.
     """
 
     kind: str
     workers: int | None = None
     bundle: Bundle | None = None
+    cluster: ClusterFile | None = None
 
 
 def find_place(compute: str | Path) -> Place:
@@ -57,11 +61,13 @@ def find_place(compute: str | Path) -> Place:
         return Place(PROCESSES, int(number) if number else None)
     if "://" in text:
         return Place("server", bundle=_find_bundle(text))
+    if Path(text).is_file() and Path(text).suffix.lower() == CLUSTER_SUFFIX:
+        return Place("cluster", cluster=ClusterFile.read(Path(text)))
     if Path(text).is_file():
         return Place("server", bundle=Bundle.read(Path(text)))
     raise ValueError(
         f"'{text}' is no place to compute at: give {LOCAL}, {PROCESSES}, the file of a client "
-        "bundle that is there, or an address like tls://host:8786."
+        "bundle or of a cluster that is there, or an address like tls://host:8786."
     )
 
 
@@ -84,8 +90,13 @@ def open_cluster(compute: str | Path) -> Cluster | None:
     if place.bundle is not None:
         bundle = place.bundle
         return Cluster(lambda: bundle)
-    own = OwnServer(place.workers)
-    return Cluster(own.start, own.close, shares_files=True)
+    if place.cluster is not None:
+        with needs_extra("cluster"):
+            import dask_jobqueue  # noqa: F401
+        place.cluster.check_command()
+    own = OwnServer(place.workers, place.cluster)
+    most = place.cluster.workers if place.cluster else 0
+    return Cluster(own.start, own.close, shares_files=True, most_workers=most)
 
 
 def _find_bundle(address: str) -> Bundle:

@@ -1,4 +1,4 @@
-"""Processes beside this one that compute: a server of one's own, which ends with this process."""
+"""A server of one's own, which ends with this process: its workers are processes, or jobs."""
 
 from __future__ import annotations
 
@@ -9,11 +9,15 @@ import sys
 import tempfile
 import threading
 from dataclasses import asdict
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
+from napari_ssp.schema import flatten
 from napari_ssp.scratch import make_scratch_folder
 from napari_ssp.service.compute.bundle import Bundle
 from napari_ssp.service.compute.certificates import make_identities
+
+if TYPE_CHECKING:
+    from napari_ssp.service.compute.queues.cluster_file import ClusterFile
 
 #: How the process says its address.
 READY = "ready "
@@ -37,10 +41,12 @@ class OwnServer:
     ----------
     workers : int or None
         How many processes; None takes one for each graphics card, or by the number of cores.
+    cluster : ClusterFile or None
+        Whose jobs are the workers, in place of processes on this computer.
     """
 
-    def __init__(self, workers: int | None = None) -> None:
-        self._workers = workers
+    def __init__(self, workers: int | None = None, cluster: ClusterFile | None = None) -> None:
+        self._workers, self._cluster = workers, cluster
         self._process: subprocess.Popen[str] | None = None
         self._bundle = Bundle("")
         self._lock = threading.Lock()
@@ -101,6 +107,7 @@ class OwnServer:
             # Not as arguments, which every user of the computer can read.
             settings = {
                 "workers": self._workers,
+                "cluster": self._cluster and flatten(self._cluster),
                 "identity": asdict(server),
                 "folder": str(self._folder),
             }

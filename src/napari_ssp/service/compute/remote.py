@@ -11,7 +11,12 @@ from napari_ssp.service.compute.lending import lend, restore_names
 from napari_ssp.service.compute.lost import LostError
 from napari_ssp.service.compute.wire import pack, raise_error, read_missing, unpack
 from napari_ssp.service.estimating import EstimateRequest
-from napari_ssp.service.requests import DiameterRequest, PredictRequest, SegmentRequest
+from napari_ssp.service.requests import (
+    BlockRequest,
+    DiameterRequest,
+    PredictRequest,
+    SegmentRequest,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,6 +28,8 @@ if TYPE_CHECKING:
 
 #: Seconds between two looks whether all is well.
 _PAUSE = 0.1
+#: Seconds between two questions how many are before one.
+_LOOK = 2.0
 #: Seconds in which a lost connection must be there again.
 _PATIENCE = 60.0
 #: How often a request is sent; one that ends its server each time is given up.
@@ -125,11 +132,17 @@ def _connect_once(cluster: Cluster) -> Steps[None]:
 
 
 def _follow(task: Task) -> Steps[Parcel]:
-    last = Progress("waiting for a free worker")
+    """Follow a task to its answer; until it begins, say now and then where it stands."""
+    last, has_begun, look = Progress("waiting for a free worker"), False, time.monotonic()
     try:
         while not task.is_over:
             yield last
-            last = task.wait(_PAUSE) or last
+            news = task.wait(_PAUSE)
+            if news is not None:
+                last, has_begun = news, True
+            elif not has_begun and time.monotonic() >= look:
+                last = Progress(task.describe_standing() or last.stage)
+                look = time.monotonic() + _LOOK
         return task.answer()
     finally:
         task.close()
@@ -144,6 +157,7 @@ def _no_estimate(request: Request[Any], cluster: Cluster) -> Steps[float]:
 _REMOTE: dict[type[Request[Any]], Callable[[Any, Cluster], Steps[Any]]] = {
     SegmentRequest: remote_steps,
     DiameterRequest: remote_steps,
+    BlockRequest: remote_steps,
     PredictRequest: remote_steps,
     EstimateRequest: _no_estimate,
 }

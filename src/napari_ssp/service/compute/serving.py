@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from napari_ssp.service.compute.bundle import Identity
 
 #: What the libraries that compute on the processor read when they start.
-_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
+THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 #: A worker on the processor gets so many cores, where there are more.
 _CORES = 8
 #: No pages are served, to nobody; and a job is tried again on another worker this often.
-_CONFIG = {
+CONFIG = {
     "distributed.scheduler.http.routes": [],
     "distributed.worker.http.routes": [],
     "distributed.nanny.pre-spawn-environ": {},
@@ -75,6 +75,12 @@ def find_cards() -> list[str]:
     return [str(number) for number in range(len(lines))]
 
 
+def count_cores() -> int:
+    """How many cores this process may use."""
+    known = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return known or 1
+
+
 def plan_workers(wanted: int | None, cards: Sequence[str], cores: int) -> list[dict[str, str]]:
     """Environment of each worker: which card it sees, or how many threads it has.
 
@@ -93,7 +99,7 @@ def plan_workers(wanted: int | None, cards: Sequence[str], cores: int) -> list[d
     if count == 1:
         return [{}]  # as many threads as any process takes
     threads = str(max(1, cores // count))
-    return [dict.fromkeys(_THREADS, threads) for _ in range(count)]
+    return [dict.fromkeys(THREADS, threads) for _ in range(count)]
 
 
 async def serve(serving: Serving, announce: Callable[[str], None], end: asyncio.Event) -> None:
@@ -111,9 +117,8 @@ async def serve(serving: Serving, announce: Callable[[str], None], end: asyncio.
     scheme = "tls" if serving.identity else "tcp"
     security = make_security(serving.identity)
     shared: dict[str, Any] = {"security": security, "dashboard_address": "127.0.0.1:0"}
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    plans = plan_workers(serving.workers, find_cards(), cores or 1)
-    with dask.config.set(_CONFIG):
+    plans = plan_workers(serving.workers, find_cards(), count_cores())
+    with dask.config.set(CONFIG):
         async with AsyncExitStack() as stack:
             address = f"{scheme}://{serving.host}"
             scheduler = Scheduler(host=address, port=serving.port, dashboard=False, **shared)

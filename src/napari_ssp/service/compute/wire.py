@@ -11,7 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_ssp.image import MicroscopyImage
-from napari_ssp.service.requests import DiameterRequest, PredictRequest, SegmentRequest
+from napari_ssp.service.requests import (
+    BlockRequest,
+    DiameterRequest,
+    PredictRequest,
+    SegmentRequest,
+)
 from napari_ssp.service.results import Segmentation, StructurePrediction
 
 if TYPE_CHECKING:
@@ -25,6 +30,7 @@ _KINDS: dict[str, type[Any]] = {
         SegmentRequest,
         PredictRequest,
         DiameterRequest,
+        BlockRequest,
         Segmentation,
         StructurePrediction,
     )

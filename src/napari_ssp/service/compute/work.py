@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import dask
 from distributed import get_worker
 
 from napari_ssp import __version__
@@ -14,7 +15,7 @@ from napari_ssp.service.compute.shelf import find_missing, lent, resolve
 from napari_ssp.service.compute.wire import Parcel, pack, pack_error, pack_missing, unpack
 from napari_ssp.service.model_cache import ModelCache
 from napari_ssp.service.pipelines import prepare_steps
-from napari_ssp.service.requests import DiameterRequest, SegmentRequest
+from napari_ssp.service.requests import BlockRequest, DiameterRequest, SegmentRequest
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,7 +73,9 @@ def do_request(
         weights that are missing.
     """
     try:
-        answer = _do(asked, Parcel(text, arrays))
+        # Else a lazy image would be read through the scheduler, by whichever worker.
+        with dask.config.set(scheduler="threads"):
+            answer = _do(asked, Parcel(text, arrays))
     except Exception as error:
         _LOG.info("Job %s failed: %s", asked.key, error, exc_info=error)
         answer = pack_error(error)
@@ -98,8 +101,8 @@ def _do(asked: Asked, parcel: Parcel) -> Parcel:
 
 def _with_models(request: Any, shelf: Path) -> Any:
     """Request that names models as they lie on a shelf."""
-    if isinstance(request, DiameterRequest):
-        return DiameterRequest(_with_models(request.segment, shelf))
+    if isinstance(request, DiameterRequest | BlockRequest):
+        return replace(request, segment=_with_models(request.segment, shelf))
     names = ("model", "through_model") if isinstance(request, SegmentRequest) else ("model",)
     return replace(request, **{name: resolve(getattr(request, name), shelf) for name in names})
 

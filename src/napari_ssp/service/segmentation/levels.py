@@ -53,6 +53,22 @@ class Levels:
         return unit_channels(self.store.read((slice(plane, plane + 1), *box))[0], *self.ranges)
 
 
+def find_ranges(
+    plan: SegmentPlan, planes: Sequence[tuple[int, int]]
+) -> Steps[tuple[tuple[GreyRange, ...], bool]]:
+    """Find the grey range of each channel; and whether cells, or nuclei, cover little.
+
+    Parameters and progress are those of `read_levels`.
+    """
+    ranges, is_little, count = [], False, len(plan.channels)
+    for k, channel in enumerate(plan.channels):
+        steps = _find_range(_ranged_bands(plan, channel, planes), plan.normalise)
+        grey, little = yield from _counted(steps, k, count)
+        ranges.append(grey)
+        is_little |= little
+    return tuple(ranges), is_little
+
+
 def read_levels(plan: SegmentPlan, planes: Sequence[tuple[int, int]]) -> Steps[Levels]:
     """Read the region of planes, normalised by all of the planes.
 
@@ -86,6 +102,23 @@ def read_levels(plan: SegmentPlan, planes: Sequence[tuple[int, int]]) -> Steps[L
     return Levels(store, tuple(ranges), is_little)
 
 
+def read_part(
+    plan: SegmentPlan, plane: tuple[int, int], ranges: Sequence[GreyRange], part: Tile
+) -> Levels:
+    """Grey levels of a part of the region of one plane, whose ranges were found before."""
+    rows, columns = part
+    top, _, left, _ = plan.region
+    box = (rows.start + top, rows.stop + top, columns.start + left, columns.stop + left)
+    samples = [
+        grey_levels(plan.image.plane(*plane, channel, box), grey)
+        for channel, grey in zip(plan.channels, ranges, strict=True)
+    ]
+    levels = np.concatenate(samples, axis=-1)[None]
+    store = ArrayStore(levels.shape, np.uint8)
+    store.write((slice(None),), levels)
+    return Levels(store, tuple(ranges))
+
+
 @dataclass(frozen=True)
 class _Samples:
     """Those of a channel among ``count``, in a store of levels."""
@@ -105,9 +138,8 @@ def _read_channel(
     plan: SegmentPlan, channel: int | None, planes: Sequence[tuple[int, int]], samples: _Samples
 ) -> Steps[tuple[GreyRange, bool]]:
     """Read one channel, or the colours; its range, and whether it shows little."""
-    bands = _Bands(plan.image, channel, planes)
-    seen = _range_image(plan.image)
-    ranged = bands if seen is plan.image else _Bands(seen, channel, planes)
+    ranged, is_same = _ranged_bands(plan, channel, planes), _range_image(plan.image) is plan.image
+    bands = ranged if is_same else _Bands(plan.image, channel, planes)
     grey, is_little = yield from _find_range(ranged, plan.normalise)
     y0, y1, x0, x1 = plan.region
     for done, (k, rows) in enumerate(bands.places):
@@ -169,6 +201,13 @@ class _Bands:
         if index in self._kept:
             return self._kept[index][top - first : bottom - first, left:right]
         return self._image.plane(*self._planes[k], self._channel, box)
+
+
+def _ranged_bands(
+    plan: SegmentPlan, channel: int | None, planes: Sequence[tuple[int, int]]
+) -> _Bands:
+    """Bands that the grey range of a channel is found in."""
+    return _Bands(_range_image(plan.image), channel, planes)
 
 
 def _range_image(image: MicroscopyImage) -> MicroscopyImage:

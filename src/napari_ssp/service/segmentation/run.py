@@ -10,10 +10,10 @@ from napari_ssp.engine.store import ArrayStore
 from napari_ssp.flows import TrackingSettings
 from napari_ssp.labels import number_from
 from napari_ssp.place import place_in
-from napari_ssp.service.results import NOTHING_TO_SEE, Segmentation
+from napari_ssp.service.results import COVER_LITTLE, NOTHING_TO_SEE, Segmentation
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     import numpy as np
     import torch
@@ -111,6 +111,17 @@ def assemble_planes(
         count=count,
         warnings=warnings,
     )
+
+
+def warn_of_few(plan: SegmentPlan, few: int) -> Iterator[str]:
+    """Say in how many planes cells are so few that regions gave the grey range."""
+    total = len(plan.planes)
+    if few and plan.normalise == "auto":
+        where = "the image" if few == total else f"{few} of {total} planes"
+        yield (
+            f"{COVER_LITTLE} {where}, so grey values were stretched by region there, not by the "
+            "whole image. Normalise 'image' or 'region' decides it for all images."
+        )
 
 
 def _describe_blank(plan: SegmentPlan) -> str | None:

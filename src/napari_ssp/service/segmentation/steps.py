@@ -24,7 +24,6 @@ from napari_ssp.engine.store import ArrayStore
 from napari_ssp.labels import number_from
 from napari_ssp.progress import Progress, Steps, count_through
 from napari_ssp.service.provenance import describe_run
-from napari_ssp.service.results import COVER_LITTLE
 from napari_ssp.service.segmentation.blocks import segment_blocks
 from napari_ssp.service.segmentation.levels import read_levels
 from napari_ssp.service.segmentation.linking import link_planes
@@ -35,6 +34,7 @@ from napari_ssp.service.segmentation.run import (
     assemble_planes,
     choose_tracking,
     choose_views,
+    warn_of_few,
 )
 from napari_ssp.service.segmentation.tracking import (
     await_kernels,
@@ -45,8 +45,6 @@ from napari_ssp.service.segmentation.tracking import (
 from napari_ssp.service.segmentation.volume import segment_volume
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from napari_ssp.service.model_cache import ModelCache
     from napari_ssp.service.requests import SegmentRequest
     from napari_ssp.service.results import Segmentation
@@ -82,7 +80,7 @@ def segment_steps(
     plan = plan or plan_segmentation(request)
     yield Progress(f"loading {plan.card.name}")
     device = resolve_device(request.device)
-    run = _prepare(request, plan, models, device)
+    run = prepare_run(request, plan, models, device)
     labels = ArrayStore((len(plan.planes), *plan.shape), np.uint32)
     outputs = ArrayStore((3 if plan.volume is None else 4, *labels.shape))
     if plan.volume is None:
@@ -95,23 +93,13 @@ def segment_steps(
     record = describe_run(asked, plan.card, str(device), time.monotonic() - began)
     drawn_on = labels.array(editable=True)
     result = assemble_planes(plan, drawn_on, outputs.array(), record, count)
-    return replace(result, warnings=(*result.warnings, *_warn_of_few(plan, few)))
+    return replace(result, warnings=(*result.warnings, *warn_of_few(plan, few)))
 
 
-def _warn_of_few(plan: SegmentPlan, few: int) -> Iterator[str]:
-    """Say in how many planes cells are so few that regions gave the grey range."""
-    total = len(plan.planes)
-    if few and plan.normalise == "auto":
-        where = "the image" if few == total else f"{few} of {total} planes"
-        yield (
-            f"{COVER_LITTLE} {where}, so grey values were stretched by region there, not by the "
-            "whole image. Normalise 'image' or 'region' decides it for all images."
-        )
-
-
-def _prepare(
+def prepare_run(
     request: SegmentRequest, plan: SegmentPlan, models: ModelCache, device: torch.device
 ) -> SegmentRun:
+    """Load the networks of a plan, and make all choices that need them."""
     dtype = compute_dtype(request.precision, device)
     networks = [models.get(card, device, dtype) for card in plan.members]
     windows = TileSettings(
@@ -153,7 +141,7 @@ def _segment_whole(
     output = run_where_it_fits(lambda planes: resample_tensor(planes, plan.shape), output)
     # The sigmoid comes after the averaging, as in MEDIAR.
     output[2].sigmoid_()
-    yield from await_kernels(run)
+    yield from await_kernels(run.on_device)
     yield Progress("tracking flows")
     found = track_labels(run, output)
     outputs.write((slice(None), *whole), output.cpu().numpy())

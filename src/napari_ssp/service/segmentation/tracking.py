@@ -44,9 +44,9 @@ def run_where_it_fits(
     return work(values.cpu())
 
 
-def await_kernels(run: SegmentRun) -> Steps[None]:
+def await_kernels(on_device: bool = False) -> Steps[None]:
     """Wait for compiled code where flows are followed by it; says so, once per computer."""
-    if not run.on_device:
+    if not on_device:
         yield from KERNELS.steps("compiling the tracking of flows, on this computer's first run")
 
 

@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 from napari_ssp.widgets.docks.file_offer import offer_once
 from napari_ssp.widgets.docks.scroll_column import ScrollColumn
 from napari_ssp.widgets.docks.tabs import join_tabs
+from napari_ssp.widgets.forms.spoken_names import name_controls
 
 #: Widgets for which napari's own style sheet has no font size.
 _BODY = "QLineEdit, QTableView, QHeaderView, CurvePlot, GateView"
@@ -51,6 +52,7 @@ class DockWidget(QWidget):
         super().showEvent(event)
         if not self._has_place:
             self._has_place = True
+            name_controls(self)
             offer = offer_once()
             if offer is not None:
                 self.column.add_first(offer)

@@ -1,4 +1,4 @@
-"""The Compute field: this process, processes beside it, or a server by its client bundle."""
+"""The Compute field: this process, processes beside it, or a server or cluster by its file."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtWidgets import QFileDialog
 
+from napari_ssp.service.compute.queues.cluster_file import CLUSTER_SUFFIX
 from napari_ssp.widgets.forms.fields import ChoiceBox
 
 if TYPE_CHECKING:
     from qtpy.QtWidgets import QWidget
 
 #: Value of the entry that asks for a file.
-_ASK = "ask for a bundle"
+_ASK = "ask for a file"
 _ENTRIES = (("In this program", "local"), ("Processes on this computer", "processes"))
-_LAST = ("Server: choose its client bundle …", _ASK)
+_LAST = ("Server or cluster: choose its file …", _ASK)
 
 
 class ComputeBox(ChoiceBox):
@@ -35,7 +36,7 @@ class ComputeBox(ChoiceBox):
         return self._before if found == _ASK else found
 
     def show_place(self, place: Any) -> None:
-        """Choose a place, which is offered from now on: a word, a bundle's file or an address."""
+        """Choose a place, which is offered from now on: a word, a file or an address."""
         if place not in self:
             self._others[_name(str(place))] = place
             self.set_choices([*_ENTRIES, *self._others.items(), _LAST])
@@ -49,9 +50,13 @@ class ComputeBox(ChoiceBox):
     def _ask(self) -> None:
         if super().value() != _ASK:
             return
-        path, _ = QFileDialog.getOpenFileName(self, "Client bundle", "", "Client bundles (*.json)")
+        kinds = "Client bundles and cluster files (*.json *.toml)"
+        path, _ = QFileDialog.getOpenFileName(self, "Server or cluster", "", kinds)
         self.show_place(path or self._before)
 
 
 def _name(place: str) -> str:
-    return place if "://" in place or not Path(place).suffix else f"Server of {Path(place).name}"
+    path = Path(place)
+    if "://" in place or not path.suffix:
+        return place
+    return f"{'Cluster' if path.suffix.lower() == CLUSTER_SUFFIX else 'Server'} of {path.name}"

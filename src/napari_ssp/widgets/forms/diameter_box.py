@@ -49,6 +49,7 @@ class DiameterBox(QWidget):
         self.number.setKeyboardTracking(False)
         self.number.setToolTip(tooltip)
         self.unit = ChoiceBox("Unit of the diameter")
+        self.unit.setAccessibleName("Unit of the diameter")
         self.estimate_button = QPushButton("Estimate")
         self.estimate_button.setToolTip(
             "Look at the middle of the image at several magnifications and propose a diameter"

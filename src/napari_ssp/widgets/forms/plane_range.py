@@ -29,6 +29,8 @@ class PlaneRange(QWidget):
         for box in (self._first, self._last):
             box.setToolTip(tooltip)
             box.setKeyboardTracking(False)
+        self._first.setAccessibleName("First plane")
+        self._last.setAccessibleName("Last plane")
         self._numbers = QWidget()
         self._lay_out()
         self.set_planes(1)

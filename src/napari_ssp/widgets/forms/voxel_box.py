@@ -112,6 +112,7 @@ class VoxelBox(QWidget):
         box.setKeyboardTracking(False)
         box.setMinimumWidth(60)
         box.setToolTip(tooltip)
+        box.setAccessibleName(f"Voxel size along {letter}")
         box.valueChanged.connect(self._note_entry)
         return box
 

@@ -35,6 +35,7 @@ class ModelList(QWidget):
         self.search.setToolTip("Shows models whose card has all of these words")
         self.search.setAcceptDrops(False)  # a dropped file is a model, not a word
         self.entries = QListWidget()
+        self.entries.setToolTip("Models that are installed or can be had; a click shows the card")
         self.nothing = QLabel("No model has these words on its card.")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

@@ -34,6 +34,7 @@ class DurationBox(QWidget):
         self.number.setKeyboardTracking(False)
         self.number.setToolTip(tooltip)
         self.unit = ChoiceBox("An epoch is one pass through the training images")
+        self.unit.setAccessibleName("Unit of the duration")
         self.unit.set_choices([("minutes", MINUTES), ("epochs", EPOCHS)])
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

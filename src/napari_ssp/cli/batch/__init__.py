@@ -1,0 +1,1 @@
+"""Batches of images: done one by one, again where that may help, and reported."""

@@ -1,0 +1,190 @@
+"""A command's images: found, named, done one after the other or beside each other, reported."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_ssp.atomic import check_target, is_taken
+from napari_ssp.cli.batch.report import BatchReport
+from napari_ssp.cli.batch.running import Ending, may_pass, run_all
+from napari_ssp.cli.files import find_sources, make_folder, name_outputs, refuse_existing
+from napari_ssp.cli.reporting import (
+    USER_ERRORS,
+    as_usage_error,
+    fail,
+    one_line,
+    say,
+    write_report,
+)
+from napari_ssp.io import ImageSource, is_folder
+from napari_ssp.io.ngff.reading import is_zarr
+from napari_ssp.io.sources import with_subfolders
+from napari_ssp.service import ModelService
+from napari_ssp.service.compute.places import find_place
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from napari_ssp.service.requests import SourceRequest
+
+#: Does one request and writes its target; gives a line for a person and a row of the report.
+Work = Callable[[ModelService, Any, Path], tuple[str, dict[str, Any]]]
+#: Makes the report of the rows of all images.
+Conclude = Callable[[list[dict[str, Any]]], dict[str, Any]]
+#: Draws a request and its target as a PNG.
+Draw = Callable[[Any, Path], bytes]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Where and how the results of a command's images are made and written."""
+
+    output: Path
+    compute: str
+    kind: str
+    overwrite: bool
+    json_path: Path | None
+    subfolders: bool = False
+    resume: bool = False
+    retries: int = 0
+    reports: tuple[Path, ...] = ()
+
+    @property
+    def replaces(self) -> bool:
+        """Whether files are replaced, be it those that an attempt has left, here or earlier."""
+        return self.overwrite or self.resume or self.retries > 0
+
+    def find_sources(self, paths: Sequence[Path], scene: str | None) -> list[ImageSource]:
+        """Images of files and folders, as :func:`napari_ssp.cli.files.find_sources`."""
+        folders = with_subfolders(paths, self.output) if self.subfolders else paths
+        return find_sources(folders, scene)
+
+    def name_outputs(
+        self, sources: Sequence[ImageSource], paths: Sequence[Path], ending: str
+    ) -> list[Path]:
+        """One output per image, as :func:`napari_ssp.cli.files.name_outputs`."""
+        roots = [path for path in paths if self.subfolders and is_folder(path)]
+        return name_outputs(sources, self.output, ending, roots)
+
+    def prepare(self, outputs: Iterable[Path]) -> None:
+        """Make the folders, unless an output exists that is not to be replaced (a ValueError).
+
+        A report that could not be written is refused here as well, not after the work.
+        """
+        if self.overwrite and self.resume:
+            raise ValueError("Give one of --overwrite and --resume.")
+        find_place(self.compute)
+        wanted = list(outputs)
+        refuse_existing(wanted, self.overwrite or self.resume)
+        inside = is_zarr(self.output)
+        for folder in {self.output, *(path.parent for path in wanted if not inside)}:
+            make_folder(folder)
+        own = [] if self.json_path is None or str(self.json_path) == "-" else [self.json_path]
+        for path in (*self.reports, *own):
+            check_target(path, overwrite=True)
+
+    def run(
+        self,
+        requests: Sequence[SourceRequest],
+        outputs: Sequence[Sequence[Path]],
+        work: Work,
+        conclude: Conclude = lambda rows: {"images": rows},
+        draw: Draw | None = None,
+    ) -> None:
+        """Do all requests, also after one has failed; then write the reports and tell errors.
+
+        Parameters
+        ----------
+        requests : sequence of SourceRequest
+            One per image.
+        outputs : sequence of sequences of pathlib.Path
+            Files of each; the first one is the target.
+        work, conclude, draw
+            What is done with each request, with the rows of all, and for a report's pictures.
+        """
+        run = _Run(requests, outputs, work, draw, BatchReport(self.reports, map(_source, requests)))
+        ends = run.skip_finished() if self.resume else {}
+        with ModelService(self.compute) as service:
+            do = partial(run.do, service)
+            left = [number for number in range(len(requests)) if number not in ends]
+            ends |= run_all(do, left, _count_places(service), self.retries)
+        in_order = [ends[number] for number in range(len(requests))]
+        with as_usage_error():
+            run.report.write()
+        write_report(conclude([end.row for end in in_order]), self.json_path)
+        if errors := [end.error for end in in_order if end.error]:
+            fail(errors)
+
+
+@dataclass(frozen=True)
+class _Run:
+    """The images of a batch while they are done; each goes by its number."""
+
+    requests: Sequence[SourceRequest]
+    outputs: Sequence[Sequence[Path]]
+    work: Work
+    draw: Draw | None
+    report: BatchReport
+
+    def skip_finished(self) -> dict[int, Ending]:
+        """End those whose files are all there."""
+        there = [n for n, files in enumerate(self.outputs) if all(map(is_taken, files))]
+        say(f"{len(there)} of {len(self.requests)} images were done before.")
+        rows = {n: {**_place(self.requests[n]), "skipped": True} for n in there}
+        return {n: self._end(n, Ending(row)) for n, row in rows.items()}
+
+    def do(self, service: ModelService, number: int) -> Ending:
+        """Do one."""
+        request, target = self.requests[number], self.outputs[number][0]
+        began = time.monotonic()
+        try:
+            line, row = self.work(service, request, target)
+        except USER_ERRORS as error:
+            said = one_line(error)
+            row = {**_place(request), "error": said}
+            return self._end(number, Ending(row, f"{title(request)}: {said}", may_pass(error)))
+        say(f"{title(request)}: {line} -> {target}")
+        seconds = round(time.monotonic() - began, 2)
+        return self._end(number, Ending({**_place(request), **row, "seconds": seconds}))
+
+    def _end(self, number: int, end: Ending) -> Ending:
+        picture = b"" if end.error else self._picture(number)
+        self.report.add(number, end, self.outputs[number][0], picture)
+        return end
+
+    def _picture(self, number: int) -> bytes:
+        """Draw an image where that is wanted; what cannot be drawn has no picture."""
+        if self.draw is None or not self.report.has_pictures:
+            return b""
+        try:
+            return self.draw(self.requests[number], self.outputs[number][0])
+        except USER_ERRORS:
+            return b""
+
+
+def _count_places(service: ModelService) -> int:
+    try:
+        return service.count_places()
+    except OSError as error:
+        fail([one_line(error)])
+
+
+def title(request: SourceRequest) -> str:
+    """File of a request, and which image of it."""
+    scene = f", scene {request.scene}" if request.scene else ""
+    return f"{request.image}{scene}"
+
+
+def _source(request: SourceRequest) -> ImageSource:
+    path = Path(str(request.image))
+    return ImageSource(path, request.scene, path.name)
+
+
+def _place(request: SourceRequest) -> dict[str, str]:
+    scene = {"scene": request.scene} if request.scene else {}
+    return {"image": str(request.image), **scene}

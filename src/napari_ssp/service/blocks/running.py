@@ -1,0 +1,313 @@
+"""A segmentation by blocks, from file to file: the order of its pieces, and what joins them."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections import deque
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_ssp.atomic import check_folder_target
+from napari_ssp.io.scene import is_labels_name
+from napari_ssp.progress import Progress, Steps
+from napari_ssp.service.blocks.describing import check_same, describe
+from napari_ssp.service.blocks.estimate import find_needs, find_obstacle
+from napari_ssp.service.blocks.grid import count_up, index_of, make_grids
+from napari_ssp.service.blocks.unfinished import DAMAGE, LOOK, Unfinished, unfinished_folder
+from napari_ssp.service.blocks.written import read_labels
+from napari_ssp.service.jobs import JobState
+from napari_ssp.service.provenance import describe_run
+from napari_ssp.service.requests import BlockRequest
+from napari_ssp.service.segmentation.plan import plan_segmentation
+from napari_ssp.service.segmentation.run import assemble_planes, warn_of_few
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari_ssp.image import MicroscopyImage
+    from napari_ssp.service.blocks.grid import Grid, Grids
+    from napari_ssp.service.jobs import Job
+    from napari_ssp.service.model_service import ModelService
+    from napari_ssp.service.requests import SegmentRequest
+    from napari_ssp.service.segmentation.plan import SegmentPlan
+
+#: Seconds between two looks whether a piece is done.
+_PAUSE = 0.02
+_ENDED = (JobState.DONE, JobState.FAILED, JobState.CANCELLED)
+_STAGES = {
+    LOOK: "looking for the image",
+    "range": "grey values",
+    "network": "network",
+    "objects": "tracking flows",
+    "check": "checking flows",
+    "clean": "filling holes",
+    "choose": "counting pixels",
+}
+
+
+@dataclass(frozen=True)
+class Goal:
+    """Where a result by blocks goes.
+
+    Attributes
+    ----------
+    path : pathlib.Path
+        Zarr of the labels; or a place in an image, "image.ome.zarr/labels/cells".
+    overwrite : bool
+        Replace one that is there, finished or not.
+    resume : bool
+        Go on with one that is not finished.
+    """
+
+    path: Path
+    overwrite: bool = False
+    resume: bool = False
+
+
+@dataclass(frozen=True)
+class BlocksResult:
+    """Labels that were written by blocks.
+
+    Attributes
+    ----------
+    path : pathlib.Path
+        Their Zarr.
+    count : int
+        How many objects there are.
+    provenance : dict
+        As of `Segmentation`.
+    warnings : tuple of str
+        What the user should know before trusting the result.
+    """
+
+    path: Path
+    count: int
+    provenance: dict[str, Any]
+    warnings: tuple[str, ...]
+
+
+class UnreachableError(FileNotFoundError):
+    """Workers do not see the image, or the folder of the result."""
+
+
+def segment_by_blocks(
+    service: ModelService, request: SegmentRequest, goal: Goal, plan: SegmentPlan | None = None
+) -> Steps[BlocksResult]:
+    """Segment an image of any size into a Zarr, with the labels of `segment_steps`.
+
+    Parameters
+    ----------
+    service : ModelService
+        Who makes the pieces; each of its workers has one at a time.
+    request : SegmentRequest
+        Of an image by its path.
+    goal : Goal
+        Where the labels go. Until they are complete they lie in a folder beside it, whose name
+        ends with ".unfinished" and which whatever ends the run leaves for `Goal.resume`.
+    plan : SegmentPlan or None
+        What the request means, where that was found out already.
+
+    Yields
+    ------
+    Progress
+        After each piece.
+
+    Returns
+    -------
+    BlocksResult
+
+    Raises
+    ------
+    FileExistsError
+        When there is a result, finished or not, and nothing was said of it.
+    ValueError
+        When the image cannot be done by blocks, or an unfinished result was begun otherwise.
+    UnreachableError
+        When workers do not see the files.
+    OSError
+        When the disk is full, or too small.
+    """
+    yield Progress("reading the image")
+    request = replace(request, image=Path(str(request.image)).absolute())
+    plan = plan or plan_segmentation(request)
+    if obstacle := find_obstacle(request, plan):
+        raise ValueError(f"'{request.image}' is not done by blocks: {obstacle}.")
+    run = _Run(service, request, plan, goal)
+    run.begin()
+    yield from run.look()
+    yield from run.check()
+    return (yield from run.go_on())
+
+
+class _Run:
+    """One such segmentation."""
+
+    def __init__(
+        self, service: ModelService, request: SegmentRequest, plan: SegmentPlan, goal: Goal
+    ) -> None:
+        self._service, self._request, self._plan, self._goal = service, request, plan, goal
+        self._grids: Grids = make_grids(plan)
+        self._unfinished = Unfinished(unfinished_folder(goal.path.absolute()))
+        self._steps = self._list_steps()
+        self._began = time.monotonic()
+
+    def begin(self) -> None:
+        """Make the folder, or find it as it was left."""
+        description = describe(self._request, self._plan, self._grids)
+        folder = self._unfinished.folder
+        if is_labels_name(self._goal.path):
+            self._goal.path.parent.mkdir(exist_ok=True)
+        check_folder_target(self._goal.path, self._goal.overwrite)
+        if folder.exists() and self._goal.resume:
+            check_same(self._read_description(), description, folder)
+            return
+        find_needs(self._request, self._plan, self._grids).check_disk(folder.parent)
+        if folder.exists() and not self._goal.overwrite:
+            raise FileExistsError(
+                f"'{folder}' is a result that is not finished. Go on with it (--resume), begin "
+                "again (--overwrite), or choose another folder."
+            )
+        shutil.rmtree(folder, ignore_errors=True)
+        self._unfinished.begin(description)
+
+    def look(self) -> Steps[None]:
+        """Refuse workers that do not see the files."""
+        try:
+            yield from self._make(LOOK, [LOOK], 1)
+        except FileNotFoundError as error:
+            if not any(map(self._unfinished.finished, self._steps)):
+                shutil.rmtree(self._unfinished.folder, ignore_errors=True)
+            raise UnreachableError(*error.args) from error
+
+    def check(self) -> Steps[None]:
+        """Forget pieces that were damaged, and what was made with numbers of theirs."""
+        names = list(self._steps)
+        for order, (step, keys) in enumerate(self._steps.items()):
+            finished = sorted(self._unfinished.finished(step))
+            for done, key in enumerate(finished):
+                yield Progress("checking finished blocks", done, len(finished))
+                if not self._is_whole(step, key):
+                    self._unfinished.forget(step, key)
+            # Numbers go by how many objects each block has.
+            if step == "objects" and self._unfinished.finished(step) != set(keys):
+                for later in names[order + 1 :]:
+                    shutil.rmtree(self._unfinished.folder / "ledger" / later, ignore_errors=True)
+
+    def go_on(self) -> Steps[BlocksResult]:
+        """Make what is missing, and give the result its name."""
+        for step, keys in self._steps.items():
+            finished = self._unfinished.finished(step)
+            yield from self._make(step, [key for key in keys if key not in finished], len(keys))
+            if step == "objects":
+                self._number_objects()
+            if step == "choose":
+                count = self._create_labels()
+        return self._finish(count)
+
+    def _list_steps(self) -> dict[str, list[str]]:
+        """Keys of all pieces by step, in the order in which steps are done."""
+        planes = range(len(self._plan.planes))
+
+        def keys(grid: Grid) -> list[str]:
+            return [key for plane in planes for key in grid.keys(plane)]
+
+        full, *smaller = self._grids.labels
+        steps = {"range": [f"{plane}-0-0" for plane in planes], "network": keys(self._grids.seen)}
+        steps |= {name: keys(full) for name in ("objects", "check", "clean", "choose", "labels")}
+        return steps | {f"level-{n}": keys(grid) for n, grid in enumerate(smaller, 1)}
+
+    def _make(self, step: str, missing: Sequence[str], total: int) -> Steps[None]:
+        """Have the pieces of a step made, as many at a time as there are workers."""
+        waiting = deque(missing)
+        running: list[Job[None]] = []
+        stage = f"{_STAGES.get(step, 'writing labels')}, blocks"
+        most = self._service.count_places() + 1  # one waits beside each worker's own
+        try:
+            while waiting or running:
+                while waiting and len(running) < most:
+                    running.append(self._service.submit(self._request_of(step, waiting.popleft())))
+                for job in [job for job in running if job.state in _ENDED]:
+                    running.remove(job)
+                    job.result(0)
+                yield Progress(stage, total - len(waiting) - len(running), total)
+                time.sleep(_PAUSE)
+        finally:
+            for job in running:
+                job.cancel()
+
+    def _request_of(self, step: str, key: str) -> BlockRequest:
+        return BlockRequest(self._request, self._unfinished.folder, step, key)
+
+    def _number_objects(self) -> None:
+        """Note from which number on the objects of each block are counted, plane by plane."""
+        for plane in range(len(self._plan.planes)):
+            keys = self._grids.labels[0].keys(plane)
+            facts = [self._unfinished.facts("objects", key) for key in keys]
+            born = count_up([one["count"] for one in facts])
+            n_steps = max(one["n_steps"] for one in facts)
+            self._unfinished.save("born", str(plane), born, n_steps=n_steps)
+
+    def _create_labels(self) -> int:
+        """Note the final numbers of each block's objects, and make room; how many there are."""
+        from napari_ssp.io.ngff.writing import create_labels  # loads zarr
+
+        facts = [self._unfinished.facts("choose", key) for key in self._steps["choose"]]
+        kept = count_up([one["kept"] for one in facts])
+        self._unfinished.save("kept", "all", kept)
+        count = int(kept[-1]) - 1
+        written = [step for step in self._steps if step not in _STAGES]
+        if not any(map(self._unfinished.finished, written)):
+            shutil.rmtree(self._unfinished.labels, ignore_errors=True)
+            dtype = np.dtype(np.uint16 if count <= np.iinfo(np.uint16).max else np.uint32)
+            place = (dtype, self._grids.chunk, self._goal.path)
+            create_labels(self._unfinished.labels, self._empty_image(count), *place)
+        return count
+
+    def _empty_image(self, count: int) -> MicroscopyImage:
+        """Axes, lengths and place of the labels."""
+        labels = np.broadcast_to(np.uint32(0), (len(self._plan.planes), *self._plan.shape))
+        outputs = np.broadcast_to(np.float32(0), (3, *labels.shape))
+        result = assemble_planes(self._plan, labels, outputs, {}, max(count, 1))
+        return result.image(result.labels)
+
+    def _finish(self, count: int) -> BlocksResult:
+        """Give the labels their name, and drop all pieces."""
+        from napari_ssp.io.ngff.writing import place_labels  # loads zarr
+
+        plan, card = self._plan, self._plan.card
+        facts = [self._unfinished.facts("range", key) for key in self._steps["range"]]
+        few = sum(one["is_little"] for one in facts)
+        place_labels(self._unfinished.labels, self._goal.path, self._goal.overwrite)
+        shutil.rmtree(self._unfinished.folder, ignore_errors=True)
+        asked = {**self._request.provenance(), "overlap": plan.overlap}
+        seconds = time.monotonic() - self._began
+        record = describe_run(asked, card, self._request.device, seconds)
+        warnings = (*plan.warnings, *warn_of_few(plan, few))
+        return BlocksResult(self._goal.path, count, record, warnings)
+
+    def _is_whole(self, step: str, key: str) -> bool:
+        """Whether a piece is there as its entry says."""
+        try:
+            if step in _STAGES:
+                piece = self._unfinished.load(step, key)
+            else:
+                plane, row, column = index_of(key)
+                level = int(step.partition("-")[2] or 0)
+                box = self._grids.labels[level].box(row, column)
+                piece = read_labels(self._unfinished.labels, level, plane, box)
+            return self._unfinished.is_whole(step, key, piece)
+        except DAMAGE:
+            return False
+
+    def _read_description(self) -> dict[str, Any]:
+        try:
+            return self._unfinished.describe()
+        except DAMAGE as error:
+            raise ValueError(
+                f"'{self._unfinished.folder}' does not say what it was begun with, so it cannot "
+                "go on. Begin again with --overwrite."
+            ) from error
