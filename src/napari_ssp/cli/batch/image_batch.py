@@ -109,13 +109,16 @@ class Batch:
         """
         run = _Run(requests, outputs, work, draw, BatchReport(self.reports, map(_source, requests)))
         ends = run.skip_finished() if self.resume else {}
-        with ModelService(self.compute) as service:
-            do = partial(run.do, service)
-            left = [number for number in range(len(requests)) if number not in ends]
-            ends |= run_all(do, left, _count_places(service), self.retries)
+        left = [number for number in range(len(requests)) if number not in ends]
+        try:
+            if left:
+                with ModelService(self.compute) as service:
+                    places, do = _count_places(service), partial(run.do, service)
+                    ends |= run_all(do, left, places, self.retries)
+        finally:  # also after an interrupt
+            with as_usage_error():
+                run.report.write()
         in_order = [ends[number] for number in range(len(requests))]
-        with as_usage_error():
-            run.report.write()
         write_report(conclude([end.row for end in in_order]), self.json_path)
         if errors := [end.error for end in in_order if end.error]:
             fail(errors)

@@ -119,7 +119,7 @@ def _begin(source: ImageSource) -> dict[str, Any]:
     results = {**dict.fromkeys(_RESULTS, ""), "state": "waiting"}
     return {
         "image": printable(str(source.path)),
-        "scene": source.scene or "",
+        "scene": printable(source.scene or ""),
         **place._asdict(),
         **results,
     }
