@@ -285,8 +285,8 @@ def test_edits_stay_when_a_slider_moves(
     assert [row["applied"] for row in _edits(cells)] == [True] * 3
 
     slide(Thresholds(0.95))  # above all probabilities of the network's cells
-    assert "1 of 3 edits found nothing to act on in these labels: remove at y 30, x 30" in (
-        panel.message.text()
+    assert panel.message.text() == (
+        "1 cell. Without effect in these labels, of 3 edits: remove at y 30, x 30."
     )
     assert [row["applied"] for row in _edits(cells)] == [False, True, True]
     slide(Thresholds(0.7))
