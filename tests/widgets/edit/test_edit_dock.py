@@ -174,6 +174,10 @@ def test_what_is_shown_follows_tools_and_layers(
     hand.draw((82, 118))
     assert panel.message.text() == "Select one labels layer to edit."
     viewer.layers.selection.active = cells
+    viewer.dims.ndisplay = 3
+    hand.draw((82, 118))
+    assert panel.message.text() == "Editing needs the 2D display; the viewer shows 3D."
+    viewer.dims.ndisplay = 2
     cells.mode = "erase"
     assert panel.tool() is None, "napari's own tools take over"
     before = len(viewer.mouse_drag_callbacks)
