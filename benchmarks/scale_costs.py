@@ -74,9 +74,14 @@ class Work:
         return self.planes * math.ceil(self.height / SIDE) * math.ceil(self.width / SIDE)
 
     @property
+    def is_by_blocks(self) -> bool:
+        """Whether planes are done by blocks, which workers read and write where they lie."""
+        return self.blocks > self.planes
+
+    @property
     def share_around(self) -> float:
-        """Pixels that blocks see, with those around them, by the pixels that there are."""
-        return 1.0 if self.blocks == self.planes else ((SIDE + 2 * MARGIN) / SIDE) ** 2
+        """Pixels that are seen, with those around blocks, by the pixels that there are."""
+        return ((SIDE + 2 * MARGIN) / SIDE) ** 2 if self.is_by_blocks else 1.0
 
 
 _PLATE = 384 * 9
@@ -85,7 +90,7 @@ WORKS = (
     Work("one slide, 20 000 × 20 000", 1, 20_000, 20_000),
     Work("one plate, 384 wells × 9 fields of 2160 × 2160", _PLATE, 2160, 2160),
     Work("a screen, 100 plates", 100 * _PLATE, 2160, 2160),
-    Work("a petabyte, 31 009 plates", 31_009 * _PLATE, 2160, 2160),
+    Work("a petabyte of such pixels, 31 009 plates", 31_009 * _PLATE, 2160, 2160),
 )
 
 
@@ -110,7 +115,7 @@ def make_table(figures: Figures, workers: int = 64, lost_per_hour: float = 0.001
             f"{work.pixels:.2g}",
             f"{work.blocks:,}",
             _bytes(seen * figures.read),
-            _bytes(work.pixels * figures.sent),
+            _bytes(0 if work.is_by_blocks else work.pixels * figures.sent),
             _bytes(work.pixels * figures.written),
             _number(hours),
             _number(hours / min(workers, work.blocks) / 24),

@@ -27,11 +27,13 @@ def test_costs_follow_from_the_figures(costs: Any) -> None:
     table = costs.make_table(figures, workers=10, lost_per_hour=0.01).splitlines()
     slide = next(line for line in table if "slide" in line).strip("| ").split(" | ")
     # 10 by 10 blocks of 2048, each seen with 262 pixels around it: 1.577 times 400 million pixels.
-    assert slide[1:6] == ["4e+08", "100", "631 MB", "6.4 GB", "40 MB"]
+    assert slide[1:6] == ["4e+08", "100", "631 MB", "0 B", "40 MB"]
     hours = 4e8 * ((2048 + 524) / 2048) ** 2 * 3.6e-6 / 3600
     assert [float(cell) for cell in slide[6:9]] == pytest.approx(
         [hours, hours / 10 / 24, hours * 0.01], rel=0.05
     )
+    image = next(line for line in table if "1024 × 1024" in line).strip("| ").split(" | ")
+    assert image[3:6] == ["1.05 MB", "16.8 MB", "105 kB"]  # not by blocks, so it comes back
     assert float(slide[9]) == pytest.approx(hours * 0.01 * hours / 100 / 2, rel=0.05)
 
 

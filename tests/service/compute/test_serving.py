@@ -313,7 +313,7 @@ def test_a_job_says_how_many_are_before_it_and_on_what(
 
     second.events.progressed.connect(hear)
     assert told.wait(20), said
-    assert any(re.match(r"waiting for a processor of \d+ cores, 1 job", stage) for stage in said)
+    assert any(re.match(r"waiting for a processor of \d+ cores?, 1 job", stage) for stage in said)
     first.cancel()
     second.result(60)
     assert said[-1] != "waiting for a free worker"

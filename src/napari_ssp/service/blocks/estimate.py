@@ -21,8 +21,9 @@ _BASE, _PER_WEIGHT = 600 * 2**20, 3
 #: Bytes of each pixel of a window in the network; of each pixel that is read, without its own
 #: bytes; and of each that a block sees when flows are followed.
 _PER_WINDOW_PIXEL, _PER_READ_PIXEL, _PER_TRACKED_PIXEL = 1500, 24, 90
-#: Bytes on disk of a pixel of the labels: objects, what the check left of them, the result.
-_PER_LABEL, _PER_OUTPUT = 10, 12
+#: Bytes on disk of a pixel of the network's outputs; of the objects that a block sees; and of the
+#: labels: what the check left of the objects, and the result.
+_PER_OUTPUT, _PER_OBJECT, _PER_LABEL = 12, 2, 8
 #: Pixels around a block in which flows are followed; `napari_ssp.flows.stitching.MARGIN`, which
 #: loads the compiler.
 MARGIN = 262
@@ -90,6 +91,7 @@ def find_needs(request: SegmentRequest, plan: SegmentPlan, grids: Grids) -> Need
     seen = math.prod(min(full.side + 2 * MARGIN, n) for n in plan.shape)
     work = max(network + pixel * int(read), _PER_TRACKED_PIXEL * seen)
     disk = _PER_OUTPUT * math.prod(grids.seen.shape) + _PER_LABEL * math.prod(plan.shape)
+    disk += _PER_OBJECT * seen * full.size
     return Needs(full.size * count, full.side, _BASE + _PER_WEIGHT * weights + work, disk * count)
 
 

@@ -21,7 +21,8 @@ def describe_device() -> str:
     """Say what this worker computes on; torch, which takes long to load, is not asked."""
     cards, program = find_cards(), shutil.which("nvidia-smi")
     if not cards or program is None:
-        return f"a processor of {os.environ.get('OMP_NUM_THREADS') or count_cores()} cores"
+        cores = os.environ.get("OMP_NUM_THREADS") or str(count_cores())
+        return f"a processor of {cores} core{'' if cores == '1' else 's'}"
     query = [program, "--query-gpu=name", "--format=csv,noheader", "-i", cards[0]]
     done = subprocess.run(query, capture_output=True, text=True, timeout=60)
     return done.stdout.strip() or "a graphics card"
