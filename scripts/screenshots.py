@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from napari_ssp.widgets.compare.dock import CompareDock
     from napari_ssp.widgets.docks.job_dock import JobDock
+    from napari_ssp.widgets.edit.dock import EditDock
     from napari_ssp.widgets.measure.dock import MeasureDock
     from napari_ssp.widgets.models.dock import ModelsDock
     from napari_ssp.widgets.predict.dock import PredictDock
@@ -40,6 +41,7 @@ def main() -> int:
         FOLDER.mkdir(parents=True, exist_ok=True)
         _shoot_all("Segment", fluorescence, running, phase_contrast, advanced, colours, error)
         _shoot_all("Segment", refining)
+        _shoot_all("Edit objects", editing)
         _shoot_all("Measure objects", measuring)
         _shoot_all("Compare with truth", comparing)
         os.environ["NAPARI_SSP_CACHE"], before = folder, os.environ.get("NAPARI_SSP_CACHE")
@@ -121,6 +123,30 @@ def refining(viewer: napari.Viewer, dock: SegmentDock) -> None:
     labels.opacity = 1
     _slide(dock, cell_threshold=0.25, min_size=200)
     _save(viewer, "segment-refine")
+
+
+def editing(viewer: napari.Viewer, dock: EditDock) -> None:
+    """Remove a cell and click where it was; then a line across another one, not yet let go."""
+    from napari_ssp.service import Tool
+
+    _, segment = viewer.window.add_plugin_dock_widget("napari-ssp", "Segment", tabify=True)
+    labels = _segment(viewer, segment, "phase_contrast_cells")
+    labels.contour, labels.opacity = 2, 1
+    dock.parent().raise_()
+    viewer.layers.selection.active = labels
+    _pause(300)
+    viewer.reset_view()
+    viewer.scene.camera.zoom *= 2
+    dock.toggle(Tool.REMOVE)
+    cells = _middles(labels.data)
+    hand = _Hand(viewer, labels)
+    hand.draw(cells[0])
+    dock.toggle(Tool.ADD)
+    hand.draw(cells[0])
+    dock.toggle(Tool.SPLIT)
+    y, x = cells[1]
+    hand.press([(y - 42, x - 8), (y, x), (y + 48, x + 10)])
+    _save(viewer, "edit-objects", whole=False)
 
 
 def measuring(viewer: napari.Viewer, dock: MeasureDock) -> None:
@@ -290,6 +316,45 @@ def _choose_measured(viewer: napari.Viewer, dock: PredictDock) -> None:
     dock.form.set_value(replace(dock.form.value(), tasks=tuple(tasks)))
     dock.update_plan()
     _wait(lambda: dock.controller.is_settled)
+
+
+def _middles(labels: Any) -> list[tuple[float, float]]:
+    """Middles of objects, from the middle of the image on."""
+    import numpy as np
+    from skimage.measure import regionprops
+
+    half = np.array(labels.shape) / 2
+    found = [each.centroid for each in regionprops(labels) if labels[_pixel(each.centroid)]]
+    return sorted(found, key=lambda place: float(np.hypot(*(place - half))))
+
+
+def _pixel(place: Any) -> tuple[int, int]:
+    return round(place[0]), round(place[1])
+
+
+class _Hand:
+    """A mouse on the canvas, at places (y, x) in the pixels of a layer."""
+
+    def __init__(self, viewer: napari.Viewer, layer: Any) -> None:
+        self._viewer, self._layer = viewer, layer
+        self._mouse = viewer.window._qt_viewer.canvas._scene_canvas._backend
+
+    def draw(self, place: Any) -> None:
+        self.press([place])
+        self._mouse._vispy_mouse_release(pos=self._on_canvas(place), button=1, modifiers=())
+        _pause(300)
+
+    def press(self, places: list[Any]) -> None:
+        self._mouse._vispy_mouse_press(pos=self._on_canvas(places[0]), button=1, modifiers=())
+        for place in places[1:]:
+            _pause(30)
+            self._mouse._vispy_mouse_move(pos=self._on_canvas(place), modifiers=())
+
+    def _on_canvas(self, place: Any) -> tuple[float, float]:
+        camera, (height, width) = self._viewer.scene.camera, self._viewer.canvas.size
+        y, x = self._layer.data_to_world(place)
+        _, top, left = camera.center
+        return width / 2 + (x - left) * camera.zoom, height / 2 + (y - top) * camera.zoom
 
 
 def _open(title: str) -> tuple[napari.Viewer, Any]:

@@ -56,8 +56,8 @@ GENERALIST = Text(
     "804 pieces of 28 collections, split by image: 2018 Data Science Bowl (BBBC038), BBBC009, "
     "CellBinDB (CC0); BBBC010, BBBC020, BBBC030, BBBC050 (CC-BY-3.0), MorphoLibJ's maize "
     "(CC-BY-4.0); Usiigaci, MNFinder, CODEX expert annotations, ColiCoords, baby, midap, BCCD, "
-    "WSU_PlantBio_ML, QCANet, plant-seg (MIT); stardist, epitools, ndev-sampledata (BSD-3). Encoder: "
-    "EfficientNet-Lite0, ImageNet (Apache-2.0)",
+    "WSU_PlantBio_ML, QCANet, plant-seg (MIT); stardist, epitools, ndev-sampledata (BSD-3). "
+    "Encoder: EfficientNet-Lite0, ImageNet (Apache-2.0)",
     "Lee, Kim, Kim, Yun: MEDIAR, arXiv:2212.03465 (2022); "
     "Tan, Le: EfficientNet, ICML (2019); "
     "Ljosa, Sokolnicki, Carpenter: Annotated high-throughput microscopy image sets for validation, "

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import csv
+import errno
+import importlib
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 
     Call = Callable[..., Result]
 
+#: The package names the command as its module.
+segment_command = importlib.import_module("napari_ssp.cli.segment")
 COINS = np.ascontiguousarray(data.coins()[:60, :64])
 
 
@@ -126,6 +130,26 @@ def test_failures_that_may_pass_are_tried_again_after_the_others(
     }
     assert rows["never.tif"]["error"] == "the card is full"
     assert rows["never.tif"]["result"] == rows["later.tif"]["error"] == ""
+
+
+def test_what_a_failed_attempt_has_left_is_replaced(
+    segment: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", COINS)
+    write, failed = segment_command._write, []
+
+    def write_later(*given: Any) -> None:
+        if not failed:
+            failed.append(given)
+            raise OSError(errno.EIO, "the drive was away")
+        write(*given)
+
+    monkeypatch.setattr(segment_command, "_write", write_later)
+    monkeypatch.setattr(running, "_PAUSE", 0)
+    result = segment(tmp_path / "a.tif", "--save-flows", "--retries", 1)
+    assert result.exit_code == 0, result.output
+    assert names(tmp_path / "out") == ["a_flows.tiff", "a_label.tiff"]
+    assert segment(tmp_path / "a.tif", "--retries", 1).exit_code == 2  # they exist already
 
 
 def test_the_page_shows_each_field_of_a_plate(segment: Call, tmp_path: Path) -> None:

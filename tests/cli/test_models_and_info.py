@@ -146,3 +146,12 @@ def test_info_names_versions_devices_and_cache(call: Call) -> None:
     assert report["devices"][-1]["name"] == "cpu"
     assert report["cache"]
     assert "device cpu" in call("info").stdout
+
+
+def test_options_may_stand_in_the_environment(
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NAPARI_SSP_SEGMENT_MIN_SIZE", "-3")
+    result = call("segment", tmp_path, "-o", tmp_path / "labels")
+    assert result.exit_code == 2
+    assert "'--min-size'" in result.stderr and "-3" in result.stderr

@@ -81,7 +81,10 @@ def _leave(codes: list[Any]) -> None:
     os._exit(_INTERRUPTED)
 
 
-@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+_SETTINGS = {"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "NAPARI_SSP"}
+
+
+@click.group(cls=_LazyGroup, context_settings=_SETTINGS)
 @click.version_option(__version__, prog_name="napari-ssp")
 def main(**_: Any) -> None:
     """Interactive microscopy prediction: cells and fluorescent structures."""

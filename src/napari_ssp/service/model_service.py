@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from napari_ssp.service.compute.local import PATIENCE, LocalBackend
 from napari_ssp.service.compute.places import open_cluster
+from napari_ssp.service.compute.queues.cluster_file import MOST_WORKERS
 from napari_ssp.service.compute.remote import find_remote_steps
 from napari_ssp.service.jobs import Job
 from napari_ssp.service.model_cache import ModelCache
@@ -26,7 +27,7 @@ SHARED_MODELS = ModelCache()
 #: Seconds to wait for a thread to end after an interrupt from the keyboard.
 _HURRY = 1.0
 #: Jobs that a server is given at a time; it lines them up itself.
-_MOST_WAITING = 64
+_MOST_WAITING = MOST_WORKERS + 1
 
 
 class ModelService:

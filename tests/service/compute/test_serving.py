@@ -298,6 +298,41 @@ def _begun(service: ModelService, model: Path) -> Any:
     return job
 
 
+def test_a_job_says_how_many_are_before_it_and_on_what(
+    service: ModelService, tiny_model: Path
+) -> None:
+    first = _begun(service, tiny_model)
+    second = service.submit(SegmentRequest(_noise(64), str(tiny_model)))
+    said: list[str] = []
+    told = threading.Event()
+
+    def hear(progress: Any) -> None:
+        said.append(progress.stage)
+        if progress.stage.endswith("1 job before this one"):
+            told.set()
+
+    second.events.progressed.connect(hear)
+    assert told.wait(20), said
+    assert any(re.match(r"waiting for a processor of \d+ cores?, 1 job", stage) for stage in said)
+    first.cancel()
+    second.result(60)
+    assert said[-1] != "waiting for a free worker"
+
+
+@pytest.mark.parametrize(
+    ("before", "devices", "words"),
+    [
+        (0, [], "waiting for a worker to start"),
+        (1, ["NVIDIA A", "NVIDIA A"], "starting on 2 × NVIDIA A"),
+        (3, ["NVIDIA A", "NVIDIA B"], "waiting for NVIDIA A, NVIDIA B, 3 jobs before this one"),
+    ],
+)
+def test_standing_in_words(before: int, devices: list[str], words: str) -> None:
+    from napari_ssp.service.compute.standing import describe_standing
+
+    assert describe_standing(before, devices) == words
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no kill -9")
 def test_a_job_goes_on_when_its_server_is_back(
     server: _Server, service: ModelService, tiny_model: Path

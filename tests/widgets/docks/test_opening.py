@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QLabel
 
 from napari_ssp.registry import list_cards
 from napari_ssp.widgets.compare.dock import CompareDock
+from napari_ssp.widgets.edit.dock import EditDock
 from napari_ssp.widgets.measure.dock import MeasureDock
 from napari_ssp.widgets.predict.dock import PredictDock
 from napari_ssp.widgets.segment.dock import SegmentDock
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
         ("napari-ssp.segment", "napari/layers/segment", "Segment", SegmentDock),
         ("napari-ssp.predict", "napari/layers/filter", "Predict structures", PredictDock),
         ("napari-ssp.train", "napari/layers/annotate", "Train models", TrainDock),
+        ("napari-ssp.edit", "napari/layers/annotate", "Edit objects", EditDock),
         ("napari-ssp.measure", "napari/layers/measure", "Measure objects", MeasureDock),
         ("napari-ssp.compare", "napari/layers/measure", "Compare with truth", CompareDock),
     ],

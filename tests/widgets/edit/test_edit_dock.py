@@ -12,10 +12,12 @@ import pytest
 from dock_driver import LONG
 
 from napari_ssp.flows import flows_to_labels, labels_to_flows
-from napari_ssp.io import read_image
+from napari_ssp.io import read_image, write_image, write_labels
 from napari_ssp.io.napari_writer import write_labels_layer
 from napari_ssp.service import Segmentation, Thresholds, Tool
 from napari_ssp.service.annotation.training_set import TrainingSet
+from napari_ssp.service.network_outputs import outputs_image
+from napari_ssp.service.segmentation import refinement
 from napari_ssp.widgets.edit.dock import EditDock
 from napari_ssp.widgets.segment.choices import SegmentChoices
 from napari_ssp.widgets.segment.results import prepare
@@ -196,6 +198,19 @@ def test_labels_without_flows_take_those_of_the_same_pixels(
     assert drawn.metadata == {}, "labels of a person have no provenance"
 
 
+def test_flows_that_lie_beside_the_labels_are_found(
+    viewer: napari.Viewer, edit_dock: EditDock, tmp_path: Path
+) -> None:
+    found, path = _found(), tmp_path / "cells_label.tiff"
+    write_labels(path, found.labels)
+    write_image(tmp_path / "cells_flows.tiff", outputs_image(found, "flows"))
+    (cells,) = viewer.open(path, plugin="napari-ssp")
+    viewer.reset_view()
+    edit_dock.toggle(Tool.ADD)
+    Hand(viewer, cells).draw((82, 118))
+    np.testing.assert_array_equal(cells.data > 0, TRUTH > 0)
+
+
 def test_a_stack_is_edited_in_the_plane_on_display(
     viewer: napari.Viewer, edit_dock: EditDock
 ) -> None:
@@ -211,11 +226,24 @@ def test_a_stack_is_edited_in_the_plane_on_display(
     assert set(np.unique(cells.data[changed[:, 0], changed[:, 1], changed[:, 2]])) == {5}
 
 
+@pytest.mark.parametrize("is_large", [False, True])
 def test_edits_stay_when_a_slider_moves(
-    viewer: napari.Viewer, edit_dock: EditDock, dock: SegmentDock, cells: Labels, qtbot: QtBot
+    is_large: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    viewer: napari.Viewer,
+    edit_dock: EditDock,
+    dock: SegmentDock,
+    cells: Labels,
+    qtbot: QtBot,
 ) -> None:
+    early: list[int] = []
+    if is_large:  # what is visible comes first, without the edits
+        visible = refinement.Display(0, (60, 120, 90, 150))
+        monkeypatch.setattr(refinement, "LIVE_PIXELS", 1)
+        monkeypatch.setattr(dock.refining, "_display", lambda source: visible)
+        dock.refining._live.patched.connect(lambda patch: early.append(cells.data[82, 118]))
     hand, panel = Hand(viewer, cells), dock.refining.panel
-    for tool, point in ((Tool.ADD, (82, 118)), (Tool.GROW, (82, 118)), (Tool.REMOVE, (30, 30))):
+    for tool, point in ((Tool.REMOVE, (30, 30)), (Tool.ADD, (82, 118)), (Tool.GROW, (82, 118))):
         edit_dock.toggle(tool)
         hand.draw(point)
     edited = cells.data.copy()
@@ -225,6 +253,7 @@ def test_edits_stay_when_a_slider_moves(
             panel.set_value(value)
 
     slide(Thresholds(0.7))
+    assert early == [0] * is_large
     assert viewer.layers["n labels"] is cells
     np.testing.assert_array_equal(cells.data > 0, edited > 0)
     assert panel.message.text() == "3 cells. Your 3 edits are kept."
@@ -235,14 +264,14 @@ def test_edits_stay_when_a_slider_moves(
     assert "1 of 3 edits found nothing to act on in these labels: remove at y 30, x 30" in (
         panel.message.text()
     )
-    assert [row["applied"] for row in _edits(cells)] == [True, True, False]
+    assert [row["applied"] for row in _edits(cells)] == [False, True, True]
     slide(Thresholds(0.7))
     np.testing.assert_array_equal(cells.data > 0, edited > 0)
 
     cells.undo()
-    assert [row["edit"] for row in _edits(cells)] == ["add", "grow"]
-    assert cells.data[30, 30] > 0
+    assert [row["edit"] for row in _edits(cells)] == ["remove", "add"]
     cells.undo()
+    assert cells.data[82, 118] == cells.data[30, 30] == 0
     cells.undo()
     assert _edits(cells) == []
     slide(Thresholds(0.6))

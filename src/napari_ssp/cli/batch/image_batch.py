@@ -56,8 +56,8 @@ class Batch:
 
     @property
     def replaces(self) -> bool:
-        """Whether files that exist are replaced; when resuming, those of unfinished images."""
-        return self.overwrite or self.resume
+        """Whether files are replaced, be it those that an attempt has left, here or earlier."""
+        return self.overwrite or self.resume or self.retries > 0
 
     def find_sources(self, paths: Sequence[Path], scene: str | None) -> list[ImageSource]:
         """Images of files and folders, as :func:`napari_ssp.cli.files.find_sources`."""
@@ -80,13 +80,13 @@ class Batch:
             raise ValueError("Give one of --overwrite and --resume.")
         find_place(self.compute)
         wanted = list(outputs)
-        refuse_existing(wanted, self.replaces)
+        refuse_existing(wanted, self.overwrite or self.resume)
         inside = is_zarr(self.output)
         for folder in {self.output, *(path.parent for path in wanted if not inside)}:
             make_folder(folder)
-        BatchReport(self.reports, ()).check()
-        if self.json_path is not None and str(self.json_path) != "-":
-            check_target(self.json_path, overwrite=True)
+        own = [] if self.json_path is None or str(self.json_path) == "-" else [self.json_path]
+        for path in (*self.reports, *own):
+            check_target(path, overwrite=True)
 
     def run(
         self,
@@ -109,13 +109,16 @@ class Batch:
         """
         run = _Run(requests, outputs, work, draw, BatchReport(self.reports, map(_source, requests)))
         ends = run.skip_finished() if self.resume else {}
-        with ModelService(self.compute) as service:
-            do = partial(run.do, service)
-            left = [number for number in range(len(requests)) if number not in ends]
-            ends |= run_all(do, left, _count_places(service), self.retries)
+        left = [number for number in range(len(requests)) if number not in ends]
+        try:
+            if left:
+                with ModelService(self.compute) as service:
+                    places, do = _count_places(service), partial(run.do, service)
+                    ends |= run_all(do, left, places, self.retries)
+        finally:  # also after an interrupt
+            with as_usage_error():
+                run.report.write()
         in_order = [ends[number] for number in range(len(requests))]
-        with as_usage_error():
-            run.report.write()
         write_report(conclude([end.row for end in in_order]), self.json_path)
         if errors := [end.error for end in in_order if end.error]:
             fail(errors)

@@ -49,7 +49,10 @@ def _summary(rows: Sequence[Mapping[str, Any]]) -> str:
     states = [row["state"] for row in rows]
     counts = {name: states.count(name) for name in ("failed", "waiting", "done before")}
     found = sum(int(row["objects"] or 0) for row in rows)
-    words = [f"{len(rows)} images", *(f"{n} {name}" for name, n in counts.items() if n)]
+    words = [
+        "1 image" if len(rows) == 1 else f"{len(rows)} images",
+        *(f"{n} {name}" for name, n in counts.items() if n),
+    ]
     return ", ".join([*words, *([f"{found} objects"] if found else [])])
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 
-from napari_ssp.atomic import check_target, write_text
+from napari_ssp.atomic import write_text
 from napari_ssp.cli.batch.page import PAGE_START, make_page
 from napari_ssp.cli.reporting import say
 from napari_ssp.io.ngff.plates import PlatePlace, find_plate_place
@@ -77,11 +77,6 @@ class BatchReport:
         """Whether pictures are shown."""
         return any(path.suffix.lower() == _PAGE for path in self._paths)
 
-    def check(self) -> None:
-        """Refuse, with an OSError, a file that cannot be written."""
-        for path in self._paths:
-            check_target(path, overwrite=True)
-
     def add(self, number: int, end: Ending, result: Path, picture: bytes = b"") -> None:
         """Note what became of an image."""
         if not self._paths:
@@ -124,7 +119,7 @@ def _begin(source: ImageSource) -> dict[str, Any]:
     results = {**dict.fromkeys(_RESULTS, ""), "state": "waiting"}
     return {
         "image": printable(str(source.path)),
-        "scene": source.scene or "",
+        "scene": printable(source.scene or ""),
         **place._asdict(),
         **results,
     }

@@ -71,7 +71,7 @@ def run_all(
         again = [number for number, end in ends.items() if end.may_pass]
         if not again:
             break
-        say(f"Trying again what failed for a reason that may have passed: {len(again)} images.")
+        say(f"Trying {len(again)} of {len(numbers)} images again: what they met may have passed.")
         time.sleep(_PAUSE)
         ends |= _run_once(do, again, places)
     return ends

@@ -45,8 +45,9 @@ def make_edit(
         case Tool.ADD:
             if outputs is None:
                 raise ValueError(
-                    "These labels have no flows to add an object by. Segment their image once and "
-                    "keep the Segment dock open, or draw the object with the brush."
+                    "These labels have no flows of planes to add an object by. Segment their image "
+                    "plane by plane and keep the Segment dock open, or draw the object with the "
+                    "brush."
                 )
             return add_at(labels, outputs, point, number)
         case Tool.SPLIT:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from napari_ssp.io.ngff.reading import is_readable_plate
@@ -40,7 +41,7 @@ def find_plate_place(source: ImageSource) -> PlatePlace | None:
         Of the plate, or of a well, a field or labels in it.
     """
     root = _find_root(source.path)
-    if root is None or not is_readable_plate(root):
+    if root is None or not _is_plate(root):
         return None
     place = (source.scene or "").partition(" ")[0]  # labels are called "B/3/0 cells"
     parts = (source.path.relative_to(root) / place).parts
@@ -55,3 +56,9 @@ def _find_root(path: Path) -> Path | None:
     """Find the Zarr that a path leads into."""
     names = (path, *path.parents)
     return next((p for p in names if p.suffix.lower() in (".zarr", ".ozx", ".zip")), None)
+
+
+@lru_cache(maxsize=16)
+def _is_plate(path: Path) -> bool:
+    """Whether a path is a plate, looked at once for all its fields."""
+    return is_readable_plate(path)

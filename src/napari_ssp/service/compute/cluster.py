@@ -18,6 +18,7 @@ from napari_ssp.service.compute.entry import check_entry
 from napari_ssp.service.compute.lost import LostError
 from napari_ssp.service.compute.serving import make_security
 from napari_ssp.service.compute.shelf import keep_weights
+from napari_ssp.service.compute.standing import describe_standing, find_standing
 from napari_ssp.service.compute.wire import Parcel
 from napari_ssp.service.compute.work import Asked, do_request
 
@@ -181,6 +182,13 @@ class Task:
             return self.news.get(timeout=seconds)
         except Empty:
             return None
+
+    def describe_standing(self) -> str:
+        """Say what computes, and how many are before this one; empty where that is not known."""
+        # A server of another version may lack what is asked of it.
+        with suppress(OSError, ImportError, AttributeError):
+            return describe_standing(*self._client.run_on_scheduler(find_standing, self._key))
+        return ""
 
     @property
     def is_over(self) -> bool:

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 #: Seconds between two looks whether all is well.
 _PAUSE = 0.1
+#: Seconds between two questions how many are before one.
+_LOOK = 2.0
 #: Seconds in which a lost connection must be there again.
 _PATIENCE = 60.0
 #: How often a request is sent; one that ends its server each time is given up.
@@ -133,11 +135,17 @@ def _connect_once(cluster: Cluster) -> Steps[None]:
 
 
 def _follow(task: Task) -> Steps[Parcel]:
-    last = Progress("waiting for a free worker")
+    """Follow a task to its answer; until it begins, say now and then where it stands."""
+    last, has_begun, look = Progress("waiting for a free worker"), False, time.monotonic()
     try:
         while not task.is_over:
             yield last
-            last = task.wait(_PAUSE) or last
+            news = task.wait(_PAUSE)
+            if news is not None:
+                last, has_begun = news, True
+            elif not has_begun and time.monotonic() >= look:
+                last = Progress(task.describe_standing() or last.stage)
+                look = time.monotonic() + _LOOK
         return task.answer()
     finally:
         task.close()

@@ -75,6 +75,12 @@ def find_cards() -> list[str]:
     return [str(number) for number in range(len(lines))]
 
 
+def count_cores() -> int:
+    """How many cores this process may use."""
+    known = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return known or 1
+
+
 def plan_workers(wanted: int | None, cards: Sequence[str], cores: int) -> list[dict[str, str]]:
     """Environment of each worker: which card it sees, or how many threads it has.
 
@@ -111,8 +117,7 @@ async def serve(serving: Serving, announce: Callable[[str], None], end: asyncio.
     scheme = "tls" if serving.identity else "tcp"
     security = make_security(serving.identity)
     shared: dict[str, Any] = {"security": security, "dashboard_address": "127.0.0.1:0"}
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    plans = plan_workers(serving.workers, find_cards(), cores or 1)
+    plans = plan_workers(serving.workers, find_cards(), count_cores())
     with dask.config.set(CONFIG):
         async with AsyncExitStack() as stack:
             address = f"{scheme}://{serving.host}"

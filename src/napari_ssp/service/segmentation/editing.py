@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_ssp.flows.editing.edit import Edit, Gesture, Outputs
+from napari_ssp.io import read_image
 from napari_ssp.progress import Progress, Steps
 from napari_ssp.registry import PACKAGE, STUDENT
+from napari_ssp.service.network_outputs import CHANNELS, check_outputs
 from napari_ssp.service.requests import Request
 
 if TYPE_CHECKING:
@@ -65,14 +68,14 @@ class EditRequest(Request["Edit"]):
         Integers, axes as ``axes``.
     axes : str
         A part of "tzyx", in any order.
-    found : Segmentation or None
-        Result of a network on the same pixels.
+    found : Segmentation, pathlib.Path or None
+        Result of a network on the same pixels, or a file of its flows and probability.
     """
 
     recorded: RecordedEdit
     labels: Any
     axes: str
-    found: Segmentation | None = None
+    found: Segmentation | Path | None = None
 
 
 def edit_steps(request: EditRequest) -> Steps[Edit]:
@@ -87,10 +90,14 @@ def edit_steps(request: EditRequest) -> Steps[Edit]:
 
     yield Progress("editing")
     t, z = request.recorded.plane
-    labels = plane_of(request.labels, request.axes, t, z)
-    outputs = None if request.found is None else plane_outputs(request.found, t, z)
+    labels, found = np.asarray(plane_of(request.labels, request.axes, t, z)), request.found
+    outputs: Outputs | None = None
+    if isinstance(found, Path):
+        outputs = _stored_outputs(found, labels.shape, t, z)
+    elif found is not None:
+        outputs = plane_outputs(found, t, z)
     number = int(np.max(request.labels)) + 1
-    return make_edit(request.recorded.gesture, np.asarray(labels), outputs, number)
+    return make_edit(request.recorded.gesture, labels, outputs, number)
 
 
 def edit_again(
@@ -135,6 +142,19 @@ def plane_outputs(found: Segmentation, t: int, z: int) -> Outputs | None:
     probability = plane_of(found.cell_probability, found.axes, t, z)
     threshold = found.provenance.get("request", {}).get("cell_threshold") or 0.5
     return Outputs(flows, probability, float(threshold))
+
+
+def _stored_outputs(path: Path, shape: tuple[int, ...], t: int, z: int) -> Outputs:
+    """Flows and probability of a plane from their file."""
+    image = read_image(path)
+    check_outputs(image)
+    *flows, probability = (image.plane(t, z, channel) for channel in range(len(CHANNELS)))
+    if probability.shape != shape:
+        raise ValueError(
+            f"'{path.name}' beside the labels has planes of {probability.shape} pixels, but the "
+            f"labels have {shape}. Move it away, or segment the image again."
+        )
+    return Outputs(np.stack(flows), probability)
 
 
 def has_flows(found: Segmentation) -> bool:

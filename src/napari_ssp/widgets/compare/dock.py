@@ -69,7 +69,7 @@ class CompareDock(JobDock):
         self.view = ComparisonView()
         self.add(self._make_form(), self.panel, self.view)
         spec = JobSpec("comparison", self._propose, self._show_comparison, self._preparation)
-        self.drive(JobController(spec, parent=self))
+        self.drive(JobController(spec, parent=self), self._viewer)
         for box in (self.prediction_box, self.truth_box):
             box.currentIndexChanged.connect(self._forget)
             box.activated.connect(self._note_choice)

@@ -10,8 +10,8 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_ssp.widgets.docks.file_offer import offer_once
 from napari_ssp.widgets.docks.scroll_column import ScrollColumn
-from napari_ssp.widgets.docks.spoken_names import name_controls
 from napari_ssp.widgets.docks.tabs import join_tabs
+from napari_ssp.widgets.forms.spoken_names import name_controls
 
 #: Widgets for which napari's own style sheet has no font size.
 _BODY = "QLineEdit, QTableView, QHeaderView, CurvePlot, GateView"

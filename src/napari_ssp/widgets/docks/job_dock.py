@@ -9,6 +9,7 @@ from napari.utils.notifications import show_error
 from qtpy.QtCore import Signal
 
 from napari_ssp.service import JobState
+from napari_ssp.widgets.docks.activity import Activity
 from napari_ssp.widgets.docks.dock_widget import DockWidget
 from napari_ssp.widgets.docks.messages import error_line, is_expected
 from napari_ssp.widgets.docks.viewer_watch import ViewerWatch
@@ -74,9 +75,10 @@ class JobDock(DockWidget):
         """
         return self.controller.update_plan()
 
-    def drive(self, controller: JobController) -> None:
-        """Connect the controller of the dock's job with the run panel."""
+    def drive(self, controller: JobController, viewer: napari.Viewer) -> None:
+        """Connect the controller of the dock's job with the run panel, and tell napari of runs."""
         self.controller = controller
+        Activity(controller, viewer)
         self.panel.run_clicked.connect(self.run)
         self.panel.cancel_clicked.connect(self.cancel)
         controller.planned.connect(self._show_plan)

@@ -15,7 +15,7 @@ from napari_ssp.service.compute.places import LOCAL, find_place
 from napari_ssp.widgets.docks.job_controller import JobController, JobSpec, Proposal
 from napari_ssp.widgets.docks.messages import error_line
 from napari_ssp.widgets.docks.model_news import model_news
-from napari_ssp.widgets.docks.shared_service import preferred_place
+from napari_ssp.widgets.docks.shared_service import preferred_choices
 from napari_ssp.widgets.forms.fields import ChoiceBox
 from napari_ssp.widgets.layers.images import region_obstacle
 from napari_ssp.widgets.layers.layer_state import LayerState, lost_reason
@@ -117,8 +117,8 @@ class LayerJob(QObject):
         form.changed.connect(self._controller.schedule)
         model_news().changed.connect(self.refresh_models)
         self.refresh_models()
-        form.choose_compute(preferred_place())
-        dock.drive(self._controller)
+        form.begin_with(preferred_choices(task.makes))
+        dock.drive(self._controller, viewer)
         dock.add(form, dock.panel)
 
     def refresh_models(self) -> None:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
-from napari_ssp.widgets.docks.calm_bar import CalmBar
 from napari_ssp.widgets.docks.message_line import MessageLine
+from napari_ssp.widgets.forms.calm_bar import CalmBar
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -4,17 +4,32 @@ from __future__ import annotations
 
 import atexit
 from functools import cache
+from typing import Any
 
 from napari.settings import get_plugin_settings
 
 from napari_ssp.service import ModelService
-from napari_ssp.service.compute.places import LOCAL
 
 
-def preferred_place() -> str:
-    """Where new docks compute, as the Preferences say; here where napari does not know them."""
-    settings = getattr(get_plugin_settings().get("napari-ssp"), "compute", None)
-    return str(settings.where) if settings is not None and settings.where else LOCAL
+def preferred_choices(makes: str = "") -> dict[str, str]:
+    """Choices that new docks begin with, as the Preferences say.
+
+    Parameters
+    ----------
+    makes : str
+        What the dock's models make: ``"objects"``, ``"images"`` or ``"errors"``.
+
+    Returns
+    -------
+    dict of str to str
+        Values by the names of a form's fields; empty where napari does not know the settings.
+    """
+    plugin: Any = get_plugin_settings().get("napari-ssp")
+    if plugin is None:
+        return {}
+    compute, model = plugin.compute, getattr(plugin.models, makes, "")
+    chosen = {"compute": compute.where, "device": compute.device, "precision": compute.precision}
+    return {name: str(value) for name, value in (chosen | {"model": model}).items() if value}
 
 
 @cache

@@ -5,6 +5,7 @@ from __future__ import annotations
 import weakref
 from collections import deque
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from napari.layers import Labels
 from qtpy.QtCore import QObject, Signal
 
 from napari_ssp.service import EditRequest, Gesture, JobState, RecordedEdit, plane_of
+from napari_ssp.service.network_outputs import find_outputs
 from napari_ssp.widgets.docks.messages import error_line
 from napari_ssp.widgets.docks.runner import Runner
 from napari_ssp.widgets.edit.sentences import edit_line
@@ -117,14 +119,14 @@ class Editing(QObject):
             self.refused.emit(error_line(outcome.error))
         self._wanted.popleft()
 
-    def _outputs(self, layer: Labels) -> Segmentation | None:
-        """Flows of a layer; else those of another one of the same pixels."""
+    def _outputs(self, layer: Labels) -> Segmentation | Path | None:
+        """Flows of a layer; else those of another one of the same pixels, or of a file beside."""
         others = [each for each in self._viewer.layers if isinstance(each, Labels)]
         for each in (layer, *others):
             self.keep_flows(each)
             if each in self._flows and _same_pixels(each, layer):
                 return self._flows[each]
-        return None
+        return find_outputs(Path(layer.source.path)) if layer.source.path else None
 
 
 def _recorded(layer: Labels, tool: Tool, points: NDArray[Any], pixels: int) -> RecordedEdit:
@@ -142,6 +144,8 @@ def _recorded(layer: Labels, tool: Tool, points: NDArray[Any], pixels: int) -> R
             "edit the copy."
         )
     axes = layer_axes(layer)
+    if "c" in axes:
+        raise ValueError(f"'{layer.name}' has channels of labels. Split them into layers first.")
     places = np.round(points).astype(int)
     if not ((places >= 0) & (places < data.shape)).all(axis=1).any():
         raise ValueError(f"This is beside '{layer.name}'.")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _COLOUR = "#ffe100"  # as the outline of a selected object
-_WIDTH = 2  # pixels of the screen
+_WIDTH = 3  # pixels of the screen
 #: A hand moves this far, in pixels of the screen, while it clicks.
 _STILL = 4
 
@@ -75,15 +75,17 @@ class Strokes(QObject):
         panned, start = camera.mouse_pan, np.array(event.pos)
         camera.mouse_pan = panned and not is_line
         points, moved = [_pixel(layer, event)], False
-        yield
-        while event.type == "mouse_move":
-            moved = moved or float(np.abs(event.pos - start).max()) > _STILL
-            if is_line:
-                points.append(_pixel(layer, event))
-                self._line.show(layer, np.array(points))
+        try:
             yield
-        camera.mouse_pan = panned
-        self._line.clear()
+            while event.type == "mouse_move":
+                moved = moved or float(np.abs(event.pos - start).max()) > _STILL
+                if is_line:
+                    points.append(_pixel(layer, event))
+                    self._line.show(layer, np.array(points))
+                yield
+        finally:
+            camera.mouse_pan = panned
+            self._line.clear()
         if is_line:
             points.append(_pixel(layer, event))  # a quick hand is heard only now and then
         if is_line or not moved:
@@ -104,7 +106,12 @@ class _Line:
         layers, selection = self._viewer.layers, self._viewer.layers.selection
         selected, active = set(selection), selection.active
         width = _WIDTH / (self._viewer.scene.camera.zoom * float(abs(labels.scale[-1])))
-        look: Any = {"edge_color": _COLOUR, "edge_width": width, "shape_type": "path"}
+        look: Any = {
+            "edge_color": _COLOUR,
+            "edge_width": width,
+            "shape_type": "path",
+            "opacity": 1.0,
+        }
         self._layer = Shapes([points], name="line", **look, **place_of(labels))
         layers.append(self._layer)
         layers.selection = selected

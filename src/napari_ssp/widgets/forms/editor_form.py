@@ -18,7 +18,7 @@ from napari_ssp.widgets.forms.fields import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 _ADVANCED_HELP = "Show choices that most runs do without"
 
@@ -55,6 +55,10 @@ class EditorForm(QWidget):
         """Show other values of some choices; the others stay, also those that do not apply."""
         for name, value in values.items():
             self._editors[name].set(value)
+
+    def begin_with(self, values: Mapping[str, Any]) -> None:
+        """Show those of the values whose choice the form leaves."""
+        self.change(**{name: values[name] for name in self._editors if name in values})
 
     def set_advanced_open(self, opened: bool) -> None:
         """Open or close the advanced part."""

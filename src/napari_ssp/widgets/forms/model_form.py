@@ -64,11 +64,6 @@ class ChoiceForm(EditorForm):
         editor = self._editors.get("compute")
         return LOCAL if editor is None else str(editor.get())
 
-    def choose_compute(self, place: str) -> None:
-        """Choose that place, where the form leaves the choice."""
-        if "compute" in self._editors:
-            self.change(compute=place)
-
     def insert_first_row(self, label: str, widget: QWidget) -> None:
         """Put a widget of the connected dock above the model, in the same columns."""
         self._form.insertRow(0, label, widget)

@@ -83,7 +83,7 @@ class MeasureDock(JobDock):
         self.save_button = QPushButton("Save CSV…")
         self.export_button = QPushButton("Export…")
         work = (self._propose, self._show_features, self._preparation, self._ask_about_many)
-        self.drive(JobController(JobSpec("measurement", *work), parent=self))
+        self.drive(JobController(JobSpec("measurement", *work), parent=self), self._viewer)
         self._lay_out()
         self._connect()
         self.watch(self._viewer, self._update_layers, self._follow_selection)

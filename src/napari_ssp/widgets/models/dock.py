@@ -72,7 +72,7 @@ class ModelsDock(JobDock):
         self.by_hand = ByHand()
         self.setAcceptDrops(True)
         spec = JobSpec("model", self._propose, self._show_model, recover=self._ask)
-        self.drive(JobController(spec, parent=self))
+        self.drive(JobController(spec, parent=self), self._viewer)
         self._lay_out()
         self._connect()
         self.refresh()

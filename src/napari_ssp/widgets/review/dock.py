@@ -25,6 +25,7 @@ from napari_ssp.widgets.docks.messages import error_line
 from napari_ssp.widgets.docks.model_news import model_news
 from napari_ssp.widgets.docks.open_dock import open_dock
 from napari_ssp.widgets.docks.run_panel import RunPanel
+from napari_ssp.widgets.docks.shared_service import preferred_choices
 from napari_ssp.widgets.docks.viewer_watch import own_viewer
 from napari_ssp.widgets.forms.wrapped_label import SmallPrint
 from napari_ssp.widgets.layers.alignment import image_under
@@ -105,10 +106,11 @@ class ReviewDock(JobDock):
         )
         self.regions = Suggestions(self._viewer, self, ground)
         spec = JobSpec("review", self._propose, self._show, self._preparation)
-        self.drive(JobController(spec, service, self))
+        self.drive(JobController(spec, service, self), self._viewer)
         self._lay_out()
         self._connect()
         self.refresh_models()
+        self.form.begin_with(preferred_choices("errors"))
         self.watch(self._viewer, self._update_layers, self._follow_selection)
         self._follow_labels()
 

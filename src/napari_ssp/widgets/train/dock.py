@@ -24,7 +24,7 @@ from napari_ssp.widgets.docks.job_dock import JobDock
 from napari_ssp.widgets.docks.label_watch import LabelWatch, PartsButton
 from napari_ssp.widgets.docks.model_news import model_news
 from napari_ssp.widgets.docks.open_dock import use_model
-from napari_ssp.widgets.docks.shared_service import shared_service
+from napari_ssp.widgets.docks.shared_service import preferred_choices, shared_service
 from napari_ssp.widgets.docks.viewer_watch import own_viewer
 from napari_ssp.widgets.train.choices import CELLS, STRUCTURES
 from napari_ssp.widgets.train.collect.collecting import Collecting
@@ -104,11 +104,12 @@ class TrainDock(JobDock):
         service = service or shared_service("training")
         self._measured = PaceWatch(service, self)
         self._size: DataSize | None = None
-        self.drive(JobController(spec, service, self))
+        self.drive(JobController(spec, service, self), self._viewer)
         self.setup = SetupFold(self.form, self.data, self.collecting.panel)
         self.add(self.setup, self.parts_button, self.panel, self.view)
         self._connect()
         self.refresh_models()
+        self.form.begin_with(preferred_choices())
         self.watch(self._viewer, self._update_layers, self._follow_selection)
         self._offer_resume()
 

@@ -15,6 +15,8 @@ from napari_ssp.service.compute.bundle import server_folder
 CLUSTER_SUFFIX = ".toml"
 #: Schedulers, and the command by which each is given a job.
 COMMANDS = {"slurm": "sbatch", "pbs": "qsub", "lsf": "bsub"}
+#: Workers that one process keeps busy.
+MOST_WORKERS = 256
 
 _LARGEST = 2**20
 _WALLTIME = re.compile(r"\d+:\d\d:\d\d")
@@ -60,8 +62,8 @@ class ClusterFile:
     cores: int = choice(8, "cores", "Cores of a job", min=1, max=1024)
     memory: str = "32 GB"
     gpu: bool = False
-    workers: int = choice(1, "workers", "Jobs at most", min=1, max=10_000)
-    minimum: int = choice(1, "minimum", "Jobs that are kept", min=1, max=10_000)
+    workers: int = choice(1, "workers", "Jobs at most", min=1, max=MOST_WORKERS)
+    minimum: int = choice(1, "minimum", "Jobs that are kept", min=1, max=MOST_WORKERS)
     directives: tuple[str, ...] = ()
     prologue: tuple[str, ...] = ()
     python: str | None = None

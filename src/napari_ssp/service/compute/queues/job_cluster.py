@@ -35,6 +35,9 @@ _WORKER = (
 #: How each scheduler is asked for a graphics card; PBS takes it with the other resources.
 _GPU = {"slurm": ["--gres=gpu:1"], "lsf": ['-gpu "num=1"'], "pbs": []}
 
+#: A job for each request that waits, whatever it may take; those that idle end after five minutes.
+_ADAPT = {"interval": "1s", "wait_count": 300, "target_duration": "10ms"}
+
 
 async def serve_jobs(
     file: ClusterFile, identity: Identity, announce: Callable[[str], None], end: asyncio.Event
@@ -73,7 +76,7 @@ async def serve_jobs(
             await cluster
             cluster.scale(file.minimum)
             await cluster  # raises what the queue says
-            cluster.adapt(minimum=file.minimum, maximum=file.workers)
+            cluster.adapt(minimum=file.minimum, maximum=file.workers, **_ADAPT)
             announce(cluster.scheduler_address)
             await end.wait()
         finally:

@@ -19,7 +19,6 @@ from qtpy.QtWidgets import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_ROLES = (QFormLayout.ItemRole.LabelRole, QFormLayout.ItemRole.FieldRole)
 _CONTROLS = (
     QAbstractButton,
     QAbstractItemView,
@@ -41,13 +40,14 @@ def name_controls(root: QWidget) -> None:
     """Name each control without words of its own by the label of its row, else by its tooltip."""
     for form in root.findChildren(QFormLayout):
         for row in range(form.rowCount()):
-            label, field = (_widget_at(form, row, role) for role in _ROLES)
-            if isinstance(label, QLabel) and field is not None:
+            label = _widget(form, row, QFormLayout.ItemRole.LabelRole)
+            field = _widget(form, row, QFormLayout.ItemRole.FieldRole)
+            if field is not None and isinstance(label, QLabel):
                 _name(field, label.text())
     _name(root)
 
 
-def _widget_at(form: QFormLayout, row: int, role: QFormLayout.ItemRole) -> QWidget | None:
+def _widget(form: QFormLayout, row: int, role: QFormLayout.ItemRole) -> QWidget | None:
     item = form.itemAt(row, role)
     return item.widget() if item is not None else None
 
@@ -61,8 +61,5 @@ def _name(widget: QWidget, words: str = "") -> None:
 
 def _is_part(widget: QWidget, root: QWidget) -> bool:
     """Tell whether a widget lies in another control, as the field of a number's box does."""
-    while widget is not root and (above := widget.parentWidget()) is not None:
-        if isinstance(above, _CONTROLS):
-            return True
-        widget = above
-    return False
+    parent = None if widget is root else widget.parentWidget()
+    return parent is not None and (isinstance(parent, _CONTROLS) or _is_part(parent, root))

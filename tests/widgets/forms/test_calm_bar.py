@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import QApplication
 
-from napari_ssp.widgets.docks.calm_bar import _STYLE_ANIMATION_UPDATE, CalmBar
+from napari_ssp.widgets.forms.calm_bar import _STYLE_ANIMATION_UPDATE, CalmBar
 
 if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot

@@ -8,7 +8,7 @@ from npe2 import PluginManifest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QAbstractButton, QFormLayout, QLabel, QLineEdit, QSpinBox, QWidget
 
-from napari_ssp.widgets.docks.spoken_names import controls, name_controls
+from napari_ssp.widgets.forms.spoken_names import controls, name_controls
 
 if TYPE_CHECKING:
     import napari

@@ -1,0 +1,114 @@
+"""Runs of a dock as napari knows them: a bar in the activity dock, and a task to ask about.
+
+While a run is under way, napari asks before it closes its window.
+"""
+
+from __future__ import annotations
+
+import os
+import weakref
+from typing import TYPE_CHECKING, Any
+
+from napari.utils import progress
+from napari.utils.task_status import Status
+from qtpy.QtCore import QObject, QTimer
+from qtpy.QtWidgets import QApplication, QLabel, QMainWindow
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import napari
+
+    from napari_ssp.progress import Progress
+    from napari_ssp.widgets.docks.job_controller import JobController
+
+_PROVIDER = "napari-ssp"
+_FULL = 100
+#: Shorter runs are over before anybody looks for a bar.
+_SHORT_MS = 1000
+
+
+class Activity(QObject):
+    """Tells napari of what a controller runs.
+
+    Parameters
+    ----------
+    controller : JobController
+        Whose runs are told; the owner of this object.
+    viewer : napari.Viewer
+        In whose window they run.
+    """
+
+    def __init__(self, controller: JobController, viewer: napari.Viewer) -> None:
+        super().__init__(controller)
+        self._noun = controller.spec.noun.capitalize()
+        self._viewer = weakref.ref(viewer)
+        self._cancel = weakref.WeakMethod(controller.cancel)
+        self._task: Any = None
+        self._bar: Any = None
+        # napari handles other events while it makes a bar: not while a run is about to start.
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(_SHORT_MS)
+        self._timer.timeout.connect(self._show_bar)
+        controller.started.connect(self._begin)
+        controller.progressed.connect(self._move)
+        controller.stopped.connect(self._end)
+        controller.ended.connect(self._end)
+
+    def _begin(self) -> None:
+        self._set_status(Status.BUSY, f"{self._noun} is running")
+        self._timer.start()
+
+    def _show_bar(self) -> None:
+        if self._bar is None:  # else one run superseded another
+            # Without a file of its own the bar is written to the terminal, too.
+            silent = open(os.devnull, "w", encoding="utf-8")
+            self._bar = progress(total=_FULL, desc=f"{self._noun} ({_PROVIDER})", file=silent)
+            _hold_spinner()
+
+    def _move(self, now: Progress, text: str) -> None:
+        if self._bar is not None and now.fraction is not None:
+            self._bar.update(round(_FULL * now.fraction) - self._bar.n)
+
+    def _end(self) -> None:
+        self._timer.stop()
+        self._set_status(Status.COMPLETED, "")
+        bar, self._bar = self._bar, None
+        if bar is not None:
+            bar.close()
+            bar.fp.close()
+
+    def _set_status(self, status: Status, description: str) -> None:
+        """Keep the dock's task, where this napari knows tasks; it has no public call for it."""
+        window = getattr(self._viewer(), "window", None)
+        register = getattr(window, "_register_task_status", None)
+        update = getattr(window, "_update_task_status", None)
+        if register is None or update is None:
+            return
+        if self._task is None:
+            self._task = register(_PROVIDER, status, description, _call_weakly(self._cancel))
+        else:
+            update(self._task, status, description)
+
+
+def _call_weakly(method: weakref.WeakMethod[Callable[[], bool]]) -> Callable[[], bool]:
+    """Make a function of a method that does not keep its object; napari keeps it for good."""
+
+    def call() -> bool:
+        found = method()
+        return found is not None and found()
+
+    return call
+
+
+def _hold_spinner() -> None:
+    """Stop the turning wheel of napari's status bar, which draws the whole window for each frame.
+
+    Without a graphics card that takes a quarter of a core from the run.
+    """
+    for window in QApplication.topLevelWidgets():
+        bar = window.statusBar() if isinstance(window, QMainWindow) else None
+        for label in bar.findChildren(QLabel) if bar is not None else ():
+            if (movie := label.movie()) is not None:
+                movie.stop()
