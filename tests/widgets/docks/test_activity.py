@@ -36,7 +36,7 @@ def running(
 def test_a_long_run_has_a_bar_that_costs_nothing_and_goes_with_it(
     viewer: napari.Viewer, running: SegmentDock, slow_service: SlowService, qtbot: QtBot
 ) -> None:
-    qtbot.waitUntil(lambda: bool(progress._all_instances), timeout=5000)
+    qtbot.waitUntil(lambda: bool(progress._all_instances), timeout=LONG)
     (bar,) = progress._all_instances
     assert (bar.desc.rstrip(": "), bar.total) == ("Segmentation (napari-ssp)", 100)
     labels = viewer.window._qt_window.statusBar().findChildren(QLabel)
@@ -74,9 +74,9 @@ def test_a_run_that_has_ended_is_no_reason_to_ask(
 def test_a_bar_goes_with_its_viewer(
     viewer: napari.Viewer, running: SegmentDock, qtbot: QtBot
 ) -> None:
-    qtbot.waitUntil(lambda: bool(progress._all_instances), timeout=5000)
+    qtbot.waitUntil(lambda: bool(progress._all_instances), timeout=LONG)
     viewer.close()
-    qtbot.waitUntil(lambda: not progress._all_instances, timeout=5000)
+    qtbot.waitUntil(lambda: not progress._all_instances, timeout=LONG)
 
 
 def test_no_bar_is_left_of_a_run_that_ends_while_napari_makes_it() -> None:
