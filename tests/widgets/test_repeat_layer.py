@@ -87,13 +87,24 @@ def test_a_layer_is_made_again(
 
 
 def test_the_copied_command_makes_the_layer_again(
-    viewer: napari.Viewer, dock: SegmentDock, file: Path, tmp_path: Path, qtbot: QtBot
+    viewer: napari.Viewer,
+    dock: SegmentDock,
+    file: Path,
+    tmp_path: Path,
+    qtbot: QtBot,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     viewer.open(str(file), plugin="napari-ssp")
     dock.image_box.set_value(viewer.layers[1])
     labels = _segmented(viewer, dock, qtbot)
+    told: list[str] = []
+    monkeypatch.setattr(repeat_layer, "show_info", told.append)
     _choose(COPY)
     command = QApplication.clipboard().text()
+    assert told == [f"Copied: {command}"]
+    labels.metadata["napari_ssp"] |= {"edits": [{"edit": "add"}]}
+    _choose(COPY)
+    assert told[-1] == f"Copied: {command} It makes the labels without your edits."
     words = shlex.split(command)
     assert words[:3] == ["napari-ssp", "segment", str(file)]
     assert words[words.index("--channel") + 1] == "1"

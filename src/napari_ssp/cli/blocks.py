@@ -38,7 +38,7 @@ def write_by_blocks(
             raise
         say(f"{title(request)}: {error} It is small enough, so its pixels are sent.")
         return None
-    except USER_ERRORS:
+    except (KeyboardInterrupt, *USER_ERRORS):
         if unfinished_folder(goal.path).exists():
             say(f"{title(request)}: finished blocks are kept; --resume goes on with them.")
         raise

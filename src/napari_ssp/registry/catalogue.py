@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from napari_ssp.registry.card import CARD_FILE, CELLPOSE, ERRORS, ModelCard
 from napari_ssp.registry.catalogues import list_offered_cards, model_folders
 from napari_ssp.registry.cellpose_models import cellpose_cards, cellpose_weights
-from napari_ssp.registry.folders import STARTER_FOLDER, models_folder
+from napari_ssp.registry.folders import DEFAULT_MODEL, STARTER_FOLDER, models_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -29,7 +29,7 @@ def list_cards() -> list[ModelCard]:
     ensembles = (card for card in list_offered_cards() if card.members and card.name not in by_name)
     complete = [_complete(card, by_name) for card in _first_of_each(ensembles)]
     usable = cards + [card for card in complete if card.sha256]
-    return sorted(usable, key=lambda card: card.makes == ERRORS)
+    return sorted(usable, key=lambda card: (card.makes == ERRORS, card.name != DEFAULT_MODEL))
 
 
 def list_catalogue() -> list[ModelCard]:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import platformdirs
 
+#: Shipped model of cells that is taken where nobody chose one.
+DEFAULT_MODEL = "mediar-starter"
 STARTER_FOLDER = Path(__file__).resolve().parent / "starter"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from napari_ssp.progress import run
+from napari_ssp.registry.folders import DEFAULT_MODEL
 from napari_ssp.service.model_service import SHARED_MODELS
 from napari_ssp.service.pipelines import prepare_steps
 from napari_ssp.service.requests import DiameterRequest, PredictRequest, SegmentRequest
@@ -24,7 +25,7 @@ R = TypeVar("R")
 
 def segment(
     image: Any,
-    model: str = "mediar-starter",
+    model: str = DEFAULT_MODEL,
     axes: str | None = None,
     voxel_size: Sequence[float] | None = None,
     device: str = "auto",
@@ -64,7 +65,7 @@ def segment(
     return _run(request)
 
 
-def estimate_diameter(image: Any, model: str = "mediar-starter", **options: Any) -> float:
+def estimate_diameter(image: Any, model: str = DEFAULT_MODEL, **options: Any) -> float:
     """Estimate the typical diameter of objects, for the ``diameter`` of :func:`segment`.
 
     Parameters

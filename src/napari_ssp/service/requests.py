@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, PlainSerializer
 
 from napari_ssp.image import MicroscopyImage, check_voxel_size
 from napari_ssp.io.scene import MISSING
+from napari_ssp.registry.folders import DEFAULT_MODEL
 from napari_ssp.schema import OneOf, Unchecked, checked_dataclass, choice, flatten
 from napari_ssp.service.results import Segmentation, StructurePrediction
 
@@ -217,7 +218,7 @@ class SegmentRequest(ImageRequest, Request[Segmentation]):
     """
 
     model: ModelName = choice(
-        "mediar-starter", "Model", "Name of a model, or a model's folder", kw_only=False
+        DEFAULT_MODEL, "Model", "Name of a model, or a model's folder", kw_only=False
     )
     _: KW_ONLY
     channel: int | None = choice(

@@ -70,7 +70,8 @@ def _copy_command(viewer: Viewer) -> None:
     command = build_command(viewer)
     clipboard: Any = QApplication.clipboard()
     clipboard.setText(command)
-    show_info(f"Copied: {command}")
+    edited = " It makes the labels without your edits." if _record(viewer).get("edits") else ""
+    show_info(f"Copied: {command}{edited}")
 
 
 def _speak(act: Callable[[Viewer], None], viewer: Viewer) -> None:

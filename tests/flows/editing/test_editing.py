@@ -107,6 +107,13 @@ def test_where_the_flows_see_one_cell_it_is_cut_along_the_line(outputs: Outputs 
     np.testing.assert_array_equal((edited == 5)[TRUTH == 3], columns <= 27)
 
 
+def test_parts_that_the_line_does_not_meet_stay_as_they_are() -> None:
+    apart = np.where(TRUTH == 4, 3, TRUTH)
+    edited, objects = _edited(apart, Tool.SPLIT, (55, 30), (85, 30))
+    assert objects == (3, 4)
+    np.testing.assert_array_equal(edited[TRUTH == 4], 3)
+
+
 def test_lines_that_split_nothing_are_refused() -> None:
     with pytest.raises(ValueError, match="meets no object"):
         _edited(TRUTH, Tool.SPLIT, (2, 60), (2, 90))

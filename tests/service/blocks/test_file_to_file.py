@@ -264,3 +264,16 @@ def test_a_full_disk_costs_only_what_was_being_written(
     assert not target.exists()
     run(segment_by_blocks(service, request_of_plane, Goal(target, resume=True)))
     np.testing.assert_array_equal(_read(target), labels)
+
+
+def test_an_image_without_contrast_gives_no_objects_and_says_so(
+    service: ModelService, request_of_plane: SegmentRequest, tmp_path: Path
+) -> None:
+    image = MicroscopyImage(np.full((70, 80), 9, np.uint8), "yx")
+    path = write_image(tmp_path / "blank.ome.zarr", image)
+    request = replace(request_of_plane, image=path, plane=None, cell_threshold=1.0)
+    result = run(segment_by_blocks(service, request, Goal(tmp_path / "cells.zarr")))
+    assert result.count == 0
+    assert result.warnings == service.submit(request).result().warnings
+    assert "No objects can be found" in result.warnings[0]
+    assert not _read(tmp_path / "cells.zarr").any()

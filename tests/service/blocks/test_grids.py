@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
 from napari_ssp.flows import stitching
+from napari_ssp.image import MicroscopyImage
+from napari_ssp.io import write_image
 from napari_ssp.service import SegmentRequest, plan_segmentation
 from napari_ssp.service.blocks import estimate
 from napari_ssp.service.blocks.estimate import find_needs, find_obstacle
@@ -78,10 +80,15 @@ def test_a_disk_that_is_too_small_is_refused_beforehand(plan: Plan, tmp_path: Pa
         find_needs(request, found, make_grids(found)).check_disk(tmp_path)
 
 
-def test_what_is_no_work_for_blocks(plan: Plan, tiny_model: Path) -> None:
-    small, found = plan(300)
-    assert "small enough" in str(find_obstacle(small, found))
-    assert find_obstacle(*plan(300, 64)) is None
-    stack = np.zeros((3, 100, 100), np.uint8)
-    linked = SegmentRequest(stack, str(tiny_model), tile=64, stacks="linked")
-    assert "several planes" in str(find_obstacle(linked, plan_segmentation(linked)))
+def test_what_is_no_work_for_blocks(plan: Plan, tiny_model: Path, tmp_path: Path) -> None:
+    assert find_obstacle(*plan(300, 64)) == "it is in no file"
+    image = MicroscopyImage(np.zeros((3, 100, 100), np.uint8), "zyx")
+    path = write_image(tmp_path / "stack.ome.zarr", image)
+
+    def obstacle(**choices: Any) -> str | None:
+        request = SegmentRequest(path, str(tiny_model), **choices)
+        return find_obstacle(request, plan_segmentation(request))
+
+    assert "small enough" in str(obstacle())
+    assert obstacle(tile=64) is None
+    assert "several planes" in str(obstacle(tile=64, stacks="linked"))

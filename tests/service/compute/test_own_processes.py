@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,8 @@ from click.testing import CliRunner
 from napari_ssp.cli import main
 from napari_ssp.cli.batch import image_batch
 from napari_ssp.image import MicroscopyImage
-from napari_ssp.io import read_label_image, write_image
+from napari_ssp.io import read_image, read_label_image, write_image
+from napari_ssp.io.ngff.stored import StoredPixels
 from napari_ssp.progress import Progress, run
 from napari_ssp.service import (
     CancelledError,
@@ -33,6 +35,8 @@ from napari_ssp.service import (
     SegmentRequest,
 )
 from napari_ssp.service.blocks.running import Goal, segment_by_blocks
+from napari_ssp.service.compute import by_path
+from napari_ssp.service.compute.by_path import name_pixels
 from napari_ssp.service.model_service import SHARED_MODELS
 
 if TYPE_CHECKING:
@@ -98,6 +102,30 @@ def test_a_file_is_read_where_it_is(
     path = write_image(tmp_path / name, MicroscopyImage(pixels, "yx"))
     request = SegmentRequest(path, str(finding_model), tta=True)
     _same_segmentation(local.submit(request).result(60), service.submit(request).result(60))
+
+
+def test_a_large_zarr_goes_by_its_name_and_not_through_this_process(
+    service: ModelService,
+    local: ModelService,
+    finding_model: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pixels = np.random.default_rng(8).integers(0, 255, (80, 90), np.uint8)
+    path = write_image(tmp_path / "cells.ome.zarr", MicroscopyImage(pixels, "yx"))
+    request = SegmentRequest(read_image(path), str(finding_model))
+    assert name_pixels(request) == (request, "sending the image, 0 MiB")
+    monkeypatch.setattr(by_path, "MOST_COPIED", 1000)
+    job = service.submit(request)
+    told: list[str] = []
+    job.events.progressed.connect(lambda step: told.append(step.stage))
+    with monkeypatch.context() as patch:
+        patch.setattr(StoredPixels, "__getitem__", lambda *_: pytest.fail("It was read here."))
+        result = job.result(60)
+    assert f"workers read '{path}' themselves" in told
+    _same_segmentation(local.submit(request).result(60), result)
+    cut = SegmentRequest(replace(request.image, data=request.image.data[:50]), "any")
+    assert name_pixels(cut)[0] is cut  # a part is no file
 
 
 def test_structures_are_the_same(

@@ -126,7 +126,7 @@ def test_the_network_sees_cells_and_nuclei_as_two_colours(
 def _seen_in_3d(pixels: NDArray[Any], model: Path, **choices: Any) -> NDArray[np.float32]:
     request = ssp.SegmentRequest(pixels, str(model), stacks="volume", device="cpu", **choices)
     plan = plan_segmentation(request)
-    setup = steps._prepare(request, plan, ModelCache(), torch.device("cpu"))
+    setup = steps.prepare_run(request, plan, ModelCache(), torch.device("cpu"))
     return run(volume._predicted(setup, run(levels.read_levels(plan, plan.planes))))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from dock_driver import LONG, SlowService
@@ -10,6 +10,7 @@ from napari.utils import progress
 from qtpy.QtWidgets import QLabel
 
 from napari_ssp.service import JobState
+from napari_ssp.widgets.docks.activity import _Bar
 from napari_ssp.widgets.segment.dock import SegmentDock
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def running(
 def test_a_long_run_has_a_bar_that_costs_nothing_and_goes_with_it(
     viewer: napari.Viewer, running: SegmentDock, slow_service: SlowService, qtbot: QtBot
 ) -> None:
-    qtbot.waitUntil(lambda: bool(progress._all_instances), timeout=5000)
+    qtbot.waitUntil(lambda: bool(progress._all_instances), timeout=LONG)
     (bar,) = progress._all_instances
     assert (bar.desc.rstrip(": "), bar.total) == ("Segmentation (napari-ssp)", 100)
     labels = viewer.window._qt_window.statusBar().findChildren(QLabel)
@@ -68,3 +69,26 @@ def test_a_run_that_has_ended_is_no_reason_to_ask(
     assert viewer.window._task_status_manager.is_busy(), "the next run is told, too"
     running.cancel()
     assert not viewer.window._task_status_manager.is_busy()
+
+
+def test_a_bar_goes_with_its_viewer(
+    viewer: napari.Viewer, running: SegmentDock, qtbot: QtBot
+) -> None:
+    qtbot.waitUntil(lambda: bool(progress._all_instances), timeout=LONG)
+    viewer.close()
+    qtbot.waitUntil(lambda: not progress._all_instances, timeout=LONG)
+
+
+def test_no_bar_is_left_of_a_run_that_ends_while_napari_makes_it() -> None:
+    bar = _Bar()
+
+    def end(event: Any) -> None:
+        if event.added:
+            bar.close()
+
+    progress._all_instances.events.changed.connect(end)
+    try:
+        bar.show("Segmentation")
+    finally:
+        progress._all_instances.events.changed.disconnect(end)
+    assert not progress._all_instances

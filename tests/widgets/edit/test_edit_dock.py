@@ -18,7 +18,11 @@ from napari_ssp.service import Segmentation, Thresholds, Tool
 from napari_ssp.service.annotation.training_set import TrainingSet
 from napari_ssp.service.network_outputs import outputs_image
 from napari_ssp.service.segmentation import refinement
+from napari_ssp.service.segmentation.editing import edit_again
+from napari_ssp.widgets.edit import editing
 from napari_ssp.widgets.edit.dock import EditDock
+from napari_ssp.widgets.layers.edit_log import edit_log, recorded_edits
+from napari_ssp.widgets.layers.shown_segmentations import remember_segmentation
 from napari_ssp.widgets.segment.choices import SegmentChoices
 from napari_ssp.widgets.segment.results import prepare
 from napari_ssp.widgets.train.dock import TrainDock
@@ -29,7 +33,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pytestqt.qtbot import QtBot
 
-    from napari_ssp.service import ModelService
     from napari_ssp.widgets.segment.dock import SegmentDock
 
 SHAPE = (120, 160)
@@ -171,6 +174,10 @@ def test_what_is_shown_follows_tools_and_layers(
     hand.draw((82, 118))
     assert panel.message.text() == "Select one labels layer to edit."
     viewer.layers.selection.active = cells
+    viewer.dims.ndisplay = 3
+    hand.draw((82, 118))
+    assert panel.message.text() == "Editing needs the 2D display; the viewer shows 3D."
+    viewer.dims.ndisplay = 2
     cells.mode = "erase"
     assert panel.tool() is None, "napari's own tools take over"
     before = len(viewer.mouse_drag_callbacks)
@@ -179,7 +186,7 @@ def test_what_is_shown_follows_tools_and_layers(
 
 
 def test_labels_without_flows_take_those_of_the_same_pixels(
-    viewer: napari.Viewer, edit_dock: EditDock, service: ModelService
+    viewer: napari.Viewer, edit_dock: EditDock, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
 ) -> None:
     drawn = viewer.add_labels(np.where(TRUTH == 4, 0, TRUTH), name="drawn", **PLACE)
     viewer.reset_view()
@@ -187,15 +194,21 @@ def test_labels_without_flows_take_those_of_the_same_pixels(
     hand = Hand(viewer, drawn)
     hand.draw((82, 118))
     assert "have no flows" in edit_dock.panel.message.text()
-    shown = viewer.add_labels(_found().labels, name="found", **PLACE)
-    from napari_ssp.widgets.layers.shown_segmentations import remember_segmentation
-
     found = _found()
+    shown = viewer.add_labels(found.labels, name="found", **PLACE)
     remember_segmentation(shown, found)
     viewer.layers.selection.active = drawn
     hand.draw((82, 118))
     np.testing.assert_array_equal(drawn.data > 0, TRUTH > 0)
     assert drawn.metadata == {}, "labels of a person have no provenance"
+
+    drawn.undo()
+    monkeypatch.setattr(editing, "_AT_ONCE", 0.0)
+    hand.draw((82, 118))
+    drawn.data_setitem((np.array([80]), np.array([120])), 9)  # a stroke before the edit is ready
+    qtbot.waitUntil(lambda: edit_dock.editing.is_settled, timeout=LONG)
+    assert drawn.data[80, 120] == 9
+    np.testing.assert_array_equal(drawn.data > 0, TRUTH > 0)
 
 
 def test_flows_that_lie_beside_the_labels_are_found(
@@ -225,6 +238,21 @@ def test_a_stack_is_edited_in_the_plane_on_display(
     assert set(changed[:, 0]) == {2}
     assert set(np.unique(cells.data[changed[:, 0], changed[:, 1], changed[:, 2]])) == {5}
 
+    viewer.dims.set_current_step(0, 0)
+    fresh, nothing = stack.copy(), np.zeros((3, *stack.shape), np.float32)
+    made = edit_again(
+        fresh, Segmentation(fresh, nothing[:2], nothing[2], "tyx"), recorded_edits(cells)
+    )
+    np.testing.assert_array_equal(fresh, cells.data)
+    edit_log(cells).replay(made)
+    np.testing.assert_array_equal(cells.data, fresh)
+    cells.undo()
+    np.testing.assert_array_equal(cells.data, stack)
+    assert recorded_edits(cells) == ()
+    cells.redo()
+    cells.data = stack.copy()
+    assert recorded_edits(cells) == (), "other labels hold none of the edits"
+
 
 @pytest.mark.parametrize("is_large", [False, True])
 def test_edits_stay_when_a_slider_moves(
@@ -236,11 +264,14 @@ def test_edits_stay_when_a_slider_moves(
     cells: Labels,
     qtbot: QtBot,
 ) -> None:
+    early: list[int] = []
     if is_large:  # what is visible comes first, without the edits
+        visible = refinement.Display(0, (60, 120, 90, 150))
         monkeypatch.setattr(refinement, "LIVE_PIXELS", 1)
-        viewer.scene.camera.zoom *= 1.5
+        monkeypatch.setattr(dock.refining, "_display", lambda source: visible)
+        dock.refining._live.patched.connect(lambda patch: early.append(cells.data[82, 118]))
     hand, panel = Hand(viewer, cells), dock.refining.panel
-    for tool, point in ((Tool.ADD, (82, 118)), (Tool.GROW, (82, 118)), (Tool.REMOVE, (30, 30))):
+    for tool, point in ((Tool.REMOVE, (30, 30)), (Tool.ADD, (82, 118)), (Tool.GROW, (82, 118))):
         edit_dock.toggle(tool)
         hand.draw(point)
     edited = cells.data.copy()
@@ -250,6 +281,7 @@ def test_edits_stay_when_a_slider_moves(
             panel.set_value(value)
 
     slide(Thresholds(0.7))
+    assert early == [0] * is_large
     assert viewer.layers["n labels"] is cells
     np.testing.assert_array_equal(cells.data > 0, edited > 0)
     assert panel.message.text() == "3 cells. Your 3 edits are kept."
@@ -257,17 +289,17 @@ def test_edits_stay_when_a_slider_moves(
     assert [row["applied"] for row in _edits(cells)] == [True] * 3
 
     slide(Thresholds(0.95))  # above all probabilities of the network's cells
-    assert "1 of 3 edits found nothing to act on in these labels: remove at y 30, x 30" in (
-        panel.message.text()
+    assert panel.message.text() == (
+        "1 cell. Without effect in these labels, of 3 edits: remove at y 30, x 30."
     )
-    assert [row["applied"] for row in _edits(cells)] == [True, True, False]
+    assert [row["applied"] for row in _edits(cells)] == [False, True, True]
     slide(Thresholds(0.7))
     np.testing.assert_array_equal(cells.data > 0, edited > 0)
 
     cells.undo()
-    assert [row["edit"] for row in _edits(cells)] == ["add", "grow"]
-    assert cells.data[30, 30] > 0
+    assert [row["edit"] for row in _edits(cells)] == ["remove", "add"]
     cells.undo()
+    assert cells.data[82, 118] == cells.data[30, 30] == 0
     cells.undo()
     assert _edits(cells) == []
     slide(Thresholds(0.6))
@@ -311,6 +343,8 @@ def test_another_run_leaves_edited_labels_alone(
     dock.layers.results.show(prepare(_found(), SegmentChoices()), viewer.layers["n"])
     assert [layer.name for layer in viewer.layers] == ["n", "n labels", "n labels [1]"]
     np.testing.assert_array_equal(cells.data, before)
+    assert len(recorded_edits(cells)) == 1
+    assert recorded_edits(None) == (), "a layer that is no more"
 
     (saved, beside) = cells.save(str(tmp_path / "cells.tif"), plugin="napari-ssp")
     np.testing.assert_array_equal(read_image(saved).plane(), before)

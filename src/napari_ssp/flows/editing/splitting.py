@@ -65,7 +65,7 @@ def split(
     target = int(numbers[pixels.argmax()])
     box = object_box(labels, (target,), margin=2)
     before = np.array(labels[box])
-    mask = before == target
+    mask = _crossed(before == target, line, box)
     sides, count = _sides(mask, line, box)
     if outputs is not None:
         sides = _follow_flows(sides, count, mask, outputs.flows[(slice(None), *box)])
@@ -78,13 +78,26 @@ def split(
     return Edit(Gesture(Tool.SPLIT, line), box, before, after, tuple(names))
 
 
+def _crossed(mask: NDArray[np.bool_], line: tuple[Point, ...], box: Box) -> NDArray[np.bool_]:
+    """Separate parts of an object that a line meets; the others have nothing to do with it."""
+    from scipy import ndimage  # takes a while to import
+
+    parts, _ = ndimage.label(mask, np.ones((3, 3)))
+    met = parts[tuple(line_pixels(_in_box(line, box), mask.shape).T)]
+    return np.isin(parts, met[met > 0])
+
+
+def _in_box(line: tuple[Point, ...], box: Box) -> tuple[Point, ...]:
+    return tuple((y - box[0].start, x - box[1].start) for y, x in line)
+
+
 def _sides(
     mask: NDArray[np.bool_], line: tuple[Point, ...], box: Box
 ) -> tuple[NDArray[np.int32], int]:
     """Sides 1..n of a line through an object, at each pixel the nearest one."""
-    from scipy import ndimage  # takes a while to import
+    from scipy import ndimage
 
-    points = tuple((y - box[0].start, x - box[1].start) for y, x in line)
+    points = _in_box(line, box)
     for drawn in (points, _prolonged(points, mask.shape)):
         rest = mask.copy()
         rest[tuple(line_pixels(drawn, mask.shape).T)] = False

@@ -12,6 +12,10 @@ from napari_ssp.io.errors import reading
 from napari_ssp.io.lazy import LazyArray
 from napari_ssp.io.memory import check_fits
 
+# Attribute of a dask array that is, unchanged, the full level of an image; what is made of it by
+# slicing or computing is another array, and has none.
+_FOLDER = "_napari_ssp_folder"
+
 _BLOCK_SIDE = 2048
 _BLOCK_BYTES = 2**25
 
@@ -48,3 +52,15 @@ class ZarrArray(LazyArray):
         with reading(Path(self._path), "a block cannot be read"):
             block = self._array[tuple(slice(r.start, r.stop) for r in box)]
         return np.asarray(block, dtype=self.dtype)
+
+
+def remember_folder(level: Any, folder: Path) -> None:
+    """Note the folder of the image that a dask array is the full level of."""
+    if folder.is_dir():
+        setattr(level, _FOLDER, folder.absolute())
+
+
+def find_folder(array: Any) -> Path | None:
+    """Find the folder of the image that an array is the full level of; None where it is none."""
+    folder: Path | None = getattr(array, _FOLDER, None)
+    return folder

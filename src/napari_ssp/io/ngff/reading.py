@@ -16,7 +16,7 @@ from napari_ssp.io.errors import damage_error
 from napari_ssp.io.label_images import is_whole, with_whole_numbers
 from napari_ssp.io.lazy import as_dask, drop_single
 from napari_ssp.io.ngff.archive import find_store, is_archive
-from napari_ssp.io.ngff.lazy import ZarrArray
+from napari_ssp.io.ngff.lazy import ZarrArray, remember_folder
 from napari_ssp.io.ngff.metadata import NgffImage, ome_attributes, parse_image
 from napari_ssp.io.scene import (
     ImageSource,
@@ -266,6 +266,7 @@ def _scene(group: Any, meta: NgffImage, path: Path, name: str, scene: str) -> Sc
         order = [*(i for i, a in enumerate(axes) if a != "c"), axes.index("c")]
         levels = [level.transpose(order) for level in levels]
         axes = "".join(axes[i] for i in order)
+    remember_folder(levels[0], path)
     labels = path.parent.name == "labels" or meta.is_labels
     channels = 1 if meta.rgb or "c" not in axes else levels[0].shape[axes.index("c")]
     calibration = calibrate(meta.lengths, "z" in axes)

@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 import shutil
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_ssp.registry import CELLPOSE, PACKAGE, STUDENT
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from napari_ssp.service.blocks.grid import Grids
     from napari_ssp.service.requests import SegmentRequest
     from napari_ssp.service.segmentation.plan import SegmentPlan
@@ -97,6 +96,8 @@ def find_needs(request: SegmentRequest, plan: SegmentPlan, grids: Grids) -> Need
 
 def find_obstacle(request: SegmentRequest, plan: SegmentPlan) -> str | None:
     """Why an image is not done by blocks from file to file; None where it can be."""
+    if not isinstance(request.image, str | Path):
+        return "it is in no file"
     if plan.tile is None:
         return "its planes are small enough for one piece"
     if request.stacks != "planes" or plan.volume is not None:

@@ -28,11 +28,11 @@ from napari_ssp.service.segmentation.run import assemble_planes, warn_of_few
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from napari_ssp.image import MicroscopyImage
     from napari_ssp.service.blocks.grid import Grid, Grids
     from napari_ssp.service.jobs import Job
     from napari_ssp.service.model_service import ModelService
     from napari_ssp.service.requests import SegmentRequest
+    from napari_ssp.service.results import Segmentation
     from napari_ssp.service.segmentation.plan import SegmentPlan
 
 #: Seconds between two looks whether a piece is done.
@@ -132,10 +132,10 @@ def segment_by_blocks(
         When the disk is full, or too small.
     """
     yield Progress("reading the image")
-    request = replace(request, image=Path(str(request.image)).absolute())
     plan = plan or plan_segmentation(request)
     if obstacle := find_obstacle(request, plan):
         raise ValueError(f"'{request.image}' is not done by blocks: {obstacle}.")
+    request = replace(request, image=Path(str(request.image)).absolute())
     run = _Run(service, request, plan, goal)
     run.begin()
     yield from run.look()
@@ -165,13 +165,13 @@ class _Run:
         if folder.exists() and self._goal.resume:
             check_same(self._read_description(), description, folder)
             return
-        find_needs(self._request, self._plan, self._grids).check_disk(folder.parent)
         if folder.exists() and not self._goal.overwrite:
             raise FileExistsError(
                 f"'{folder}' is a result that is not finished. Go on with it (--resume), begin "
                 "again (--overwrite), or choose another folder."
             )
         shutil.rmtree(folder, ignore_errors=True)
+        find_needs(self._request, self._plan, self._grids).check_disk(folder.parent)
         self._unfinished.begin(description)
 
     def look(self) -> Steps[None]:
@@ -264,15 +264,15 @@ class _Run:
             shutil.rmtree(self._unfinished.labels, ignore_errors=True)
             dtype = np.dtype(np.uint16 if count <= np.iinfo(np.uint16).max else np.uint32)
             place = (dtype, self._grids.chunk, self._goal.path)
-            create_labels(self._unfinished.labels, self._empty_image(count), *place)
+            empty = self._assemble(max(count, 1))
+            create_labels(self._unfinished.labels, empty.image(empty.labels), *place)
         return count
 
-    def _empty_image(self, count: int) -> MicroscopyImage:
-        """Axes, lengths and place of the labels."""
+    def _assemble(self, count: int) -> Segmentation:
+        """Make a result whose labels have axes and a place, but no pixels of their own."""
         labels = np.broadcast_to(np.uint32(0), (len(self._plan.planes), *self._plan.shape))
         outputs = np.broadcast_to(np.float32(0), (3, *labels.shape))
-        result = assemble_planes(self._plan, labels, outputs, {}, max(count, 1))
-        return result.image(result.labels)
+        return assemble_planes(self._plan, labels, outputs, {}, count)
 
     def _finish(self, count: int) -> BlocksResult:
         """Give the labels their name, and drop all pieces."""
@@ -286,7 +286,7 @@ class _Run:
         asked = {**self._request.provenance(), "overlap": plan.overlap}
         seconds = time.monotonic() - self._began
         record = describe_run(asked, card, self._request.device, seconds)
-        warnings = (*plan.warnings, *warn_of_few(plan, few))
+        warnings = (*self._assemble(count).warnings, *warn_of_few(plan, few))
         return BlocksResult(self._goal.path, count, record, warnings)
 
     def _is_whole(self, step: str, key: str) -> bool:

@@ -124,15 +124,16 @@ def _note(card: ModelCard, is_named: bool, books: dict[Book, Path | None]) -> No
 
 def is_sent(image: MicroscopyImage) -> bool:
     """Whether an image is small enough to be sent to another computer."""
-    return _count_bytes(image) <= MOST_SENT
+    return count_bytes(image) <= MOST_SENT
 
 
-def _count_bytes(image: Any) -> int:
+def count_bytes(image: Any) -> int:
+    """Bytes of the pixels of an image."""
     return int(np.dtype(image.dtype).itemsize * np.prod(image.shape, dtype=np.int64))
 
 
 def _check_size(image: Any) -> None:
-    size = _count_bytes(image)
+    size = count_bytes(image)
     if size > MOST_SENT:
         raise ValueError(
             f"The image has {size / 2**30:.1f} GiB, and at most {MOST_SENT / 2**30:.0f} GiB are "

@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from napari_ssp.progress import Progress, Steps, in_background
+from napari_ssp.service.compute.by_path import name_pixels
 from napari_ssp.service.compute.lending import lend, restore_names
 from napari_ssp.service.compute.lost import LostError
 from napari_ssp.service.compute.wire import pack, raise_error, read_missing, unpack
@@ -90,9 +91,11 @@ def remote_steps(request: Request[Any], cluster: Cluster) -> Steps[Any]:
 
 
 def _pack(request: Request[Any], shares_files: bool) -> Steps[tuple[Parcel, Loan | None]]:
-    yield Progress("reading the image")
     if shares_files:
+        request, words = name_pixels(request)
+        yield Progress(words)
         return pack(request), None
+    yield Progress("reading the image")
     loan = lend(request)
     return pack(loan.request), loan
 

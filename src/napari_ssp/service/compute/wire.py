@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_ssp.image import MicroscopyImage
+from napari_ssp.io.ngff.stored import StoredPixels
 from napari_ssp.service.requests import (
     BlockRequest,
     DiameterRequest,
@@ -27,6 +28,7 @@ _KINDS: dict[str, type[Any]] = {
     kind.__name__: kind
     for kind in (
         MicroscopyImage,
+        StoredPixels,
         SegmentRequest,
         PredictRequest,
         DiameterRequest,

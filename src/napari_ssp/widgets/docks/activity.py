@@ -28,6 +28,36 @@ _FULL = 100
 _SHORT_MS = 1000
 
 
+class _Bar:
+    """Bar in the activity dock; no Qt object, so that it can be closed while its owner dies."""
+
+    def __init__(self) -> None:
+        self._shown: Any = None
+        self._is_wanted = False
+
+    def show(self, words: str) -> None:
+        if self._shown is not None:  # one run superseded another
+            return
+        self._is_wanted = True
+        # Without a file of its own the bar is written to the terminal, too.
+        silent = open(os.devnull, "w", encoding="utf-8")
+        self._shown = progress(total=_FULL, desc=words, file=silent)
+        _hold_spinner()
+        if not self._is_wanted:  # napari handled other events meanwhile, the end among them
+            self.close()
+
+    def move(self, now: Progress) -> None:
+        if self._shown is not None and now.fraction is not None:
+            self._shown.update(round(_FULL * now.fraction) - self._shown.n)
+
+    def close(self) -> None:
+        self._is_wanted = False
+        shown, self._shown = self._shown, None
+        if shown is not None:
+            shown.close()
+            shown.fp.close()
+
+
 class Activity(QObject):
     """Tells napari of what a controller runs.
 
@@ -45,7 +75,7 @@ class Activity(QObject):
         self._viewer = weakref.ref(viewer)
         self._cancel = weakref.WeakMethod(controller.cancel)
         self._task: Any = None
-        self._bar: Any = None
+        self._bar = _Bar()
         # napari handles other events while it makes a bar: not while a run is about to start.
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -55,29 +85,22 @@ class Activity(QObject):
         controller.progressed.connect(self._move)
         controller.stopped.connect(self._end)
         controller.ended.connect(self._end)
+        self.destroyed.connect(self._bar.close)
 
     def _begin(self) -> None:
         self._set_status(Status.BUSY, f"{self._noun} is running")
         self._timer.start()
 
     def _show_bar(self) -> None:
-        if self._bar is None:  # else one run superseded another
-            # Without a file of its own the bar is written to the terminal, too.
-            silent = open(os.devnull, "w", encoding="utf-8")
-            self._bar = progress(total=_FULL, desc=f"{self._noun} ({_PROVIDER})", file=silent)
-            _hold_spinner()
+        self._bar.show(f"{self._noun} ({_PROVIDER})")
 
     def _move(self, now: Progress, text: str) -> None:
-        if self._bar is not None and now.fraction is not None:
-            self._bar.update(round(_FULL * now.fraction) - self._bar.n)
+        self._bar.move(now)
 
     def _end(self) -> None:
         self._timer.stop()
+        self._bar.close()
         self._set_status(Status.COMPLETED, "")
-        bar, self._bar = self._bar, None
-        if bar is not None:
-            bar.close()
-            bar.fp.close()
 
     def _set_status(self, status: Status, description: str) -> None:
         """Keep the dock's task, where this napari knows tasks; it has no public call for it."""

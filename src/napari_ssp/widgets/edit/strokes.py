@@ -75,15 +75,17 @@ class Strokes(QObject):
         panned, start = camera.mouse_pan, np.array(event.pos)
         camera.mouse_pan = panned and not is_line
         points, moved = [_pixel(layer, event)], False
-        yield
-        while event.type == "mouse_move":
-            moved = moved or float(np.abs(event.pos - start).max()) > _STILL
-            if is_line:
-                points.append(_pixel(layer, event))
-                self._line.show(layer, np.array(points))
+        try:
             yield
-        camera.mouse_pan = panned
-        self._line.clear()
+            while event.type == "mouse_move":
+                moved = moved or float(np.abs(event.pos - start).max()) > _STILL
+                if is_line:
+                    points.append(_pixel(layer, event))
+                    self._line.show(layer, np.array(points))
+                yield
+        finally:
+            camera.mouse_pan = panned
+            self._line.clear()
         if is_line:
             points.append(_pixel(layer, event))  # a quick hand is heard only now and then
         if is_line or not moved:

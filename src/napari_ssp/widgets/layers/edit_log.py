@@ -115,6 +115,7 @@ class EditLog:
             return
         if layer.data is not self._array:  # other labels, which hold none of them
             self._done, self._undone, self._array = [], [], layer.data
+            self._keep()
             return
         count = len(self._done)
         while (last := self._last()) is not None and last.shows(layer.data, last.before):
@@ -156,8 +157,8 @@ def edit_log(layer: Labels) -> EditLog:
 
 
 def recorded_edits(layer: Any) -> tuple[RecordedEdit, ...]:
-    """Edits that a layer shows."""
-    log = _LOGS.get(layer)
+    """Edits that a layer shows; none where it is no more, None."""
+    log = None if layer is None else _LOGS.get(layer)
     return () if log is None else log.recorded
 
 

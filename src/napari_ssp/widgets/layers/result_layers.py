@@ -186,11 +186,8 @@ class ResultLayers:
             return None
         if shown.kept or shown.place != target.place or layer.data.shape != data.shape:
             return None
-        log = find_log(layer)
-        if log is not None:
-            if log.recorded != tuple(recorded for recorded, _ in edits):
-                return None  # those of the layer would be lost
-            log.suspend()
+        if recorded_edits(layer) != tuple(recorded for recorded, _ in edits):
+            return None  # those of the layer would be lost
         _set_data(layer, data)
         if len(getattr(layer, "features", ())):
             layer.features = {}  # they were measured on other pixels

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from qtpy.QtWidgets import QPushButton
 
+from napari_ssp.registry.folders import DEFAULT_MODEL
 from napari_ssp.widgets.layers.contrast import Contrast, sample_contrast
 from napari_ssp.widgets.layers.placement import Part, Placed
 from napari_ssp.widgets.measure.object_table import measured
@@ -24,7 +25,6 @@ _HELP = (
     "Predict '{task}', segment it with '{model}', and measure its objects: labels with a table, "
     "which the Measure dock shows and saves"
 )
-_MODEL = "mediar-starter"
 
 
 class ObjectsButton(QPushButton):
@@ -43,7 +43,7 @@ class ObjectsButton(QPushButton):
             self.refuse("Choose a structure first")
             return
         self.setText(f"Find objects in '{tasks[0]}'")
-        self.setToolTip(_HELP.format(task=tasks[0], model=_MODEL))
+        self.setToolTip(_HELP.format(task=tasks[0], model=DEFAULT_MODEL))
         self.setEnabled(True)
 
     def refuse(self, reason: str) -> None:

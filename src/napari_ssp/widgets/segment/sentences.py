@@ -52,14 +52,12 @@ def count_line(count: int, noun: str = "cell") -> str:
 def edits_line(edits: Edits) -> str:
     """Say that edits by hand are in the labels, and which are not."""
     idle = [each.gesture for each, edit in edits if edit is None]
-    if not idle:
-        made = f"{len(edits)} edit{'s' * (len(edits) != 1)}"
-        return f" Your {made} {'is' if len(edits) == 1 else 'are'} kept." if edits else ""
-    places = (f"{g.tool} at y {g.points[0][0]}, x {g.points[0][1]}" for g in idle)
-    return (
-        f" {len(idle)} of {len(edits)} edits found nothing to act on in these labels: "
-        f"{'; '.join(places)}."
-    )
+    if idle:
+        places = "; ".join(f"{g.tool} at y {g.points[0][0]}, x {g.points[0][1]}" for g in idle)
+        return f" Without effect in these labels, of {len(edits)} edits: {places}."
+    if not edits:
+        return ""
+    return " Your edit is kept." if len(edits) == 1 else f" Your {len(edits)} edits are kept."
 
 
 def size_line(diameter: float) -> str:

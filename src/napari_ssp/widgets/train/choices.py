@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from napari_ssp.registry.folders import DEFAULT_MODEL
 from napari_ssp.schema import checked_dataclass, choice, describe_fields, same_choice
 from napari_ssp.service import TrainRequest, TrainStructuresRequest
 from napari_ssp.widgets.forms.choice_fields import request_values
@@ -42,7 +43,7 @@ class TrainChoices:
 
     learn: str = choice(CELLS, "Learn", "Cells from labels, or structures from fluorescence")
     base: str | None = choice(
-        "mediar-starter",
+        DEFAULT_MODEL,
         "Base model",
         "Model that the new one starts from; it stays as it is",
     )

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import weakref
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from napari.layers import Labels
 from qtpy.QtCore import QObject, Signal
@@ -11,12 +10,11 @@ from qtpy.QtCore import QObject, Signal
 from napari_ssp.service.annotation.training_set import TrainingSet
 from napari_ssp.widgets.docks.messages import error_line
 from napari_ssp.widgets.train.collect.autosave import Autosave
-from napari_ssp.widgets.train.collect.panel import ADD_KEY, NEXT_KEY, CollectPanel
+from napari_ssp.widgets.train.collect.keys import COLLECT_KEYS
+from napari_ssp.widgets.train.collect.panel import CollectPanel
 from napari_ssp.widgets.train.collect.suggestions import Suggestions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import napari
 
     from napari_ssp.service.annotation.annotations import AnnotationWriter
@@ -29,7 +27,7 @@ class Collecting(QObject):
     Parameters
     ----------
     viewer : napari.Viewer
-        Gets two keys.
+        Its keys act on this object.
     data : TrainData
         Its boxes say which labels belong to which image; the set goes on its list.
     parent : QObject
@@ -57,7 +55,7 @@ class Collecting(QObject):
         self.autosave.left.connect(self._warn)
         self.suggestions.shown.connect(self.panel.set_message)
         self.suggestions.refused.connect(self._warn)
-        self._bind_keys()
+        COLLECT_KEYS.listen(viewer, self)
 
     def add(self) -> None:
         """Write the chosen labels and their image to the training set, as the button does."""
@@ -94,8 +92,7 @@ class Collecting(QObject):
 
     def close(self) -> None:
         """Give the keys back and write what is not yet on the disk."""
-        for key in (ADD_KEY, NEXT_KEY):
-            self._viewer.bind_key(key, None)
+        COLLECT_KEYS.forget(self._viewer, self)
         self.suggestions.close()
         self.autosave.close()
 
@@ -116,20 +113,3 @@ class Collecting(QObject):
 
     def _warn(self, text: str) -> None:
         self.panel.set_message(text, "warning")
-
-    def _bind_keys(self) -> None:
-        # Weak, as the viewer may live longer than the dock.
-        self._viewer.bind_key(ADD_KEY, _weakly(self.add), overwrite=True)
-        self._viewer.bind_key(NEXT_KEY, _weakly(self.show_next), overwrite=True)
-
-
-def _weakly(method: Callable[[], None]) -> Callable[[Any], None]:
-    found = weakref.WeakMethod(method)
-
-    def call(viewer: Any) -> None:
-        function = found()
-        if function is not None:
-            function()
-
-    call.__doc__ = method.__doc__  # napari shows it in its list of keys
-    return call

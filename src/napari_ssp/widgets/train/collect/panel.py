@@ -10,9 +10,9 @@ from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QPushButton, QVBoxLayout, Q
 from napari_ssp.widgets.docks.message_line import MessageLine
 from napari_ssp.widgets.forms.editor_form import FoldButton
 from napari_ssp.widgets.forms.wrapped_label import SmallPrint
+from napari_ssp.widgets.train.collect.keys import COLLECT_KEYS
 from napari_ssp.widgets.train.fields import FolderBox
 
-ADD_KEY, NEXT_KEY = "Shift-T", "Shift-N"
 _EXPLANATION = (
     "Correct labels with napari's brushes, then add them. From then on every correction is saved "
     "by itself. Draw a Shapes layer around what you corrected and choose it as 'Annotated' above "
@@ -43,12 +43,12 @@ class CollectPanel(QWidget):
         self.folder_box.set_value(default_training_set())
         self.add_button = QPushButton("Add to training set")
         self.add_button.setToolTip(
-            f"Write the chosen labels and their image to the training set ({ADD_KEY}); later "
-            "corrections are saved by themselves"
+            "Write the chosen labels and their image to the training set "
+            f"({COLLECT_KEYS.key('add')}); later corrections are saved by themselves"
         )
         self.next_button = QPushButton("Next suggested region")
         self.next_button.setToolTip(
-            f"Go to where the last segmentation was least sure ({NEXT_KEY})"
+            f"Go to where the last segmentation was least sure ({COLLECT_KEYS.key('show_next')})"
         )
         self.message = MessageLine()
         self._body = QWidget()

@@ -1,0 +1,55 @@
+"""The pixels of an OME-Zarr image by the name of its folder, for who reads them elsewhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_ssp.io.ngff.lazy import find_folder
+from napari_ssp.io.ngff.reading import read_zarr
+
+
+@dataclass(frozen=True)
+class StoredPixels:
+    """Full level of an image, opened when it is first looked at.
+
+    Attributes
+    ----------
+    folder : str
+        Of the image.
+    shape : tuple of int
+        Length of each axis.
+    kind : str
+        Data type, as numpy names it.
+    """
+
+    folder: str
+    shape: tuple[int, ...]
+    kind: str
+
+    @classmethod
+    def of(cls, array: Any) -> StoredPixels | None:
+        """Name the pixels of an array; None where it is not just what a folder holds."""
+        folder = find_folder(array)
+        return None if folder is None else cls(str(folder), array.shape, array.dtype.str)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the pixels."""
+        return np.dtype(self.kind)
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.shape)
+
+    def __getitem__(self, key: Any) -> Any:
+        return self._array[key]
+
+    @cached_property
+    def _array(self) -> Any:
+        return read_zarr(Path(self.folder))[0].image.data
