@@ -105,6 +105,8 @@ class ModelService:
         ------
         PermissionError, ConnectionError
             When a server lets nobody in, or does not answer.
+        RuntimeError
+            When processes do not start, or a queue refuses a job.
         """
         return 1 if self._cluster is None else self._cluster.count_workers()
 

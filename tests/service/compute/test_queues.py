@@ -94,9 +94,10 @@ def test_a_request_is_done_by_a_job_and_the_job_ends_with_the_service(
     assert int((queue / "cancelled").read_text()) > 0
     assert not own.exists()
     closed = _write(tmp_path, _FILE.format(queue="closed", folder=tmp_path / "shared"))
-    with ModelService(closed) as service:
-        with pytest.raises(RuntimeError, match="invalid partition specified: closed"):
-            service.submit(request).result(60)
+    words = ["segment", str(image), "-o", str(tmp_path / "out"), "--compute", str(closed)]
+    refused = CliRunner().invoke(main, words)
+    assert refused.exit_code == 1
+    assert "did not start. sbatch: error: invalid partition specified: closed" in refused.output
 
 
 @pytest.mark.parametrize(

@@ -173,7 +173,7 @@ class _Run:
 def _count_places(service: ModelService) -> int:
     try:
         return service.count_places()
-    except OSError as error:
+    except (OSError, RuntimeError) as error:  # no connection, or processes that do not start
         fail([one_line(error)])
 
 
