@@ -1,7 +1,7 @@
 """Real mistakes of a segmentation model: training images that it segments in wrong ways.
 
 ``images`` and ``labels`` hold pieces of the pictures and their truth; ``mistakes`` has a folder for
-each way to go wrong, with labels under the pictures' names and the flows that they were made from.
+each way to go wrong, with labels under the pictures' names, and the flows of labels as people have.
 """
 
 from __future__ import annotations
@@ -53,6 +53,8 @@ LOOKS = {
     "noisy": Look(noise=0.6),
     "blurred": Look(blur=2.5, diameter=1.3),
 }
+#: Way whose labels people have, with their flows: others teach what flows do not mean there.
+USED = "usual"
 #: Limits of cell probability and flow error, and smallest object; nothing else than the first is
 #: what the model is used with.
 LIMITS = {
@@ -101,7 +103,6 @@ def _look(out: Path, name: str, model: str, way: str, look: Look) -> None:
     if look.diameter and typical:
         options["diameter"] = look.diameter * typical
     found = ssp.segment(worsened(image, look), model=model, **options)
-    outputs = outputs_image(found, name)
     for limit, (cell, flow, least) in LIMITS.items():
         labels = flows_to_labels(
             found.flows,
@@ -113,7 +114,8 @@ def _look(out: Path, name: str, model: str, way: str, look: Look) -> None:
         target = out / "mistakes" / (f"{way}-{limit}" if limit else way)
         target.mkdir(parents=True, exist_ok=True)
         imwrite(target / f"{name}.tif", labels.astype(np.uint16), compression="zlib")
-        write_image(target / f"{name}_flows.tif", outputs, overwrite=True)
+        if target.name == USED:
+            write_image(target / f"{name}_flows.tif", outputs_image(found, name), overwrite=True)
 
 
 def worsened(image: NDArray[Any], look: Look) -> NDArray[Any]:
