@@ -72,7 +72,7 @@ def test_the_visible_part_of_a_plane_keeps_its_place(
     origin, place = (0, 1, y0, x0), (2, 100 + y0 / 2, -50 + x0 / 2)
     layers = [labels]
     for suffix in (".ome.tif", ".ome.zarr"):
-        (written,) = labels.save(str(tmp_path / f"a{suffix}"), plugin=PLUGIN)
+        written, _provenance = labels.save(str(tmp_path / f"a{suffix}"), plugin=PLUGIN)
         layers += viewer.open(written, plugin=PLUGIN)
     for layer in layers:
         np.testing.assert_allclose(layer.translate, place)

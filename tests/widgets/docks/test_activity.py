@@ -9,6 +9,7 @@ from dock_driver import LONG, SlowService
 from napari.utils import progress
 from qtpy.QtWidgets import QLabel
 
+from napari_ssp.progress import Progress
 from napari_ssp.service import JobState
 from napari_ssp.widgets.docks.activity import _Bar
 from napari_ssp.widgets.segment.dock import SegmentDock
@@ -46,6 +47,23 @@ def test_a_long_run_has_a_bar_that_costs_nothing_and_goes_with_it(
     with qtbot.waitSignal(running.done, timeout=LONG):
         slow_service.gate.set()
     assert not progress._all_instances
+
+
+def test_a_bar_that_handles_the_end_of_its_run_leaves_the_last_word_to_it(
+    viewer: napari.Viewer, running: SegmentDock, slow_service: SlowService, qtbot: QtBot
+) -> None:
+    qtbot.waitUntil(lambda: bool(progress._all_instances), timeout=LONG)
+    (bar,) = progress._all_instances
+
+    def update(steps: int) -> None:
+        """Handle what comes until the run has ended, as napari does with what waits."""
+        slow_service.gate.set()
+        qtbot.waitUntil(lambda: not running.controller.is_running, timeout=LONG)
+
+    bar.update = update
+    running.controller.progressed.emit(Progress("measuring", 1, 2), "measuring")
+    qtbot.waitUntil(lambda: not running.controller.is_running, timeout=LONG)
+    assert running.panel.message.text().startswith("Found")
 
 
 def test_napari_asks_before_it_closes_on_a_run_and_then_stops_it(

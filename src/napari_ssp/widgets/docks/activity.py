@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 _PROVIDER = "napari-ssp"
 _FULL = 100
-#: Shorter runs are over before anybody looks for a bar.
-_SHORT_MS = 1000
+#: Shorter runs are over before anybody looks for a bar; and how often one moves.
+_SHORT_MS, _STEP_MS = 1000, 250
 
 
 class _Bar:
@@ -76,26 +76,30 @@ class Activity(QObject):
         self._cancel = weakref.WeakMethod(controller.cancel)
         self._task: Any = None
         self._bar = _Bar()
-        # napari handles other events while it makes a bar: not while a run is about to start.
+        self._now: Progress | None = None
+        # napari handles other events, a run's end among them, while it makes or moves a bar: not
+        # while others are still to be told of what came before.
         self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(_SHORT_MS)
         self._timer.timeout.connect(self._show_bar)
         controller.started.connect(self._begin)
-        controller.progressed.connect(self._move)
+        controller.progressed.connect(self._note)
         controller.stopped.connect(self._end)
         controller.ended.connect(self._end)
         self.destroyed.connect(self._bar.close)
 
     def _begin(self) -> None:
         self._set_status(Status.BUSY, f"{self._noun} is running")
-        self._timer.start()
+        self._now = None
+        self._timer.start(_SHORT_MS)
 
     def _show_bar(self) -> None:
+        self._timer.setInterval(_STEP_MS)
         self._bar.show(f"{self._noun} ({_PROVIDER})")
+        if self._now is not None:
+            self._bar.move(self._now)
 
-    def _move(self, now: Progress, text: str) -> None:
-        self._bar.move(now)
+    def _note(self, now: Progress, text: str) -> None:
+        self._now = now
 
     def _end(self) -> None:
         self._timer.stop()
