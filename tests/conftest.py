@@ -7,6 +7,7 @@ import hashlib
 import os
 import shutil
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -97,6 +98,15 @@ def windows_seen_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(MediarFormer, "forward", remembered)
         yield
+
+
+@pytest.fixture(scope="session")
+def job_threads() -> int:
+    """Threads of torch where a job runs; libraries change the main thread's own number."""
+    import torch
+
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(torch.get_num_threads).result()
 
 
 @pytest.fixture

@@ -37,12 +37,14 @@ def _data(folder: Path) -> Path:
     return folder
 
 
-def test_a_killed_run_ends_as_an_unbroken_one_to_the_bit(call: Call, tmp_path: Path) -> None:
+def test_a_killed_run_ends_as_an_unbroken_one_to_the_bit(
+    call: Call, tmp_path: Path, job_threads: int
+) -> None:
     words = ("train", "segmentation", "--data", _data(tmp_path / "data"), "--steps", STEPS, *SMALL)
     words += ("--device", "cpu", "--install", "never")
     broken, whole = tmp_path / "broken", tmp_path / "whole"
     command = [sys.executable, "-m", "napari_ssp.cli", *map(str, words), "-o", str(broken)]
-    environment = os.environ | {"OMP_NUM_THREADS": str(torch.get_num_threads())}
+    environment = os.environ | {"OMP_NUM_THREADS": str(job_threads)}
     process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
     while process.poll() is None and not (broken / "checkpoint.pt").exists():
         time.sleep(0.005)

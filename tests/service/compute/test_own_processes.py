@@ -60,14 +60,13 @@ def service() -> Iterator[ModelService]:
 
 
 @pytest.fixture(scope="module")
-def local() -> Iterator[ModelService]:
+def local(job_threads: int) -> Iterator[ModelService]:
     """Here, with the number of threads that each of two workers has: sums depend on it."""
-    before = torch.get_num_threads()
     torch.set_num_threads(max(1, (os.cpu_count() or 1) // 2))
     SHARED_MODELS.clear()  # kernels that were merged with more threads
     with ModelService() as service:
         yield service
-    torch.set_num_threads(before)
+    torch.set_num_threads(job_threads)
 
 
 def _record(result: Any) -> dict[str, Any]:
