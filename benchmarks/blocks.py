@@ -26,6 +26,7 @@ from typing import Any
 
 import numpy as np
 import psutil
+from large_image import mirrored
 
 from napari_ssp import ModelService, SegmentRequest
 from napari_ssp.image import MicroscopyImage
@@ -76,14 +77,7 @@ def _options() -> argparse.Namespace:
 def _make_plane(source: Path | None, side: int, folder: Path) -> Path:
     import dask.array as da
 
-    if source is None:
-        from skimage import data
-
-        image = data.coins()
-    else:
-        image = read_image(source).plane()
-    image = np.concatenate([image, image[:, ::-1]], axis=1)
-    image = np.concatenate([image, image[::-1]], axis=0)
+    image = mirrored(source)
     rows, columns = (-(-side // n) for n in image.shape[:2])
     pixels = da.tile(da.from_array(image), (rows, columns))[:side, :side]
     return write_image(folder / "plane.ome.zarr", MicroscopyImage(pixels, "yx", (1.0, 0.5, 0.5)))

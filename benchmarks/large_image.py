@@ -19,9 +19,12 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 SIDE, CHECKED_SIDE = 20_000, 4096
 CHECKED_TILES = (500, 1000, 1536, 3000)
@@ -72,8 +75,8 @@ def _check(source: Path | None, folder: Path, options: argparse.Namespace) -> No
         print("    ", _line(figures), flush=True)
 
 
-def _make_plane(source: Path | None, side: int, folder: Path) -> Path:
-    """Fill a plane on disk with mirrored copies of an image, band by band."""
+def mirrored(source: Path | None) -> NDArray[Any]:
+    """Image, or scikit-image's coins, and its mirror images: copies of it meet without a step."""
     if source is None:
         from skimage import data
 
@@ -84,6 +87,12 @@ def _make_plane(source: Path | None, side: int, folder: Path) -> Path:
         image = read_image(source).plane()
     image = np.concatenate([image, image[:, ::-1]], axis=1)
     image = np.concatenate([image, image[::-1]], axis=0)
+    return image
+
+
+def _make_plane(source: Path | None, side: int, folder: Path) -> Path:
+    """Fill a plane on disk with mirrored copies of an image, band by band."""
+    image = mirrored(source)
     path = folder / "plane.npy"
     shape = (side, side, *image.shape[2:])
     plane = np.lib.format.open_memmap(path, "w+", image.dtype, shape)

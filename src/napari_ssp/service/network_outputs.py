@@ -61,6 +61,21 @@ def check_outputs(outputs: MicroscopyImage) -> None:
         )
 
 
+def read_outputs(
+    outputs: MicroscopyImage, t: int = 0, z: int = 0
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Read a plane: flows, float32 (2, Y, X), and cell probability, float32 (Y, X).
+
+    Raises
+    ------
+    ValueError
+        As `check_outputs`.
+    """
+    check_outputs(outputs)
+    *flows, probability = (outputs.plane(t, z, channel) for channel in range(len(CHANNELS)))
+    return np.stack(flows), probability
+
+
 def measure_plane_agreement(
     labels: NDArray[np.integer], outputs: MicroscopyImage, t: int = 0, z: int = 0
 ) -> NDArray[np.float32]:
@@ -73,6 +88,4 @@ def measure_plane_agreement(
     """
     from napari_ssp.flows import measure_agreement  # loads numba
 
-    check_outputs(outputs)
-    *flows, probability = (outputs.plane(t, z, channel) for channel in range(len(CHANNELS)))
-    return measure_agreement(labels, np.stack(flows), probability)
+    return measure_agreement(labels, *read_outputs(outputs, t, z))

@@ -12,7 +12,7 @@ from napari_ssp.flows.editing.edit import Edit, Gesture, Outputs
 from napari_ssp.io import read_image
 from napari_ssp.progress import Progress, Steps
 from napari_ssp.registry import PACKAGE, STUDENT
-from napari_ssp.service.network_outputs import CHANNELS, check_outputs
+from napari_ssp.service.network_outputs import read_outputs
 from napari_ssp.service.requests import Request
 
 if TYPE_CHECKING:
@@ -146,15 +146,13 @@ def plane_outputs(found: Segmentation, t: int, z: int) -> Outputs | None:
 
 def _stored_outputs(path: Path, shape: tuple[int, ...], t: int, z: int) -> Outputs:
     """Flows and probability of a plane from their file."""
-    image = read_image(path)
-    check_outputs(image)
-    *flows, probability = (image.plane(t, z, channel) for channel in range(len(CHANNELS)))
+    flows, probability = read_outputs(read_image(path), t, z)
     if probability.shape != shape:
         raise ValueError(
             f"'{path.name}' beside the labels has planes of {probability.shape} pixels, but the "
             f"labels have {shape}. Move it away, or segment the image again."
         )
-    return Outputs(np.stack(flows), probability)
+    return Outputs(flows, probability)
 
 
 def has_flows(found: Segmentation) -> bool:
