@@ -20,11 +20,10 @@ if TYPE_CHECKING:
 pytest_plugins = ("skip_policy",)
 
 # Two processes on two cores: a thread each. Only where tests run beside each other; what a test
-# expects holds for any number of threads. Numba, too: napari colours labels by a parallel function,
-# and the first of these gives the calling thread's OpenMP, which is torch's, Numba's number.
+# expects holds for any number of threads.
 if "PYTEST_XDIST_WORKER" in os.environ:
-    for _name in ("OMP", "MKL", "OPENBLAS", "NUMBA"):
-        os.environ.setdefault(f"{_name}_NUM_THREADS", "1")
+    for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ.setdefault(_name, "1")
 
 
 # napari's settings and our own cache are kept out of the user's folders. napari reads the first
