@@ -76,6 +76,13 @@ SUB_ROOMS: dict[str, set[str]] = {
     "service/packages": {"service/segmentation", "service/structures"},
     "service/review": {"service/training/segmentation"},
     "service/segmentation": set(),
+    # A series lies in a folder as training data do.
+    "service/series": {
+        "service/annotation",
+        "service/review",
+        "service/segmentation",
+        "service/training/segmentation",
+    },
     "service/structures": {"service/segmentation"},
     "service/training": set(),
     # Images and labels are paired in one way.

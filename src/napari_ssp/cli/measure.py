@@ -18,7 +18,7 @@ from napari_ssp.cli.reporting import (
     say,
     write_report,
 )
-from napari_ssp.io.objects.parquet import PARQUET_SUFFIX
+from napari_ssp.io.objects.object_files import PARQUET_SUFFIX
 from napari_ssp.io.objects.tables import write_table
 from napari_ssp.measure import measure_steps
 from napari_ssp.service.inspecting import warn_of_blank

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from napari_ssp.atomic import write_text
+from napari_ssp.io.objects.notes import DECISIONS_SUFFIX
 from napari_ssp.progress import Progress, Steps
 from napari_ssp.registry import data_folder
 from napari_ssp.service.measuring import digest_labels
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 
     from napari_ssp.image import MicroscopyImage
 
-#: End of the name of a file with decisions; what is before it is the whole name of the labels'.
-DECISIONS_SUFFIX = ".review.json"
 _KIND = "napari-ssp review of labels"
 _LONGEST = 2**28
 
@@ -95,8 +94,8 @@ def find_steps(request: FindDecisionsRequest) -> Steps[dict[ObjectKey, Decision]
         When the file holds none.
     """
     yield Progress("looking for decisions")
-    beside = _beside(request.path, request.scene)
-    if beside is not None and beside.is_file():
+    beside = find_decisions(request.path, request.scene)
+    if beside is not None:
         return read_decisions(beside)
     kept = _by_digest(digest_labels(request.labels))
     return read_decisions(kept) if kept.is_file() else {}
@@ -121,6 +120,12 @@ def keep_steps(request: KeepDecisionsRequest) -> Steps[Path]:
     for path in found:
         write_text(path, _text(request.labels.name, request.decisions))
     return found[0]
+
+
+def find_decisions(path: Path | None, scene: str | None) -> Path | None:
+    """Find the decisions beside a file of labels; None where there are none."""
+    beside = _beside(path, scene)
+    return beside if beside is not None and beside.is_file() else None
 
 
 def read_decisions(path: Path) -> dict[ObjectKey, Decision]:
