@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_ssp.flows.diffusion import consecutive
+from napari_ssp.labels import PairCounts
 from napari_ssp.progress import Progress, Steps, run
 
 if TYPE_CHECKING:
@@ -112,8 +113,7 @@ class Overlaps:
 
     def __init__(self) -> None:
         self._sizes = [np.zeros(1, np.int64), np.zeros(1, np.int64)]
-        self._keys: list[NDArray[np.uint64]] = []
-        self._counts: list[NDArray[np.int64]] = []
+        self._pairs = PairCounts()
 
     @property
     def present(self) -> NDArray[np.bool_]:
@@ -129,20 +129,12 @@ class Overlaps:
             sizes[: len(self._sizes[k])] += self._sizes[k]
             self._sizes[k] = sizes
         both = (before > 0) & (after > 0)
-        pairs = before[both].astype(np.uint64) << np.uint64(32) | after[both]
-        keys, counts = np.unique(pairs, return_counts=True)
-        self._keys.append(keys)
-        self._counts.append(counts)
+        self._pairs.add(before[both], after[both])
 
     def links(self, min_overlap: float) -> NDArray[np.int64]:
         """Table from ids of the second frame to ids of the first; 0 where there is none."""
         table = np.zeros(len(self._sizes[1]), np.int64)
-        if not self._keys:
-            return table
-        keys, place = np.unique(np.concatenate(self._keys), return_inverse=True)
-        common = np.bincount(place, np.concatenate(self._counts), len(keys))
-        before = (keys >> np.uint64(32)).astype(np.int64)
-        after = (keys & np.uint64(2**32 - 1)).astype(np.int64)
+        before, after, common = self._pairs.table()
         overlap = common / (self._sizes[0][before] + self._sizes[1][after] - common)
         taken = np.zeros(len(self._sizes[0]), np.bool_)
         for k in np.argsort(-overlap, kind="stable"):
