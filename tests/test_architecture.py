@@ -60,6 +60,7 @@ SUB_ROOMS: dict[str, set[str]] = {
     "io/ngff": set(),
     "io/objects": set(),
     "io/tiff": set(),
+    "io/tracks": set(),
     "registry/bioimage": set(),
     "registry/exporting": set(),
     "registry/importing": {"registry/bioimage"},
@@ -84,6 +85,7 @@ SUB_ROOMS: dict[str, set[str]] = {
         "service/training/segmentation",
     },
     "service/structures": {"service/segmentation"},
+    "service/tracking": set(),
     "service/training": set(),
     # Images and labels are paired in one way.
     "service/training/critic": {"service/training/segmentation"},

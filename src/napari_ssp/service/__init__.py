@@ -5,7 +5,7 @@ from __future__ import annotations
 from napari_ssp.flows.editing.edit import Edit, Gesture, Tool
 from napari_ssp.service.annotation.saving import LabelPair, SavePairsRequest, StackPair
 from napari_ssp.service.annotation.suggestions import SuggestRequest
-from napari_ssp.service.api import estimate_diameter, predict_structures, segment
+from napari_ssp.service.api import estimate_diameter, predict_structures, segment, track
 from napari_ssp.service.comparing import CompareRequest, Comparison
 from napari_ssp.service.estimating import EstimateRequest
 from napari_ssp.service.inspecting import InspectRequest, NumberPartsRequest
@@ -64,6 +64,7 @@ from napari_ssp.service.structures.plan import (
     task_index,
 )
 from napari_ssp.service.through import ThroughPlan, objects_request
+from napari_ssp.service.tracking.requests import SaveTracksRequest, TrackRequest, Tracks
 from napari_ssp.service.training.critic.requests import TrainCriticRequest
 from napari_ssp.service.training.expansion.requests import (
     TrainExpansionRequest,
@@ -117,6 +118,7 @@ __all__ = [
     "ReviewRequest",
     "SaveObjectsRequest",
     "SavePairsRequest",
+    "SaveTracksRequest",
     "SegmentPlan",
     "SegmentRequest",
     "Segmentation",
@@ -126,6 +128,8 @@ __all__ = [
     "Thresholds",
     "ThroughPlan",
     "Tool",
+    "TrackRequest",
+    "Tracks",
     "TrainCriticRequest",
     "TrainExpansionRequest",
     "TrainRequest",
@@ -153,5 +157,6 @@ __all__ = [
     "restore_request",
     "segment",
     "task_index",
+    "track",
     "versions",
 ]

@@ -43,6 +43,7 @@ from napari_ssp.service.series.opening import OpenImageRequest
 from napari_ssp.service.series.saving import SaveLabelsRequest
 from napari_ssp.service.series.segmenting import SegmentSeriesRequest
 from napari_ssp.service.series.table import MeasureSeriesRequest
+from napari_ssp.service.tracking.requests import SaveTracksRequest, TrackRequest
 from napari_ssp.service.training.critic.requests import TrainCriticRequest
 from napari_ssp.service.training.expansion.requests import (
     TrainExpansionRequest,
@@ -128,6 +129,8 @@ _PIPELINES: dict[type[Request[Any]], Pipeline] = {
     MeasureRequest: Pipeline("measuring:measure_steps", Lane.TABLES),
     DigestRequest: Pipeline("measuring:digest_steps", Lane.TABLES),
     SaveObjectsRequest: Pipeline("measuring:save_steps", Lane.TABLES),
+    TrackRequest: Pipeline("tracking.steps:track_steps", Lane.TABLES),
+    SaveTracksRequest: Pipeline("tracking.saving:save_steps", Lane.TABLES),
     InspectRequest: Pipeline("inspecting:inspect_steps", Lane.INSPECTION),
     NumberPartsRequest: Pipeline("inspecting:number_steps", Lane.TABLES),
     JudgeRequest: Pipeline("review.judging:judge_steps", Lane.TABLES),
