@@ -71,6 +71,8 @@ SUB_ROOMS: dict[str, set[str]] = {
     "training/structures": set(),
     "service/annotation": {"service/review"},
     "service/blocks": {"service/segmentation"},
+    # Objects are named, and files beside labels kept, as those of a review.
+    "service/classes": {"service/review"},
     "service/compute": set(),
     "service/compute/queues": set(),
     "service/packages": {"service/segmentation", "service/structures"},

@@ -1,5 +1,8 @@
 from .image import MicroscopyImage as MicroscopyImage
 from .service import (
+    Classes as Classes,
+    ClassifyRequest as ClassifyRequest,
+    Examples as Examples,
     ModelService as ModelService,
     PredictRequest as PredictRequest,
     Review as Review,
@@ -8,6 +11,7 @@ from .service import (
     SegmentRequest as SegmentRequest,
     StructurePrediction as StructurePrediction,
     TrainRequest as TrainRequest,
+    classify as classify,
     predict_structures as predict_structures,
     segment as segment,
 )

@@ -22,6 +22,7 @@ _COMMANDS = {
     "predict": "napari_ssp.cli.predict:predict",
     "review": "napari_ssp.cli.review:review",
     "measure": "napari_ssp.cli.measure:measure",
+    "classify": "napari_ssp.cli.classify:classify",
     "export": "napari_ssp.cli.export:export",
     "evaluate": "napari_ssp.cli.evaluate.command:evaluate",
     "train": "napari_ssp.cli.training.commands:train",
