@@ -11,6 +11,8 @@ from napari_ssp.engine import prepare_torch
 from napari_ssp.registry import CELLPOSE, PACKAGE, STUDENT, find_family
 from napari_ssp.service.annotation.saving import SavePairsRequest
 from napari_ssp.service.annotation.suggestions import SuggestRequest
+from napari_ssp.service.classes.classifying import ClassifyRequest
+from napari_ssp.service.classes.files import FindExamplesRequest, KeepExamplesRequest
 from napari_ssp.service.comparing import CompareRequest
 from napari_ssp.service.estimating import EstimateRequest
 from napari_ssp.service.inspecting import InspectRequest, NumberPartsRequest
@@ -134,6 +136,7 @@ _PIPELINES: dict[type[Request[Any]], Pipeline] = {
     InspectRequest: Pipeline("inspecting:inspect_steps", Lane.INSPECTION),
     NumberPartsRequest: Pipeline("inspecting:number_steps", Lane.TABLES),
     JudgeRequest: Pipeline("review.judging:judge_steps", Lane.TABLES),
+    ClassifyRequest: Pipeline("classes.classifying:classify_steps", Lane.TABLES),
     CompareRequest: Pipeline("comparing:compare_steps", Lane.TABLES),
     RefineRequest: Pipeline("segmentation.refinement:refine_steps", Lane.REFINEMENT),
     EditRequest: Pipeline("segmentation.editing:edit_steps", Lane.EDITS),
@@ -148,6 +151,8 @@ _PIPELINES: dict[type[Request[Any]], Pipeline] = {
     LookAtImagesRequest: Pipeline("series.listing:look_steps", Lane.DECISIONS),
     SegmentSeriesRequest: Pipeline("series.segmenting:segment_steps", takes=("begin",)),
     MeasureSeriesRequest: Pipeline("series.table:measure_steps", Lane.TABLES),
+    FindExamplesRequest: Pipeline("classes.files:find_steps", Lane.DECISIONS),
+    KeepExamplesRequest: Pipeline("classes.files:keep_steps", Lane.DECISIONS),
     ImportModelRequest: Pipeline("model_requests:import_model", Lane.FILES),
     ExportModelRequest: Pipeline("model_requests:export_model", Lane.FILES),
     VerifyModelsRequest: Pipeline("model_requests:verify_models", Lane.FILES),

@@ -111,7 +111,7 @@ class _CsvFile(ObjectFile):
             if is_first:
                 writer.writerow(chain(place, table))
             columns = [fields(column) for column in table.values()]
-            writer.writerows((*where, *row) for *where, row in zip(*words, zip(*columns)))
+            writer.writerows(zip(*words, *columns, strict=False))  # words have no end
 
 
 @contextmanager
