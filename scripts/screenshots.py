@@ -341,16 +341,19 @@ class _Hand:
 
     def draw(self, place: Any) -> None:
         self.press([place])
-        self._mouse._vispy_mouse_release(pos=self._on_canvas(place), button=1, modifiers=())
-        _pause(300)
+        self.let_go(place)
 
     def press(self, places: list[Any]) -> None:
-        self._mouse._vispy_mouse_press(pos=self._on_canvas(places[0]), button=1, modifiers=())
+        self._mouse._vispy_mouse_press(pos=self.on_canvas(places[0]), button=1, modifiers=())
         for place in places[1:]:
             _pause(30)
-            self._mouse._vispy_mouse_move(pos=self._on_canvas(place), modifiers=())
+            self._mouse._vispy_mouse_move(pos=self.on_canvas(place), modifiers=())
 
-    def _on_canvas(self, place: Any) -> tuple[float, float]:
+    def let_go(self, place: Any) -> None:
+        self._mouse._vispy_mouse_release(pos=self.on_canvas(place), button=1, modifiers=())
+        _pause(300)
+
+    def on_canvas(self, place: Any) -> tuple[float, float]:
         camera, (height, width) = self._viewer.scene.camera, self._viewer.canvas.size
         y, x = self._layer.data_to_world(place)
         _, top, left = camera.center
