@@ -76,7 +76,7 @@ def _segment(viewer: napari.Viewer, recording: Recording) -> Any:
             recording.shoot(500)
     _wait(lambda: bool(ended))
     recording.leave()
-    recording.say(dock.panel.message.text().splitlines()[0])
+    recording.say("Each cell has a number and a colour")
     recording.shoot(2200)
     return viewer.layers[-1]
 
@@ -156,7 +156,7 @@ class Recording:
     def __init__(self, viewer: napari.Viewer) -> None:
         self._viewer = viewer
         self._words = ""
-        self._pointer: tuple[float, float] | None = None
+        self._pointer: tuple[QWidget, QPoint] | None = None
         self._frames: list[Image.Image] = []
         self._times: list[int] = []
         self._font = ImageFont.load_default(17)
@@ -167,14 +167,14 @@ class Recording:
 
     def point(self, widget: QWidget) -> None:
         """Hold the pointer over the middle of a widget from now on."""
-        self._point_at(widget, widget.rect().center())
+        self._pointer = (widget, widget.rect().center())
 
     def point_at(self, hand: Any, place: tuple[float, float]) -> None:
         """Hold the pointer over a pixel (y, x) of a layer from now on."""
         from qtpy.QtCore import QPoint
 
         canvas = self._viewer.window._qt_viewer.canvas.native
-        self._point_at(canvas, QPoint(*map(round, hand.on_canvas(place))))
+        self._pointer = (canvas, QPoint(*map(round, hand.on_canvas(place))))
 
     def leave(self) -> None:
         """Take the pointer away."""
@@ -196,18 +196,13 @@ class Recording:
         for frame in self._frames:
             sheet.paste(frame, (0, top))
             top += frame.height
-        palette = sheet.quantize(96, dither=Image.Dither.NONE)
+        palette = sheet.quantize(256, dither=Image.Dither.NONE)
         first, *others = (
             frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in self._frames
         )
         first.save(
             path, save_all=True, append_images=others, duration=self._times, loop=0, optimize=True
         )
-
-    def _point_at(self, widget: QWidget, place: QPoint) -> None:
-        window = self._viewer.window._qt_window
-        found = widget.mapTo(window, place)
-        self._pointer = (found.x() / window.width(), found.y() / window.height())
 
     def _composed(self, window: Image.Image) -> Image.Image:
         height = round(window.height * _WIDTH / window.width)
@@ -216,8 +211,11 @@ class Recording:
         draw = ImageDraw.Draw(frame)
         draw.text((12, height + 6), self._words, "#f2f4f8", self._font)
         if self._pointer is not None:
-            left, top = self._pointer[0] * _WIDTH, self._pointer[1] * height
-            draw.polygon([(left + x, top + y) for x, y in _ARROW], "white", "black")
+            widget, place = self._pointer
+            whole = self._viewer.window._qt_window
+            tip, scale = widget.mapTo(whole, place), _WIDTH / whole.width()
+            arrow = [(tip.x() * scale + x, tip.y() * scale + y) for x, y in _ARROW]
+            draw.polygon(arrow, "white", "black")
         return frame
 
 
