@@ -51,6 +51,7 @@ ROOMS = {
 SUB_ROOMS: dict[str, set[str]] = {
     "cli/batch": set(),
     "cli/evaluate": set(),
+    "cli/objects": set(),
     "cli/training": set(),
     "engine/criticism": set(),
     "flows/editing": set(),
@@ -72,11 +73,20 @@ SUB_ROOMS: dict[str, set[str]] = {
     "training/structures": set(),
     "service/annotation": {"service/review"},
     "service/blocks": {"service/segmentation"},
+    # Objects are named, and files beside labels kept, as those of a review.
+    "service/classes": {"service/review"},
     "service/compute": set(),
     "service/compute/queues": set(),
     "service/packages": {"service/segmentation", "service/structures"},
     "service/review": {"service/training/segmentation"},
     "service/segmentation": set(),
+    # A series lies in a folder as training data do.
+    "service/series": {
+        "service/annotation",
+        "service/review",
+        "service/segmentation",
+        "service/training/segmentation",
+    },
     "service/structures": {"service/segmentation"},
     "service/tracking": set(),
     "service/training": set(),

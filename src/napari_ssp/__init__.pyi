@@ -1,5 +1,8 @@
 from .image import MicroscopyImage as MicroscopyImage
 from .service import (
+    Classes as Classes,
+    ClassifyRequest as ClassifyRequest,
+    Examples as Examples,
     ModelService as ModelService,
     PredictRequest as PredictRequest,
     Review as Review,
@@ -10,6 +13,7 @@ from .service import (
     TrackRequest as TrackRequest,
     Tracks as Tracks,
     TrainRequest as TrainRequest,
+    classify as classify,
     predict_structures as predict_structures,
     segment as segment,
     track as track,

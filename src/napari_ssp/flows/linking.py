@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_ssp.flows.diffusion import consecutive
+from napari_ssp.labels import PairCounts
 from napari_ssp.progress import Progress, Steps, run
 
 if TYPE_CHECKING:
@@ -114,8 +115,7 @@ class Overlaps:
 
     def __init__(self) -> None:
         self._sizes = [np.zeros(1, np.int64), np.zeros(1, np.int64)]
-        self._keys: list[NDArray[np.uint64]] = []
-        self._counts: list[NDArray[np.int64]] = []
+        self._pairs = PairCounts()
 
     @property
     def present(self) -> NDArray[np.bool_]:
@@ -131,15 +131,12 @@ class Overlaps:
             sizes[: len(self._sizes[k])] += self._sizes[k]
             self._sizes[k] = sizes
         both = (before > 0) & (after > 0)
-        pairs = before[both].astype(np.uint64) << np.uint64(32) | after[both]
-        keys, counts = np.unique(pairs, return_counts=True)
-        self._keys.append(keys)
-        self._counts.append(counts)
+        self._pairs.add(before[both], after[both])
 
     def links(self, min_overlap: float) -> NDArray[np.int64]:
         """Table from ids of the second frame to ids of the first; 0 where there is none."""
         table = np.zeros(len(self._sizes[1]), np.int64)
-        before, after, common = self._pairs()
+        before, after, common = self._pairs.table()
         overlap = common / (self._sizes[0][before] + self._sizes[1][after] - common)
         taken = np.zeros(len(self._sizes[0]), np.bool_)
         for k in np.argsort(-overlap, kind="stable"):
@@ -164,7 +161,7 @@ class Overlaps:
             Mother and daughters. More than half of a daughter lies on the mother, and neither is
             much smaller than the other; of several the two that overlap most.
         """
-        before, after, common = self._pairs()
+        before, after, common = self._pairs.table()
         inside = np.flatnonzero(2 * common > self._sizes[1][after])
         inside = inside[np.lexsort((-common[inside], before[inside]))]
         mothers, firsts, counts = np.unique(before[inside], return_index=True, return_counts=True)
@@ -176,16 +173,6 @@ class Overlaps:
             if overlap >= min_overlap and sizes.min() >= _SMALLER_DAUGHTER * sizes.max():
                 found.append((int(mother), int(after[both[0]]), int(after[both[1]])))
         return found
-
-    def _pairs(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[Any]]:
-        """Ids of both frames that overlap, and how many pixels they have in common."""
-        if not self._keys:
-            return np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0)
-        keys, place = np.unique(np.concatenate(self._keys), return_inverse=True)
-        common = np.bincount(place, np.concatenate(self._counts), len(keys))
-        before = (keys >> np.uint64(32)).astype(np.int64)
-        after = (keys & np.uint64(2**32 - 1)).astype(np.int64)
-        return before, after, common
 
 
 class _Memory:

@@ -5,7 +5,15 @@ from __future__ import annotations
 from napari_ssp.flows.editing.edit import Edit, Gesture, Tool
 from napari_ssp.service.annotation.saving import LabelPair, SavePairsRequest, StackPair
 from napari_ssp.service.annotation.suggestions import SuggestRequest
-from napari_ssp.service.api import estimate_diameter, predict_structures, segment, track
+from napari_ssp.service.api import (
+    classify,
+    estimate_diameter,
+    predict_structures,
+    segment,
+    track,
+)
+from napari_ssp.service.classes.classifying import Classes, ClassifyRequest
+from napari_ssp.service.classes.examples import Examples
 from napari_ssp.service.comparing import CompareRequest, Comparison
 from napari_ssp.service.estimating import EstimateRequest
 from napari_ssp.service.inspecting import InspectRequest, NumberPartsRequest
@@ -87,6 +95,8 @@ from napari_ssp.training.state import TrainingState
 __all__ = [
     "AddCatalogueRequest",
     "CancelledError",
+    "Classes",
+    "ClassifyRequest",
     "CompareRequest",
     "Comparison",
     "DiameterRequest",
@@ -97,6 +107,7 @@ __all__ = [
     "EditRequest",
     "Edits",
     "EstimateRequest",
+    "Examples",
     "ExportModelRequest",
     "FinishTrainingRequest",
     "GatesRequest",
@@ -149,6 +160,7 @@ __all__ = [
     "as_command",
     "as_script",
     "check_structures_card",
+    "classify",
     "devices",
     "diameter_in_pixels",
     "estimate_diameter",

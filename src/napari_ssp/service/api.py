@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from napari_ssp.image import MicroscopyImage
-from napari_ssp.io import as_labels, read_label_image
+from napari_ssp.io import as_labels, read_image, read_label_image
 from napari_ssp.progress import run
 from napari_ssp.registry.folders import DEFAULT_MODEL
+from napari_ssp.service.classes.classifying import ClassifyRequest
+from napari_ssp.service.classes.files import read_examples
 from napari_ssp.service.model_service import SHARED_MODELS
 from napari_ssp.service.pipelines import prepare_steps
 from napari_ssp.service.requests import (
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from napari_ssp.service.classes.classifying import Classes
+    from napari_ssp.service.classes.examples import Examples
     from napari_ssp.service.requests import Request
     from napari_ssp.service.results import Segmentation
     from napari_ssp.service.review.requests import Review
@@ -221,6 +225,49 @@ def track(
         axes = _AXES_OF_MOVIES.get(np.ndim(labels))
     source: Any = {"image": labels, "axes": axes, "voxel_size": voxel_size}
     return _run(TrackRequest(open_image(SourceRequest(**source)), **options))
+
+
+def classify(
+    labels: Any, examples: Examples | str | Path, image: Any = None, *, planewise: bool = False
+) -> Classes:
+    """Give all objects the classes of a few examples, and wait for the result.
+
+    Parameters
+    ----------
+    labels : MicroscopyImage, array, str or pathlib.Path
+        Label image, 0 is background.
+    examples : Examples, str or pathlib.Path
+        Objects whose class is known, or a file of them: what the Classes dock keeps, also of
+        another image, or a CSV with the columns label and class.
+    image : MicroscopyImage, array, str or pathlib.Path, optional
+        Its intensities tell objects apart, too.
+    planewise : bool
+        Objects of a stack plane by plane, instead of whole volumes.
+
+    Returns
+    -------
+    Classes
+        ``table``, the measured objects with their ``class`` and its probability; ``recognised``,
+        the share of examples of each class that are recognised when they are left out.
+
+    Raises
+    ------
+    ValueError, TypeError, FileNotFoundError
+        When labels, image or examples cannot be used; the message says why.
+    """
+    if isinstance(labels, str | Path):
+        labels = as_labels(read_label_image(Path(labels)), f"file {labels}")
+    if isinstance(image, str | Path):
+        image = read_image(Path(image))
+    if isinstance(examples, str | Path):
+        examples = read_examples(Path(examples))
+    found, grey = (
+        each
+        if each is None or isinstance(each, MicroscopyImage)
+        else MicroscopyImage.from_array(each)
+        for each in (labels, image)
+    )
+    return _run(ClassifyRequest(found, examples, grey, planewise))
 
 
 def _run(request: Request[R]) -> R:
