@@ -70,8 +70,13 @@ def test_another_run_updates_the_layers_unless_somebody_drew(
     source = add_movie(viewer)
     run(track_dock, qtbot)
     track_dock.form.change(divisions=False)
+    source.scale = (1, 2, 2)
+    viewer.layers["cells tracks"].color_by = "parent"
     run(track_dock, qtbot)
     assert len(viewer.layers) == 3
+    assert viewer.layers["cells tracks"].color_by == "parent"
+    for layer in viewer.layers:
+        np.testing.assert_array_equal(layer.scale, (1, 2, 2))
     assert viewer.layers["cells tracks"].graph == {}
     assert viewer.layers["cells tracked"].data.max() == 4
     labels = viewer.layers["cells tracked"]
@@ -139,3 +144,12 @@ def test_choices_that_do_not_apply_are_hidden(track_dock: TrackDock) -> None:
     form.change(linking="laptrack")
     assert not form.value().divisions
     assert form.value().max_gap == 3
+
+
+def test_a_movie_without_objects_is_said(
+    viewer: napari.Viewer, track_dock: TrackDock, qtbot: QtBot
+) -> None:
+    viewer.add_labels(np.zeros((3, 9, 9), int), name="empty", axis_labels=("t", "y", "x"))
+    run(track_dock, qtbot)
+    assert track_dock.panel.message.text() == "'empty' has no objects to follow in any frame."
+    assert len(viewer.layers) == 1

@@ -119,7 +119,7 @@ class TrackDock(JobDock):
             self.panel.set_message(lost, "warning")
             return
         source = self._tracked[0].layer
-        labels, _ = self.layers.show(value, source)
+        labels = self.layers.show(value, source)
         self._known[source] = self._known[labels] = value.tracks
         self._show_what_can_be_saved()
         self.panel.set_message(_result_line(value.tracks))
@@ -159,7 +159,7 @@ def _summary(labels: MicroscopyImage) -> str:
 
 def _result_line(tracks: Tracks) -> str:
     count, divisions = tracks.num_tracks, len(set(tracks.parents.values()))
-    longest = int(np.bincount(tracks.table["track"], minlength=1).max())
+    longest = int(np.bincount(tracks.table["track"]).max())
     return (
         f"{count} track{'s'[: count != 1]}, {divisions} division{'s'[: divisions != 1]}, the "
         f"longest through {longest} frames. Labels have the numbers of the tracks."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import weakref
 from dataclasses import dataclass
 from importlib import import_module
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from napari_ssp.service import Tracks
 
 _LABELS, _TRACKS = " tracked", " tracks"
+_TRACK_ID = "track_id"  # napari's name for the first column
 # In the metadata of our labels: a new layer is told apart at once.
 _KEY = "napari_ssp_tracked"
 
@@ -36,14 +38,11 @@ class ShownTracks:
         A view of its labels in the axes of the layer.
     points : numpy.ndarray
         (rows, 1 + axes): track, then the place in pixels of the layer.
-    graph : dict
-        The track that divided, by the tracks that it became.
     """
 
     tracks: Tracks
     labels: NDArray[np.uint32]
     points: NDArray[np.float64]
-    graph: dict[int, list[int]]
 
 
 def check_time_first(layer: Labels) -> None:
@@ -63,7 +62,15 @@ def check_time_first(layer: Labels) -> None:
 
 
 def ready_tracks(tracks: Tracks, layer: Labels) -> ShownTracks:
-    """Prepare tracks for the layers beside the labels that they were made of."""
+    """Prepare tracks for the layers beside the labels that they were made of.
+
+    Raises
+    ------
+    ValueError
+        If there are none: napari has no empty layer of tracks.
+    """
+    if tracks.num_tracks == 0:
+        raise ValueError(f"'{layer.name}' has no objects to follow in any frame.")
     import_module("pandas")  # napari needs it for features; in the GUI thread that would be felt
     found, table = tracks.labels, tracks.table
     labels = in_layer_axes(found.data, found.axes, layer)
@@ -72,8 +79,7 @@ def ready_tracks(tracks: Tracks, layer: Labels) -> ShownTracks:
     for axis in layer_axes(layer).removeprefix("c"):
         column = table.get("t" if axis == "t" else f"centroid_{axis}_px")
         columns.append(np.zeros(len(columns[0])) if column is None else column - firsts[axis])
-    graph = {track: [parent] for track, parent in tracks.parents.items()}
-    return ShownTracks(tracks, labels, np.stack(columns, axis=1).astype(np.float64), graph)
+    return ShownTracks(tracks, labels, np.stack(columns, axis=1).astype(np.float64))
 
 
 class TrackLayers:
@@ -98,24 +104,17 @@ class TrackLayers:
         """Whether a layer is a result as it was made."""
         return layer is not None and _KEY in layer.metadata and layer not in self._edited
 
-    def show(self, shown: ShownTracks, source: Labels) -> tuple[Labels, Any]:
-        """Add or update the layers of a result.
-
-        Returns
-        -------
-        labels, tracks : napari.layers.Labels, napari.layers.Tracks
-        """
+    def show(self, shown: ShownTracks, source: Labels) -> Labels:
+        """Add or update the layers of a result; returns that of the labels."""
+        found = shown.tracks.labels
+        place = placement(Placed(found.axes, found.origin, 0, {}), source)
         labels, tracks = self._known(source)
         if labels is None or labels.data.shape != shown.labels.shape:
-            labels, tracks = self._add(shown, source)
+            labels = self._add(shown, source, place)
         else:
-            labels.data = shown.labels
-            tracks.data = shown.points
-        if len(shown.points):
-            tracks.graph = shown.graph
-            tracks.features = _features(shown.tracks)
+            _update(labels, tracks, shown, place)
         source.visible = False  # or two colours would mix
-        return labels, tracks
+        return labels
 
     def _known(self, source: Labels) -> tuple[Any, Any]:
         pair = [reference() for reference in self._pairs.get(source, ())]
@@ -124,21 +123,32 @@ class TrackLayers:
             return None, None
         return pair[0], pair[1]
 
-    def _add(self, shown: ShownTracks, source: Labels) -> tuple[Labels, Any]:
-        found = shown.tracks.labels
-        place = placement(Placed(found.axes, found.origin, 0, {}), source)
+    def _add(self, shown: ShownTracks, source: Labels, place: dict[str, Any]) -> Labels:
         name = source.name.removesuffix(_LABELS)
         mark = {_KEY: True}
         labels = self._viewer.add_labels(shown.labels, name=name + _LABELS, metadata=mark, **place)
         tracks = self._viewer.add_tracks(shown.points, name=name + _TRACKS, **place)
+        _describe(tracks, shown.tracks)
         labels.events.labels_update.connect(self._note_edit)
         self._pairs[source] = [weakref.ref(labels), weakref.ref(tracks)]
-        return labels, tracks
+        return labels
 
     def _note_edit(self, event: Any) -> None:
         self._edited.add(event.source)
 
 
-def _features(tracks: Tracks) -> dict[str, Any]:
-    """Columns for the lines; the track itself is there already, as napari's track_id."""
-    return {name: column for name, column in tracks.table.items() if name != "track"}
+def _update(labels: Labels, tracks: Any, shown: ShownTracks, place: dict[str, Any]) -> None:
+    """Give layers other tracks; the column that colours the lines stays."""
+    colour, tracks.color_by = tracks.color_by, _TRACK_ID  # all others go with the data
+    labels.data, tracks.data = shown.labels, shown.points
+    for layer, (name, value) in product((labels, tracks), place.items()):
+        setattr(layer, name, value)
+    _describe(tracks, shown.tracks)
+    if colour in tracks.features:
+        tracks.color_by = colour
+
+
+def _describe(layer: Any, tracks: Tracks) -> None:
+    """Give lines their divisions and the columns of the table."""
+    layer.graph = {track: [parent] for track, parent in tracks.parents.items()}
+    layer.features = {name: tracks.table[name] for name in tracks.table if name != "track"}
