@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from napari_ssp.widgets.predict.dock import PredictDock
     from napari_ssp.widgets.review.dock import ReviewDock
     from napari_ssp.widgets.segment.dock import SegmentDock
+    from napari_ssp.widgets.track.dock import TrackDock
     from napari_ssp.widgets.train.dock import TrainDock
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "images"
@@ -43,6 +44,8 @@ def main() -> int:
         _shoot_all("Segment", refining)
         _shoot_all("Edit objects", editing)
         _shoot_all("Measure objects", measuring)
+        if (SHARED / "scratch_assay").is_dir():
+            _shoot_all("Track objects", tracking)
         _shoot_all("Compare with truth", comparing)
         os.environ["NAPARI_SSP_CACHE"], before = folder, os.environ.get("NAPARI_SSP_CACHE")
         _shoot_all("Train models", training, collecting)
@@ -159,6 +162,30 @@ def measuring(viewer: napari.Viewer, dock: MeasureDock) -> None:
     dock.colours.box.set_value("area_um2")
     dock.table.panel.view.selectRow(4)
     _save(viewer, "measure-objects", whole=False)
+
+
+def tracking(viewer: napari.Viewer, dock: TrackDock) -> None:
+    import numpy as np
+    import tifffile
+
+    folder = SHARED / "scratch_assay"
+    place: dict[str, Any] = {
+        "scale": (1, 0.619, 0.619),
+        "units": ("pixel", "um", "um"),
+        "axis_labels": ("t", "y", "x"),
+    }
+    images, labels = (
+        np.stack([tifffile.imread(path) for path in sorted((folder / name).glob("*.tiff"))])
+        for name in ("target", "labels_nuclei")
+    )
+    viewer.add_image(images, name="wound", **place)
+    viewer.add_labels(labels, name="nuclei", **place)
+    viewer.layers["wound"].gamma = 0.4
+    dock.form.change(linking="laptrack", max_distance=20.0, divisions=False)
+    _run(dock)
+    viewer.layers["nuclei tracked"].contour = 2
+    viewer.dims.set_current_step(0, 3)
+    _save(viewer, "track-objects")
 
 
 def comparing(viewer: napari.Viewer, dock: CompareDock) -> None:

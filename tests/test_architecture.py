@@ -112,6 +112,7 @@ SUB_ROOMS: dict[str, set[str]] = {
         "widgets/train/collect",
     },
     "widgets/segment": {"widgets/docks", "widgets/forms", "widgets/layers"},
+    "widgets/track": {"widgets/docks", "widgets/forms", "widgets/layers", "widgets/compare"},
     "widgets/train": {"widgets/docks", "widgets/forms", "widgets/layers", "widgets/compare"},
     "widgets/train/collect": {"widgets/docks", "widgets/forms", "widgets/layers"},
 }

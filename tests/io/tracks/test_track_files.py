@@ -11,7 +11,7 @@ from movies import dividing, movie
 from tifffile import imread
 
 from napari_ssp.image import MicroscopyImage
-from napari_ssp.io import read_label_image
+from napari_ssp.io import read_label_image, write_image
 from napari_ssp.io.objects.tables import read_rows
 from napari_ssp.progress import run
 from napari_ssp.service.tracking.requests import SaveTracksRequest, TrackRequest, Tracks
@@ -132,6 +132,13 @@ def test_a_table_is_read_back(tracks: Tracks, tmp_path: Path) -> None:
 def test_labels_with_the_numbers_of_tracks(tracks: Tracks, tmp_path: Path) -> None:
     read = read_label_image(save(tmp_path / "tracked.ome.tif", tracks))
     assert (read.axes, read.voxel_size) == ("tyx", (1.0, 0.5, 0.25))
+    np.testing.assert_array_equal(np.asarray(read.data), tracks.labels.data)
+
+
+def test_labels_beside_their_movie_in_an_ome_zarr(tracks: Tracks, tmp_path: Path) -> None:
+    movie_path = write_image(tmp_path / "movie.ome.zarr", dividing())
+    save(movie_path / "labels" / "tracked", tracks)
+    read = read_label_image(movie_path)
     np.testing.assert_array_equal(np.asarray(read.data), tracks.labels.data)
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_ssp.service.measuring import TABLE_SUFFIX, digest_labels
+from napari_ssp.widgets.forms.export_button import FileKind
 
 if TYPE_CHECKING:
     from napari_ssp.image import MicroscopyImage
@@ -16,22 +16,6 @@ if TYPE_CHECKING:
 
 _PLACES = ("t", "z")
 _SIZES = ("area_", "volume_")
-
-
-@dataclass(frozen=True)
-class FileKind:
-    """A way to save objects.
-
-    Attributes
-    ----------
-    name : str
-        In the menu.
-    suffix : str
-        End of the file's name.
-    """
-
-    name: str
-    suffix: str
 
 
 CSV = FileKind("Table", TABLE_SUFFIX)
