@@ -80,12 +80,15 @@ def join_features(
     return found | {str(name): joined[name].to_numpy() for name in kept}
 
 
-def measured(table: Table, labels: MicroscopyImage, before: Any) -> tuple[dict[str, Any], str]:
+def measured(
+    table: Table, labels: MicroscopyImage, before: Any = None
+) -> tuple[dict[str, Any], str]:
     """Make, on the worker, features of a table, and the digest of the labels that it is of.
 
-    What was said about the objects stays.
+    What the features before, if any, said about the objects stays.
     """
-    return join_features(table, before, SAID), digest_labels(labels)
+    features = as_features(table) if before is None else join_features(table, before, SAID)
+    return features, digest_labels(labels)
 
 
 def from_features(features: Any) -> Table:
