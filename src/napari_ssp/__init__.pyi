@@ -10,10 +10,13 @@ from .service import (
     Segmentation as Segmentation,
     SegmentRequest as SegmentRequest,
     StructurePrediction as StructurePrediction,
+    TrackRequest as TrackRequest,
+    Tracks as Tracks,
     TrainRequest as TrainRequest,
     classify as classify,
     predict_structures as predict_structures,
     segment as segment,
+    track as track,
 )
 
 # A room of the service is called "review", too.

@@ -5,7 +5,13 @@ from __future__ import annotations
 from napari_ssp.flows.editing.edit import Edit, Gesture, Tool
 from napari_ssp.service.annotation.saving import LabelPair, SavePairsRequest, StackPair
 from napari_ssp.service.annotation.suggestions import SuggestRequest
-from napari_ssp.service.api import classify, estimate_diameter, predict_structures, segment
+from napari_ssp.service.api import (
+    classify,
+    estimate_diameter,
+    predict_structures,
+    segment,
+    track,
+)
 from napari_ssp.service.classes.classifying import Classes, ClassifyRequest
 from napari_ssp.service.classes.examples import Examples
 from napari_ssp.service.comparing import CompareRequest, Comparison
@@ -66,6 +72,7 @@ from napari_ssp.service.structures.plan import (
     task_index,
 )
 from napari_ssp.service.through import ThroughPlan, objects_request
+from napari_ssp.service.tracking.requests import SaveTracksRequest, TrackRequest, Tracks
 from napari_ssp.service.training.critic.requests import TrainCriticRequest
 from napari_ssp.service.training.expansion.requests import (
     TrainExpansionRequest,
@@ -122,6 +129,7 @@ __all__ = [
     "ReviewRequest",
     "SaveObjectsRequest",
     "SavePairsRequest",
+    "SaveTracksRequest",
     "SegmentPlan",
     "SegmentRequest",
     "Segmentation",
@@ -131,6 +139,8 @@ __all__ = [
     "Thresholds",
     "ThroughPlan",
     "Tool",
+    "TrackRequest",
+    "Tracks",
     "TrainCriticRequest",
     "TrainExpansionRequest",
     "TrainRequest",
@@ -159,5 +169,6 @@ __all__ = [
     "restore_request",
     "segment",
     "task_index",
+    "track",
     "versions",
 ]

@@ -43,6 +43,13 @@ from napari_ssp.service.review.ranking import RankFolderRequest
 from napari_ssp.service.review.requests import ReviewRequest
 from napari_ssp.service.segmentation.editing import EditRequest
 from napari_ssp.service.segmentation.refinement import RefineRequest
+from napari_ssp.service.series.collecting import CollectSeriesRequest
+from napari_ssp.service.series.listing import ListSeriesRequest, LookAtImagesRequest
+from napari_ssp.service.series.opening import OpenImageRequest
+from napari_ssp.service.series.saving import SaveLabelsRequest
+from napari_ssp.service.series.segmenting import SegmentSeriesRequest
+from napari_ssp.service.series.table import MeasureSeriesRequest
+from napari_ssp.service.tracking.requests import SaveTracksRequest, TrackRequest
 from napari_ssp.service.training.critic.requests import TrainCriticRequest
 from napari_ssp.service.training.expansion.requests import (
     TrainExpansionRequest,
@@ -64,6 +71,9 @@ if TYPE_CHECKING:
     from napari_ssp.service.results import Plan
 
 R = TypeVar("R")
+if TYPE_CHECKING:
+    #: Starts the steps of a request.
+    Begin = Callable[[Request[Any]], Steps[Any]]
 
 
 class Lane(Enum):
@@ -81,6 +91,7 @@ class Lane(Enum):
     FILES = "files"
     DOWNLOADS = "downloads"
     DECISIONS = "decisions"
+    SERIES = "series"
 
 
 @dataclass(frozen=True)
@@ -124,6 +135,8 @@ _PIPELINES: dict[type[Request[Any]], Pipeline] = {
     MeasureRequest: Pipeline("measuring:measure_steps", Lane.TABLES),
     DigestRequest: Pipeline("measuring:digest_steps", Lane.TABLES),
     SaveObjectsRequest: Pipeline("measuring:save_steps", Lane.TABLES),
+    TrackRequest: Pipeline("tracking.steps:track_steps", Lane.TABLES),
+    SaveTracksRequest: Pipeline("tracking.saving:save_steps", Lane.TABLES),
     InspectRequest: Pipeline("inspecting:inspect_steps", Lane.INSPECTION),
     NumberPartsRequest: Pipeline("inspecting:number_steps", Lane.TABLES),
     JudgeRequest: Pipeline("review.judging:judge_steps", Lane.TABLES),
@@ -135,6 +148,13 @@ _PIPELINES: dict[type[Request[Any]], Pipeline] = {
     SavePairsRequest: Pipeline("annotation.saving:save_steps", Lane.TRAINING_SETS),
     FindDecisionsRequest: Pipeline("review.decisions:find_steps", Lane.DECISIONS),
     KeepDecisionsRequest: Pipeline("review.decisions:keep_steps", Lane.DECISIONS),
+    ListSeriesRequest: Pipeline("series.listing:list_steps", Lane.SERIES),
+    CollectSeriesRequest: Pipeline("series.collecting:collect_steps", Lane.SERIES),
+    OpenImageRequest: Pipeline("series.opening:open_steps", Lane.SERIES),
+    SaveLabelsRequest: Pipeline("series.saving:save_steps", Lane.SERIES),
+    LookAtImagesRequest: Pipeline("series.listing:look_steps", Lane.DECISIONS),
+    SegmentSeriesRequest: Pipeline("series.segmenting:segment_steps", takes=("begin",)),
+    MeasureSeriesRequest: Pipeline("series.table:measure_steps", Lane.TABLES),
     FindExamplesRequest: Pipeline("classes.files:find_steps", Lane.DECISIONS),
     KeepExamplesRequest: Pipeline("classes.files:keep_steps", Lane.DECISIONS),
     LearnExamplesRequest: Pipeline("classes.files:learn_steps", Lane.DECISIONS),
@@ -175,7 +195,7 @@ def find_lane(request: Request[Any]) -> Lane:
 
 
 def prepare_steps(
-    request: Request[R], models: ModelCache, plan: Plan | None = None
+    request: Request[R], models: ModelCache, plan: Plan | None = None, begin: Begin | None = None
 ) -> Callable[[], Steps[R]]:
     """Start of a request's work, to be called on the thread that does it.
 
@@ -187,6 +207,8 @@ def prepare_steps(
         Networks that are loaded.
     plan : Plan or None
         What the request means, where that was found out already.
+    begin : callable or None
+        Starts the steps of other requests that this one consists of; None has them done here.
 
     Raises
     ------
@@ -195,10 +217,10 @@ def prepare_steps(
     """
     pipeline = _find_pipeline(request)
 
-    def begin(other: Request[Any]) -> Steps[Any]:
+    def begin_here(other: Request[Any]) -> Steps[Any]:
         return prepare_steps(other, models)()
 
-    given = {"models": models, "plan": plan, "begin": begin}
+    given = {"models": models, "plan": plan, "begin": begin or begin_here}
 
     def start() -> Steps[R]:
         if pipeline.lane not in (Lane.PLANS, Lane.INSPECTION, Lane.EDITS):

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from napari_ssp.atomic import write_text
+from napari_ssp.io.objects.notes import EXAMPLES_SUFFIX
 from napari_ssp.io.objects.tables import read_rows
 from napari_ssp.progress import Progress, Steps
 from napari_ssp.service.classes.examples import Example, Examples, ObjectClass, finite
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
     from napari_ssp.image import MicroscopyImage
 
-#: End of the name of a file with examples; what is before it is the whole name of the labels'.
-EXAMPLES_SUFFIX = ".classes.json"
 _FILES = FilesBeside("napari-ssp classes of objects", EXAMPLES_SUFFIX, "classes")
 
 

@@ -43,11 +43,16 @@ class FilesBeside:
 
     def find(self, labels: MicroscopyImage, path: Path | None, scene: str | None) -> Path | None:
         """File about labels; their pixels are read only where none lies beside their own file."""
-        beside = self._beside(path, scene)
-        if beside is not None and beside.is_file():
+        beside = self.find_beside(path, scene)
+        if beside is not None:
             return beside
         kept = self._by_digest(labels)
         return kept if kept.is_file() else None
+
+    def find_beside(self, path: Path | None, scene: str | None) -> Path | None:
+        """File that lies beside the one of the labels; None where there is none."""
+        beside = self._beside(path, scene)
+        return beside if beside is not None and beside.is_file() else None
 
     def write(
         self,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from napari_ssp.io.objects.notes import DECISIONS_SUFFIX
 from napari_ssp.progress import Progress, Steps
 from napari_ssp.service.requests import Request
 from napari_ssp.service.review.beside import FilesBeside
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
 
     from napari_ssp.image import MicroscopyImage
 
-#: End of the name of a file with decisions; what is before it is the whole name of the labels'.
-DECISIONS_SUFFIX = ".review.json"
 _FILES = FilesBeside("napari-ssp review of labels", DECISIONS_SUFFIX, "reviews")
 
 
@@ -102,6 +101,11 @@ def keep_steps(request: KeepDecisionsRequest) -> Steps[Path]:
     made = sorted(request.decisions.items())
     rows = [{**key._asdict(), "decision": word.value} for key, word in made]
     return _FILES.write(request.labels, request.path, request.scene, {"decisions": rows})
+
+
+def find_decisions(path: Path | None, scene: str | None) -> Path | None:
+    """Find the decisions beside a file of labels; None where there are none."""
+    return _FILES.find_beside(path, scene)
 
 
 def read_decisions(path: Path) -> dict[ObjectKey, Decision]:

@@ -9,7 +9,7 @@ import click
 
 from napari_ssp.atomic import check_target
 from napari_ssp.cli.label_files import label_options, say_doubts, with_axes
-from napari_ssp.cli.object_table import write_object_table
+from napari_ssp.cli.objects.object_table import write_object_table
 from napari_ssp.cli.reporting import (
     as_usage_error,
     fail,
@@ -18,7 +18,7 @@ from napari_ssp.cli.reporting import (
     say,
     write_report,
 )
-from napari_ssp.io.objects.parquet import PARQUET_SUFFIX
+from napari_ssp.io.objects.object_files import PARQUET_SUFFIX
 from napari_ssp.io.objects.tables import write_table
 from napari_ssp.measure import measure_steps
 
