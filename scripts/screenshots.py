@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     import napari
 
+    from napari_ssp.widgets.classes.dock import ClassesDock
     from napari_ssp.widgets.compare.dock import CompareDock
     from napari_ssp.widgets.docks.job_dock import JobDock
     from napari_ssp.widgets.edit.dock import EditDock
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "images"
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+_NUCLEI = SHARED / "nuclei_mnfinder" / "train"
 _WINDOW = (1400, 860)
 
 
@@ -48,6 +50,8 @@ def main() -> int:
             _shoot_all("Track objects", tracking)
         _shoot_all("Compare with truth", comparing)
         os.environ["NAPARI_SSP_CACHE"], before = folder, os.environ.get("NAPARI_SSP_CACHE")
+        if _NUCLEI.is_dir():
+            _shoot_all("Classify objects", classifying)
         _shoot_all("Train models", training, collecting)
         if _has("critic", "Review"):
             _shoot_all("Review", reviewing)
@@ -188,6 +192,32 @@ def tracking(viewer: napari.Viewer, dock: TrackDock) -> None:
     _save(viewer, "track-objects")
 
 
+def classifying(viewer: napari.Viewer, dock: ClassesDock) -> None:
+    """Parts that a threshold found: nuclei, some that it joined, and debris; five examples each."""
+    import tifffile
+
+    name = "mn_2022-03-18_rpe1_trai_3"
+    image = tifffile.imread(_NUCLEI / "images" / f"{name}.tiff")
+    truth = tifffile.imread(_NUCLEI / "labels" / f"{name}_label.tiff")
+    viewer.add_image(image, name="RPE-1 nuclei", gamma=0.6)
+    layer = viewer.add_labels(_bright_objects(image, 0.8), name="a threshold")
+    dock.panel.list.table.item(0, 1).setText("nucleus")
+    dock.panel.list.table.item(1, 1).setText("merged")
+    dock.panel.list.add_button.click()
+    dock.panel.list.table.item(2, 1).setText("debris")
+    dock.panel.list.table.item(2, 2).setCheckState(dock.panel.list.table.item(1, 2).checkState())
+    dock.panel.give_button.click()
+    given = [0, 0, 0]
+    for place in _middles(layer.data):
+        number = {0: 2, 1: 0}.get(_nuclei_at(layer.data, truth, place), 1)
+        if given[number] < 5:
+            viewer.cursor.position = tuple(layer.data_to_world(place))
+            dock.give(number + 1)
+            given[number] += 1
+    _wait(lambda: dock.is_settled)
+    _save(viewer, "classify-objects")
+
+
 def comparing(viewer: napari.Viewer, dock: CompareDock) -> None:
     viewer.open_sample("napari-ssp", "fluorescent_nuclei")
     image = viewer.layers[0].data
@@ -274,6 +304,15 @@ def _round_objects(image: Any) -> Any:
     seeds = peak_local_max(depth, min_distance=8, labels=inside.astype(int))
     markers = ndimage.label(_points(image.shape, seeds))[0]
     return watershed(-depth, markers, mask=inside)
+
+
+def _nuclei_at(labels: Any, truth: Any, place: Any) -> int:
+    """How many true nuclei lie, by a third at least, in the object at a place."""
+    import numpy as np
+
+    inside = labels == labels[_pixel(place)]
+    ids, counts = np.unique(truth[inside & (truth > 0)], return_counts=True)
+    return sum(n > (truth == i).sum() / 3 for i, n in zip(ids, counts, strict=True))
 
 
 def _points(shape: tuple[int, ...], places: Any) -> Any:

@@ -98,6 +98,16 @@ SUB_ROOMS: dict[str, set[str]] = {
     "widgets/forms": set(),
     "widgets/layers": set(),
     "widgets/docks": {"widgets/forms", "widgets/layers"},
+    # Clicks are those of Edit, examples are kept as decisions are, features are those of Measure.
+    "widgets/classes": {
+        "widgets/docks",
+        "widgets/forms",
+        "widgets/layers",
+        "widgets/compare",
+        "widgets/edit",
+        "widgets/measure",
+        "widgets/review",
+    },
     "widgets/compare": {"widgets/docks", "widgets/forms", "widgets/layers"},
     "widgets/edit": {"widgets/docks", "widgets/forms", "widgets/layers"},
     "widgets/measure": {"widgets/docks", "widgets/forms", "widgets/layers", "widgets/compare"},

@@ -12,6 +12,7 @@ from qtpy.QtCore import QEvent, QSize
 from qtpy.QtWidgets import QApplication, QLabel, QPushButton, QToolButton, QVBoxLayout, QWidget
 
 from napari_ssp.service import TrainingState
+from napari_ssp.widgets.classes.dock import ClassesDock
 from napari_ssp.widgets.compare.dock import CompareDock
 from napari_ssp.widgets.edit.dock import EditDock
 from napari_ssp.widgets.forms.editor_form import FoldButton
@@ -32,7 +33,16 @@ if TYPE_CHECKING:
     import napari
     from pytestqt.qtbot import QtBot
 
-DOCKS = [SegmentDock, PredictDock, MeasureDock, CompareDock, TrainDock, EditDock, TrackDock]
+DOCKS = [
+    SegmentDock,
+    PredictDock,
+    MeasureDock,
+    CompareDock,
+    TrainDock,
+    EditDock,
+    TrackDock,
+    ClassesDock,
+]
 LONG = "2024-03-12_experiment-07_plate-B_well-C04_field-0012_DAPI"
 
 

@@ -10,6 +10,7 @@ import pytest
 from qtpy.QtWidgets import QLabel
 
 from napari_ssp.registry import list_cards
+from napari_ssp.widgets.classes.dock import ClassesDock
 from napari_ssp.widgets.compare.dock import CompareDock
 from napari_ssp.widgets.edit.dock import EditDock
 from napari_ssp.widgets.measure.dock import MeasureDock
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
         ("napari-ssp.edit", "napari/layers/annotate", "Edit objects", EditDock),
         ("napari-ssp.measure", "napari/layers/measure", "Measure objects", MeasureDock),
         ("napari-ssp.track", "napari/layers/measure", "Track objects", TrackDock),
+        ("napari-ssp.classes", "napari/layers/measure", "Classify objects", ClassesDock),
         ("napari-ssp.compare", "napari/layers/measure", "Compare with truth", CompareDock),
     ],
 )

@@ -58,6 +58,15 @@ def image_under(layer: Image, labels: Labels) -> MicroscopyImage:
     return cut(image, start, lengths)
 
 
+def fits(layer: Image, labels: Labels) -> bool:
+    """Whether labels lie pixel on pixel over an image."""
+    try:
+        image_under(layer, labels)
+    except (ValueError, TypeError):
+        return False
+    return True
+
+
 def same_part(first: Labels, second: Labels) -> tuple[MicroscopyImage, MicroscopyImage]:
     """Images of two labels layers, of the pixels that both cover; reads none of them.
 

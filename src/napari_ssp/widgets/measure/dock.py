@@ -21,9 +21,10 @@ from napari_ssp.widgets.docks.viewer_watch import own_viewer
 from napari_ssp.widgets.forms.export_button import ExportButton, FileKind, ask_for_path
 from napari_ssp.widgets.forms.fields import ChoiceBox
 from napari_ssp.widgets.forms.task_list import TaskList
-from napari_ssp.widgets.layers.alignment import image_under, place_of
+from napari_ssp.widgets.layers.alignment import fits, image_under, place_of
 from napari_ssp.widgets.layers.images import layer_image
 from napari_ssp.widgets.layers.layer_state import LayerState, lost_reason
+from napari_ssp.widgets.layers.object_classes import class_colors
 from napari_ssp.widgets.measure.colour_row import ColourRow
 from napari_ssp.widgets.measure.freshness import MEASURED_KEY, Freshness
 from napari_ssp.widgets.measure.label_colours import LabelColours, columns
@@ -91,7 +92,9 @@ class MeasureDock(JobDock):
         path, overwrite = answer
         table = from_features(layer.features) if len(layer.features) else None
         digest = layer.metadata.get(MEASURED_KEY) if table else None
-        request = SaveObjectsRequest(path, layer_image(layer), table, overwrite, digest)
+        request = SaveObjectsRequest(
+            path, layer_image(layer), table, overwrite, digest, class_colors(layer)
+        )
         self.controller.start(request, self._show_saved)
 
     def show_table(self) -> None:
@@ -129,7 +132,7 @@ class MeasureDock(JobDock):
         layer = self.labels_box.value()
         images = [self._viewer.layers[name] for name in self.image_list.value()]
         self._measured = tuple(map(LayerState, (layer, *images)))
-        return partial(measured, labels=layer_image(layer))
+        return partial(measured, labels=layer_image(layer), before=layer.features)
 
     def _ask_about_many(self, error: BaseException | None) -> None:
         """Ask whether what looks like an image is to be measured as labels."""
@@ -225,7 +228,8 @@ class MeasureDock(JobDock):
         if labels is None:
             return
         images = [layer for layer in self._viewer.layers if isinstance(layer, Image)]
-        fitting = [layer.name for layer in images if _fits(layer, labels)]
+        known = [layer for layer in images if METADATA_KEY not in layer.metadata]
+        fitting = [layer.name for layer in known if fits(layer, labels)]
         self.image_list.set_value(fitting)
         self.controller.schedule()
 
@@ -276,16 +280,6 @@ class MeasureDock(JobDock):
         for button in (self.table_button, self.save_button, self.export_button):
             row.addWidget(button)
         self.add(form, self.parts_button, self.panel, buttons, self.colours)
-
-
-def _fits(layer: Image, labels: Labels) -> bool:
-    if METADATA_KEY in layer.metadata:
-        return False
-    try:
-        image_under(layer, labels)
-    except (ValueError, TypeError):
-        return False
-    return True
 
 
 def _summary(labels: MicroscopyImage, images: Sequence[MicroscopyImage]) -> str:
