@@ -71,7 +71,9 @@ SUB_ROOMS: dict[str, set[str]] = {
     "training/structures": set(),
     "service/annotation": {"service/review"},
     "service/blocks": {"service/segmentation"},
-    "service/compute": set(),
+    "service/compartments": {"service/segmentation"},
+    # Cells and nuclei may each be found elsewhere.
+    "service/compute": {"service/compartments"},
     "service/compute/queues": set(),
     "service/packages": {"service/segmentation", "service/structures"},
     "service/review": {"service/training/segmentation"},
@@ -87,6 +89,7 @@ SUB_ROOMS: dict[str, set[str]] = {
     "widgets/layers": set(),
     "widgets/docks": {"widgets/forms", "widgets/layers"},
     "widgets/compare": {"widgets/docks", "widgets/forms", "widgets/layers"},
+    "widgets/compartments": {"widgets/docks", "widgets/forms", "widgets/layers", "widgets/measure"},
     "widgets/edit": {"widgets/docks", "widgets/forms", "widgets/layers"},
     "widgets/measure": {"widgets/docks", "widgets/forms", "widgets/layers", "widgets/compare"},
     "widgets/models": {"widgets/docks"},

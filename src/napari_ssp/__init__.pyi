@@ -1,5 +1,7 @@
 from .image import MicroscopyImage as MicroscopyImage
 from .service import (
+    Compartments as Compartments,
+    CompartmentsRequest as CompartmentsRequest,
     ModelService as ModelService,
     PredictRequest as PredictRequest,
     Review as Review,
@@ -10,6 +12,7 @@ from .service import (
     TrainRequest as TrainRequest,
     predict_structures as predict_structures,
     segment as segment,
+    segment_compartments as segment_compartments,
 )
 
 # A room of the service is called "review", too.

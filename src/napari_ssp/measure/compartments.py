@@ -101,7 +101,7 @@ class NucleiOfCells:
         owners = find_owners(pairs)
         clipped = clip_nuclei(cells, numbers, owners).astype(np.int32)
         known = np.flatnonzero(owners)
-        counted = owners[known]
+        counted = owners[known].astype(np.intp)
         if np.array_equal(cell_ids[counted - 1], ids[known - 1]):  # nuclei that were assigned
             counted = _of_parts(clipped)
         return cls(clipped, np.bincount(counted, minlength=cell_ids.size + 1))
@@ -174,19 +174,20 @@ def _pixels(cells: Numbers, nuclei: NucleiOfCells) -> tuple[npt.NDArray[np.intp]
     return inside, whole - inside
 
 
-def _of_parts(clipped: Numbers) -> npt.NDArray[np.int32]:
+def _of_parts(clipped: Numbers) -> npt.NDArray[np.intp]:
     """Cell of each separate part of the nuclei: those of one cell have one number."""
     from skimage.measure import label
 
     parts = label(clipped, connectivity=clipped.ndim)  # type: ignore[no-untyped-call]
     _, firsts = np.unique(parts, return_index=True)
-    found: npt.NDArray[np.int32] = clipped.ravel()[firsts]
-    return found[found > 0]
+    found = clipped.ravel()[firsts]
+    return found[found > 0].astype(np.intp)
 
 
 def _ratio(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
     """Quotients; nan where there is nothing to divide by."""
-    return np.divide(one, _or_nan(other))
+    found: npt.NDArray[np.float64] = one / _or_nan(other)
+    return found
 
 
 def _or_nan(values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:

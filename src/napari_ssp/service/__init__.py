@@ -5,8 +5,15 @@ from __future__ import annotations
 from napari_ssp.flows.editing.edit import Edit, Gesture, Tool
 from napari_ssp.service.annotation.saving import LabelPair, SavePairsRequest, StackPair
 from napari_ssp.service.annotation.suggestions import SuggestRequest
-from napari_ssp.service.api import estimate_diameter, predict_structures, segment
+from napari_ssp.service.api import (
+    estimate_diameter,
+    predict_structures,
+    segment,
+    segment_compartments,
+)
 from napari_ssp.service.comparing import CompareRequest, Comparison
+from napari_ssp.service.compartments.choosing import choose_channels, compartments_request
+from napari_ssp.service.compartments.requests import Compartments, CompartmentsRequest
 from napari_ssp.service.estimating import EstimateRequest
 from napari_ssp.service.inspecting import InspectRequest, NumberPartsRequest
 from napari_ssp.service.jobs import CancelledError, Job, JobState
@@ -83,6 +90,8 @@ __all__ = [
     "CancelledError",
     "CompareRequest",
     "Comparison",
+    "Compartments",
+    "CompartmentsRequest",
     "DiameterRequest",
     "DigestRequest",
     "Display",
@@ -139,6 +148,8 @@ __all__ = [
     "as_command",
     "as_script",
     "check_structures_card",
+    "choose_channels",
+    "compartments_request",
     "devices",
     "diameter_in_pixels",
     "estimate_diameter",
@@ -152,6 +163,7 @@ __all__ = [
     "predict_structures",
     "restore_request",
     "segment",
+    "segment_compartments",
     "task_index",
     "versions",
 ]

@@ -12,6 +12,7 @@ from napari_ssp.registry import CELLPOSE, PACKAGE, STUDENT, find_family
 from napari_ssp.service.annotation.saving import SavePairsRequest
 from napari_ssp.service.annotation.suggestions import SuggestRequest
 from napari_ssp.service.comparing import CompareRequest
+from napari_ssp.service.compartments.requests import CompartmentsRequest
 from napari_ssp.service.estimating import EstimateRequest
 from napari_ssp.service.inspecting import InspectRequest, NumberPartsRequest
 from napari_ssp.service.measuring import DigestRequest, MeasureRequest, SaveObjectsRequest
@@ -99,6 +100,7 @@ class Pipeline:
 
 _PIPELINES: dict[type[Request[Any]], Pipeline] = {
     SegmentRequest: Pipeline("segmentation.beginning:begin_segmentation", takes=("models", "plan")),
+    CompartmentsRequest: Pipeline("compartments.steps:compartments_steps", takes=("begin", "plan")),
     BlockRequest: Pipeline("blocks.beginning:begin_block", takes=("models",)),
     DiameterRequest: Pipeline("segmentation.diameter:diameter_steps", takes=("models",)),
     PredictRequest: Pipeline("structures.steps:predict_steps", takes=("models", "plan")),
@@ -185,8 +187,8 @@ def prepare_steps(
     """
     pipeline = _find_pipeline(request)
 
-    def begin(other: Request[Any]) -> Steps[Any]:
-        return prepare_steps(other, models)()
+    def begin(other: Request[Any], known: Plan | None = None) -> Steps[Any]:
+        return prepare_steps(other, models, known)()
 
     given = {"models": models, "plan": plan, "begin": begin}
 

@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QApplication, QLabel, QPushButton, QToolButton, QVBox
 
 from napari_ssp.service import TrainingState
 from napari_ssp.widgets.compare.dock import CompareDock
+from napari_ssp.widgets.compartments.dock import CompartmentsDock
 from napari_ssp.widgets.edit.dock import EditDock
 from napari_ssp.widgets.forms.editor_form import FoldButton
 from napari_ssp.widgets.forms.elided import ElidedCheckBox
@@ -31,7 +32,15 @@ if TYPE_CHECKING:
     import napari
     from pytestqt.qtbot import QtBot
 
-DOCKS = [SegmentDock, PredictDock, MeasureDock, CompareDock, TrainDock, EditDock]
+DOCKS = [
+    SegmentDock,
+    CompartmentsDock,
+    PredictDock,
+    MeasureDock,
+    CompareDock,
+    TrainDock,
+    EditDock,
+]
 LONG = "2024-03-12_experiment-07_plate-B_well-C04_field-0012_DAPI"
 
 

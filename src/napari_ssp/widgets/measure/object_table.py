@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from napari_ssp.measure import Table
 
 _PLACES = ("t", "z")
-_SIZES = ("area_", "volume_")
+_SIZES = ("area_", "volume_", "num_nuclei", "nucleus_to_cytoplasm_")
 
 
 @dataclass(frozen=True)
