@@ -97,7 +97,16 @@ def test_the_provenance_is_of_both_runs(found: ssp.Compartments) -> None:
         "with_several": 1,
         "nuclei": 4,
         "outside": 1,
+        "mostly_nucleus": 0,
     }
+
+
+def test_cells_that_are_but_nuclei_are_warned_of(student: str) -> None:
+    image = np.stack([FIELD[0], FIELD[0]])
+    found = ssp.segment_compartments(image, student, student, axes="cyx", device="cpu")
+    assert found.tally.mostly_nucleus == found.tally.cells == 4
+    assert "their model may have followed the nuclei" in found.warnings[-1]
+    assert not found.cytoplasm.any()
 
 
 def test_a_model_of_two_channels_sees_both(finding_model: Path, student: str) -> None:
@@ -139,7 +148,7 @@ def test_one_job_with_one_progress_and_one_plan(
     plan: Any = run(plan_steps(PlanRequest(request)))
     monkeypatch.setattr("napari_ssp.service.segmentation.plan.open_image", None)  # planned once
     stages = [step.stage for step in prepare_steps(request, SHARED_MODELS, plan)()]
-    assert plan.summary.startswith("cells by thresholds, nuclei by thresholds; cells: 2D channel 2")
+    assert plan.summary.startswith("Cells by thresholds: 2D channel 2")
     assert {stage.split(":")[0] for stage in stages} >= {"cells", "nuclei", "measuring objects"}
     assert stages.index("assigning nuclei to cells") > max(
         k for k, stage in enumerate(stages) if stage.startswith("nuclei: ")

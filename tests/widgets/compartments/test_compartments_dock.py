@@ -51,8 +51,9 @@ def test_two_layers_become_three_with_a_table_and_measure_agrees(
     assert dock.image_box.currentText() == "another field"  # a stain of DNA shows no cells
     dock.image_box.set_value(viewer.layers["field actin"])
     plan = settle(dock, qtbot)
-    assert "cells by generalist-starter, nuclei by mediar-starter" in plan
-    assert "cells in channel 1 (field actin), nuclei in channel 2 (field DAPI)" in plan
+    both = "cells in channel 1 (field actin), nuclei in channel 2 (field DAPI)"
+    assert plan.startswith(f"Cells by generalist-starter: 2D {both}, ")
+    assert "; nuclei by mediar-starter: 2D channel 2 of 2 (field DAPI), " in plan
     assert dock.nuclei_box.value() is dapi
     dock.form.change(model="thresholds", nuclei_model="thresholds")
     run(dock, qtbot)
@@ -129,12 +130,13 @@ def test_a_result_of_two_channels_of_a_file_is_made_again_and_copied_as_a_comman
     names = ("DAPI", "empty", "actin")
     path = write_image(tmp_path / "f.ome.tif", ssp.MicroscopyImage(pixels, "cyx", None, names))
     viewer.open(path, plugin="napari-ssp")
-    cells_dock.image_box.set_value(viewer.layers["f.ome actin"])
-    assert cells_dock.nuclei_box.currentText() == "f.ome DAPI"
+    cells_dock.image_box.set_value(viewer.layers["f actin"])
+    settle(cells_dock, qtbot)
+    assert cells_dock.nuclei_box.currentText() == "f DAPI"
     settings = {"model": "thresholds", "nuclei_model": "thresholds", "nuclei_min_size": 20}
     cells_dock.form.change(**settings)
     run(cells_dock, qtbot)
-    cells = viewer.layers["f.ome actin cells"]
+    cells = viewer.layers["f actin cells"]
     viewer.layers.selection.active = cells
     words = shlex.split(build_command(viewer))
     assert words[:3] == ["napari-ssp", "compartments", str(path)]
@@ -145,5 +147,5 @@ def test_a_result_of_two_channels_of_a_file_is_made_again_and_copied_as_a_comman
     cells_dock.form.change(nuclei_min_size=7)
     with qtbot.waitSignal(cells_dock.done, timeout=60_000):
         run_again(viewer)
-    np.testing.assert_array_equal(viewer.layers["f.ome actin cells"].data, found)
+    np.testing.assert_array_equal(viewer.layers["f actin cells"].data, found)
     assert cells_dock.form.value().nuclei_min_size == 20

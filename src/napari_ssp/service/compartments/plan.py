@@ -28,8 +28,8 @@ class CompartmentsPlan:
     @property
     def summary(self) -> str:
         """One line for the user."""
-        names = f"cells by {self.cells.card.name}, nuclei by {self.nuclei.card.name}"
-        return f"{names}; cells: {self.cells.summary}; nuclei: {self.nuclei.summary}"
+        runs = {"Cells": self.cells, "nuclei": self.nuclei}
+        return "; ".join(f"{noun} by {run.card.name}: {run.summary}" for noun, run in runs.items())
 
     @property
     def warnings(self) -> tuple[str, ...]:

@@ -30,6 +30,8 @@ class Tally:
         All cells, and how many of them have no nucleus, and more than one.
     nuclei, outside : int
         All nuclei, and how many lie outside every cell by their larger part; those are left out.
+    mostly_nucleus : int
+        How many cells are nucleus by more than half.
     """
 
     cells: int
@@ -37,6 +39,7 @@ class Tally:
     with_several: int
     nuclei: int
     outside: int
+    mostly_nucleus: int
 
     def warnings(self) -> Iterator[str]:
         """Say what a person should look at."""
@@ -48,6 +51,11 @@ class Tally:
             yield (
                 f"{self.outside} of {_count(self.nuclei, 'nucleus', 'nuclei')} left out: the "
                 "larger part lies outside every cell."
+            )
+        if 2 * self.mostly_nucleus > self.cells:
+            yield (
+                "Most cells are hardly larger than their nuclei: their model may have followed the "
+                "nuclei. Compare with cells by their channel alone, or by another model."
             )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_ssp.measure import measure_steps
+from napari_ssp.measure.compartments import CYTOPLASM, NUCLEUS
 from napari_ssp.progress import tell_about
 from napari_ssp.service.compartments.assigning import assign_steps
 from napari_ssp.service.compartments.requests import Compartments, Tally
@@ -16,6 +17,8 @@ from napari_ssp.service.source_image import open_image
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from numpy.typing import NDArray
 
     from napari_ssp.measure import Table
     from napari_ssp.progress import Steps
@@ -83,4 +86,11 @@ def _count(table: Table, assigned: Assigned) -> Tally:
         with_several=int(np.count_nonzero(counts > 1)),
         nuclei=assigned.found,
         outside=assigned.outside,
+        mostly_nucleus=int(np.count_nonzero(_size(table, NUCLEUS) > _size(table, CYTOPLASM))),
     )
+
+
+def _size(table: Table, part: str) -> NDArray[np.float64]:
+    """Areas or volumes of a compartment of the cells."""
+    names = (f"{part}_area", f"{part}_volume")
+    return next(values for name, values in table.items() if name.startswith(names))
