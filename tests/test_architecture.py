@@ -51,6 +51,7 @@ ROOMS = {
 SUB_ROOMS: dict[str, set[str]] = {
     "cli/batch": set(),
     "cli/evaluate": set(),
+    "cli/objects": set(),
     "cli/training": set(),
     "engine/criticism": set(),
     "flows/editing": set(),
@@ -60,6 +61,7 @@ SUB_ROOMS: dict[str, set[str]] = {
     "io/ngff": set(),
     "io/objects": set(),
     "io/tiff": set(),
+    "io/tracks": set(),
     "registry/bioimage": set(),
     "registry/exporting": set(),
     "registry/importing": {"registry/bioimage"},
@@ -71,14 +73,23 @@ SUB_ROOMS: dict[str, set[str]] = {
     "training/structures": set(),
     "service/annotation": {"service/review"},
     "service/blocks": {"service/segmentation"},
+    # Objects are named, and files beside labels kept, as those of a review.
+    "service/classes": {"service/review"},
     "service/compartments": {"service/segmentation"},
-    # Cells and nuclei may each be found elsewhere.
-    "service/compute": {"service/compartments"},
+    "service/compute": set(),
     "service/compute/queues": set(),
     "service/packages": {"service/segmentation", "service/structures"},
     "service/review": {"service/training/segmentation"},
     "service/segmentation": set(),
+    # A series lies in a folder as training data do.
+    "service/series": {
+        "service/annotation",
+        "service/review",
+        "service/segmentation",
+        "service/training/segmentation",
+    },
     "service/structures": {"service/segmentation"},
+    "service/tracking": set(),
     "service/training": set(),
     # Images and labels are paired in one way.
     "service/training/critic": {"service/training/segmentation"},

@@ -27,6 +27,7 @@ from napari_ssp.io.reading import list_images
 from napari_ssp.io.scene import list_names
 from napari_ssp.measure import ManyObjectsError, check_objects
 from napari_ssp.place import with_voxel_size
+from napari_ssp.service.inspecting import warn_of_blank
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -244,3 +245,11 @@ def with_axes(image: MicroscopyImage, axes: str | None) -> MicroscopyImage:
         return image
     named = MicroscopyImage(image.data, axes.lower(), image.voxel_size, name=image.name)
     return replace(named, origin=image.origin, position=image.position, warnings=image.warnings)
+
+
+def say_doubts(image: MicroscopyImage | None) -> tuple[str, ...]:
+    """Say what is doubtful about the image of labels."""
+    found = () if image is None else (*image.warnings, *warn_of_blank([image]))
+    for warning in found:
+        say(warning)
+    return found

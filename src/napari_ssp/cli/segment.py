@@ -34,7 +34,7 @@ from napari_ssp.service import (
 )
 from napari_ssp.service.blocks.running import Goal
 from napari_ssp.service.blocks.unfinished import unfinished_folder
-from napari_ssp.service.network_outputs import ENDING, outputs_image
+from napari_ssp.service.network_outputs import ENDING, write_outputs
 from napari_ssp.service.source_image import open_image
 
 _FLOWS, _PREDICTION, _TABLE = "flows", "prediction", "table"
@@ -189,7 +189,7 @@ def _row(result: Segmentation, target: Path, files: dict[str, Path]) -> dict[str
 
 def _write(result: Segmentation, files: dict[str, Path], overwrite: bool) -> None:
     if (path := files.get(_FLOWS)) is not None:
-        write_image(path, outputs_image(result, path.stem), overwrite=overwrite)
+        write_outputs(result, path, overwrite)
     if result.predicted is not None and result.table is not None:
         write_image(files[_PREDICTION], add_axes(result.predicted), overwrite=overwrite)
         write_table(files[_TABLE], result.table, overwrite)

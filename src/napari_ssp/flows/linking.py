@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 #: Smallest intersection over union of an object with itself in the next plane.
 MIN_OVERLAP = 0.25
+# Of two daughters the smaller one is at least such a share of the larger; less is a speck.
+_SMALLER_DAUGHTER = 1 / 3
 
 
 def link_labels(frames: Sequence[ArrayLike], min_overlap: float = MIN_OVERLAP) -> NDArray[Any]:
@@ -144,6 +146,33 @@ class Overlaps:
                 table[after[k]] = before[k]
                 taken[before[k]] = True
         return table
+
+    def divisions(self, min_overlap: float) -> list[tuple[int, int, int]]:
+        """Objects of the first frame that have become two of the second.
+
+        Parameters
+        ----------
+        min_overlap : float
+            Smallest intersection over union of the object with both of them taken together.
+
+        Returns
+        -------
+        list of (int, int, int)
+            Mother and daughters. More than half of a daughter lies on the mother, and neither is
+            much smaller than the other; of several the two that overlap most.
+        """
+        before, after, common = self._pairs.table()
+        inside = np.flatnonzero(2 * common > self._sizes[1][after])
+        inside = inside[np.lexsort((-common[inside], before[inside]))]
+        mothers, firsts, counts = np.unique(before[inside], return_index=True, return_counts=True)
+        found = []
+        for mother, first in zip(mothers[counts > 1], firsts[counts > 1], strict=True):
+            both = inside[first : first + 2]
+            sizes, shared = self._sizes[1][after[both]], common[both].sum()
+            overlap = shared / (self._sizes[0][mother] + sizes.sum() - shared)
+            if overlap >= min_overlap and sizes.min() >= _SMALLER_DAUGHTER * sizes.max():
+                found.append((int(mother), int(after[both[0]]), int(after[both[1]])))
+        return found
 
 
 class _Memory:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from napari_ssp.io.scene import LABEL_ENDINGS, image_stem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
 #: What cellpose saves beside masks: flows and outlines, which are pictures and no labels.
@@ -42,12 +42,19 @@ def sort_files(files: Sequence[Path]) -> SortedFiles:
     for path in files:
         stem = image_stem(path)
         owner = without_endings(stem, LABEL_ENDINGS)
-        images = {owner, *(owner + ending for ending in _IMAGE_ENDINGS)} & stems
+        images = {owner, *(owner + ending for ending in _IMAGE_ENDINGS), *_files_of(owner)} & stems
         if owner.lower().endswith(_BY_PRODUCTS):
             found.by_products.append(path)
         else:
             (found.labels if owner != stem and images else found.images).append(path)
     return found
+
+
+def _files_of(name: str) -> Iterator[str]:
+    """Files that an image of a file with several may be of: "a b" of "a b c", and "a"."""
+    while " " in name:
+        name = name.rpartition(" ")[0]
+        yield name
 
 
 def find_labels(stem: str, by_stem: Mapping[str, Path]) -> Path | None:

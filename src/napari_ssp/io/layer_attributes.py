@@ -21,6 +21,8 @@ METADATA_KEY = "napari_ssp"
 ORIGIN_KEY = "napari_ssp_origin"
 #: Key of a layer's metadata: which image of its file it shows, where there are several.
 SCENE_KEY = "napari_ssp_scene"
+#: Key of a layer's metadata: its file, where napari itself did not read it.
+FILE_KEY = "napari_ssp_file"
 #: Key of a layer's metadata: what reading its file gave reason to doubt.
 WARNINGS_KEY = "napari_ssp_warnings"
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from napari_ssp.atomic import write_text
 from napari_ssp.image import MicroscopyImage
 from napari_ssp.io.layer_attributes import (
     METADATA_KEY,
@@ -15,15 +13,8 @@ from napari_ssp.io.layer_attributes import (
     layer_place,
     layer_voxel_size,
 )
-from napari_ssp.io.scene import is_labels_name
+from napari_ssp.io.objects.notes import write_provenance
 from napari_ssp.io.writing import write_image, write_labels
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-
-#: End of the name of a file with the provenance of labels; before it is the whole name of theirs.
-PROVENANCE_SUFFIX = ".provenance.json"
 
 
 def write_image_layer(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
@@ -79,20 +70,9 @@ def write_labels_layer(path: str, data: Any, attributes: dict[str, Any]) -> list
         If the layer's axis labels leave open what its axes are, or labels below 0.
     """
     written = write_labels(path, _layer_image(data, attributes), overwrite=True)
-    return [str(written), *_write_provenance(written, attributes)]
-
-
-def _write_provenance(written: Path, attributes: dict[str, Any]) -> list[str]:
-    """Write a layer's provenance beside its file, where it has one."""
-    if is_labels_name(written):
-        return []  # beside it is the inside of an OME-Zarr
-    beside = written.with_name(written.name + PROVENANCE_SUFFIX)
     record = (attributes.get("metadata") or {}).get(METADATA_KEY)
-    if not record:
-        beside.unlink(missing_ok=True)  # that of other labels
-        return []
-    write_text(beside, json.dumps(record, ensure_ascii=False, indent=1) + "\n")
-    return [str(beside)]
+    beside = write_provenance(written, record)
+    return [str(written), *([] if beside is None else [str(beside)])]
 
 
 def _layer_image(data: Any, attributes: dict[str, Any]) -> MicroscopyImage:

@@ -131,7 +131,7 @@ def measure_steps(
     places = _places(found, planewise)
     parts = []
     for number, place in enumerate(places, start=1):
-        ids, numbers = _numbered(found, place)
+        ids, numbers = read_objects(found, place)
         inside = None
         if nuclei is not None:
             inside = NucleiOfCells.find(ids, numbers, known_labels(_read(nuclei, place)))
@@ -202,9 +202,25 @@ def _places(labels: MicroscopyImage, planewise: bool) -> list[dict[str, int]]:
     return places
 
 
-def _numbered(
+def read_objects(
     labels: MicroscopyImage, place: dict[str, int]
 ) -> tuple[npt.NDArray[Any], npt.NDArray[np.int32]]:
+    """Read the objects of one frame or plane.
+
+    Parameters
+    ----------
+    labels : MicroscopyImage
+        Label image; -1, not annotated, counts as background.
+    place : dict
+        Position along "t", and along "z" where a single plane is meant.
+
+    Returns
+    -------
+    ids : numpy.ndarray
+        Ids of the objects, ascending.
+    numbers : numpy.ndarray
+        Int32 (Y, X), or (Z, Y, X): objects numbered from 1 in the order of their ids.
+    """
     ids, numbers = number_labels(known_labels(_read(labels, place)))
     return ids.astype(np.uint64 if ids.dtype == np.uint64 else np.int64), numbers
 

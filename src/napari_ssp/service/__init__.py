@@ -6,11 +6,15 @@ from napari_ssp.flows.editing.edit import Edit, Gesture, Tool
 from napari_ssp.service.annotation.saving import LabelPair, SavePairsRequest, StackPair
 from napari_ssp.service.annotation.suggestions import SuggestRequest
 from napari_ssp.service.api import (
+    classify,
     estimate_diameter,
     predict_structures,
     segment,
     segment_compartments,
+    track,
 )
+from napari_ssp.service.classes.classifying import Classes, ClassifyRequest
+from napari_ssp.service.classes.examples import Examples
 from napari_ssp.service.comparing import CompareRequest, Comparison
 from napari_ssp.service.compartments.choosing import choose_channels, compartments_request
 from napari_ssp.service.compartments.requests import Compartments, CompartmentsRequest
@@ -71,6 +75,7 @@ from napari_ssp.service.structures.plan import (
     task_index,
 )
 from napari_ssp.service.through import ThroughPlan, objects_request
+from napari_ssp.service.tracking.requests import SaveTracksRequest, TrackRequest, Tracks
 from napari_ssp.service.training.critic.requests import TrainCriticRequest
 from napari_ssp.service.training.expansion.requests import (
     TrainExpansionRequest,
@@ -88,6 +93,8 @@ from napari_ssp.training.state import TrainingState
 __all__ = [
     "AddCatalogueRequest",
     "CancelledError",
+    "Classes",
+    "ClassifyRequest",
     "CompareRequest",
     "Comparison",
     "Compartments",
@@ -100,6 +107,7 @@ __all__ = [
     "EditRequest",
     "Edits",
     "EstimateRequest",
+    "Examples",
     "ExportModelRequest",
     "FinishTrainingRequest",
     "GatesRequest",
@@ -126,6 +134,7 @@ __all__ = [
     "ReviewRequest",
     "SaveObjectsRequest",
     "SavePairsRequest",
+    "SaveTracksRequest",
     "SegmentPlan",
     "SegmentRequest",
     "Segmentation",
@@ -135,6 +144,8 @@ __all__ = [
     "Thresholds",
     "ThroughPlan",
     "Tool",
+    "TrackRequest",
+    "Tracks",
     "TrainCriticRequest",
     "TrainExpansionRequest",
     "TrainRequest",
@@ -149,6 +160,7 @@ __all__ = [
     "as_script",
     "check_structures_card",
     "choose_channels",
+    "classify",
     "compartments_request",
     "devices",
     "diameter_in_pixels",
@@ -165,5 +177,6 @@ __all__ = [
     "segment",
     "segment_compartments",
     "task_index",
+    "track",
     "versions",
 ]

@@ -14,6 +14,7 @@ from napari_ssp.progress import Progress, Steps
 from napari_ssp.service.requests import Request
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from napari_ssp.image import MicroscopyImage
@@ -79,6 +80,8 @@ class SaveObjectsRequest(Request["Path"]):
     measured : str or None
         `digest_labels` of the labels that the table is of, where that is known: a table of other
         labels is not written.
+    class_colors : mapping of str to str or None
+        Color of each class of the table as "#rrggbb", for ".geojson".
     """
 
     path: Path
@@ -86,6 +89,7 @@ class SaveObjectsRequest(Request["Path"]):
     table: Table | None = None
     overwrite: bool = False
     measured: str | None = None
+    class_colors: Mapping[str, str] | None = None
 
 
 def measure_steps(request: MeasureRequest) -> Steps[Table]:
@@ -140,7 +144,13 @@ def save_steps(request: SaveObjectsRequest) -> Steps[Path]:
     if name.endswith(".geojson"):
         from napari_ssp.io.objects.geojson import write_geojson
 
-        return write_geojson(path, labels, measurements=table, overwrite=overwrite)
+        return write_geojson(
+            path,
+            labels,
+            measurements=table,
+            class_colors=request.class_colors,
+            overwrite=overwrite,
+        )
     from napari_ssp.io import as_labels, write_labels
 
     return write_labels(path, as_labels(labels, f"layer '{labels.name}'"), overwrite=overwrite)

@@ -14,9 +14,11 @@ from napari_ssp.service.model_cache import ModelCache
 from napari_ssp.service.pipelines import Lane, find_lane, prepare_steps
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
     from types import TracebackType
 
+    from napari_ssp.progress import Steps
     from napari_ssp.service.requests import Request
     from napari_ssp.service.results import Plan
 
@@ -91,12 +93,21 @@ class ModelService:
                 "ModelService()."
             )
         lane = self._lanes[find_lane(request)]
-        start = prepare_steps(request, SHARED_MODELS, plan)
-        if self._cluster is not None and (steps := find_remote_steps(request)) is not None:
-            lane, start = self._waiting, partial(steps, request, self._cluster)
+        start = prepare_steps(request, SHARED_MODELS, plan, self._begin)
+        if (remote := self._find_remote(request)) is not None:
+            lane, start = self._waiting, remote
         job = Job(request, start)
         lane.submit(job)
         return job
+
+    def _find_remote(self, request: Request[R]) -> Callable[[], Steps[R]] | None:
+        """Find the start of a request that is done elsewhere; None where it is done here."""
+        steps = None if self._cluster is None else find_remote_steps(request)
+        return None if steps is None else partial(steps, request, self._cluster)
+
+    def _begin(self, request: Request[R], plan: Plan | None = None) -> Steps[R]:
+        """Start a request that another one, done here, consists of."""
+        return (self._find_remote(request) or prepare_steps(request, SHARED_MODELS, plan))()
 
     def count_places(self) -> int:
         """How many requests are done at a time: the workers, one in this process.

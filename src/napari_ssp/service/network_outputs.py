@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_ssp.io import LABEL_ENDINGS, image_stem
+from napari_ssp.io import LABEL_ENDINGS, image_stem, write_image
 from napari_ssp.io.label_names import without_endings
 
 if TYPE_CHECKING:
@@ -39,6 +39,17 @@ def outputs_image(result: Segmentation, name: str) -> MicroscopyImage:
     probability = da.from_array(result.cell_probability, chunks=planes, name=False)
     channels = ("flow_z", *CHANNELS)[-1 - len(result.flows) :]
     return result.image(da.concatenate([flows, probability[None]]), name, channels)
+
+
+def outputs_path(labels: Path) -> Path:
+    """Name the file of outputs beside a label file that ends as the labels do."""
+    owner = without_endings(image_stem(labels), LABEL_ENDINGS)
+    return labels.with_name(owner + ENDING + labels.suffix)
+
+
+def write_outputs(result: Segmentation, path: Path, overwrite: bool = False) -> None:
+    """Write flows and probability of a segmentation, as `napari_ssp.io.write_image`."""
+    write_image(path, outputs_image(result, path.stem), overwrite=overwrite)
 
 
 def find_outputs(labels: Path) -> Path | None:

@@ -11,6 +11,8 @@ from napari_ssp.engine import prepare_torch
 from napari_ssp.registry import CELLPOSE, PACKAGE, STUDENT, find_family
 from napari_ssp.service.annotation.saving import SavePairsRequest
 from napari_ssp.service.annotation.suggestions import SuggestRequest
+from napari_ssp.service.classes.classifying import ClassifyRequest
+from napari_ssp.service.classes.files import FindExamplesRequest, KeepExamplesRequest
 from napari_ssp.service.comparing import CompareRequest
 from napari_ssp.service.compartments.requests import CompartmentsRequest
 from napari_ssp.service.estimating import EstimateRequest
@@ -38,6 +40,13 @@ from napari_ssp.service.review.ranking import RankFolderRequest
 from napari_ssp.service.review.requests import ReviewRequest
 from napari_ssp.service.segmentation.editing import EditRequest
 from napari_ssp.service.segmentation.refinement import RefineRequest
+from napari_ssp.service.series.collecting import CollectSeriesRequest
+from napari_ssp.service.series.listing import ListSeriesRequest, LookAtImagesRequest
+from napari_ssp.service.series.opening import OpenImageRequest
+from napari_ssp.service.series.saving import SaveLabelsRequest
+from napari_ssp.service.series.segmenting import SegmentSeriesRequest
+from napari_ssp.service.series.table import MeasureSeriesRequest
+from napari_ssp.service.tracking.requests import SaveTracksRequest, TrackRequest
 from napari_ssp.service.training.critic.requests import TrainCriticRequest
 from napari_ssp.service.training.expansion.requests import (
     TrainExpansionRequest,
@@ -59,6 +68,9 @@ if TYPE_CHECKING:
     from napari_ssp.service.results import Plan
 
 R = TypeVar("R")
+if TYPE_CHECKING:
+    #: Starts the steps of a request, whose plan may be known: given after it.
+    Begin = Callable[..., Steps[Any]]
 
 
 class Lane(Enum):
@@ -76,6 +88,7 @@ class Lane(Enum):
     FILES = "files"
     DOWNLOADS = "downloads"
     DECISIONS = "decisions"
+    SERIES = "series"
 
 
 @dataclass(frozen=True)
@@ -120,9 +133,12 @@ _PIPELINES: dict[type[Request[Any]], Pipeline] = {
     MeasureRequest: Pipeline("measuring:measure_steps", Lane.TABLES),
     DigestRequest: Pipeline("measuring:digest_steps", Lane.TABLES),
     SaveObjectsRequest: Pipeline("measuring:save_steps", Lane.TABLES),
+    TrackRequest: Pipeline("tracking.steps:track_steps", Lane.TABLES),
+    SaveTracksRequest: Pipeline("tracking.saving:save_steps", Lane.TABLES),
     InspectRequest: Pipeline("inspecting:inspect_steps", Lane.INSPECTION),
     NumberPartsRequest: Pipeline("inspecting:number_steps", Lane.TABLES),
     JudgeRequest: Pipeline("review.judging:judge_steps", Lane.TABLES),
+    ClassifyRequest: Pipeline("classes.classifying:classify_steps", Lane.TABLES),
     CompareRequest: Pipeline("comparing:compare_steps", Lane.TABLES),
     RefineRequest: Pipeline("segmentation.refinement:refine_steps", Lane.REFINEMENT),
     EditRequest: Pipeline("segmentation.editing:edit_steps", Lane.EDITS),
@@ -130,6 +146,15 @@ _PIPELINES: dict[type[Request[Any]], Pipeline] = {
     SavePairsRequest: Pipeline("annotation.saving:save_steps", Lane.TRAINING_SETS),
     FindDecisionsRequest: Pipeline("review.decisions:find_steps", Lane.DECISIONS),
     KeepDecisionsRequest: Pipeline("review.decisions:keep_steps", Lane.DECISIONS),
+    ListSeriesRequest: Pipeline("series.listing:list_steps", Lane.SERIES),
+    CollectSeriesRequest: Pipeline("series.collecting:collect_steps", Lane.SERIES),
+    OpenImageRequest: Pipeline("series.opening:open_steps", Lane.SERIES),
+    SaveLabelsRequest: Pipeline("series.saving:save_steps", Lane.SERIES),
+    LookAtImagesRequest: Pipeline("series.listing:look_steps", Lane.DECISIONS),
+    SegmentSeriesRequest: Pipeline("series.segmenting:segment_steps", takes=("begin",)),
+    MeasureSeriesRequest: Pipeline("series.table:measure_steps", Lane.TABLES),
+    FindExamplesRequest: Pipeline("classes.files:find_steps", Lane.DECISIONS),
+    KeepExamplesRequest: Pipeline("classes.files:keep_steps", Lane.DECISIONS),
     ImportModelRequest: Pipeline("model_requests:import_model", Lane.FILES),
     ExportModelRequest: Pipeline("model_requests:export_model", Lane.FILES),
     VerifyModelsRequest: Pipeline("model_requests:verify_models", Lane.FILES),
@@ -167,7 +192,7 @@ def find_lane(request: Request[Any]) -> Lane:
 
 
 def prepare_steps(
-    request: Request[R], models: ModelCache, plan: Plan | None = None
+    request: Request[R], models: ModelCache, plan: Plan | None = None, begin: Begin | None = None
 ) -> Callable[[], Steps[R]]:
     """Start of a request's work, to be called on the thread that does it.
 
@@ -179,6 +204,8 @@ def prepare_steps(
         Networks that are loaded.
     plan : Plan or None
         What the request means, where that was found out already.
+    begin : callable or None
+        Starts the steps of other requests that this one consists of; None has them done here.
 
     Raises
     ------
@@ -187,10 +214,10 @@ def prepare_steps(
     """
     pipeline = _find_pipeline(request)
 
-    def begin(other: Request[Any], known: Plan | None = None) -> Steps[Any]:
+    def begin_here(other: Request[Any], known: Plan | None = None) -> Steps[Any]:
         return prepare_steps(other, models, known)()
 
-    given = {"models": models, "plan": plan, "begin": begin}
+    given = {"models": models, "plan": plan, "begin": begin or begin_here}
 
     def start() -> Steps[R]:
         if pipeline.lane not in (Lane.PLANS, Lane.INSPECTION, Lane.EDITS):

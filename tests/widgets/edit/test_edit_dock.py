@@ -12,13 +12,17 @@ import pytest
 from dock_driver import LONG
 
 from napari_ssp.flows import flows_to_labels, labels_to_flows
+from napari_ssp.flows.editing import apply
+from napari_ssp.flows.editing.apply import make_edit
+from napari_ssp.flows.editing.edit import Gesture
 from napari_ssp.io import read_image, write_image, write_labels
 from napari_ssp.io.napari_writer import write_labels_layer
-from napari_ssp.service import Segmentation, Thresholds, Tool
+from napari_ssp.progress import run
+from napari_ssp.service import EditRequest, RecordedEdit, Segmentation, Thresholds, Tool
 from napari_ssp.service.annotation.training_set import TrainingSet
 from napari_ssp.service.network_outputs import outputs_image
 from napari_ssp.service.segmentation import refinement
-from napari_ssp.service.segmentation.editing import edit_again
+from napari_ssp.service.segmentation.editing import edit_again, edit_steps
 from napari_ssp.widgets.edit import editing
 from napari_ssp.widgets.edit.dock import EditDock
 from napari_ssp.widgets.layers.edit_log import edit_log, recorded_edits
@@ -209,6 +213,21 @@ def test_labels_without_flows_take_those_of_the_same_pixels(
     qtbot.waitUntil(lambda: edit_dock.editing.is_settled, timeout=LONG)
     assert drawn.data[80, 120] == 9
     np.testing.assert_array_equal(drawn.data > 0, TRUTH > 0)
+
+
+@pytest.mark.parametrize("stroke", [(80, 120), (5, 5)], ids=["in the object", "elsewhere"])
+def test_a_stroke_while_an_edit_is_worked_out_is_kept(
+    stroke: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    labels = np.where(TRUTH == 4, 0, TRUTH).astype(np.uint32)
+
+    def draw_then_edit(*edited: Any) -> Any:
+        labels[stroke] = 4
+        return make_edit(*edited)
+
+    monkeypatch.setattr(apply, "make_edit", draw_then_edit)
+    request = EditRequest(RecordedEdit(Gesture(Tool.ADD, ((82, 118),))), labels, "yx", _found())
+    assert not run(edit_steps(request)).fits(labels)
 
 
 def test_flows_that_lie_beside_the_labels_are_found(

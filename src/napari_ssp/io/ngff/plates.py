@@ -52,6 +52,13 @@ def find_plate_place(source: ImageSource) -> PlatePlace | None:
     return PlatePlace(image_stem(root), well, field)
 
 
+def object_place(source: ImageSource) -> dict[str, str | None]:
+    """Columns of a table of many images that say which one an object lies in."""
+    known = find_plate_place(source)
+    place = dict.fromkeys(PlatePlace._fields) if known is None else known._asdict()
+    return {**place, "file": str(source.path), "scene": source.scene}
+
+
 def _find_root(path: Path) -> Path | None:
     """Find the Zarr that a path leads into."""
     names = (path, *path.parents)

@@ -13,7 +13,7 @@ from napari_ssp.atomic import atomic_path, is_special
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     import numpy.typing as npt
 
@@ -53,14 +53,13 @@ def write_table(
         raise ValueError(
             f"The columns of a table have one length, but these have {lengths or 'no columns'}."
         )
-    encoding = "utf-8" if all(name.isascii() for name in table) else "utf-8-sig"
     with (
         atomic_path(path, overwrite) as temporary,
-        temporary.open("w", newline="", encoding=encoding) as file,
+        temporary.open("w", newline="", encoding=encoding_of(table)) as file,
     ):
         writer = csv.writer(file)
         writer.writerow(table)
-        writer.writerows(zip(*(_fields(column) for column in table.values()), strict=True))
+        writer.writerows(zip(*(fields(column) for column in table.values()), strict=True))
     return Path(path)
 
 
@@ -102,6 +101,12 @@ def read_rows(path: Path) -> list[tuple[int, dict[str, str]]]:
         ) from error
 
 
-def _fields(column: npt.NDArray[Any]) -> Iterator[Any]:
+def encoding_of(names: Iterable[str]) -> str:
+    """UTF-8, with a byte-order mark where a name of a column is not plain ASCII."""
+    return "utf-8" if all(name.isascii() for name in names) else "utf-8-sig"
+
+
+def fields(column: npt.NDArray[Any]) -> Iterator[Any]:
+    """Values of a column as they are written: nan is an empty field."""
     values = np.asarray(column).tolist()
     return ("" if value != value else value for value in values)

@@ -158,12 +158,22 @@ class TrainingSet:
         if self.kind == "structures":
             write_image(path, target, overwrite=True)
             return
-        labels = np.asarray(target.data)
-        if labels.dtype.kind == "i" and labels.min(initial=0) < 0:
-            write_image(path, replace(target, data=_signed(labels)), overwrite=True)
-        else:
-            size = target.voxel_size
-            write_labels(path, labels, axes=target.axes, voxel_size=size, overwrite=True)
+        write_annotated(path, target)
+
+
+def write_annotated(path: Path, labels: MicroscopyImage) -> None:
+    """Write labels, in memory, of which some pixels may be -1, not annotated; a file is replaced.
+
+    Raises
+    ------
+    TypeError, ValueError, OSError
+        As `napari_ssp.io.write_labels`.
+    """
+    pixels = np.asarray(labels.data)
+    if pixels.dtype.kind == "i" and pixels.min(initial=0) < 0:
+        write_image(path, replace(labels, data=_signed(pixels)), overwrite=True)
+    else:
+        write_labels(path, labels, overwrite=True)
 
 
 def _signed(labels: np.ndarray) -> np.ndarray:

@@ -7,7 +7,6 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from napari_ssp.progress import Progress, Steps, in_background
-from napari_ssp.service.compartments.requests import CompartmentsRequest
 from napari_ssp.service.compute.by_path import name_pixels
 from napari_ssp.service.compute.lending import lend, restore_names
 from napari_ssp.service.compute.lost import LostError
@@ -23,12 +22,10 @@ from napari_ssp.service.requests import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from napari_ssp.service.compartments.requests import Compartments
     from napari_ssp.service.compute.cluster import Cluster, Task
     from napari_ssp.service.compute.lending import Loan
     from napari_ssp.service.compute.wire import Parcel
     from napari_ssp.service.requests import Request
-    from napari_ssp.service.results import Plan, Segmentation
 
 #: Seconds between two looks whether all is well.
 _PAUSE = 0.1
@@ -160,21 +157,10 @@ def _no_estimate(request: Request[Any], cluster: Cluster) -> Steps[float]:
     return math.nan
 
 
-def _both_elsewhere(request: CompartmentsRequest, cluster: Cluster) -> Steps[Compartments]:
-    """Have cells and nuclei found elsewhere; nuclei are assigned on this computer."""
-    from napari_ssp.service.compartments.steps import compartments_steps  # loads torch
-
-    def begin(other: SegmentRequest, plan: Plan | None) -> Steps[Segmentation]:
-        return remote_steps(other, cluster)
-
-    return compartments_steps(request, begin)
-
-
 _REMOTE: dict[type[Request[Any]], Callable[[Any, Cluster], Steps[Any]]] = {
     SegmentRequest: remote_steps,
     DiameterRequest: remote_steps,
     BlockRequest: remote_steps,
     PredictRequest: remote_steps,
-    CompartmentsRequest: _both_elsewhere,
     EstimateRequest: _no_estimate,
 }

@@ -18,7 +18,12 @@ from napari_ssp.service.source_image import (
     clip_region,
     open_image,
 )
-from napari_ssp.service.stack_grid import check_family, network_grid, stack_windows
+from napari_ssp.service.stack_grid import (
+    check_family,
+    doubt_volumes,
+    network_grid,
+    stack_windows,
+)
 
 if TYPE_CHECKING:
     from napari_ssp.image import MicroscopyImage
@@ -172,7 +177,11 @@ class SegmentPlan:
                 f"which '{self.card.name}' learned. Cells that it knows from there may be missed: "
                 "compare with a run at the model's own size."
             )
-        if self.volume is None or self.image.voxel_size is not None:
+        if self.volume is None:
+            return tuple(found)
+        if len(self.card.axes) == 2:
+            found.extend(doubt_volumes(self.card))
+        if self.image.voxel_size is not None:
             return tuple(found)
         if len(self.card.axes) == 2:
             found.append(

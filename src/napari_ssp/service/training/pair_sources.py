@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from napari_ssp.atomic import is_special
 from napari_ssp.io.hidden import is_left_by_system
+from napari_ssp.io.objects.notes import is_note
 from napari_ssp.service.training.pair_tables import check_line, read_lines
 from napari_ssp.service.training.scenes import Match, match_files, single_source
 
@@ -116,8 +117,9 @@ def scan_table(
 
 
 def list_files(folder: Path, is_image: Callable[[Path], bool]) -> tuple[list[Path], list[Path]]:
-    """Images of a folder and other files, by name; hidden ones count as neither."""
-    shown = [path for path in sorted(folder.iterdir()) if not is_left_by_system(path)]
+    """Images of a folder and other files, by name; notes and hidden ones count as neither."""
+    found = sorted(folder.iterdir())
+    shown = [path for path in found if not (is_note(path) or is_left_by_system(path))]
     images = [path for path in shown if is_image(path) and not is_special(path)]
     known = set(images)
     return images, [path for path in shown if path not in known]

@@ -98,8 +98,8 @@ def _of_folder(source: Path, left_out: set[str], splits: Sequence[str]) -> PairS
     inside = [source / split if split else source for split in splits]
     if source.name == "images" and "" in splits:
         inside.append(source.parent)
-    places = [folder for folder in inside if folder.is_dir() and _find_files(folder)]
-    files = _find_files(places[0]) if places else None
+    places = [folder for folder in inside if folder.is_dir() and find_files(folder)]
+    files = find_files(places[0]) if places else None
     if files is None:
         return PairScan(problems=(_no_layout(source),)) if "" in splits else PairScan()
     images, notes = without_members(files.images)
@@ -116,14 +116,17 @@ def _of_folder(source: Path, left_out: set[str], splits: Sequence[str]) -> PairS
     return make_pairs(wanted, _pair, {}, strays, notes).or_problem(_nothing(places[0]))
 
 
-class _FolderFiles(NamedTuple):
+class FolderFiles(NamedTuple):
+    """Images, labels and other files of a folder, and where its labels lie."""
+
+    place: Path
     images: Sequence[Path]
     labels: Sequence[Path]
     others: Sequence[Path]
     side_by_side: bool = False
 
 
-def _find_files(folder: Path) -> _FolderFiles | None:
+def find_files(folder: Path) -> FolderFiles | None:
     """Images and labels of a folder by its layout; None where it has none of those known."""
     for part in _LABEL_FOLDERS:
         if (folder / "images").is_dir() and (folder / part).is_dir():
@@ -131,12 +134,14 @@ def _find_files(folder: Path) -> _FolderFiles | None:
             labels, more = _files(folder / part)
             images, beside, _ = sort_files(found)
             named, more_named, _ = sort_files(labels)
-            return _FolderFiles(images, [*named, *more_named], [*others, *beside, *more])
+            return FolderFiles(
+                folder / part, images, [*named, *more_named], [*others, *beside, *more]
+            )
     for place in (folder, folder / "images"):
         found, others = _files(place) if place.is_dir() else ([], [])
         images, labels, _ = sort_files(found)
         if labels:
-            return _FolderFiles(images, labels, others, side_by_side=True)
+            return FolderFiles(place, images, labels, others, side_by_side=True)
     return None
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from napari_ssp.atomic import check_target
-from napari_ssp.cli.label_files import label_options, with_axes
-from napari_ssp.cli.object_table import write_object_table
+from napari_ssp.cli.label_files import label_options, say_doubts, with_axes
+from napari_ssp.cli.objects.object_table import write_object_table
 from napari_ssp.cli.reporting import (
     as_usage_error,
     fail,
@@ -18,10 +18,9 @@ from napari_ssp.cli.reporting import (
     say,
     write_report,
 )
-from napari_ssp.io.objects.parquet import PARQUET_SUFFIX
+from napari_ssp.io.objects.object_files import PARQUET_SUFFIX
 from napari_ssp.io.objects.tables import write_table
 from napari_ssp.measure import measure_steps
-from napari_ssp.service.inspecting import warn_of_blank
 
 if TYPE_CHECKING:
     from napari_ssp.cli.label_files import LabelFile, LabelTask
@@ -132,12 +131,8 @@ def _measure(
     nuclei: MicroscopyImage | None = None,
 ) -> tuple[Table, list[str]]:
     """Measure a label image; also gives what is doubtful about it and its image."""
-    doubts = labels.warnings  # said already
+    doubts = labels.warnings + say_doubts(image)  # those of the labels are said already
     if image is not None:
-        found = (*image.warnings, *warn_of_blank([image]))
-        for warning in found:
-            say(warning)
-        doubts += found
         image = with_axes(image, image_axes)
     table = run_with_bar(
         measure_steps(labels, image, planewise=planewise, nuclei=nuclei), labels.name

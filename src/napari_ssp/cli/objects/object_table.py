@@ -9,8 +9,8 @@ from napari_ssp.cli.label_files import ImagesOfLabels
 from napari_ssp.cli.pairing import label_sources
 from napari_ssp.cli.reporting import USER_ERRORS, one_line, say
 from napari_ssp.io import read_image
-from napari_ssp.io.ngff.plates import PlatePlace, find_plate_place
-from napari_ssp.io.objects.parquet import object_file
+from napari_ssp.io.ngff.plates import object_place
+from napari_ssp.io.objects.object_files import object_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,12 +18,9 @@ if TYPE_CHECKING:
 
     from napari_ssp.cli.label_files import LabelFile
     from napari_ssp.image import MicroscopyImage
-    from napari_ssp.io import ImageSource
     from napari_ssp.measure import Table
 
     Measure = Callable[[MicroscopyImage, MicroscopyImage | None], tuple[Table, dict[str, Any]]]
-
-_UNKNOWN = dict.fromkeys(PlatePlace._fields)
 
 
 def write_object_table(
@@ -64,7 +61,7 @@ def write_object_table(
                 own = images.find(source)
                 read = read_image(own.path, own.scene) if own else None
                 table, said = measure(labels.read(source), read)
-                file.add(_place(own or source), table)
+                file.add(object_place(own or source), table)
             except USER_ERRORS as error:
                 say(f"Error: {source}: {one_line(error)}")
                 rows.append({**row, "error": one_line(error)})
@@ -72,9 +69,3 @@ def write_object_table(
                 say(f"{source}: {len(table['label'])} objects")
                 rows.append({**row, **said})
     return rows
-
-
-def _place(source: ImageSource) -> dict[str, str | None]:
-    place = find_plate_place(source)
-    known = _UNKNOWN if place is None else place._asdict()
-    return {**known, "file": str(source.path), "scene": source.scene}

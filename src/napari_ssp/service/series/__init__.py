@@ -1,0 +1,1 @@
+"""Series of images: segmented, corrected and measured one after the other."""

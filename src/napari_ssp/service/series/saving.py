@@ -1,0 +1,92 @@
+"""Labels of a series' image, saved while a person corrects them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_ssp.io.objects.notes import write_provenance
+from napari_ssp.progress import Progress, Steps
+from napari_ssp.service.annotation.training_set import write_annotated
+from napari_ssp.service.measuring import digest_labels
+from napari_ssp.service.requests import Request
+from napari_ssp.service.series.listing import CORRECTED_KEY
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from napari_ssp.image import MicroscopyImage
+
+#: Key of a provenance: what was edited by hand.
+EDITS_KEY = "edits"
+
+
+class LabelFile:
+    """A file of labels that are on display, written only where they differ from what it holds.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file.
+    digest : str
+        `digest_labels` of what it holds; empty where nothing is there yet.
+    edits : sequence of dict
+        Records of edits that were made before the labels were opened.
+    """
+
+    def __init__(self, path: Path, digest: str = "", edits: Sequence[Any] = ()) -> None:
+        self.path = path
+        self.digest = digest
+        self._edits = list(edits)
+
+    def save(self, labels: MicroscopyImage, record: Mapping[str, Any]) -> None:
+        """Write labels and their provenance; those that replace others are marked as corrected.
+
+        Labels without objects that nobody segmented are none yet.
+        """
+        digest = digest_labels(labels)
+        is_new = not self.digest
+        if digest == self.digest or (is_new and not record and not np.any(labels.data)):
+            return
+        write_annotated(self.path, labels)
+        edits = [*self._edits, *record.get(EDITS_KEY, ())]
+        known = {**record, **({EDITS_KEY: edits} if edits else {})}
+        if not is_new:
+            known[CORRECTED_KEY] = datetime.now(UTC).isoformat(timespec="seconds")
+        write_provenance(self.path, known)
+        self.digest = digest
+
+
+@dataclass(frozen=True, eq=False)
+class SaveLabelsRequest(Request[None]):
+    """Save labels.
+
+    Attributes
+    ----------
+    file : LabelFile
+        Where to.
+    labels : MicroscopyImage
+        As they are now.
+    record : mapping
+        Provenance of the labels, with the edits since they were opened.
+    """
+
+    file: LabelFile
+    labels: MicroscopyImage
+    record: Mapping[str, Any]
+
+
+def save_steps(request: SaveLabelsRequest) -> Steps[None]:
+    """Save labels.
+
+    Raises
+    ------
+    TypeError, ValueError, OSError
+        As `napari_ssp.io.write_labels`.
+    """
+    yield Progress("saving the labels")
+    request.file.save(request.labels, request.record)
