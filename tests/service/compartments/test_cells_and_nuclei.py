@@ -178,9 +178,11 @@ def test_what_does_not_lie_on_each_other_is_refused(student: str) -> None:
 
     with pytest.raises(ValueError, match="'region' is None for the cells and"):
         ssp.CompartmentsRequest(request(channel=1), request(channel=0, region=(0, 9, 0, 9)))
-    other = ssp.SegmentRequest(FIELD, student)
+    first, other = (ssp.SegmentRequest(pixels, student) for pixels in (FIELD, FIELD.copy()))
     with pytest.raises(ValueError, match="but two were given"):
-        ssp.CompartmentsRequest(request(), other)
+        ssp.CompartmentsRequest(first, other)
+    listed = compartments_request(FIELD.tolist(), student, student, channel=1, nuclei=0)
+    np.testing.assert_array_equal(listed.image, FIELD)
     with pytest.raises(ValueError, match="predict the structure first"):
         ssp.CompartmentsRequest(request(), request(through="dna"))
     with pytest.raises(TypeError, match=r"Nuclei have no stacks of their own, only model, dia"):

@@ -126,12 +126,10 @@ def compartments_request(
         found = open_image(SegmentRequest(image, **shared))
         channel, nuclei = choose_channels(found, channel, nuclei)
     sees_both = not cells_alone and channel != nuclei and sees_nuclei(str(model))
-    return CompartmentsRequest(
-        SegmentRequest(
-            image, model, channel=channel, nuclei=nuclei if sees_both else None, **options
-        ),
-        SegmentRequest(image, nuclei_model, channel=nuclei, **shared, **of_nuclei),
-    )
+    seen = nuclei if sees_both else None
+    cells = SegmentRequest(image, model, channel=channel, nuclei=seen, **options)
+    own = SegmentRequest(cells.image, nuclei_model, channel=nuclei, **shared, **of_nuclei)
+    return CompartmentsRequest(cells, own)
 
 
 def compartments_options(cells: dict[str, Any], nuclei: dict[str, Any]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_ssp.service.requests import Request, SegmentRequest
@@ -123,15 +124,16 @@ class CompartmentsRequest(Request[Compartments]):
 
     def __post_init__(self) -> None:
         """Refuse two requests whose results do not lie on each other."""
-        image = self.cells.image
-        if image is not self.nuclei.image and str(image) != str(self.nuclei.image):
+        one, other = self.cells.image, self.nuclei.image
+        is_file = isinstance(one, str | Path)
+        if one is not other and not (is_file and str(one) == str(other)):
             raise ValueError("Cells and nuclei are found in one image, but two were given.")
         for name in _SHARED:
-            one, other = getattr(self.cells, name), getattr(self.nuclei, name)
-            if one != other:
+            of_cells, of_nuclei = getattr(self.cells, name), getattr(self.nuclei, name)
+            if of_cells != of_nuclei:
                 raise ValueError(
-                    f"Cells and nuclei need the same pixels, but '{name}' is {one} for the cells "
-                    f"and {other} for the nuclei. Give the same for both."
+                    f"Cells and nuclei need the same pixels, but '{name}' is {of_cells} for the "
+                    f"cells and {of_nuclei} for the nuclei. Give the same for both."
                 )
         if self.cells.through or self.nuclei.through:
             raise ValueError(
