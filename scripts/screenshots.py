@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from napari_ssp.widgets.classes.dock import ClassesDock
     from napari_ssp.widgets.compare.dock import CompareDock
+    from napari_ssp.widgets.compartments.dock import CompartmentsDock
     from napari_ssp.widgets.docks.job_dock import JobDock
     from napari_ssp.widgets.edit.dock import EditDock
     from napari_ssp.widgets.measure.dock import MeasureDock
@@ -44,6 +45,7 @@ def main() -> int:
         FOLDER.mkdir(parents=True, exist_ok=True)
         _shoot_all("Segment", fluorescence, running, phase_contrast, advanced, colours, error)
         _shoot_all("Segment", refining)
+        _shoot_all("Cells and nuclei", compartments)
         _shoot_all("Edit objects", editing)
         _shoot_all("Measure objects", measuring)
         if (SHARED / "scratch_assay").is_dir():
@@ -130,6 +132,30 @@ def refining(viewer: napari.Viewer, dock: SegmentDock) -> None:
     labels.opacity = 1
     _slide(dock, cell_threshold=0.25, min_size=200)
     _save(viewer, "segment-refine")
+
+
+def compartments(viewer: napari.Viewer, dock: CompartmentsDock) -> None:
+    cells, nuclei = _open_two_stains(viewer)
+    cells.colormap, nuclei.colormap, nuclei.blending = "gray", "blue", "additive"
+    dock.image_box.set_value(cells)
+    dock.update_plan()
+    dock.nuclei_box.set_value(nuclei)
+    _run(dock)
+    _save(viewer, "cells-and-nuclei")
+
+
+def _open_two_stains(viewer: napari.Viewer) -> tuple[Any, Any]:
+    """Open macrophages, where there is the data, else the sample; gives the layers of both."""
+    path = SHARED / "cells" / "labelled" / "images" / "macrophage_bbbc020.tiff"
+    if not path.is_file():
+        viewer.open_sample("napari-ssp", "cell_painting")
+        nuclei, cells, other = viewer.layers
+        other.visible = False
+        return cells, nuclei
+    import tifffile
+
+    cells, nuclei = tifffile.imread(path)[:, 100:, 400:]
+    return viewer.add_image(cells, name="macrophages CD11b"), viewer.add_image(nuclei, name="DAPI")
 
 
 def editing(viewer: napari.Viewer, dock: EditDock) -> None:

@@ -75,6 +75,7 @@ SUB_ROOMS: dict[str, set[str]] = {
     "service/blocks": {"service/segmentation"},
     # Objects are named, and files beside labels kept, as those of a review.
     "service/classes": {"service/review"},
+    "service/compartments": {"service/segmentation"},
     "service/compute": set(),
     "service/compute/queues": set(),
     "service/packages": {"service/segmentation", "service/structures"},
@@ -109,6 +110,7 @@ SUB_ROOMS: dict[str, set[str]] = {
         "widgets/review",
     },
     "widgets/compare": {"widgets/docks", "widgets/forms", "widgets/layers"},
+    "widgets/compartments": {"widgets/docks", "widgets/forms", "widgets/layers", "widgets/measure"},
     "widgets/edit": {"widgets/docks", "widgets/forms", "widgets/layers"},
     "widgets/measure": {"widgets/docks", "widgets/forms", "widgets/layers", "widgets/compare"},
     "widgets/models": {"widgets/docks"},

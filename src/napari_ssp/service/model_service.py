@@ -105,9 +105,9 @@ class ModelService:
         steps = None if self._cluster is None else find_remote_steps(request)
         return None if steps is None else partial(steps, request, self._cluster)
 
-    def _begin(self, request: Request[R]) -> Steps[R]:
+    def _begin(self, request: Request[R], plan: Plan | None = None) -> Steps[R]:
         """Start a request that another one, done here, consists of."""
-        return (self._find_remote(request) or prepare_steps(request, SHARED_MODELS))()
+        return (self._find_remote(request) or prepare_steps(request, SHARED_MODELS, plan))()
 
     def count_places(self) -> int:
         """How many requests are done at a time: the workers, one in this process.

@@ -18,6 +18,7 @@ from napari_ssp.service.classes.files import (
     LearnExamplesRequest,
 )
 from napari_ssp.service.comparing import CompareRequest
+from napari_ssp.service.compartments.requests import CompartmentsRequest
 from napari_ssp.service.estimating import EstimateRequest
 from napari_ssp.service.inspecting import InspectRequest, NumberPartsRequest
 from napari_ssp.service.measuring import DigestRequest, MeasureRequest, SaveObjectsRequest
@@ -72,8 +73,8 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 if TYPE_CHECKING:
-    #: Starts the steps of a request.
-    Begin = Callable[[Request[Any]], Steps[Any]]
+    #: Starts the steps of a request, whose plan may be known: given after it.
+    Begin = Callable[..., Steps[Any]]
 
 
 class Lane(Enum):
@@ -116,6 +117,7 @@ class Pipeline:
 
 _PIPELINES: dict[type[Request[Any]], Pipeline] = {
     SegmentRequest: Pipeline("segmentation.beginning:begin_segmentation", takes=("models", "plan")),
+    CompartmentsRequest: Pipeline("compartments.steps:compartments_steps", takes=("begin", "plan")),
     BlockRequest: Pipeline("blocks.beginning:begin_block", takes=("models",)),
     DiameterRequest: Pipeline("segmentation.diameter:diameter_steps", takes=("models",)),
     PredictRequest: Pipeline("structures.steps:predict_steps", takes=("models", "plan")),
@@ -217,8 +219,8 @@ def prepare_steps(
     """
     pipeline = _find_pipeline(request)
 
-    def begin_here(other: Request[Any]) -> Steps[Any]:
-        return prepare_steps(other, models)()
+    def begin_here(other: Request[Any], known: Plan | None = None) -> Steps[Any]:
+        return prepare_steps(other, models, known)()
 
     given = {"models": models, "plan": plan, "begin": begin or begin_here}
 

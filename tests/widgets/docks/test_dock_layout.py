@@ -14,6 +14,7 @@ from qtpy.QtWidgets import QApplication, QLabel, QPushButton, QToolButton, QVBox
 from napari_ssp.service import TrainingState
 from napari_ssp.widgets.classes.dock import ClassesDock
 from napari_ssp.widgets.compare.dock import CompareDock
+from napari_ssp.widgets.compartments.dock import CompartmentsDock
 from napari_ssp.widgets.edit.dock import EditDock
 from napari_ssp.widgets.forms.editor_form import FoldButton
 from napari_ssp.widgets.forms.elided import ElidedCheckBox
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 DOCKS = [
     SegmentDock,
+    CompartmentsDock,
     PredictDock,
     MeasureDock,
     CompareDock,

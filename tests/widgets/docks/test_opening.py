@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QLabel
 from napari_ssp.registry import list_cards
 from napari_ssp.widgets.classes.dock import ClassesDock
 from napari_ssp.widgets.compare.dock import CompareDock
+from napari_ssp.widgets.compartments.dock import CompartmentsDock
 from napari_ssp.widgets.edit.dock import EditDock
 from napari_ssp.widgets.measure.dock import MeasureDock
 from napari_ssp.widgets.predict.dock import PredictDock
@@ -31,6 +32,12 @@ if TYPE_CHECKING:
     ("command", "menu", "title", "kind"),
     [
         ("napari-ssp.segment", "napari/layers/segment", "Segment", SegmentDock),
+        (
+            "napari-ssp.compartments",
+            "napari/layers/segment",
+            "Cells and nuclei",
+            CompartmentsDock,
+        ),
         ("napari-ssp.predict", "napari/layers/filter", "Predict structures", PredictDock),
         ("napari-ssp.train", "napari/layers/annotate", "Train models", TrainDock),
         ("napari-ssp.edit", "napari/layers/annotate", "Edit objects", EditDock),

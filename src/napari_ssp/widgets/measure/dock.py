@@ -44,6 +44,7 @@ _NO_LABELS = (
     "There are no labels to measure. Segment an image first, or open a label image and choose "
     "'Convert to Labels' in the layer's menu."
 )
+_NO_NUCLEI = ("No nuclei", None)
 _OLD = "The table is older than the labels: measure again before you save or read it."
 _NO_SIZE = "No pixel size is known, so sizes are in pixels. Set the layer's scale and units for µm."
 
@@ -63,6 +64,7 @@ class MeasureDock(JobDock):
         self._viewer = own_viewer(napari_viewer)
         self._measured: tuple[LayerState, ...] = ()
         self.labels_box = ChoiceBox("Labels layer to measure; follows the selected layer")
+        self.nuclei_box = ChoiceBox("Labels of the nuclei, where the objects are cells")
         self.image_list = TaskList("Image layer whose intensities are measured")
         self.planewise = QCheckBox("Planes one by one")
         self.planewise.setVisible(False)
@@ -120,18 +122,22 @@ class MeasureDock(JobDock):
         self.planewise.setVisible(labels.sizes.get("z", 1) > 1)
         chosen = [self._viewer.layers[name] for name in self.image_list.value()]
         images = [image_under(one, layer) for one in chosen]
+        inside = self.nuclei_box.value()
+        nuclei = None if inside is None else image_under(inside, layer)
         doubts = self.label_watch.look_at([layer], chosen)
         self.parts_button.offer(doubts)
         planewise = self.planewise.isChecked() and not self.planewise.isHidden()
-        request = MeasureRequest(labels, tuple(images), planewise)
+        request = MeasureRequest(labels, tuple(images), planewise, nuclei=nuclei)
         known = [image.voxel_size for image in (labels, *images) if image.voxel_size]
         warnings = (() if known else (_NO_SIZE,)) + ((_OLD,) if self._is_old() else ())
-        return Proposal(request, _summary(labels, images), (*doubts, *warnings))
+        ratios = "" if nuclei is None else f", nuclei in '{nuclei.name}' and ratios"
+        return Proposal(request, _summary(labels, images) + ratios, (*doubts, *warnings))
 
     def _preparation(self) -> Callable[[Any], Any]:
         layer = self.labels_box.value()
         images = [self._viewer.layers[name] for name in self.image_list.value()]
-        self._measured = tuple(map(LayerState, (layer, *images)))
+        read = filter(None, (layer, self.nuclei_box.value(), *images))
+        self._measured = tuple(map(LayerState, read))
         return partial(measured, labels=layer_image(layer), before=layer.features)
 
     def _ask_about_many(self, error: BaseException | None) -> None:
@@ -174,6 +180,7 @@ class MeasureDock(JobDock):
         self.labels_box.set_choices([(layer.name, layer) for layer in labels])
         images = [layer for layer in layers if isinstance(layer, Image)]
         self.image_list.set_tasks([(layer.name, "") for layer in images])
+        self._offer_nuclei()
         self.controller.schedule()
 
     def _follow_selection(self) -> None:
@@ -222,6 +229,20 @@ class MeasureDock(JobDock):
         self.table.close()
         self._freshness.close()
 
+    def _offer_nuclei(self) -> None:
+        """Offer the other labels layers as nuclei; those of the same run are proposed."""
+        cells = self.labels_box.value()
+        others = [layer for layer in self.labels_box.values() if layer is not cells]
+        self.nuclei_box.set_choices([_NO_NUCLEI, *((layer.name, layer) for layer in others)])
+
+    def _suggest_nuclei(self) -> None:
+        """Choose the nuclei that belong to cells by their name."""
+        self._offer_nuclei()
+        cells = self.labels_box.value()
+        wanted = cells.name.replace("cells", "nuclei") if cells is not None else ""
+        own = (layer for layer in self.nuclei_box.values() if layer and layer.name == wanted)
+        self.nuclei_box.set_value(next(own, None))
+
     def _suggest_images(self) -> None:
         """Tick the images that lie under the labels; predicted ones are offered only."""
         labels = self.labels_box.value()
@@ -246,6 +267,8 @@ class MeasureDock(JobDock):
 
     def _connect(self) -> None:
         self.labels_box.currentIndexChanged.connect(self._suggest_images)
+        self.labels_box.currentIndexChanged.connect(self._suggest_nuclei)
+        self.nuclei_box.currentIndexChanged.connect(self.controller.schedule)
         self.labels_box.currentIndexChanged.connect(self._forget_result)
         self.labels_box.currentIndexChanged.connect(self._follow_labels)
         self._freshness.changed.connect(self._show_age)
@@ -271,6 +294,7 @@ class MeasureDock(JobDock):
         rows.setContentsMargins(0, 0, 0, 0)
         rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         rows.addRow("Labels", self.labels_box)
+        rows.addRow("Nuclei", self.nuclei_box)
         rows.addRow("Intensities in", self.image_list)
         rows.addRow(self.planewise)
         self.export_button.setToolTip("Save outlines or labels for ImageJ, QuPath and others")

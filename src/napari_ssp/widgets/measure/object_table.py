@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from napari_ssp.measure import Table
 
 _PLACES = ("t", "z")
-_SIZES = ("area_", "volume_")
+_SIZES = ("area_", "volume_", "num_nuclei", "nucleus_to_cytoplasm_")
 #: Columns of what people and critics said about objects, which is no measurement.
 SAID = (*CLASS_COLUMNS, "predicted_error")
 
