@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from napari_ssp.cli.label_files import LabelFile
     from napari_ssp.image import MicroscopyImage
-    from napari_ssp.io import ImageSource
     from napari_ssp.measure import Table
 
     Measure = Callable[[MicroscopyImage, MicroscopyImage | None], tuple[Table, dict[str, Any]]]

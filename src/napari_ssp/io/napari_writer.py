@@ -16,6 +16,7 @@ from napari_ssp.io.layer_attributes import (
 from napari_ssp.io.objects.notes import write_provenance
 from napari_ssp.io.writing import write_image, write_labels
 
+
 def write_image_layer(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
     """Write one Image layer as OME-TIFF, or as OME-Zarr where the name ends with ".zarr".
 

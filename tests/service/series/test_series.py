@@ -15,10 +15,15 @@ from napari_ssp.image import MicroscopyImage
 from napari_ssp.io import read_image, read_label_image, write_labels
 from napari_ssp.progress import run
 from napari_ssp.service import SegmentRequest
+from napari_ssp.service.model_service import SHARED_MODELS
 from napari_ssp.service.network_outputs import read_outputs
 from napari_ssp.service.pipelines import prepare_steps
-from napari_ssp.service.model_service import SHARED_MODELS
-from napari_ssp.service.review.decisions import Decision, KeepDecisionsRequest, ObjectKey, keep_steps
+from napari_ssp.service.review.decisions import (
+    Decision,
+    KeepDecisionsRequest,
+    ObjectKey,
+    keep_steps,
+)
 from napari_ssp.service.series.listing import (
     ListSeriesRequest,
     LookAtImagesRequest,

@@ -23,6 +23,7 @@ from napari_ssp.widgets.forms.wrapped_label import SmallPrint, WrappedLabel
 from napari_ssp.widgets.measure.dock import MeasureDock
 from napari_ssp.widgets.predict.dock import PredictDock
 from napari_ssp.widgets.segment.dock import SegmentDock
+from napari_ssp.widgets.series.dock import SeriesDock
 from napari_ssp.widgets.train.dock import TrainDock
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     import napari
     from pytestqt.qtbot import QtBot
 
-DOCKS = [SegmentDock, PredictDock, MeasureDock, CompareDock, TrainDock, EditDock]
+DOCKS = [SegmentDock, PredictDock, MeasureDock, CompareDock, TrainDock, EditDock, SeriesDock]
 LONG = "2024-03-12_experiment-07_plate-B_well-C04_field-0012_DAPI"
 
 

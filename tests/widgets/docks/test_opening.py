@@ -15,6 +15,7 @@ from napari_ssp.widgets.edit.dock import EditDock
 from napari_ssp.widgets.measure.dock import MeasureDock
 from napari_ssp.widgets.predict.dock import PredictDock
 from napari_ssp.widgets.segment.dock import SegmentDock
+from napari_ssp.widgets.series.dock import SeriesDock
 from napari_ssp.widgets.train.dock import TrainDock
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
         ("napari-ssp.segment", "napari/layers/segment", "Segment", SegmentDock),
         ("napari-ssp.predict", "napari/layers/filter", "Predict structures", PredictDock),
         ("napari-ssp.train", "napari/layers/annotate", "Train models", TrainDock),
+        ("napari-ssp.series", "napari/layers/segment", "Series", SeriesDock),
         ("napari-ssp.edit", "napari/layers/annotate", "Edit objects", EditDock),
         ("napari-ssp.measure", "napari/layers/measure", "Measure objects", MeasureDock),
         ("napari-ssp.compare", "napari/layers/measure", "Compare with truth", CompareDock),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_ssp.io import ImageSource, image_stem
@@ -20,6 +19,7 @@ from napari_ssp.service.training.segmentation.pairs import FolderFiles, find_fil
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 #: What reading a file, or a network, raises where an image is at fault; the next one goes on.
 FAULTS = (OSError, ValueError, TypeError, ImportError, RuntimeError, MemoryError)

@@ -58,6 +58,15 @@ def image_under(layer: Image, labels: Labels) -> MicroscopyImage:
     return cut(image, start, lengths)
 
 
+def lies_on(labels: Labels, image: Image) -> bool:
+    """Whether labels are those of an image, or of a part of it, as far as places tell."""
+    try:
+        image_under(image, labels)
+    except (ValueError, TypeError):
+        return False
+    return True
+
+
 def same_part(first: Labels, second: Labels) -> tuple[MicroscopyImage, MicroscopyImage]:
     """Images of two labels layers, of the pixels that both cover; reads none of them.
 

@@ -134,7 +134,9 @@ def find_files(folder: Path) -> FolderFiles | None:
             labels, more = _files(folder / part)
             images, beside, _ = sort_files(found)
             named, more_named, _ = sort_files(labels)
-            return FolderFiles(folder / part, images, [*named, *more_named], [*others, *beside, *more])
+            return FolderFiles(
+                folder / part, images, [*named, *more_named], [*others, *beside, *more]
+            )
     for place in (folder, folder / "images"):
         found, others = _files(place) if place.is_dir() else ([], [])
         images, labels, _ = sort_files(found)
