@@ -9,9 +9,12 @@ import numpy as np
 import pytest
 from dock_driver import LONG, SlowService, run, settle
 
-from napari_ssp.io import read_label_image, write_labels
+from napari_ssp.io import read_image, read_label_image, write_labels
 from napari_ssp.io.layer_attributes import METADATA_KEY
+from napari_ssp.service import Segmentation
+from napari_ssp.service.network_outputs import read_outputs
 from napari_ssp.service.review.decisions import Decision, ObjectKey
+from napari_ssp.widgets.layers.shown_segmentations import remember_segmentation
 from napari_ssp.widgets.review.keeper import DecisionKeeper
 from napari_ssp.widgets.series.dock import SeriesDock
 
@@ -142,13 +145,17 @@ def test_corrections_are_saved_by_themselves_and_undone(
     assert read_label_image(folder / "b_label.tiff").data[60, 60] == 0
 
 
+@pytest.mark.parametrize("closed", ["dock", "viewer"])
 def test_closing_saves_what_was_drawn_a_moment_ago(
-    series: SeriesDock, viewer: napari.Viewer, folder: Path, qtbot: QtBot
+    series: SeriesDock, viewer: napari.Viewer, folder: Path, qtbot: QtBot, closed: str
 ) -> None:
     _open(series, folder, qtbot)
     _go(series, "next", qtbot)
     _paint(viewer.layers["b labels"])
-    viewer.window.remove_dock_widget(series)
+    if closed == "dock":
+        viewer.window.remove_dock_widget(series)
+    else:
+        viewer.close()
     assert read_label_image(folder / "b_label.tiff").data[60, 60] == 9
 
 
@@ -181,8 +188,12 @@ def test_new_labels_become_those_of_an_image_without_any(
     found = np.zeros((100, 120), np.uint32)
     found[5:9, 5:9] = 1
     record = {"request": {"model": "m"}}
-    viewer.add_labels(found, name="a labels", metadata={METADATA_KEY: record})
+    flows = np.arange(24_000, dtype=np.float32).reshape(2, 100, 120)
+    result = Segmentation(found, flows, np.zeros((100, 120), np.float32))
+    labels = viewer.add_labels(found, name="a labels", metadata={METADATA_KEY: record})
+    remember_segmentation(labels, result)
     _wait(series, qtbot)
+    np.testing.assert_array_equal(read_outputs(read_image(folder / "a_flows.tiff"))[0], flows)
     np.testing.assert_array_equal(read_label_image(folder / "a_label.tiff").data, found)
     note = json.loads((folder / "a_label.tiff.provenance.json").read_text(encoding="utf-8"))
     assert note == record

@@ -192,6 +192,7 @@ class SeriesDock(JobDock):
     def _on_refused(self, error: BaseException | None) -> None:
         self._note(self.row, ImageState(Stage.FAILED, error_line(error)))
         self._say_failed(error)
+        self._look()
 
     def _on_saved(self) -> None:
         self._worked_on.add(self.row)

@@ -12,6 +12,7 @@ from napari_ssp.service.series.saving import LabelFile, SaveLabelsRequest
 from napari_ssp.widgets.docks.runner import Runner
 from napari_ssp.widgets.docks.shared_service import shared_service
 from napari_ssp.widgets.layers.images import layer_image
+from napari_ssp.widgets.layers.shown_segmentations import find_segmentation
 
 if TYPE_CHECKING:
     from napari.layers import Labels
@@ -90,7 +91,8 @@ class _Followed(QObject):
 
     def _request(self) -> SaveLabelsRequest:
         record = self.layer.metadata.get(METADATA_KEY) or {}
-        return SaveLabelsRequest(self.file, layer_image(self.layer), record)
+        found = find_segmentation(self.layer)
+        return SaveLabelsRequest(self.file, layer_image(self.layer), record, found)
 
     def _on_end(self, outcome: Outcome) -> None:
         if outcome.state is JobState.FAILED:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,7 +28,8 @@ class ShownImage:
     def __init__(self, viewer: napari.Viewer) -> None:
         self._viewer = viewer
         self._layers: list[Layer] = []
-        self._others: set[Layer] = set()
+        #: Layers that were there before it.
+        self._others: weakref.WeakSet[Layer] = weakref.WeakSet()
 
     def show(self, opened: OpenedImage) -> Labels | None:
         """Show an image and its labels; what was made of the one before goes with it.
@@ -39,7 +41,7 @@ class ShownImage:
         """
         view = _View(self._viewer, self._layers)
         self.clear()
-        self._others = set(self._viewer.layers)
+        self._others = weakref.WeakSet(self._viewer.layers)
         found = [opened.labels] if opened.labels is not None else []
         self._layers = [Layer.create(*data) for data in (*opened.layers, *found)]
         for layer in self._layers:
@@ -65,7 +67,7 @@ class ShownImage:
 
     def find_new_labels(self) -> list[Labels]:
         """Labels of the whole image that came after it."""
-        known = self._others | set(self._layers)
+        known = {*self._others, *self._layers}
         return [x for x in self._viewer.layers if x not in known and self.fits(x)]
 
     def fits(self, layer: Any) -> bool:
