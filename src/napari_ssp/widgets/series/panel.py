@@ -85,7 +85,8 @@ class SeriesPanel(QWidget):
         image, item = self._images[row], self._items[row]
         words = state.words or state.stage.value
         if state.stage in (Stage.FAILED, Stage.SEGMENTING) and state.words:
-            words = f"{state.stage}: {state.words}"
+            path = image.image.path
+            words = f"{state.stage}: {state.words}".replace(str(path), path.name)
         item.setText(f"{_MARKS[state.stage]}  {image.name}  ({words.splitlines()[0]})")
         item.setToolTip(f"{image.image}: {words}")
 
