@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import tempfile
 from dataclasses import replace
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from napari_ssp.widgets.predict.dock import PredictDock
     from napari_ssp.widgets.review.dock import ReviewDock
     from napari_ssp.widgets.segment.dock import SegmentDock
+    from napari_ssp.widgets.series.dock import SeriesDock
     from napari_ssp.widgets.track.dock import TrackDock
     from napari_ssp.widgets.train.dock import TrainDock
 
@@ -47,6 +49,8 @@ def main() -> int:
         _shoot_all("Segment", refining)
         _shoot_all("Cells and nuclei", compartments)
         _shoot_all("Edit objects", editing)
+        if SHARED.is_dir():
+            _shoot_all("Series", going_through)
         _shoot_all("Measure objects", measuring)
         if (SHARED / "scratch_assay").is_dir():
             _shoot_all("Track objects", tracking)
@@ -180,6 +184,28 @@ def editing(viewer: napari.Viewer, dock: EditDock) -> None:
     y, x = cells[1]
     hand.press([(y - 42, x - 8), (y, x), (y + 48, x + 10)])
     _save(viewer, "edit-objects", whole=False)
+
+
+def going_through(viewer: napari.Viewer, dock: SeriesDock) -> None:
+    with tempfile.TemporaryDirectory() as place:
+        folder = str(Path(place) / "nuclei")
+        Path(folder).mkdir()
+        for path in sorted((SHARED / "nuclei_mnfinder" / "train" / "images").iterdir())[:6]:
+            shutil.copy(path, folder)
+        cut_off = sorted(Path(folder).iterdir())[4]
+        cut_off.write_bytes(cut_off.read_bytes()[:5000])
+        dock.open_folder(folder)
+        _wait(lambda: dock.series is not None and dock.is_settled)
+        _run(dock)
+        dock.list.next_button.click()
+        _wait(lambda: dock.is_settled)
+        labels = dock.visit.labels
+        labels.selected_label, labels.brush_size = int(labels.data.max()) + 1, 30
+        labels.paint((60, 60), labels.selected_label)
+        for button in (dock.list.next_button, dock.list.previous_button):
+            button.click()
+            _wait(lambda: dock.is_settled)
+        _save(viewer, "series")
 
 
 def measuring(viewer: napari.Viewer, dock: MeasureDock) -> None:

@@ -124,6 +124,8 @@ SUB_ROOMS: dict[str, set[str]] = {
         "widgets/train/collect",
     },
     "widgets/segment": {"widgets/docks", "widgets/forms", "widgets/layers"},
+    # Images of a series are segmented as the Segment dock says.
+    "widgets/series": {"widgets/docks", "widgets/forms", "widgets/layers", "widgets/segment"},
     "widgets/track": {"widgets/docks", "widgets/forms", "widgets/layers", "widgets/compare"},
     "widgets/train": {"widgets/docks", "widgets/forms", "widgets/layers", "widgets/compare"},
     "widgets/train/collect": {"widgets/docks", "widgets/forms", "widgets/layers"},

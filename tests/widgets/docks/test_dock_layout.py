@@ -25,6 +25,7 @@ from napari_ssp.widgets.forms.wrapped_label import SmallPrint, WrappedLabel
 from napari_ssp.widgets.measure.dock import MeasureDock
 from napari_ssp.widgets.predict.dock import PredictDock
 from napari_ssp.widgets.segment.dock import SegmentDock
+from napari_ssp.widgets.series.dock import SeriesDock
 from napari_ssp.widgets.track.dock import TrackDock
 from napari_ssp.widgets.train.dock import TrainDock
 
@@ -44,6 +45,7 @@ DOCKS = [
     EditDock,
     TrackDock,
     ClassesDock,
+    SeriesDock,
 ]
 LONG = "2024-03-12_experiment-07_plate-B_well-C04_field-0012_DAPI"
 

@@ -17,6 +17,7 @@ from napari_ssp.widgets.edit.dock import EditDock
 from napari_ssp.widgets.measure.dock import MeasureDock
 from napari_ssp.widgets.predict.dock import PredictDock
 from napari_ssp.widgets.segment.dock import SegmentDock
+from napari_ssp.widgets.series.dock import SeriesDock
 from napari_ssp.widgets.track.dock import TrackDock
 from napari_ssp.widgets.train.dock import TrainDock
 
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
         ),
         ("napari-ssp.predict", "napari/layers/filter", "Predict structures", PredictDock),
         ("napari-ssp.train", "napari/layers/annotate", "Train models", TrainDock),
+        ("napari-ssp.series", "napari/layers/segment", "Series", SeriesDock),
         ("napari-ssp.edit", "napari/layers/annotate", "Edit objects", EditDock),
         ("napari-ssp.measure", "napari/layers/measure", "Measure objects", MeasureDock),
         ("napari-ssp.track", "napari/layers/measure", "Track objects", TrackDock),

@@ -26,7 +26,7 @@ from napari_ssp.widgets.docks.messages import error_line
 from napari_ssp.widgets.docks.runner import Runner
 from napari_ssp.widgets.docks.viewer_watch import ViewerWatch, own_viewer
 from napari_ssp.widgets.edit.strokes import Strokes
-from napari_ssp.widgets.layers.alignment import fits, image_under
+from napari_ssp.widgets.layers.alignment import image_under, lies_on
 from napari_ssp.widgets.layers.images import full_level, layer_axes, layer_image, plane_obstacle
 from napari_ssp.widgets.layers.object_classes import remember_classes
 from napari_ssp.widgets.measure.freshness import MEASURED_KEY
@@ -246,7 +246,7 @@ class ClassesDock(DockWidget):
         if labels is not None:
             known = [layer for layer in self._viewer.layers if isinstance(layer, Image)]
             known = [layer for layer in known if METADATA_KEY not in layer.metadata]
-            images += [(layer.name, layer) for layer in known if fits(layer, labels)]
+            images += [(layer.name, layer) for layer in known if lies_on(labels, layer)]
         self.image_box.set_choices(images)
 
     def _follow_selection(self) -> None:
@@ -280,7 +280,7 @@ class ClassesDock(DockWidget):
     def _follow_image(self) -> None:
         """Measure the chosen image from now on."""
         layer, image = self._layer, self.image_box.value()
-        is_fit = layer is not None and image is not None and fits(image, layer)
+        is_fit = layer is not None and image is not None and lies_on(layer, image)
         part = image_under(image, layer) if layer is not None and is_fit else None
         self.classifier.follow(layer, part, self._is_planewise())
         self._look_again()

@@ -62,10 +62,10 @@ def image_under(layer: Image | Labels, labels: Image | Labels) -> MicroscopyImag
     return cut(image, start, lengths)
 
 
-def fits(layer: Image, labels: Labels) -> bool:
-    """Whether labels lie pixel on pixel over an image."""
+def lies_on(labels: Labels, image: Image) -> bool:
+    """Whether labels are those of an image, or of a part of it, as far as places tell."""
     try:
-        image_under(layer, labels)
+        image_under(image, labels)
     except (ValueError, TypeError):
         return False
     return True

@@ -21,7 +21,7 @@ from napari_ssp.widgets.docks.viewer_watch import own_viewer
 from napari_ssp.widgets.forms.export_button import ExportButton, FileKind, ask_for_path
 from napari_ssp.widgets.forms.fields import ChoiceBox
 from napari_ssp.widgets.forms.task_list import TaskList
-from napari_ssp.widgets.layers.alignment import fits, image_under, place_of
+from napari_ssp.widgets.layers.alignment import image_under, lies_on, place_of
 from napari_ssp.widgets.layers.images import layer_image
 from napari_ssp.widgets.layers.layer_state import LayerState, lost_reason
 from napari_ssp.widgets.layers.object_classes import class_colors
@@ -250,7 +250,7 @@ class MeasureDock(JobDock):
             return
         images = [layer for layer in self._viewer.layers if isinstance(layer, Image)]
         known = [layer for layer in images if METADATA_KEY not in layer.metadata]
-        fitting = [layer.name for layer in known if fits(layer, labels)]
+        fitting = [layer.name for layer in known if lies_on(labels, layer)]
         self.image_list.set_value(fitting)
         self.controller.schedule()
 

@@ -29,7 +29,7 @@ from napari_ssp.widgets.docks.run_panel import RunPanel
 from napari_ssp.widgets.docks.shared_service import preferred_choices
 from napari_ssp.widgets.docks.viewer_watch import own_viewer
 from napari_ssp.widgets.forms.wrapped_label import SmallPrint
-from napari_ssp.widgets.layers.alignment import fits, image_under
+from napari_ssp.widgets.layers.alignment import image_under, lies_on
 from napari_ssp.widgets.layers.images import channel_choices, layer_image
 from napari_ssp.widgets.layers.layer_state import LayerState, lost_reason
 from napari_ssp.widgets.layers.object_classes import wrong_objects
@@ -322,10 +322,10 @@ class ReviewDock(JobDock):
         images = [x for x in self._viewer.layers if isinstance(x, Image)]
         images = [layer for layer in images if METADATA_KEY not in layer.metadata]
         if labels is not None:
-            images.sort(key=lambda layer: not fits(layer, labels))
+            images.sort(key=lambda layer: not lies_on(labels, layer))
         self.image_box.set_choices([(layer.name, layer) for layer in images])
         chosen = self.image_box.value()
-        if labels is not None and images and chosen is not None and not fits(chosen, labels):
+        if labels is not None and images and chosen is not None and not lies_on(labels, chosen):
             self.image_box.set_value(images[0])
 
     def _follow_selection(self) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import weakref
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, QTimer, Signal
@@ -17,10 +16,11 @@ from napari_ssp.service.review.decisions import (
 )
 from napari_ssp.widgets.docks.runner import Runner
 from napari_ssp.widgets.docks.shared_service import shared_service
-from napari_ssp.widgets.layers.images import layer_image, layer_scene
+from napari_ssp.widgets.layers.images import layer_file, layer_image, layer_scene
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from napari.layers import Labels
 
@@ -186,5 +186,4 @@ class DecisionKeeper(Keeper):
 
 def _place(layer: Labels) -> tuple[Path | None, str | None]:
     """File that a layer was read from, and which image of it."""
-    path = layer.source.path
-    return (Path(path) if path else None), layer_scene(layer)
+    return layer_file(layer), layer_scene(layer)
