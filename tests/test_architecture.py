@@ -75,6 +75,7 @@ SUB_ROOMS: dict[str, set[str]] = {
     "service/blocks": {"service/segmentation"},
     # Objects are named, and files beside labels kept, as those of a review.
     "service/classes": {"service/review"},
+    "service/compartments": {"service/segmentation"},
     "service/compute": set(),
     "service/compute/queues": set(),
     "service/packages": {"service/segmentation", "service/structures"},
@@ -98,7 +99,18 @@ SUB_ROOMS: dict[str, set[str]] = {
     "widgets/forms": set(),
     "widgets/layers": set(),
     "widgets/docks": {"widgets/forms", "widgets/layers"},
+    # Clicks are those of Edit, examples are kept as decisions are, features are those of Measure.
+    "widgets/classes": {
+        "widgets/docks",
+        "widgets/forms",
+        "widgets/layers",
+        "widgets/compare",
+        "widgets/edit",
+        "widgets/measure",
+        "widgets/review",
+    },
     "widgets/compare": {"widgets/docks", "widgets/forms", "widgets/layers"},
+    "widgets/compartments": {"widgets/docks", "widgets/forms", "widgets/layers", "widgets/measure"},
     "widgets/edit": {"widgets/docks", "widgets/forms", "widgets/layers"},
     "widgets/measure": {"widgets/docks", "widgets/forms", "widgets/layers", "widgets/compare"},
     "widgets/models": {"widgets/docks"},
@@ -112,6 +124,8 @@ SUB_ROOMS: dict[str, set[str]] = {
         "widgets/train/collect",
     },
     "widgets/segment": {"widgets/docks", "widgets/forms", "widgets/layers"},
+    # Images of a series are segmented as the Segment dock says.
+    "widgets/series": {"widgets/docks", "widgets/forms", "widgets/layers", "widgets/segment"},
     "widgets/track": {"widgets/docks", "widgets/forms", "widgets/layers", "widgets/compare"},
     "widgets/train": {"widgets/docks", "widgets/forms", "widgets/layers", "widgets/compare"},
     "widgets/train/collect": {"widgets/docks", "widgets/forms", "widgets/layers"},

@@ -2,6 +2,8 @@ from .image import MicroscopyImage as MicroscopyImage
 from .service import (
     Classes as Classes,
     ClassifyRequest as ClassifyRequest,
+    Compartments as Compartments,
+    CompartmentsRequest as CompartmentsRequest,
     Examples as Examples,
     ModelService as ModelService,
     PredictRequest as PredictRequest,
@@ -16,6 +18,7 @@ from .service import (
     classify as classify,
     predict_structures as predict_structures,
     segment as segment,
+    segment_compartments as segment_compartments,
     track as track,
 )
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 #: Commands and where they live; loaded when called, so that ``--help`` is quick.
 _COMMANDS = {
     "segment": "napari_ssp.cli.segment:segment",
+    "compartments": "napari_ssp.cli.compartments:compartments",
     "predict": "napari_ssp.cli.predict:predict",
     "review": "napari_ssp.cli.review:review",
     "measure": "napari_ssp.cli.objects.measure:measure",

@@ -63,12 +63,13 @@ _OPTIONS = (
 
 
 class LabelTask(NamedTuple):
-    """A label image to work on, the image that belongs to it, and where the result goes."""
+    """A label image to work on, what belongs to it, and where the result goes."""
 
     source: ImageSource
     labels: MicroscopyImage
     image: MicroscopyImage | None
     target: Path
+    nuclei: MicroscopyImage | None = None
 
 
 @dataclass(frozen=True)
@@ -82,8 +83,19 @@ class LabelFile:
     number_parts: bool
     many_objects: bool
 
-    def tasks(self, output: Path, overwrite: bool, image: Path | None) -> Iterator[LabelTask]:
+    def tasks(
+        self, output: Path, overwrite: bool, image: Path | None, nuclei: Path | None = None
+    ) -> Iterator[LabelTask]:
         """Read the label images one by one; what is doubtful about them is said.
+
+        Parameters
+        ----------
+        output : pathlib.Path
+            The result, or of several what their names begin with.
+        overwrite : bool
+            Replace results that exist.
+        image, nuclei : pathlib.Path or None
+            Files with the images that they are of, and with labels of nuclei.
 
         Raises
         ------
@@ -94,11 +106,12 @@ class LabelFile:
         targets = _name_results(sources, output)
         refuse_existing(targets, overwrite)
         images = ImagesOfLabels(list_images(image) if image else [], sources)
+        of_nuclei = ImagesOfLabels(list_images(nuclei) if nuclei else [], sources)
         for source, target in zip(sources, targets, strict=True):
             labels = self.read(source)
-            own = images.find(source)
+            own, inside = images.find(source), of_nuclei.find(source)
             found = read_image(own.path, own.scene) if own else None
-            yield LabelTask(source, labels, found, target)
+            yield LabelTask(source, labels, found, target, self.read(inside) if inside else None)
 
     def read(self, source: ImageSource) -> MicroscopyImage:
         """Read a label image; what is doubtful about it is said.

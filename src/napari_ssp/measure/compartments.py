@@ -101,10 +101,11 @@ class NucleiOfCells:
         owners = find_owners(pairs)
         clipped = clip_nuclei(cells, numbers, owners).astype(np.int32)
         known = np.flatnonzero(owners)
-        counted = owners[known]
-        if np.array_equal(cell_ids[counted - 1], ids[known - 1]):  # nuclei that were assigned
-            counted = _of_parts(clipped)
-        return cls(clipped, np.bincount(counted, minlength=cell_ids.size + 1))
+        if np.array_equal(cell_ids[owners[known] - 1], ids[known - 1]):  # they were assigned before
+            known = _of_parts(numbers)
+        counts = np.bincount(owners[known], minlength=cell_ids.size + 1)
+        counts[0] = 0
+        return cls(clipped, counts)
 
     def part(self, first: int, count: int) -> NucleiOfCells:
         """Those of some cells only, numbered from 1."""
@@ -174,19 +175,20 @@ def _pixels(cells: Numbers, nuclei: NucleiOfCells) -> tuple[npt.NDArray[np.intp]
     return inside, whole - inside
 
 
-def _of_parts(clipped: Numbers) -> npt.NDArray[np.int32]:
-    """Cell of each separate part of the nuclei: those of one cell have one number."""
+def _of_parts(numbers: Numbers) -> Numbers:
+    """Give the number of each separate part of the nuclei; 0 for the background."""
     from skimage.measure import label
 
-    parts = label(clipped, connectivity=clipped.ndim)  # type: ignore[no-untyped-call]
+    parts = label(numbers, connectivity=numbers.ndim)  # type: ignore[no-untyped-call]
     _, firsts = np.unique(parts, return_index=True)
-    found: npt.NDArray[np.int32] = clipped.ravel()[firsts]
-    return found[found > 0]
+    found: Numbers = numbers.ravel()[firsts]
+    return found
 
 
 def _ratio(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
     """Quotients; nan where there is nothing to divide by."""
-    return np.divide(one, _or_nan(other))
+    found: npt.NDArray[np.float64] = one / _or_nan(other)
+    return found
 
 
 def _or_nan(values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:

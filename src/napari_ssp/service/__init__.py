@@ -10,11 +10,14 @@ from napari_ssp.service.api import (
     estimate_diameter,
     predict_structures,
     segment,
+    segment_compartments,
     track,
 )
 from napari_ssp.service.classes.classifying import Classes, ClassifyRequest
 from napari_ssp.service.classes.examples import Examples
 from napari_ssp.service.comparing import CompareRequest, Comparison
+from napari_ssp.service.compartments.choosing import choose_channels, compartments_request
+from napari_ssp.service.compartments.requests import Compartments, CompartmentsRequest
 from napari_ssp.service.estimating import EstimateRequest
 from napari_ssp.service.inspecting import InspectRequest, NumberPartsRequest
 from napari_ssp.service.jobs import CancelledError, Job, JobState
@@ -99,6 +102,8 @@ __all__ = [
     "ClassifyRequest",
     "CompareRequest",
     "Comparison",
+    "Compartments",
+    "CompartmentsRequest",
     "DiameterRequest",
     "DigestRequest",
     "Display",
@@ -160,7 +165,9 @@ __all__ = [
     "as_command",
     "as_script",
     "check_structures_card",
+    "choose_channels",
     "classify",
+    "compartments_request",
     "devices",
     "diameter_in_pixels",
     "estimate_diameter",
@@ -174,6 +181,7 @@ __all__ = [
     "predict_structures",
     "restore_request",
     "segment",
+    "segment_compartments",
     "task_index",
     "track",
     "versions",

@@ -13,6 +13,7 @@ from napari_ssp.progress import run
 from napari_ssp.registry.folders import DEFAULT_MODEL
 from napari_ssp.service.classes.classifying import ClassifyRequest
 from napari_ssp.service.classes.files import read_examples
+from napari_ssp.service.compartments.choosing import CELL_MODEL, compartments_request
 from napari_ssp.service.model_service import SHARED_MODELS
 from napari_ssp.service.pipelines import prepare_steps
 from napari_ssp.service.requests import (
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from napari_ssp.service.classes.classifying import Classes
     from napari_ssp.service.classes.examples import Examples
+    from napari_ssp.service.compartments.requests import Compartments
     from napari_ssp.service.requests import Request
     from napari_ssp.service.results import Segmentation
     from napari_ssp.service.review.requests import Review
@@ -80,6 +82,45 @@ def segment(
     shared: dict[str, Any] = {"axes": axes, "voxel_size": voxel_size, "device": device}
     request = SegmentRequest(image, model, **shared, **options)
     return _run(request)
+
+
+def segment_compartments(
+    image: Any,
+    model: str = CELL_MODEL,
+    nuclei_model: str = DEFAULT_MODEL,
+    channel: int | None = None,
+    nuclei: int | None = None,
+    **options: Any,
+) -> Compartments:
+    """Segment cells and their nuclei, and wait for cells, nuclei and cytoplasm with same numbers.
+
+    Parameters
+    ----------
+    image : array, MicroscopyImage, str or pathlib.Path
+        As for :func:`segment`, with two channels or more.
+    model, nuclei_model : str
+        Models for cells and for nuclei: names, or folders.
+    channel, nuclei : int or None
+        Channels with cells and with nuclei, from 0; None chooses by their names, else the first
+        one shows cells and the second one nuclei.
+    **options
+        ``cells_alone``, and fields of :class:`napari_ssp.SegmentRequest` for both; of
+        ``diameter``, ``cell_threshold``, ``flow_threshold``, ``min_size`` and ``hole_size`` nuclei
+        have their own, e.g. ``nuclei_diameter``.
+
+    Returns
+    -------
+    Compartments
+        ``labels``: uint32 arrays by the names cells, nuclei and cytoplasm; ``table``, the cells
+        with counts, sizes and means of their nuclei; ``tally``, how many have none or several.
+
+    Raises
+    ------
+    ValueError, TypeError, FileNotFoundError
+        When the image, a model or an option cannot be used; the message says why.
+    """
+    both: dict[str, Any] = {"channel": channel, "nuclei": nuclei}
+    return _run(compartments_request(image, model, nuclei_model, **both, **options))
 
 
 def estimate_diameter(image: Any, model: str = DEFAULT_MODEL, **options: Any) -> float:
@@ -261,13 +302,11 @@ def classify(
         image = read_image(Path(image))
     if isinstance(examples, str | Path):
         examples = read_examples(Path(examples))
-    found, grey = (
-        each
-        if each is None or isinstance(each, MicroscopyImage)
-        else MicroscopyImage.from_array(each)
-        for each in (labels, image)
-    )
-    return _run(ClassifyRequest(found, examples, grey, planewise))
+    if not isinstance(labels, MicroscopyImage):
+        labels = MicroscopyImage.from_array(labels)
+    if not isinstance(image, MicroscopyImage | None):
+        image = MicroscopyImage.from_array(image)
+    return _run(ClassifyRequest(labels, examples, image, planewise))
 
 
 def _run(request: Request[R]) -> R:

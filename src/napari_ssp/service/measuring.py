@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import zlib
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -39,12 +39,15 @@ class MeasureRequest(Request["Table"]):
         Measure planes of a stack one by one.
     many_objects : bool
         Measure also what looks like an image in place of labels.
+    nuclei : MicroscopyImage or None
+        Labels of nuclei, of the same size, where the objects are cells.
     """
 
     labels: MicroscopyImage
     images: tuple[MicroscopyImage, ...] = ()
     planewise: bool = False
     many_objects: bool = False
+    nuclei: MicroscopyImage | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,14 +105,15 @@ def measure_steps(request: MeasureRequest) -> Steps[Table]:
     ManyObjectsError
         When it looks like an image, and was not agreed to.
     """
-    labels, planewise = request.labels, request.planewise
+    labels = request.labels
     if not request.many_objects:
         measure.check_objects(labels)
+    how: dict[str, Any] = {"planewise": request.planewise, "nuclei": request.nuclei}
     if not request.images:
-        return (yield from measure.measure_steps(labels, planewise=planewise))
+        return (yield from measure.measure_steps(labels, **how))
     table: Table = {}
     for image in request.images:
-        part = yield from measure.measure_steps(labels, _named(image), planewise=planewise)
+        part = yield from measure.measure_steps(labels, _named(image), **how)
         for name, column in part.items():
             is_known = name in table and not np.array_equal(table[name], column, equal_nan=True)
             table[f"{name}_{image.name}" if is_known else name] = column

@@ -12,8 +12,13 @@ from napari_ssp.registry import CELLPOSE, PACKAGE, STUDENT, find_family
 from napari_ssp.service.annotation.saving import SavePairsRequest
 from napari_ssp.service.annotation.suggestions import SuggestRequest
 from napari_ssp.service.classes.classifying import ClassifyRequest
-from napari_ssp.service.classes.files import FindExamplesRequest, KeepExamplesRequest
+from napari_ssp.service.classes.files import (
+    FindExamplesRequest,
+    KeepExamplesRequest,
+    LearnExamplesRequest,
+)
 from napari_ssp.service.comparing import CompareRequest
+from napari_ssp.service.compartments.requests import CompartmentsRequest
 from napari_ssp.service.estimating import EstimateRequest
 from napari_ssp.service.inspecting import InspectRequest, NumberPartsRequest
 from napari_ssp.service.measuring import DigestRequest, MeasureRequest, SaveObjectsRequest
@@ -68,8 +73,8 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 if TYPE_CHECKING:
-    #: Starts the steps of a request.
-    Begin = Callable[[Request[Any]], Steps[Any]]
+    #: Starts the steps of a request, whose plan may be known: given after it.
+    Begin = Callable[..., Steps[Any]]
 
 
 class Lane(Enum):
@@ -112,6 +117,7 @@ class Pipeline:
 
 _PIPELINES: dict[type[Request[Any]], Pipeline] = {
     SegmentRequest: Pipeline("segmentation.beginning:begin_segmentation", takes=("models", "plan")),
+    CompartmentsRequest: Pipeline("compartments.steps:compartments_steps", takes=("begin", "plan")),
     BlockRequest: Pipeline("blocks.beginning:begin_block", takes=("models",)),
     DiameterRequest: Pipeline("segmentation.diameter:diameter_steps", takes=("models",)),
     PredictRequest: Pipeline("structures.steps:predict_steps", takes=("models", "plan")),
@@ -153,6 +159,7 @@ _PIPELINES: dict[type[Request[Any]], Pipeline] = {
     MeasureSeriesRequest: Pipeline("series.table:measure_steps", Lane.TABLES),
     FindExamplesRequest: Pipeline("classes.files:find_steps", Lane.DECISIONS),
     KeepExamplesRequest: Pipeline("classes.files:keep_steps", Lane.DECISIONS),
+    LearnExamplesRequest: Pipeline("classes.files:learn_steps", Lane.DECISIONS),
     ImportModelRequest: Pipeline("model_requests:import_model", Lane.FILES),
     ExportModelRequest: Pipeline("model_requests:export_model", Lane.FILES),
     VerifyModelsRequest: Pipeline("model_requests:verify_models", Lane.FILES),
@@ -212,8 +219,8 @@ def prepare_steps(
     """
     pipeline = _find_pipeline(request)
 
-    def begin_here(other: Request[Any]) -> Steps[Any]:
-        return prepare_steps(other, models)()
+    def begin_here(other: Request[Any], known: Plan | None = None) -> Steps[Any]:
+        return prepare_steps(other, models, known)()
 
     given = {"models": models, "plan": plan, "begin": begin or begin_here}
 
