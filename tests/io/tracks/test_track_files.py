@@ -145,7 +145,7 @@ def test_labels_beside_their_movie_in_an_ome_zarr(tracks: Tracks, tmp_path: Path
 def test_labels_that_were_edited_since_are_not_written(tmp_path: Path) -> None:
     tracks = track(dividing())
     tracks.labels.data[0, 0, 0] = 77
-    for name in ("01_RES", "tracks.csv", "tracks.geff"):
+    for name in ("01_RES", "tracks.csv", "tracked.ome.tif"):
         with pytest.raises(ValueError, match="changed after it was tracked"):
             save(tmp_path / name, tracks)
 
