@@ -93,7 +93,7 @@ class ClassesDock(DockWidget):
 
     @property
     def examples(self) -> Examples:
-        """Classes and examples of the chosen labels; without any, the classes of those before."""
+        """Classes and examples of the chosen labels; without any, what others begin with."""
         return self.keeper.examples if self.keeper.examples.classes else self._begin
 
     def give(self, number: int) -> None:
@@ -341,7 +341,9 @@ class ClassesDock(DockWidget):
     def _leave_layer(self) -> None:
         layer = self._layer
         if layer is not None:
-            self._begin = Examples(self.examples.classes)
+            learnt = self.examples.of_another_image()
+            is_giving = self.panel.give_button.isChecked()  # as in the next image of a series
+            self._begin = learnt if is_giving else Examples(learnt.classes)
             self._colours.restore(layer)
             for emitter in (layer.events.paint, layer.events.data):
                 emitter.disconnect(self._look_again)
