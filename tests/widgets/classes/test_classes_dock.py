@@ -185,6 +185,20 @@ def test_the_next_image_begins_with_what_was_learnt(
     assert [each.name for each in dock.examples.classes] == ["cell", "debris"]
 
 
+def test_closing_keeps_what_was_said_a_moment_ago(
+    viewer: napari.Viewer, cells: Labels, qtbot: QtBot
+) -> None:
+    dock, own = _open(viewer), cells.colormap
+    _teach(dock, viewer, cells)
+    assert not dock.is_settled
+    viewer.window.remove_dock_widget(dock)
+    (kept,) = (data_folder() / "classes").iterdir()
+    assert len(read_examples(kept).given) == 6
+    assert cells.colormap is own
+    _press(viewer, "2")
+    assert cells.mode == "paint", "napari's keys are back"
+
+
 def test_the_list_renames_colours_and_removes(
     viewer: napari.Viewer, cells: Labels, qtbot: QtBot
 ) -> None:

@@ -263,6 +263,7 @@ class ClassesDock(DockWidget):
         self._leave_layer()
         self._layer = layer
         self._before, self._shown, self._coloured = [], None, None
+        self.keeper.follow(layer)
         self._offer_images()
         fitting = [each for each in self.image_box.values() if each is not None]
         if fitting:
@@ -274,7 +275,6 @@ class ClassesDock(DockWidget):
             self.panel.planewise.setVisible(layer_image(layer).sizes.get("z", 1) > 1)
             self._say("")
         self._follow_image()
-        self.keeper.follow(layer)
         self._toggle_giving(self.panel.give_button.isChecked())
 
     def _follow_image(self) -> None:
