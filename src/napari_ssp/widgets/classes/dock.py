@@ -382,7 +382,6 @@ class ClassesDock(DockWidget):
         self.strokes.lost.connect(self._put_away)
         self._learner.ended.connect(self._take_learnt)
         self.left.connect(self._leave)
-        CLASS_KEYS.listen(self._viewer, self)
 
 
 def _object_at(layer: Labels, point: Any, planewise: bool) -> ObjectKey | None:
