@@ -183,6 +183,17 @@ def test_the_next_image_begins_with_what_was_learnt(
     _settle(dock, qtbot)
     assert "class" not in other.features, "no one asked for that"
     assert [each.name for each in dock.examples.classes] == ["cell", "debris"]
+    kept = min(
+        (data_folder() / "classes").iterdir(), key=lambda path: len(read_examples(path).rows)
+    )
+    dock.learn(kept)
+    qtbot.waitUntil(lambda: len(dock.examples.rows) == 6, timeout=LONG)
+    _settle(dock, qtbot)
+    assert dock.examples.given == {}, "those of another image only teach"
+    assert other.features["class"].value_counts().to_dict() == {"cell": 16, "debris": 9}
+    kept.write_text("{}")
+    dock.learn(kept)
+    qtbot.waitUntil(lambda: "holds no examples" in dock.panel.message.text(), timeout=LONG)
 
 
 def test_closing_keeps_what_was_said_a_moment_ago(
