@@ -163,13 +163,10 @@ def _write_each(
         for task in labels.tasks(output, overwrite, image):
             table, row = work.classify(task.labels, task.image)
             colors = work.done[-1].colors
-            run(
-                save_steps(
-                    SaveObjectsRequest(
-                        task.target, task.labels, table, overwrite, class_colors=colors
-                    )
-                )
+            saved = SaveObjectsRequest(
+                task.target, task.labels, table, overwrite, class_colors=colors
             )
+            run(save_steps(saved))
             say(f"{task.source}: {row['rows']} objects -> {task.target}")
             rows.append({"scene": task.source.scene, "table": str(task.target), **row})
     return (rows[0] if len(rows) == 1 else {"scenes": rows}), 0
