@@ -99,6 +99,16 @@ SUB_ROOMS: dict[str, set[str]] = {
     "widgets/forms": set(),
     "widgets/layers": set(),
     "widgets/docks": {"widgets/forms", "widgets/layers"},
+    # Clicks are those of Edit, examples are kept as decisions are, features are those of Measure.
+    "widgets/classes": {
+        "widgets/docks",
+        "widgets/forms",
+        "widgets/layers",
+        "widgets/compare",
+        "widgets/edit",
+        "widgets/measure",
+        "widgets/review",
+    },
     "widgets/compare": {"widgets/docks", "widgets/forms", "widgets/layers"},
     "widgets/compartments": {"widgets/docks", "widgets/forms", "widgets/layers", "widgets/measure"},
     "widgets/edit": {"widgets/docks", "widgets/forms", "widgets/layers"},
@@ -114,6 +124,9 @@ SUB_ROOMS: dict[str, set[str]] = {
         "widgets/train/collect",
     },
     "widgets/segment": {"widgets/docks", "widgets/forms", "widgets/layers"},
+    # Images of a series are segmented as the Segment dock says.
+    "widgets/series": {"widgets/docks", "widgets/forms", "widgets/layers", "widgets/segment"},
+    "widgets/track": {"widgets/docks", "widgets/forms", "widgets/layers", "widgets/compare"},
     "widgets/train": {"widgets/docks", "widgets/forms", "widgets/layers", "widgets/compare"},
     "widgets/train/collect": {"widgets/docks", "widgets/forms", "widgets/layers"},
 }

@@ -316,6 +316,14 @@ def test_files_of_the_system_are_skipped(tmp_path: Path) -> None:
         find_images([tmp_path / ".AppleDouble"])
 
 
+def test_labels_and_flows_beside_their_images_are_no_images(tmp_path: Path) -> None:
+    names = ["a.tif", "a_label.tiff", "a_flows.tiff", "a 1_masks.tif", "b_mask.tif", "c_flows.tif"]
+    for name in names:
+        tifffile.imwrite(tmp_path / name, A)
+    assert [name for name, *_ in named([tmp_path])] == ["a.tif", "b_mask.tif", "c_flows.tif"]
+    assert [name for name, *_ in named([tmp_path / "a_label.tiff"])] == ["a_label.tiff"]
+
+
 def test_a_hidden_image_may_be_named(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / ".a.tif", A)
     np.testing.assert_array_equal(pixels(tmp_path / ".a.tif"), A)

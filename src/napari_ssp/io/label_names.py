@@ -57,6 +57,18 @@ def _files_of(name: str) -> Iterator[str]:
         yield name
 
 
+def leave_results_out(files: Sequence[Path]) -> list[Path]:
+    """Leave out labels, flows and outlines that lie beside the image that they are of."""
+    found = sort_files(files)
+    stems = {image_stem(path) for path in found.images}
+    results = set(found.labels)
+    for path in found.by_products:
+        owner = without_endings(image_stem(path), _BY_PRODUCTS)
+        if {owner, *_files_of(owner)} & stems:
+            results.add(path)
+    return [path for path in files if path not in results]
+
+
 def find_labels(stem: str, by_stem: Mapping[str, Path]) -> Path | None:
     """Find the labels of an image, by its stem, among those of label files; endings in order."""
     for owner in dict.fromkeys((stem, without_endings(stem, _IMAGE_ENDINGS))):

@@ -100,7 +100,7 @@ class NucleiOfCells:
         pairs.add(numbers[inside], cells[inside])
         owners = find_owners(pairs)
         clipped = clip_nuclei(cells, numbers, owners).astype(np.int32)
-        known = np.flatnonzero(owners)
+        known: npt.NDArray[Any] = np.flatnonzero(owners)
         if np.array_equal(cell_ids[owners[known] - 1], ids[known - 1]):  # they were assigned before
             known = _of_parts(numbers)
         counts = np.bincount(owners[known], minlength=cell_ids.size + 1)

@@ -193,11 +193,18 @@ def _under(labels: MicroscopyImage, image: MicroscopyImage | None) -> Microscopy
     return image
 
 
+def row_axes(labels: MicroscopyImage, planewise: bool = False) -> str:
+    """Axes along which an object has rows of its own in a table: out of "t" and "z"."""
+    known = add_axes(labels)
+    one_plane = known.sizes.get("z") == 1 and ("z" in known.full_axes or known.origin[1] > 0)
+    return "".join(
+        axis for axis in "tz" if axis in known.axes and (axis == "t" or planewise or one_plane)
+    )
+
+
 def _places(labels: MicroscopyImage, planewise: bool) -> list[dict[str, int]]:
-    one_plane = labels.sizes.get("z") == 1 and ("z" in labels.full_axes or labels.origin[1] > 0)
-    axes = [a for a in "tz" if a in labels.axes and (a == "t" or planewise or one_plane)]
     places: list[dict[str, int]] = [{}]
-    for axis in axes:
+    for axis in row_axes(labels, planewise):
         places = [{**place, axis: i} for place in places for i in range(labels.sizes[axis])]
     return places
 

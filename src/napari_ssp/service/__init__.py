@@ -75,7 +75,12 @@ from napari_ssp.service.structures.plan import (
     task_index,
 )
 from napari_ssp.service.through import ThroughPlan, objects_request
-from napari_ssp.service.tracking.requests import SaveTracksRequest, TrackRequest, Tracks
+from napari_ssp.service.tracking.requests import (
+    SaveTracksRequest,
+    TrackChoices,
+    TrackRequest,
+    Tracks,
+)
 from napari_ssp.service.training.critic.requests import TrainCriticRequest
 from napari_ssp.service.training.expansion.requests import (
     TrainExpansionRequest,
@@ -144,6 +149,7 @@ __all__ = [
     "Thresholds",
     "ThroughPlan",
     "Tool",
+    "TrackChoices",
     "TrackRequest",
     "Tracks",
     "TrainCriticRequest",

@@ -302,13 +302,11 @@ def classify(
         image = read_image(Path(image))
     if isinstance(examples, str | Path):
         examples = read_examples(Path(examples))
-    found, grey = (
-        each
-        if each is None or isinstance(each, MicroscopyImage)
-        else MicroscopyImage.from_array(each)
-        for each in (labels, image)
-    )
-    return _run(ClassifyRequest(found, examples, grey, planewise))
+    if not isinstance(labels, MicroscopyImage):
+        labels = MicroscopyImage.from_array(labels)
+    if not isinstance(image, MicroscopyImage | None):
+        image = MicroscopyImage.from_array(image)
+    return _run(ClassifyRequest(labels, examples, image, planewise))
 
 
 def _run(request: Request[R]) -> R:

@@ -102,8 +102,9 @@ class ModelService:
 
     def _find_remote(self, request: Request[R]) -> Callable[[], Steps[R]] | None:
         """Find the start of a request that is done elsewhere; None where it is done here."""
-        steps = None if self._cluster is None else find_remote_steps(request)
-        return None if steps is None else partial(steps, request, self._cluster)
+        if self._cluster is None or (steps := find_remote_steps(request)) is None:
+            return None
+        return partial(steps, request, self._cluster)
 
     def _begin(self, request: Request[R], plan: Plan | None = None) -> Steps[R]:
         """Start a request that another one, done here, consists of."""

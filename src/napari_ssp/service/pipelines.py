@@ -12,7 +12,11 @@ from napari_ssp.registry import CELLPOSE, PACKAGE, STUDENT, find_family
 from napari_ssp.service.annotation.saving import SavePairsRequest
 from napari_ssp.service.annotation.suggestions import SuggestRequest
 from napari_ssp.service.classes.classifying import ClassifyRequest
-from napari_ssp.service.classes.files import FindExamplesRequest, KeepExamplesRequest
+from napari_ssp.service.classes.files import (
+    FindExamplesRequest,
+    KeepExamplesRequest,
+    LearnExamplesRequest,
+)
 from napari_ssp.service.comparing import CompareRequest
 from napari_ssp.service.compartments.requests import CompartmentsRequest
 from napari_ssp.service.estimating import EstimateRequest
@@ -155,6 +159,7 @@ _PIPELINES: dict[type[Request[Any]], Pipeline] = {
     MeasureSeriesRequest: Pipeline("series.table:measure_steps", Lane.TABLES),
     FindExamplesRequest: Pipeline("classes.files:find_steps", Lane.DECISIONS),
     KeepExamplesRequest: Pipeline("classes.files:keep_steps", Lane.DECISIONS),
+    LearnExamplesRequest: Pipeline("classes.files:learn_steps", Lane.DECISIONS),
     ImportModelRequest: Pipeline("model_requests:import_model", Lane.FILES),
     ExportModelRequest: Pipeline("model_requests:export_model", Lane.FILES),
     VerifyModelsRequest: Pipeline("model_requests:verify_models", Lane.FILES),

@@ -23,7 +23,7 @@ from napari_ssp.widgets.docks.messages import error_line, is_expected
 from napari_ssp.widgets.docks.open_dock import open_dock
 from napari_ssp.widgets.docks.viewer_watch import own_viewer
 from napari_ssp.widgets.layers.alignment import side_by_side
-from napari_ssp.widgets.layers.images import layer_image, layer_scene, stack_image
+from napari_ssp.widgets.layers.images import layer_file, layer_image, layer_scene, stack_image
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -64,7 +64,7 @@ def build_command(viewer: Viewer) -> str:
     if isinstance(image, str):
         return as_command(record)
     source, image = _source(viewer, record)
-    path = source.source.path
+    path = layer_file(source)
     if path is None:
         raise ValueError(
             f"'{source.name}' was not read from a file, and a command needs one. Save the layer "

@@ -11,7 +11,7 @@ from movies import dividing, movie
 from tifffile import imread
 
 from napari_ssp.image import MicroscopyImage
-from napari_ssp.io import read_label_image
+from napari_ssp.io import read_label_image, write_image
 from napari_ssp.io.objects.tables import read_rows
 from napari_ssp.progress import run
 from napari_ssp.service.tracking.requests import SaveTracksRequest, TrackRequest, Tracks
@@ -135,10 +135,17 @@ def test_labels_with_the_numbers_of_tracks(tracks: Tracks, tmp_path: Path) -> No
     np.testing.assert_array_equal(np.asarray(read.data), tracks.labels.data)
 
 
+def test_labels_beside_their_movie_in_an_ome_zarr(tracks: Tracks, tmp_path: Path) -> None:
+    movie_path = write_image(tmp_path / "movie.ome.zarr", dividing())
+    save(movie_path / "labels" / "tracked", tracks)
+    read = read_label_image(movie_path)
+    np.testing.assert_array_equal(np.asarray(read.data), tracks.labels.data)
+
+
 def test_labels_that_were_edited_since_are_not_written(tmp_path: Path) -> None:
     tracks = track(dividing())
     tracks.labels.data[0, 0, 0] = 77
-    for name in ("01_RES", "tracks.csv", "tracks.geff"):
+    for name in ("01_RES", "tracks.csv", "tracked.ome.tif"):
         with pytest.raises(ValueError, match="changed after it was tracked"):
             save(tmp_path / name, tracks)
 

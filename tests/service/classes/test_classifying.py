@@ -98,11 +98,13 @@ def test_left_out_examples_say_how_good_it_is_once_there_are_enough() -> None:
     assert "Too few examples to say how good this is: 5 of each class" in few.summary()
     enough = _classify(labels, _examples(true, 20), image=image)
     assert enough.recognised == {"cell": 1.0, "debris": 1.0}
-    assert "Left out, 100% of the examples are recognised" in enough.summary()
+    assert "When left out, 100% of the examples are recognised." in enough.summary()
     rng = np.random.default_rng(1)
     noise = _examples(["cell" if kind else "debris" for kind in rng.integers(0, 2, 64)], 64)
     guessed = _classify(labels, noise, image=image)
     assert max(guessed.recognised.values()) < 0.75, "classes that cannot be told apart"
+    least, share = min(guessed.recognised.items(), key=lambda item: item[1])
+    assert f"the mean of the classes; {least} least, {share:.0%}." in guessed.summary()
 
 
 def test_one_class_is_not_taken_for_all_objects() -> None:

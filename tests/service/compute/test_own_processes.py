@@ -23,7 +23,7 @@ from click.testing import CliRunner
 from napari_ssp.cli import main
 from napari_ssp.cli.batch import image_batch
 from napari_ssp.image import MicroscopyImage
-from napari_ssp.io import read_image, read_label_image, write_image
+from napari_ssp.io import ImageSource, read_image, read_label_image, write_image
 from napari_ssp.io.ngff.stored import StoredPixels
 from napari_ssp.progress import Progress, run
 from napari_ssp.service import (
@@ -40,6 +40,9 @@ from napari_ssp.service.compute import by_path
 from napari_ssp.service.compute.by_path import name_pixels
 from napari_ssp.service.model_cache import ModelCache
 from napari_ssp.service.model_service import SHARED_MODELS
+from napari_ssp.service.segmentation import beginning
+from napari_ssp.service.series.listing import ImageState, SeriesImage, Stage
+from napari_ssp.service.series.segmenting import SegmentSeriesRequest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -115,6 +118,21 @@ def test_cells_and_nuclei_are_found_there_and_assigned_here(
         np.testing.assert_array_equal(there.labels[name], labels)
     assert here.tally == there.tally
     assert min(here.tally.cells, here.tally.nuclei) > 3
+
+
+def test_the_images_of_a_series_are_done_by_the_workers(
+    service: ModelService, finding_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, np.random.default_rng(4).integers(0, 255, (80, 90), np.uint8))
+    image = SeriesImage(
+        ImageSource(path, None, "a"), ImageSource(tmp_path / "a_label.tiff", None, "a")
+    )
+    monkeypatch.setattr(beginning, "begin_segmentation", lambda *_, **__: pytest.fail("Done here."))
+    request = SegmentSeriesRequest((image,), SegmentRequest(path, str(finding_model), **_LOOSE))
+    (state,) = service.submit(request).result(60)
+    assert state == ImageState(Stage.SEGMENTED)
+    assert read_label_image(tmp_path / "a_label.tiff").data.max() > 0
 
 
 @pytest.mark.parametrize("name", ["cells.tif", "cells.ome.zarr"])

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import tifffile
+from click.testing import CliRunner
 from skimage import data
 
+from napari_ssp.cli import main
 from napari_ssp.image import MicroscopyImage
 from napari_ssp.io import read_image, read_label_image, write_labels
 from napari_ssp.progress import run
@@ -159,6 +161,16 @@ def test_all_are_segmented_but_those_that_are_done_or_fail(
     segment(listed(folder), settings)
     assert (folder / "c_label.tiff").exists()
     assert (folder / "a_label.tiff").stat().st_mtime_ns == before
+
+
+def test_a_command_and_a_series_take_the_same_folder(folder: Path, finding_model: Path) -> None:
+    (folder / "d.tif").unlink()
+    words = ["segment", str(folder), "-o", str(folder), "--model", str(finding_model), "--resume"]
+    done = CliRunner().invoke(main, [*words, "--save-flows"])
+    assert done.exit_code == 0, done.output
+    assert set(stages(listed(folder)).values()) == {Stage.SEGMENTED}
+    again = CliRunner().invoke(main, words)
+    assert "3 of 3 images were done before" in again.output
 
 
 def test_what_was_cancelled_leaves_no_half_of_an_image(folder: Path, finding_model: Path) -> None:

@@ -185,7 +185,7 @@ def test_what_cannot_be_followed_is_refused(labels: MicroscopyImage, words: str)
 def test_unknown_choices_are_refused() -> None:
     with pytest.raises(ValueError, match="overlap, laptrack, numbers"):
         TrackRequest(dividing(), linking="guess")
-    with pytest.raises(ValueError, match="Greatest gap must be between 0 and 100"):
+    with pytest.raises(ValueError, match=r"Greatest gap \(frames\) must be between 0 and 100"):
         TrackRequest(dividing(), max_gap=-1)
 
 

@@ -12,6 +12,7 @@ from qtpy.QtCore import QEvent, QSize
 from qtpy.QtWidgets import QApplication, QLabel, QPushButton, QToolButton, QVBoxLayout, QWidget
 
 from napari_ssp.service import TrainingState
+from napari_ssp.widgets.classes.dock import ClassesDock
 from napari_ssp.widgets.compare.dock import CompareDock
 from napari_ssp.widgets.compartments.dock import CompartmentsDock
 from napari_ssp.widgets.edit.dock import EditDock
@@ -24,6 +25,8 @@ from napari_ssp.widgets.forms.wrapped_label import SmallPrint, WrappedLabel
 from napari_ssp.widgets.measure.dock import MeasureDock
 from napari_ssp.widgets.predict.dock import PredictDock
 from napari_ssp.widgets.segment.dock import SegmentDock
+from napari_ssp.widgets.series.dock import SeriesDock
+from napari_ssp.widgets.track.dock import TrackDock
 from napari_ssp.widgets.train.dock import TrainDock
 
 if TYPE_CHECKING:
@@ -40,6 +43,9 @@ DOCKS = [
     CompareDock,
     TrainDock,
     EditDock,
+    TrackDock,
+    ClassesDock,
+    SeriesDock,
 ]
 LONG = "2024-03-12_experiment-07_plate-B_well-C04_field-0012_DAPI"
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 from contextlib import contextmanager
-from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any
 
 from napari_ssp.atomic import atomic_path
@@ -104,14 +103,14 @@ class _CsvFile(ObjectFile):
     """A CSV file, as `write_table` writes one."""
 
     def _write(self, place: Place, table: Table, *, is_first: bool) -> None:
+        count = len(next(iter(table.values())))
+        words = [[printable(value or "")] * count for value in place.values()]
         encoding = encoding_of(table) if is_first else "utf-8"
-        words = [repeat(printable(value or "")) for value in place.values()]
         with self.path.open("a", newline="", encoding=encoding) as file:
             writer = csv.writer(file)
             if is_first:
-                writer.writerow(chain(place, table))
-            columns = [fields(column) for column in table.values()]
-            writer.writerows(zip(*words, *columns, strict=False))  # words have no end
+                writer.writerow((*place, *table))
+            writer.writerows(zip(*words, *map(fields, table.values()), strict=True))
 
 
 @contextmanager

@@ -115,9 +115,11 @@ def _cut_at_gaps(
     begins = np.flatnonzero((np.diff(tracks, prepend=0) != 0) | (np.diff(frames, prepend=-2) != 1))
     for begin, stop in pairwise([*begins.tolist(), len(tracks)]):
         track = int(tracks[begin])
-        parent = latest.get(track) or latest.get(int(parents[begin]), 0)
-        more += track in latest
-        label = more if track in latest else track
+        if track in latest:
+            more += 1
+            label, parent = more, latest[track]
+        else:
+            label, parent = track, latest.get(int(parents[begin]), 0)
         names[begin:stop], latest[track] = label, label
         found.append(_Stretch(label, int(frames[begin]), int(frames[stop - 1]), parent))
     return names, sorted(found)

@@ -69,8 +69,8 @@ class Classes:
 
     def summary(self) -> str:
         """Say how many objects there are of each class, and how far that can be trusted."""
-        found = ", ".join(f"{n} {name}" for name, n in sorted(self.count().items()))
-        examples = self.examples.count()
+        count, examples = self.count(), self.examples.count()
+        found = ", ".join(f"{count[each.name]} {each.name}" for each in self.examples.classes)
         if len(examples) < 2:
             return (
                 f"{examples.total()} examples of {len(examples)} class. Give objects of a second "
@@ -83,14 +83,16 @@ class Classes:
             few = [f"{name} has {n}" for name, n in self.examples.count().items() if n < ENOUGH]
             return (
                 f"Too few examples to say how good this is: {ENOUGH} of each class are needed"
-                f"{', ' + ' and '.join(few) if few else ''}."
+                f"{' (' + ', '.join(few) + ')' if few else ''}."
             )
         mean = float(np.mean(list(self.recognised.values())))
         worst = min(self.recognised, key=lambda name: self.recognised[name])
-        return (
-            f"Left out, {mean:.0%} of the examples are recognised, the mean of the classes; worst "
-            f"is {worst} with {self.recognised[worst]:.0%}."
+        rest = (
+            f", the mean of the classes; {worst} least, {self.recognised[worst]:.0%}"
+            if mean < 1
+            else ""
         )
+        return f"When left out, {mean:.0%} of the examples are recognised{rest}."
 
 
 @dataclass(frozen=True, eq=False)

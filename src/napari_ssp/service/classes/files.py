@@ -61,6 +61,22 @@ class KeepExamplesRequest(Request["Path"]):
     examples: Examples
 
 
+@dataclass(frozen=True, eq=False)
+class LearnExamplesRequest(Request["Examples"]):
+    """Read a file of examples for labels; those of another image only teach.
+
+    Attributes
+    ----------
+    path : pathlib.Path
+        As `read_examples` takes it.
+    labels : MicroscopyImage
+        The labels.
+    """
+
+    path: Path
+    labels: MicroscopyImage
+
+
 def find_steps(request: FindExamplesRequest) -> Steps[Examples]:
     """Read the examples of labels.
 
@@ -73,6 +89,18 @@ def find_steps(request: FindExamplesRequest) -> Steps[Examples]:
     found = _FILES.find(request.labels, request.path, request.scene)
     # Where it lies says whose it is, also after the labels were edited.
     return Examples() if found is None else replace(read_examples(found), digest=None)
+
+
+def learn_steps(request: LearnExamplesRequest) -> Steps[Examples]:
+    """Read a file of examples.
+
+    Raises
+    ------
+    ValueError
+        When it holds none.
+    """
+    yield Progress("reading examples")
+    return read_examples(request.path).of_labels(digest_labels(request.labels))
 
 
 def keep_steps(request: KeepExamplesRequest) -> Steps[Path]:

@@ -88,7 +88,8 @@ def predict(examples: Sequence[Example], table: Table, names: Sequence[str]) -> 
     """
     from sklearn.ensemble import RandomForestClassifier
 
-    known = np.array([[row.values[name] for name in names] for row in examples], np.float64)
+    rows = [[row.values[name] for name in names] for row in examples]
+    known: NDArray[Any] = np.array(rows, np.float64)
     classes = np.array([row.class_name for row in examples])
     order = np.lexsort((*known.T[::-1], classes))
     known, classes = _with_gaps(known[order]), classes[order]

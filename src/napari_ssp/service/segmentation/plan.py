@@ -269,6 +269,11 @@ def _num_views(request: SegmentRequest) -> int:
     return NUM_MIRRORED if request.tta else 1
 
 
+def model_names(model: str) -> list[str]:
+    """Names of the models in what a request calls its model: "a + b" is two."""
+    return [model] if Path(model).is_dir() else [name.strip() for name in model.split("+")]
+
+
 def find_members(model: str) -> tuple[ModelCard, tuple[ModelCard, ...]]:
     """Card of what a request calls its model, and the cards of the networks that are averaged.
 
@@ -279,8 +284,7 @@ def find_members(model: str) -> tuple[ModelCard, tuple[ModelCard, ...]]:
     ValueError
         When a model does not segment, or they see images at different magnifications.
     """
-    names = [model] if Path(model).is_dir() else [name.strip() for name in model.split("+")]
-    chosen = [find_card(name) for name in names]
+    chosen = [find_card(name) for name in model_names(model)]
     members: list[ModelCard] = []
     for card in chosen:
         if card.makes != OBJECTS:

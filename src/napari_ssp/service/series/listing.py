@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from napari_ssp.io import ImageSource, image_stem
-from napari_ssp.io.label_names import sort_files
+from napari_ssp.io.label_names import leave_results_out
 from napari_ssp.io.objects.notes import read_provenance
 from napari_ssp.io.reading import list_images
 from napari_ssp.io.sources import folder_images, without_members
@@ -168,7 +168,7 @@ def _find_files(folder: Path) -> FolderFiles:
         if found is not None:
             return found
     for place in (folder, folder / "images"):
-        images = sort_files(folder_images(place)).images if place.is_dir() else []
+        images = leave_results_out(folder_images(place)) if place.is_dir() else []
         if images:
             return FolderFiles(place, images, [], [])
     raise ValueError(f"The folder {folder} holds no images. Choose the folder that they lie in.")

@@ -82,7 +82,7 @@ def open_steps(request: OpenImageRequest) -> Steps[OpenedImage]:
     if not image.labels.path.exists():
         return OpenedImage(image, tuple(layers), None, LabelFile(image.labels.path))
     yield Progress("reading the labels")
-    labels = _read_labels(image.labels, scenes[0].image)
+    labels = replace(_read_labels(image.labels, scenes[0].image), name=f"{image.name} labels")
     record = read_provenance(image.labels.path)
     file = LabelFile(image.labels.path, digest_labels(labels), record.pop(EDITS_KEY, ()))
     scene = Scene(labels, is_labels=True, name=image.labels.scene or "")
@@ -98,10 +98,10 @@ def _read_labels(source: ImageSource, image: MicroscopyImage) -> MicroscopyImage
     check_label_header(found, f"file {source.path}")
     found = with_whole_numbers(found)
     kind = np.int32 if found.dtype.kind == "i" else np.uint32
-    labels = replace(found, data=np.array(found.data, kind), levels=(), name=source.name)
+    labels = replace(found, data=np.array(found.data, kind), levels=())
     if labels.voxel_size is None and labels.sizes == _sizes_without_channels(image):
-        place = {"position": image.position, "origin": image.origin}
-        labels = replace(labels, voxel_size=image.voxel_size, **place)
+        size, position, origin = image.voxel_size, image.position, image.origin
+        labels = replace(labels, voxel_size=size, position=position, origin=origin)
     return labels
 
 

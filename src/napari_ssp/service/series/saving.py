@@ -14,12 +14,14 @@ from napari_ssp.service.annotation.training_set import write_annotated
 from napari_ssp.service.measuring import digest_labels
 from napari_ssp.service.requests import Request
 from napari_ssp.service.series.listing import CORRECTED_KEY
+from napari_ssp.service.series.segmenting import write_flows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from napari_ssp.image import MicroscopyImage
+    from napari_ssp.service.results import Segmentation
 
 #: Key of a provenance: what was edited by hand.
 EDITS_KEY = "edits"
@@ -42,9 +44,12 @@ class LabelFile:
         self.path = path
         self.digest = digest
         self._edits = list(edits)
+        self._flows: Any = None
 
-    def save(self, labels: MicroscopyImage, record: Mapping[str, Any]) -> None:
-        """Write labels and their provenance; those that replace others are marked as corrected.
+    def save(
+        self, labels: MicroscopyImage, record: Mapping[str, Any], found: Segmentation | None
+    ) -> None:
+        """Write labels, their provenance, and flows; what replaces others is marked as corrected.
 
         Labels without objects that nobody segmented are none yet.
         """
@@ -52,6 +57,9 @@ class LabelFile:
         is_new = not self.digest
         if digest == self.digest or (is_new and not record and not np.any(labels.data)):
             return
+        if found is not None and found.flows is not self._flows:
+            write_flows(found, self.path)
+            self._flows = found.flows
         write_annotated(self.path, labels)
         edits = [*self._edits, *record.get(EDITS_KEY, ())]
         known = {**record, **({EDITS_KEY: edits} if edits else {})}
@@ -73,11 +81,14 @@ class SaveLabelsRequest(Request[None]):
         As they are now.
     record : mapping
         Provenance of the labels, with the edits since they were opened.
+    found : Segmentation or None
+        The result that the labels are of, where a dock keeps it.
     """
 
     file: LabelFile
     labels: MicroscopyImage
     record: Mapping[str, Any]
+    found: Segmentation | None = None
 
 
 def save_steps(request: SaveLabelsRequest) -> Steps[None]:
@@ -89,4 +100,4 @@ def save_steps(request: SaveLabelsRequest) -> Steps[None]:
         As `napari_ssp.io.write_labels`.
     """
     yield Progress("saving the labels")
-    request.file.save(request.labels, request.record)
+    request.file.save(request.labels, request.record, request.found)

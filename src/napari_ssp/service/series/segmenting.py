@@ -65,9 +65,7 @@ def segment_steps(
     states = []
     count = len(request.images)
     for index, image in enumerate(request.images):
-        asked = replace(
-            request.settings, image=image.image.path, scene=image.image.scene, region=None
-        )
+        asked = replace(request.settings, image=image.image.path, scene=image.image.scene)
         try:
             if image.problem:
                 raise ValueError(image.problem)
@@ -95,9 +93,14 @@ def _with_news(steps: Steps[Segmentation], image: SeriesImage) -> Steps[Segmenta
             yield replace(step, preview=ImageNews(image, ImageState(Stage.SEGMENTING, share)))
 
 
-def _write(result: Segmentation, labels: Path) -> None:
-    """Write what lies beside the labels first: an image with labels is done."""
+def write_flows(result: Segmentation, labels: Path) -> None:
+    """Write flows and probability beside labels, where the model has flows."""
     if has_flows(result):
         write_outputs(result, outputs_path(labels), overwrite=True)
+
+
+def _write(result: Segmentation, labels: Path) -> None:
+    """Write what lies beside the labels first: an image with labels is done."""
+    write_flows(result, labels)
     write_provenance(labels, result.provenance)
     write_labels(labels, result.image(result.labels))

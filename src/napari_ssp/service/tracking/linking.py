@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,17 +21,16 @@ if TYPE_CHECKING:
 Links = npt.NDArray[np.int64]
 
 
-def check_linking(linking: str) -> Any:
-    """Import the library that a linking needs; None where it needs none.
+def check_linking(linking: str) -> None:
+    """Refuse a linking whose library is not there, without the seconds that its import takes.
 
     Raises
     ------
     ModuleNotFoundError
         If it is not installed.
     """
-    if linking != "laptrack":
-        return None
-    return import_extra("laptrack", "tracking", "linking by laptrack")
+    if linking == "laptrack" and find_spec("laptrack") is None:
+        _import_laptrack()
 
 
 def find_links(request: TrackRequest, objects: Objects) -> Steps[Links]:
@@ -83,14 +83,17 @@ def _by_number(objects: Objects) -> Links:
     return np.stack([order[:-1][same], order[1:][same]], axis=1)
 
 
+def _import_laptrack() -> Any:
+    return import_extra("laptrack", "tracking", "linking by laptrack")
+
+
 def _by_distance(request: TrackRequest, objects: Objects) -> Links:
-    laptrack = check_linking(request.linking)
     if len(objects.frame) == 0:  # which the library does not take
         return np.zeros((0, 2), np.int64)
     size = request.labels.voxel_size or (1.0, 1.0, 1.0)
     places = objects.centre * size[-objects.centre.shape[1] :]
     cutoff = request.max_distance**2  # its metric is the squared distance
-    tracker = laptrack.LapTrack(
+    tracker = _import_laptrack().LapTrack(
         cutoff=cutoff,
         gap_closing_cutoff=cutoff if request.max_gap else False,
         gap_closing_max_frame_count=request.max_gap + 1,

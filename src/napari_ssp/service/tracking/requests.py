@@ -55,14 +55,12 @@ class Tracks:
         return dict(zip(tracks, parents, strict=True))
 
 
-@checked_dataclass(frozen=True, eq=False)
-class TrackRequest(Request[Tracks]):
-    """Follow the objects of a label movie.
+@checked_dataclass(frozen=True, kw_only=True)
+class TrackChoices:
+    """How objects are followed over time.
 
     Attributes
     ----------
-    labels : MicroscopyImage
-        Label image with an axis t.
     linking : str
         ``"overlap"``: an object is the one that it overlaps most in the next frame;
         ``"laptrack"``: the linking with the smallest sum of squared distances between centres, by
@@ -77,9 +75,13 @@ class TrackRequest(Request[Tracks]):
         Greatest number of frames in which an object may be missing, for ``"laptrack"``.
     divisions : bool
         An object may become two, which begin tracks of their own; not for ``"numbers"``.
+
+    Raises
+    ------
+    ValueError
+        When a value is out of its limits.
     """
 
-    labels: MicroscopyImage
     linking: Annotated[str, OneOf(LINKINGS)] = choice(
         "overlap",
         "Linking",
@@ -96,11 +98,30 @@ class TrackRequest(Request[Tracks]):
         max=100_000.0,
     )
     max_gap: int = choice(
-        1, "Greatest gap", "Frames in which an object may be missing; laptrack", min=0, max=100
+        1,
+        "Greatest gap (frames)",
+        "Frames in which an object may be missing; laptrack",
+        min=0,
+        max=100,
     )
     divisions: bool = choice(
         True, "Divisions", "An object may become two, which begin tracks of their own"
     )
+
+
+@checked_dataclass(frozen=True, eq=False)
+class TrackRequest(TrackChoices, Request[Tracks]):
+    """Follow the objects of a label movie.
+
+    Attributes
+    ----------
+    labels : MicroscopyImage
+        Label image with an axis t.
+    linking, link_overlap, max_distance, max_gap, divisions
+        As in :class:`TrackChoices`.
+    """
+
+    labels: MicroscopyImage
 
 
 @dataclass(frozen=True, eq=False)

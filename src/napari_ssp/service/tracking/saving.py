@@ -8,8 +8,10 @@ from napari_ssp.atomic import check_folder_target, check_target
 from napari_ssp.io import write_labels
 from napari_ssp.io.errors import import_extra
 from napari_ssp.io.objects.tables import write_table
+from napari_ssp.io.scene import is_zarr_name
 from napari_ssp.io.tracks.challenge import CHALLENGE_FOLDER, challenge_steps
 from napari_ssp.io.tracks.graphs import GEFF_SUFFIX, write_geff
+from napari_ssp.io.writing import check_name
 from napari_ssp.progress import Progress, Steps
 from napari_ssp.service.measuring import TABLE_SUFFIX, digest_labels
 
@@ -18,8 +20,7 @@ if TYPE_CHECKING:
 
     from napari_ssp.service.tracking.requests import SaveTracksRequest
 
-_LABEL_ENDINGS = (".tif", ".tiff")
-_ZARR_ENDING = ".zarr"
+_TIFF_ENDINGS = (".tif", ".tiff")
 
 
 def check_tracks_target(path: Path, overwrite: bool) -> None:
@@ -35,11 +36,12 @@ def check_tracks_target(path: Path, overwrite: bool) -> None:
         If its ending says nothing.
     """
     ending = path.suffix.lower()
-    if ending == GEFF_SUFFIX:
-        import_extra("geff", "tracking", path)
-    if ending in (TABLE_SUFFIX, *_LABEL_ENDINGS):
+    if _is_labels(path):
+        check_name(path, overwrite)
+    elif ending == TABLE_SUFFIX:
         check_target(path, overwrite)
-    elif ending in (GEFF_SUFFIX, _ZARR_ENDING):
+    elif ending == GEFF_SUFFIX:
+        import_extra("geff", "tracking", path)
         check_folder_target(path, overwrite)
     elif ending:
         raise ValueError(
@@ -70,11 +72,14 @@ def save_steps(request: SaveTracksRequest) -> Steps[Path]:
             "than the labels. Track these labels again, with linking 'numbers' if you numbered "
             "objects by hand, then save."
         )
-    ending = path.suffix.lower()
-    if not ending:
-        return (yield from challenge_steps(path, tracks.labels, tracks.table, overwrite))
-    if ending == TABLE_SUFFIX:
+    if _is_labels(path):
+        return write_labels(path, tracks.labels, overwrite=overwrite)
+    if path.suffix.lower() == TABLE_SUFFIX:
         return write_table(path, tracks.table, overwrite)
-    if ending == GEFF_SUFFIX:
+    if path.suffix.lower() == GEFF_SUFFIX:
         return write_geff(path, tracks.table, overwrite)
-    return write_labels(path, tracks.labels, overwrite=overwrite)
+    return (yield from challenge_steps(path, tracks.labels, tracks.table, overwrite))
+
+
+def _is_labels(path: Path) -> bool:
+    return is_zarr_name(path) or path.suffix.lower() in _TIFF_ENDINGS

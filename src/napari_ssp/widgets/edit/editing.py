@@ -5,7 +5,6 @@ from __future__ import annotations
 import weakref
 from collections import deque
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,10 +17,12 @@ from napari_ssp.widgets.docks.messages import error_line
 from napari_ssp.widgets.docks.runner import Runner
 from napari_ssp.widgets.edit.sentences import edit_line
 from napari_ssp.widgets.layers.edit_log import edit_log
-from napari_ssp.widgets.layers.images import layer_axes
+from napari_ssp.widgets.layers.images import layer_axes, layer_file
 from napari_ssp.widgets.layers.shown_segmentations import find_segmentation
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import napari
     from numpy.typing import NDArray
 
@@ -126,7 +127,8 @@ class Editing(QObject):
             self.keep_flows(each)
             if each in self._flows and _same_pixels(each, layer):
                 return self._flows[each]
-        return find_outputs(Path(layer.source.path)) if layer.source.path else None
+        file = layer_file(layer)
+        return None if file is None else find_outputs(file)
 
 
 def _recorded(layer: Labels, tool: Tool, points: NDArray[Any], pixels: int) -> RecordedEdit:

@@ -62,6 +62,15 @@ def image_under(layer: Image | Labels, labels: Image | Labels) -> MicroscopyImag
     return cut(image, start, lengths)
 
 
+def lies_on(labels: Labels, image: Image) -> bool:
+    """Whether labels are those of an image, or of a part of it, as far as places tell."""
+    try:
+        image_under(image, labels)
+    except (ValueError, TypeError):
+        return False
+    return True
+
+
 def side_by_side(first: Image, second: Image) -> MicroscopyImage:
     """Two image layers that lie pixel on pixel as one image of two channels; reads no pixels.
 

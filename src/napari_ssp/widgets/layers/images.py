@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -60,6 +61,12 @@ def layer_image(layer: Layer) -> MicroscopyImage:
 def layer_scene(layer: Layer) -> str | None:
     """Which image of its file a layer shows; None where that is the only one, or it has no file."""
     return layer_attributes.layer_scene(layer.metadata)
+
+
+def layer_file(layer: Layer) -> Path | None:
+    """File that a layer was read from, or is saved to; None where it has none."""
+    path = layer.metadata.get(layer_attributes.FILE_KEY) or layer.source.path
+    return Path(path) if path else None
 
 
 def full_level(layer: Any) -> Any:

@@ -4,20 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image
-from qtpy.QtWidgets import (
-    QCheckBox,
-    QFileDialog,
-    QFormLayout,
-    QHBoxLayout,
-    QMenu,
-    QMessageBox,
-    QPushButton,
-    QWidget,
-)
+from qtpy.QtWidgets import QCheckBox, QFormLayout, QHBoxLayout, QMessageBox, QPushButton, QWidget
 
 from napari_ssp.io.layer_attributes import METADATA_KEY
 from napari_ssp.measure import ManyObjectsError
@@ -28,19 +18,22 @@ from napari_ssp.widgets.docks.job_dock import JobDock
 from napari_ssp.widgets.docks.label_watch import LabelWatch, PartsButton
 from napari_ssp.widgets.docks.run_panel import RunPanel
 from napari_ssp.widgets.docks.viewer_watch import own_viewer
+from napari_ssp.widgets.forms.export_button import ExportButton, FileKind, ask_for_path
 from napari_ssp.widgets.forms.fields import ChoiceBox
 from napari_ssp.widgets.forms.task_list import TaskList
-from napari_ssp.widgets.layers.alignment import image_under, place_of
+from napari_ssp.widgets.layers.alignment import image_under, lies_on, place_of
 from napari_ssp.widgets.layers.images import layer_image
 from napari_ssp.widgets.layers.layer_state import LayerState, lost_reason
+from napari_ssp.widgets.layers.object_classes import class_colors
 from napari_ssp.widgets.measure.colour_row import ColourRow
 from napari_ssp.widgets.measure.freshness import MEASURED_KEY, Freshness
 from napari_ssp.widgets.measure.label_colours import LabelColours, columns
-from napari_ssp.widgets.measure.object_table import CSV, KINDS, FileKind, from_features, measured
+from napari_ssp.widgets.measure.object_table import CSV, KINDS, from_features, measured
 from napari_ssp.widgets.measure.table_link import TableLink
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     import napari
     from napari.layers import Labels
@@ -83,7 +76,7 @@ class MeasureDock(JobDock):
         self.table = TableLink(self._viewer, self._freshness, self)
         self.table_button = QPushButton("Show table")
         self.save_button = QPushButton("Save CSV…")
-        self.export_button = QPushButton("Export…")
+        self.export_button = ExportButton("Export…", KINDS)
         work = (self._propose, self._show_features, self._preparation, self._ask_about_many)
         self.drive(JobController(JobSpec("measurement", *work), parent=self), self._viewer)
         self._lay_out()
@@ -95,18 +88,15 @@ class MeasureDock(JobDock):
         layer = self.labels_box.value()
         if layer is None or self.controller.is_running:
             return
-        suggested = str(Path.home() / f"{layer.name}{kind.suffix}")
-        pattern = f"{kind.name} (*{kind.suffix})"
-        text, _ = QFileDialog.getSaveFileName(self, f"Save {kind.name}", suggested, pattern)
-        if not text:
+        answer = ask_for_path(self, layer.name, kind)
+        if answer is None:
             return
-        path = Path(text)
-        is_whole = path.name.lower().endswith(kind.suffix)
-        # The dialog has asked about the name that was typed, not about one that is made longer.
-        path = path if is_whole else path.with_name(path.name + kind.suffix)
+        path, overwrite = answer
         table = from_features(layer.features) if len(layer.features) else None
         digest = layer.metadata.get(MEASURED_KEY) if table else None
-        request = SaveObjectsRequest(path, layer_image(layer), table, is_whole, digest)
+        request = SaveObjectsRequest(
+            path, layer_image(layer), table, overwrite, digest, class_colors(layer)
+        )
         self.controller.start(request, self._show_saved)
 
     def show_table(self) -> None:
@@ -148,7 +138,7 @@ class MeasureDock(JobDock):
         images = [self._viewer.layers[name] for name in self.image_list.value()]
         read = filter(None, (layer, self.nuclei_box.value(), *images))
         self._measured = tuple(map(LayerState, read))
-        return partial(measured, labels=layer_image(layer))
+        return partial(measured, labels=layer_image(layer), before=layer.features)
 
     def _ask_about_many(self, error: BaseException | None) -> None:
         """Ask whether what looks like an image is to be measured as labels."""
@@ -259,7 +249,8 @@ class MeasureDock(JobDock):
         if labels is None:
             return
         images = [layer for layer in self._viewer.layers if isinstance(layer, Image)]
-        fitting = [layer.name for layer in images if _fits(layer, labels)]
+        known = [layer for layer in images if METADATA_KEY not in layer.metadata]
+        fitting = [layer.name for layer in known if lies_on(labels, layer)]
         self.image_list.set_value(fitting)
         self.controller.schedule()
 
@@ -292,12 +283,10 @@ class MeasureDock(JobDock):
         self.parts_button.clicked.connect(self.number_parts)
         self.table_button.clicked.connect(self.show_table)
         self.save_button.clicked.connect(self._save_table)
+        self.export_button.chosen.connect(self.save)
 
     def _save_table(self) -> None:
         self.save(CSV)
-
-    def _export(self, action: Any) -> None:
-        self.save(action.data())
 
     def _lay_out(self) -> None:
         form, rows = QWidget(), QFormLayout()
@@ -308,12 +297,6 @@ class MeasureDock(JobDock):
         rows.addRow("Nuclei", self.nuclei_box)
         rows.addRow("Intensities in", self.image_list)
         rows.addRow(self.planewise)
-        menu = QMenu(self.export_button)
-        for kind in KINDS:
-            action: Any = menu.addAction(f"{kind.name} ({kind.suffix})")
-            action.setData(kind)
-        menu.triggered.connect(self._export)
-        self.export_button.setMenu(menu)
         self.export_button.setToolTip("Save outlines or labels for ImageJ, QuPath and others")
         buttons, row = QWidget(), QHBoxLayout()
         buttons.setLayout(row)
@@ -321,16 +304,6 @@ class MeasureDock(JobDock):
         for button in (self.table_button, self.save_button, self.export_button):
             row.addWidget(button)
         self.add(form, self.parts_button, self.panel, buttons, self.colours)
-
-
-def _fits(layer: Image, labels: Labels) -> bool:
-    if METADATA_KEY in layer.metadata:
-        return False
-    try:
-        image_under(layer, labels)
-    except (ValueError, TypeError):
-        return False
-    return True
 
 
 def _summary(labels: MicroscopyImage, images: Sequence[MicroscopyImage]) -> str:

@@ -10,6 +10,8 @@ from napari_ssp.service.requests import SegmentRequest
 from napari_ssp.widgets.forms.choice_fields import COMPUTE_HELP, request_values
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from napari_ssp.image import MicroscopyImage
 
 _same = partial(same_choice, SegmentRequest)
@@ -81,7 +83,7 @@ class SegmentChoices:
 
     def request(
         self,
-        image: MicroscopyImage,
+        image: MicroscopyImage | Path,
         plane: tuple[int, int] | None = None,
         region: tuple[int, int, int, int] | None = None,
         scene: str | None = None,
