@@ -122,9 +122,9 @@ def test_a_model_of_two_channels_sees_both(finding_model: Path, student: str) ->
 def test_stacks_and_movies_are_assigned_plane_by_plane_and_frame_by_frame(student: str) -> None:
     # In the second frame cells and nuclei have changed places: nothing overlaps.
     frames = np.stack([FIELD, FIELD[:, ::-1, ::-1]])
-    for axes, stacks in (("zcyx", "planes"), ("tcyx", "planes")):
+    for axes in ("zcyx", "tcyx"):
         image = ssp.MicroscopyImage(frames, axes, VOXEL, ("Hoechst", "membrane"))
-        found = ssp.segment_compartments(image, student, student, stacks=stacks, device="cpu")
+        found = ssp.segment_compartments(image, student, student, device="cpu")
         cells, nuclei, cytoplasm = found.labels.values()
         np.testing.assert_array_equal(cells, nuclei + cytoplasm)
         for frame in (0, 1):
@@ -133,6 +133,20 @@ def test_stacks_and_movies_are_assigned_plane_by_plane_and_frame_by_frame(studen
             np.testing.assert_array_equal(inside, painted(NUCLEI[:3]) > 0)
         assert found.table[axes[0]].tolist() == [0, 0, 0, 1, 1, 1]
         assert (found.tally.cells, found.tally.nuclei, found.tally.outside) == (6, 8, 2)
+
+
+def test_linked_planes_are_assigned_as_a_whole(student: str) -> None:
+    image = ssp.MicroscopyImage(np.stack([FIELD, FIELD]), "zcyx", VOXEL, ("Hoechst", "membrane"))
+    found = ssp.segment_compartments(image, student, student, stacks="linked", device="cpu")
+    np.testing.assert_array_equal(found.nuclei.labels[0], found.nuclei.labels[1])
+    np.testing.assert_array_equal(found.nuclei.labels > 0, [painted(NUCLEI[:3]) > 0] * 2)
+    assert (found.tally.cells, found.tally.nuclei, found.tally.outside) == (3, 4, 1)
+    sizes = [2 * sum((b - a) * (d - c) for a, b, c, d in part) / 4 for part in PARTS]
+    assert sorted(found.table["nucleus_volume_um3"]) == sorted(sizes)
+
+
+#: The nuclei of each cell.
+PARTS = (NUCLEI[:1], NUCLEI[1:3], ())
 
 
 def test_a_nucleus_on_the_edge_of_two_boxes_is_counted_as_a_whole() -> None:
