@@ -11,8 +11,9 @@ from threshold_student import write_threshold_student
 import napari_ssp as ssp
 from napari_ssp.measure import measure_objects
 from napari_ssp.progress import run
-from napari_ssp.service import PlanRequest, choose_channels, compartments_request
+from napari_ssp.service import PlanRequest, compartments_request
 from napari_ssp.service.compartments.assigning import assign_steps
+from napari_ssp.service.compartments.choosing import choose_channels
 from napari_ssp.service.model_service import SHARED_MODELS
 from napari_ssp.service.pipelines import prepare_steps
 from napari_ssp.service.planning import plan_steps
