@@ -104,12 +104,13 @@ def test_cells_are_the_same(
 def test_cells_and_nuclei_are_found_there_and_assigned_here(
     service: ModelService,
     local: ModelService,
-    tiny_model: Path,
+    finding_model: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     pixels = np.random.default_rng(0).integers(0, 255, (2, 60, 80), np.uint8)
-    loose = _LOOSE | {f"nuclei_{name}": value for name, value in _LOOSE.items()}
-    names = (str(tiny_model), str(tiny_model))
+    own = {"flow_threshold": 0.0, "min_size": 4}
+    loose = own | {f"nuclei_{name}": value for name, value in own.items()}
+    names = (str(finding_model), str(finding_model))
     request = compartments_request(pixels, *names, axes="cyx", channel=0, nuclei=1, **loose)
     here = local.submit(request).result()
     monkeypatch.setattr(ModelCache, "get", None)  # of this process
