@@ -6,6 +6,7 @@ import csv
 import json
 from typing import TYPE_CHECKING, Any
 
+import imageio.v3 as iio
 import numpy as np
 import pytest
 import tifffile
@@ -126,6 +127,16 @@ def test_each_scene_of_a_file_has_labels_of_its_own(tmp_path: Path) -> None:
     assert stages(listed(tmp_path)) == {"s one": Stage.WAITING, "s two": Stage.SEGMENTED}
     pairs = find_pairs([tmp_path], [], []).training
     assert [(pair.scene, pair.labels.name) for pair in pairs] == [("two", "s two_label.tiff")]
+
+
+@pytest.mark.parametrize("has_labels", [False, True])
+def test_two_images_never_share_labels(tmp_path: Path, has_labels: bool) -> None:
+    for name in ("a.png", "a.tif"):
+        iio.imwrite(tmp_path / name, COINS)
+    if has_labels:
+        write_labels(tmp_path / "a_label.tiff", SQUARE)
+    first, second = listed(tmp_path).images
+    assert first.problem == "" and "'a.tif' and 'a.png' have one name" in second.problem
 
 
 def test_a_folder_without_images_is_refused(tmp_path: Path) -> None:

@@ -145,6 +145,18 @@ def test_corrections_are_saved_by_themselves_and_undone(
     assert read_label_image(folder / "b_label.tiff").data[60, 60] == 0
 
 
+def test_labels_that_are_removed_are_saved_before(
+    series: SeriesDock, viewer: napari.Viewer, folder: Path, qtbot: QtBot
+) -> None:
+    _open(series, folder, qtbot)
+    _go(series, "next", qtbot)
+    labels = viewer.layers["b labels"]
+    _paint(labels)
+    viewer.layers.remove(labels)
+    _wait(series, qtbot)
+    assert read_label_image(folder / "b_label.tiff").data[60, 60] == 9
+
+
 @pytest.mark.parametrize("closed", ["dock", "viewer"])
 def test_closing_saves_what_was_drawn_a_moment_ago(
     series: SeriesDock, viewer: napari.Viewer, folder: Path, qtbot: QtBot, closed: str
