@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
     import napari
 
+    from napari_ssp.widgets.classes.dock import ClassesDock
     from napari_ssp.widgets.compare.dock import CompareDock
+    from napari_ssp.widgets.compartments.dock import CompartmentsDock
     from napari_ssp.widgets.docks.job_dock import JobDock
     from napari_ssp.widgets.edit.dock import EditDock
     from napari_ssp.widgets.measure.dock import MeasureDock
@@ -26,10 +28,12 @@ if TYPE_CHECKING:
     from napari_ssp.widgets.review.dock import ReviewDock
     from napari_ssp.widgets.segment.dock import SegmentDock
     from napari_ssp.widgets.series.dock import SeriesDock
+    from napari_ssp.widgets.track.dock import TrackDock
     from napari_ssp.widgets.train.dock import TrainDock
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "images"
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+_NUCLEI = SHARED / "nuclei_mnfinder" / "train"
 _WINDOW = (1400, 860)
 
 
@@ -43,12 +47,17 @@ def main() -> int:
         FOLDER.mkdir(parents=True, exist_ok=True)
         _shoot_all("Segment", fluorescence, running, phase_contrast, advanced, colours, error)
         _shoot_all("Segment", refining)
+        _shoot_all("Cells and nuclei", compartments)
         _shoot_all("Edit objects", editing)
         if SHARED.is_dir():
             _shoot_all("Series", going_through)
         _shoot_all("Measure objects", measuring)
+        if (SHARED / "scratch_assay").is_dir():
+            _shoot_all("Track objects", tracking)
         _shoot_all("Compare with truth", comparing)
         os.environ["NAPARI_SSP_CACHE"], before = folder, os.environ.get("NAPARI_SSP_CACHE")
+        if _NUCLEI.is_dir():
+            _shoot_all("Classify objects", classifying)
         _shoot_all("Train models", training, collecting)
         if _has("critic", "Review"):
             _shoot_all("Review", reviewing)
@@ -129,6 +138,30 @@ def refining(viewer: napari.Viewer, dock: SegmentDock) -> None:
     _save(viewer, "segment-refine")
 
 
+def compartments(viewer: napari.Viewer, dock: CompartmentsDock) -> None:
+    cells, nuclei = _open_two_stains(viewer)
+    cells.colormap, nuclei.colormap, nuclei.blending = "gray", "blue", "additive"
+    dock.image_box.set_value(cells)
+    dock.update_plan()
+    dock.nuclei_box.set_value(nuclei)
+    _run(dock)
+    _save(viewer, "cells-and-nuclei")
+
+
+def _open_two_stains(viewer: napari.Viewer) -> tuple[Any, Any]:
+    """Open macrophages, where there is the data, else the sample; gives the layers of both."""
+    path = SHARED / "cells" / "labelled" / "images" / "macrophage_bbbc020.tiff"
+    if not path.is_file():
+        viewer.open_sample("napari-ssp", "cell_painting")
+        nuclei, cells, other = viewer.layers
+        other.visible = False
+        return cells, nuclei
+    import tifffile
+
+    cells, nuclei = tifffile.imread(path)[:, 100:, 400:]
+    return viewer.add_image(cells, name="macrophages CD11b"), viewer.add_image(nuclei, name="DAPI")
+
+
 def editing(viewer: napari.Viewer, dock: EditDock) -> None:
     """Remove a cell and click where it was; then a line across another one, not yet let go."""
     from napari_ssp.service import Tool
@@ -185,6 +218,56 @@ def measuring(viewer: napari.Viewer, dock: MeasureDock) -> None:
     dock.colours.box.set_value("area_um2")
     dock.table.panel.view.selectRow(4)
     _save(viewer, "measure-objects", whole=False)
+
+
+def tracking(viewer: napari.Viewer, dock: TrackDock) -> None:
+    import numpy as np
+    import tifffile
+
+    folder = SHARED / "scratch_assay"
+    place: dict[str, Any] = {
+        "scale": (1, 0.619, 0.619),
+        "units": ("pixel", "um", "um"),
+        "axis_labels": ("t", "y", "x"),
+    }
+    images, labels = (
+        np.stack([tifffile.imread(path) for path in sorted((folder / name).glob("*.tiff"))])
+        for name in ("target", "labels_nuclei")
+    )
+    viewer.add_image(images, name="wound", **place)
+    viewer.add_labels(labels, name="nuclei", **place)
+    viewer.layers["wound"].gamma = 0.4
+    dock.form.change(linking="laptrack", max_distance=20.0, divisions=False)
+    _run(dock)
+    viewer.layers["nuclei tracked"].contour = 2
+    viewer.dims.set_current_step(0, 3)
+    _save(viewer, "track-objects")
+
+
+def classifying(viewer: napari.Viewer, dock: ClassesDock) -> None:
+    """Parts that a threshold found: nuclei, some that it joined, and debris; five examples each."""
+    import tifffile
+
+    name = "mn_2022-03-18_rpe1_trai_3"
+    image = tifffile.imread(_NUCLEI / "images" / f"{name}.tiff")
+    truth = tifffile.imread(_NUCLEI / "labels" / f"{name}_label.tiff")
+    viewer.add_image(image, name="RPE-1 nuclei", gamma=0.6)
+    layer = viewer.add_labels(_bright_objects(image, 0.8), name="a threshold")
+    dock.panel.list.table.item(0, 1).setText("nucleus")
+    dock.panel.list.table.item(1, 1).setText("merged")
+    dock.panel.list.add_button.click()
+    dock.panel.list.table.item(2, 1).setText("debris")
+    dock.panel.list.table.item(2, 2).setCheckState(dock.panel.list.table.item(1, 2).checkState())
+    dock.panel.give_button.click()
+    given = [0, 0, 0]
+    for place in _middles(layer.data):
+        number = {0: 2, 1: 0}.get(_nuclei_at(layer.data, truth, place), 1)
+        if given[number] < 5:
+            viewer.cursor.position = tuple(layer.data_to_world(place))
+            dock.give(number + 1)
+            given[number] += 1
+    _wait(lambda: dock.is_settled)
+    _save(viewer, "classify-objects")
 
 
 def comparing(viewer: napari.Viewer, dock: CompareDock) -> None:
@@ -273,6 +356,15 @@ def _round_objects(image: Any) -> Any:
     seeds = peak_local_max(depth, min_distance=8, labels=inside.astype(int))
     markers = ndimage.label(_points(image.shape, seeds))[0]
     return watershed(-depth, markers, mask=inside)
+
+
+def _nuclei_at(labels: Any, truth: Any, place: Any) -> int:
+    """How many true nuclei lie, by a third at least, in the object at a place."""
+    import numpy as np
+
+    inside = labels == labels[_pixel(place)]
+    ids, counts = np.unique(truth[inside & (truth > 0)], return_counts=True)
+    return sum(n > (truth == i).sum() / 3 for i, n in zip(ids, counts, strict=True))
 
 
 def _points(shape: tuple[int, ...], places: Any) -> Any:
@@ -367,16 +459,19 @@ class _Hand:
 
     def draw(self, place: Any) -> None:
         self.press([place])
-        self._mouse._vispy_mouse_release(pos=self._on_canvas(place), button=1, modifiers=())
-        _pause(300)
+        self.let_go(place)
 
     def press(self, places: list[Any]) -> None:
-        self._mouse._vispy_mouse_press(pos=self._on_canvas(places[0]), button=1, modifiers=())
+        self._mouse._vispy_mouse_press(pos=self.on_canvas(places[0]), button=1, modifiers=())
         for place in places[1:]:
             _pause(30)
-            self._mouse._vispy_mouse_move(pos=self._on_canvas(place), modifiers=())
+            self._mouse._vispy_mouse_move(pos=self.on_canvas(place), modifiers=())
 
-    def _on_canvas(self, place: Any) -> tuple[float, float]:
+    def let_go(self, place: Any) -> None:
+        self._mouse._vispy_mouse_release(pos=self.on_canvas(place), button=1, modifiers=())
+        _pause(300)
+
+    def on_canvas(self, place: Any) -> tuple[float, float]:
         camera, (height, width) = self._viewer.scene.camera, self._viewer.canvas.size
         y, x = self._layer.data_to_world(place)
         _, top, left = camera.center

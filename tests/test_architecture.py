@@ -51,6 +51,7 @@ ROOMS = {
 SUB_ROOMS: dict[str, set[str]] = {
     "cli/batch": set(),
     "cli/evaluate": set(),
+    "cli/objects": set(),
     "cli/training": set(),
     "engine/criticism": set(),
     "flows/editing": set(),
@@ -60,6 +61,7 @@ SUB_ROOMS: dict[str, set[str]] = {
     "io/ngff": set(),
     "io/objects": set(),
     "io/tiff": set(),
+    "io/tracks": set(),
     "registry/bioimage": set(),
     "registry/exporting": set(),
     "registry/importing": {"registry/bioimage"},
@@ -71,6 +73,9 @@ SUB_ROOMS: dict[str, set[str]] = {
     "training/structures": set(),
     "service/annotation": {"service/review"},
     "service/blocks": {"service/segmentation"},
+    # Objects are named, and files beside labels kept, as those of a review.
+    "service/classes": {"service/review"},
+    "service/compartments": {"service/segmentation"},
     "service/compute": set(),
     "service/compute/queues": set(),
     "service/packages": {"service/segmentation", "service/structures"},
@@ -84,6 +89,7 @@ SUB_ROOMS: dict[str, set[str]] = {
         "service/training/segmentation",
     },
     "service/structures": {"service/segmentation"},
+    "service/tracking": set(),
     "service/training": set(),
     # Images and labels are paired in one way.
     "service/training/critic": {"service/training/segmentation"},
@@ -93,7 +99,18 @@ SUB_ROOMS: dict[str, set[str]] = {
     "widgets/forms": set(),
     "widgets/layers": set(),
     "widgets/docks": {"widgets/forms", "widgets/layers"},
+    # Clicks are those of Edit, examples are kept as decisions are, features are those of Measure.
+    "widgets/classes": {
+        "widgets/docks",
+        "widgets/forms",
+        "widgets/layers",
+        "widgets/compare",
+        "widgets/edit",
+        "widgets/measure",
+        "widgets/review",
+    },
     "widgets/compare": {"widgets/docks", "widgets/forms", "widgets/layers"},
+    "widgets/compartments": {"widgets/docks", "widgets/forms", "widgets/layers", "widgets/measure"},
     "widgets/edit": {"widgets/docks", "widgets/forms", "widgets/layers"},
     "widgets/measure": {"widgets/docks", "widgets/forms", "widgets/layers", "widgets/compare"},
     "widgets/models": {"widgets/docks"},
@@ -109,6 +126,7 @@ SUB_ROOMS: dict[str, set[str]] = {
     "widgets/segment": {"widgets/docks", "widgets/forms", "widgets/layers"},
     # Images of a series are segmented as the Segment dock says.
     "widgets/series": {"widgets/docks", "widgets/forms", "widgets/layers", "widgets/segment"},
+    "widgets/track": {"widgets/docks", "widgets/forms", "widgets/layers", "widgets/compare"},
     "widgets/train": {"widgets/docks", "widgets/forms", "widgets/layers", "widgets/compare"},
     "widgets/train/collect": {"widgets/docks", "widgets/forms", "widgets/layers"},
 }

@@ -14,13 +14,35 @@ import tempfile
 import uuid
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 #: Files of which a Zarr group or array holds at least one.
 ZARR_MARKERS = ("zarr.json", ".zgroup", ".zattrs", ".zarray")
+
+
+class FolderKind(NamedTuple):
+    """A kind of result that is a folder, which only another of its kind may replace.
+
+    Attributes
+    ----------
+    noun : str
+        What it is called: "Zarr".
+    is_kind : callable
+        Whether a path is one.
+    """
+
+    noun: str
+    is_kind: Callable[[Path], bool]
+
+
+def _is_zarr(path: Path) -> bool:
+    return any((path / marker).is_file() for marker in ZARR_MARKERS)
+
+
+ZARR = FolderKind("Zarr", _is_zarr)
 
 # What the system says when the place, not the data, is at fault.
 _NO_ROOM = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
@@ -126,7 +148,9 @@ def write_text(path: Path, text: str) -> None:
 
 
 @contextmanager
-def atomic_folder(path: str | os.PathLike[str], overwrite: bool = False) -> Iterator[Path]:
+def atomic_folder(
+    path: str | os.PathLike[str], overwrite: bool = False, kind: FolderKind = ZARR
+) -> Iterator[Path]:
     """Give a temporary folder beside ``path`` and rename it when the block ends well.
 
     Parameters
@@ -134,7 +158,9 @@ def atomic_folder(path: str | os.PathLike[str], overwrite: bool = False) -> Iter
     path : path-like
         The final name of the folder. The folder above it must exist.
     overwrite : bool
-        Replace a Zarr that has this name already.
+        Replace a folder of that kind that has this name already.
+    kind : FolderKind
+        What it is.
 
     Yields
     ------
@@ -144,7 +170,7 @@ def atomic_folder(path: str | os.PathLike[str], overwrite: bool = False) -> Iter
     Raises
     ------
     FileExistsError
-        If ``path`` exists and is not to be overwritten, or is something else than a Zarr.
+        If ``path`` exists and is not to be overwritten, or is something else than that kind.
     FileNotFoundError
         If the folder above it does not exist.
     PermissionError
@@ -153,10 +179,10 @@ def atomic_folder(path: str | os.PathLike[str], overwrite: bool = False) -> Iter
         If the disk is full.
     """
     final = Path(path)
-    check_folder_target(final, overwrite)
+    check_folder_target(final, overwrite, kind)
     with replaced_folder(final) as temporary:
         yield temporary
-        check_folder_target(final, overwrite)
+        check_folder_target(final, overwrite, kind)
 
 
 @contextmanager
@@ -312,15 +338,17 @@ def check_target(path: Path, overwrite: bool) -> None:
         raise _exists(path)
 
 
-def check_folder_target(path: Path, overwrite: bool) -> None:
-    """Refuse the name of a Zarr that cannot be written to, before any work is done for it.
+def check_folder_target(path: Path, overwrite: bool, kind: FolderKind = ZARR) -> None:
+    """Refuse the name of a folder that cannot be written to, before any work is done for it.
 
     Parameters
     ----------
     path : pathlib.Path
         The final name.
     overwrite : bool
-        Whether a Zarr of that name may be replaced.
+        Whether a folder of that kind and name may be replaced.
+    kind : FolderKind
+        What it is.
 
     Raises
     ------
@@ -330,9 +358,9 @@ def check_folder_target(path: Path, overwrite: bool) -> None:
     _check_parent(follow_links(path))
     if path.exists() and not overwrite:
         raise _exists(path)
-    if path.exists() and not any((path / marker).is_file() for marker in ZARR_MARKERS):
+    if path.exists() and not kind.is_kind(path):
         raise FileExistsError(
-            f"'{path}' exists and is no Zarr, so it was left as it is. Choose another name."
+            f"'{path}' exists and is no {kind.noun}, so it was left as it is. Choose another name."
         )
 
 

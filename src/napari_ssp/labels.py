@@ -236,3 +236,27 @@ def number_from(labels: npt.NDArray[Any], first_id: int) -> npt.NDArray[np.uint3
     """Labels 1..n as uint32 that go on from an id, so that objects of many planes differ."""
     numbers = labels.astype(np.uint32, copy=False)
     return numbers if first_id == 1 else np.where(numbers > 0, numbers + np.uint32(first_id - 1), 0)
+
+
+class PairCounts:
+    """Pixels that two label images have in common, by pairs of ids, gathered piece by piece."""
+
+    def __init__(self) -> None:
+        self._keys: list[npt.NDArray[np.uint64]] = []
+        self._counts: list[npt.NDArray[np.intp]] = []
+
+    def add(self, first: npt.NDArray[Any], second: npt.NDArray[Any]) -> None:
+        """Count pixels of both; ids are from 0 to 2**32 - 1."""
+        pairs = first.astype(np.uint64) << np.uint64(32) | second.astype(np.uint64)
+        keys, counts = np.unique(pairs, return_counts=True)
+        self._keys.append(keys)
+        self._counts.append(counts)
+
+    def table(self) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+        """Ids of the first and of the second image, each pair once, and how many pixels it has."""
+        every = np.concatenate([np.zeros(0, np.uint64), *self._keys])
+        keys, place = np.unique(every, return_inverse=True)
+        counts = np.zeros(keys.size, np.intp)
+        np.add.at(counts, place, np.concatenate([np.zeros(0, np.intp), *self._counts]))
+        first, second = keys >> np.uint64(32), keys & np.uint64(2**32 - 1)
+        return first.astype(np.intp), second.astype(np.intp), counts

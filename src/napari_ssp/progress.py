@@ -84,6 +84,26 @@ def count_through(
             yield step
 
 
+def tell_about(words: str, steps: Steps[Result]) -> Steps[Result]:
+    """Do a part of long work; its stages are told with words in front, what it returns is returned.
+
+    Parameters
+    ----------
+    words : str
+        What the part is about.
+    steps : generator
+        The work.
+    """
+    with closing(steps):
+        while True:
+            try:
+                step = next(steps)
+            except StopIteration as stop:
+                result: Result = stop.value
+                return result
+            yield replace(step, stage=f"{words}: {step.stage}")
+
+
 class Background(Generic[Item, Result]):
     """Long work on a thread of its own, so that who waits for it hears a cancel at once.
 

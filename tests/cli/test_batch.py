@@ -7,6 +7,8 @@ import csv
 import errno
 import importlib
 import re
+import shutil
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import imagecodecs
@@ -20,6 +22,7 @@ from napari_ssp.cli.batch import running
 from napari_ssp.cli.batch.thumbnails import draw_thumbnail
 from napari_ssp.image import MicroscopyImage
 from napari_ssp.io import read_image
+from napari_ssp.registry import find_card
 from napari_ssp.service import pipelines
 from napari_ssp.service.requests import SegmentRequest
 
@@ -88,6 +91,37 @@ def test_images_that_are_done_are_skipped(segment: Call, tmp_path: Path) -> None
     result = segment(folder, "--resume", "--overwrite")
     assert result.exit_code == 2
     assert "Give one of --overwrite and --resume" in result.output
+
+
+def test_results_of_other_choices_are_not_mixed(
+    call: Call, finding_model: Path, tmp_path: Path
+) -> None:
+    folder, out, model = tmp_path / "in", tmp_path / "out", tmp_path / "model"
+    folder.mkdir()
+    shutil.copytree(finding_model, model)
+
+    def segment(*words: object) -> Result:
+        return call("segment", folder, "-o", out, "--model", model, "--flow-threshold", 0, *words)
+
+    tifffile.imwrite(folder / "a.tif", COINS)
+    assert segment("--min-size", 20).exit_code == 0
+    tifffile.imwrite(folder / "b.tif", COINS)
+    refused = segment("--min-size", 30, "--resume")
+    assert refused.exit_code == 2
+    assert "min_size was 20 and is 30" in " ".join(refused.output.split())
+    assert names(out) == ["a_label.tiff"]
+    assert segment("--min-size", 20, "--device", "cpu", "--resume").exit_code == 0
+    assert names(out) == ["a_label.tiff", "b_label.tiff"]
+
+    replace(find_card(model), sha256="0" * 64).write(model)
+    refused = segment("--min-size", 20, "--resume")
+    assert refused.exit_code == 2
+    assert "the model's weights are others" in " ".join(refused.output.split())
+    shutil.rmtree(model)
+    shutil.copytree(finding_model, model)
+    for path in out.iterdir():
+        path.unlink()
+    assert segment("--min-size", 30, "--resume").exit_code == 0, "nothing to go on with"
 
 
 @pytest.fixture

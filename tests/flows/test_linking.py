@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from napari_ssp.flows import link_labels
+from napari_ssp.flows.linking import Overlaps
 
 
 def squares(*places: tuple[int, int, int], shape: tuple[int, int] = (40, 60)) -> Any:
@@ -83,3 +84,20 @@ def test_what_cannot_be_linked(
 ) -> None:
     with pytest.raises(error, match=words):
         link_labels(frames, overlap)
+
+
+def test_a_mother_and_her_daughters() -> None:
+    mother = squares((10, 10, 12), (30, 40, 6))
+    daughters = squares((10, 10, 12), (31, 41, 6))
+    daughters[:, 16:22][daughters[:, 16:22] == 1] = 3
+    overlaps = Overlaps()
+    overlaps.add(mother.astype(np.uint32), daughters.astype(np.uint32))
+    assert overlaps.divisions(0.9) == [(1, 1, 3)]  # together they are the mother
+
+
+def test_a_daughter_lies_mostly_on_its_mother() -> None:
+    mother = squares((10, 10, 12))
+    away = squares((10, 10, 8), (18, 18, 8))  # a quarter of it lies on the mother
+    overlaps = Overlaps()
+    overlaps.add(mother.astype(np.uint32), away.astype(np.uint32))
+    assert overlaps.divisions(0.01) == []

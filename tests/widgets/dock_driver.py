@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from napari_ssp.service import PlanRequest
 
 if TYPE_CHECKING:
+    import napari
+    from napari.layers import Labels
     from pytestqt.qtbot import QtBot
 
     from napari_ssp.service import ModelService
@@ -54,3 +59,26 @@ class SlowService:
 
     def _wait(self) -> None:
         self.gate.wait(30)
+
+
+class Hand:
+    """A person's mouse, in pixels of a layer; positions (y, x)."""
+
+    def __init__(self, viewer: napari.Viewer, layer: Labels) -> None:
+        self._viewer, self._layer = viewer, layer
+        self._backend = viewer.window._qt_viewer.canvas._scene_canvas._backend
+
+    def draw(self, *points: tuple[float, ...]) -> None:
+        places = [self._on_canvas(point) for point in points]
+        self._backend._vispy_mouse_press(pos=places[0], button=1, modifiers=())
+        for place in places[1:]:
+            time.sleep(0.011)  # vispy leaves out moves that come sooner
+            self._backend._vispy_mouse_move(pos=place, modifiers=())
+        self._backend._vispy_mouse_release(pos=places[-1], button=1, modifiers=())
+
+    def _on_canvas(self, point: tuple[float, ...]) -> tuple[float, float]:
+        world = np.array(self._layer.data_to_world(point))[-2:]
+        camera = self._viewer.scene.camera
+        height, width = self._viewer.canvas.size
+        y, x = (world - camera.center[-2:]) * camera.zoom + (height / 2, width / 2)
+        return float(x), float(y)

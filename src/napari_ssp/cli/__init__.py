@@ -19,10 +19,13 @@ if TYPE_CHECKING:
 #: Commands and where they live; loaded when called, so that ``--help`` is quick.
 _COMMANDS = {
     "segment": "napari_ssp.cli.segment:segment",
+    "compartments": "napari_ssp.cli.compartments:compartments",
     "predict": "napari_ssp.cli.predict:predict",
     "review": "napari_ssp.cli.review:review",
-    "measure": "napari_ssp.cli.measure:measure",
-    "export": "napari_ssp.cli.export:export",
+    "measure": "napari_ssp.cli.objects.measure:measure",
+    "track": "napari_ssp.cli.objects.track:track",
+    "classify": "napari_ssp.cli.objects.classify:classify",
+    "export": "napari_ssp.cli.objects.export:export",
     "evaluate": "napari_ssp.cli.evaluate.command:evaluate",
     "train": "napari_ssp.cli.training.commands:train",
     "data": "napari_ssp.cli.data:data",

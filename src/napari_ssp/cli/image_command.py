@@ -73,7 +73,7 @@ def image_command(noun: str, metavar: str) -> Callable[[Callable[..., None]], Ca
         @wraps(function)
         def command(**given: Any) -> None:
             shared = {k: given.pop(k) for k in Batch.__dataclass_fields__ if k in given}
-            function(batch=Batch(**shared), **given)
+            function(batch=Batch(**shared, choices=given), **given)
 
         # What comes first in the help is decorated last; the command's own options stand between.
         own, command.__click_params__ = getattr(function, "__click_params__", []), []  # type: ignore[attr-defined]

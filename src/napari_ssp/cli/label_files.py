@@ -27,6 +27,7 @@ from napari_ssp.io.reading import list_images
 from napari_ssp.io.scene import list_names
 from napari_ssp.measure import ManyObjectsError, check_objects
 from napari_ssp.place import with_voxel_size
+from napari_ssp.service.inspecting import warn_of_blank
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -62,12 +63,13 @@ _OPTIONS = (
 
 
 class LabelTask(NamedTuple):
-    """A label image to work on, the image that belongs to it, and where the result goes."""
+    """A label image to work on, what belongs to it, and where the result goes."""
 
     source: ImageSource
     labels: MicroscopyImage
     image: MicroscopyImage | None
     target: Path
+    nuclei: MicroscopyImage | None = None
 
 
 @dataclass(frozen=True)
@@ -81,8 +83,19 @@ class LabelFile:
     number_parts: bool
     many_objects: bool
 
-    def tasks(self, output: Path, overwrite: bool, image: Path | None) -> Iterator[LabelTask]:
+    def tasks(
+        self, output: Path, overwrite: bool, image: Path | None, nuclei: Path | None = None
+    ) -> Iterator[LabelTask]:
         """Read the label images one by one; what is doubtful about them is said.
+
+        Parameters
+        ----------
+        output : pathlib.Path
+            The result, or of several what their names begin with.
+        overwrite : bool
+            Replace results that exist.
+        image, nuclei : pathlib.Path or None
+            Files with the images that they are of, and with labels of nuclei.
 
         Raises
         ------
@@ -93,11 +106,12 @@ class LabelFile:
         targets = _name_results(sources, output)
         refuse_existing(targets, overwrite)
         images = ImagesOfLabels(list_images(image) if image else [], sources)
+        of_nuclei = ImagesOfLabels(list_images(nuclei) if nuclei else [], sources)
         for source, target in zip(sources, targets, strict=True):
             labels = self.read(source)
-            own = images.find(source)
+            own, inside = images.find(source), of_nuclei.find(source)
             found = read_image(own.path, own.scene) if own else None
-            yield LabelTask(source, labels, found, target)
+            yield LabelTask(source, labels, found, target, self.read(inside) if inside else None)
 
     def read(self, source: ImageSource) -> MicroscopyImage:
         """Read a label image; what is doubtful about it is said.
@@ -231,3 +245,11 @@ def with_axes(image: MicroscopyImage, axes: str | None) -> MicroscopyImage:
         return image
     named = MicroscopyImage(image.data, axes.lower(), image.voxel_size, name=image.name)
     return replace(named, origin=image.origin, position=image.position, warnings=image.warnings)
+
+
+def say_doubts(image: MicroscopyImage | None) -> tuple[str, ...]:
+    """Say what is doubtful about the image of labels."""
+    found = () if image is None else (*image.warnings, *warn_of_blank([image]))
+    for warning in found:
+        say(warning)
+    return found

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_ssp.flows.diffusion import consecutive
+from napari_ssp.labels import PairCounts
 from napari_ssp.progress import Progress, Steps, run
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 #: Smallest intersection over union of an object with itself in the next plane.
 MIN_OVERLAP = 0.25
+# Of two daughters the smaller one is at least such a share of the larger; less is a speck.
+_SMALLER_DAUGHTER = 1 / 3
 
 
 def link_labels(frames: Sequence[ArrayLike], min_overlap: float = MIN_OVERLAP) -> NDArray[Any]:
@@ -112,8 +115,7 @@ class Overlaps:
 
     def __init__(self) -> None:
         self._sizes = [np.zeros(1, np.int64), np.zeros(1, np.int64)]
-        self._keys: list[NDArray[np.uint64]] = []
-        self._counts: list[NDArray[np.int64]] = []
+        self._pairs = PairCounts()
 
     @property
     def present(self) -> NDArray[np.bool_]:
@@ -129,20 +131,12 @@ class Overlaps:
             sizes[: len(self._sizes[k])] += self._sizes[k]
             self._sizes[k] = sizes
         both = (before > 0) & (after > 0)
-        pairs = before[both].astype(np.uint64) << np.uint64(32) | after[both]
-        keys, counts = np.unique(pairs, return_counts=True)
-        self._keys.append(keys)
-        self._counts.append(counts)
+        self._pairs.add(before[both], after[both])
 
     def links(self, min_overlap: float) -> NDArray[np.int64]:
         """Table from ids of the second frame to ids of the first; 0 where there is none."""
         table = np.zeros(len(self._sizes[1]), np.int64)
-        if not self._keys:
-            return table
-        keys, place = np.unique(np.concatenate(self._keys), return_inverse=True)
-        common = np.bincount(place, np.concatenate(self._counts), len(keys))
-        before = (keys >> np.uint64(32)).astype(np.int64)
-        after = (keys & np.uint64(2**32 - 1)).astype(np.int64)
+        before, after, common = self._pairs.table()
         overlap = common / (self._sizes[0][before] + self._sizes[1][after] - common)
         taken = np.zeros(len(self._sizes[0]), np.bool_)
         for k in np.argsort(-overlap, kind="stable"):
@@ -152,6 +146,33 @@ class Overlaps:
                 table[after[k]] = before[k]
                 taken[before[k]] = True
         return table
+
+    def divisions(self, min_overlap: float) -> list[tuple[int, int, int]]:
+        """Objects of the first frame that have become two of the second.
+
+        Parameters
+        ----------
+        min_overlap : float
+            Smallest intersection over union of the object with both of them taken together.
+
+        Returns
+        -------
+        list of (int, int, int)
+            Mother and daughters. More than half of a daughter lies on the mother, and neither is
+            much smaller than the other; of several the two that overlap most.
+        """
+        before, after, common = self._pairs.table()
+        inside = np.flatnonzero(2 * common > self._sizes[1][after])
+        inside = inside[np.lexsort((-common[inside], before[inside]))]
+        mothers, firsts, counts = np.unique(before[inside], return_index=True, return_counts=True)
+        found = []
+        for mother, first in zip(mothers[counts > 1], firsts[counts > 1], strict=True):
+            both = inside[first : first + 2]
+            sizes, shared = self._sizes[1][after[both]], common[both].sum()
+            overlap = shared / (self._sizes[0][mother] + sizes.sum() - shared)
+            if overlap >= min_overlap and sizes.min() >= _SMALLER_DAUGHTER * sizes.max():
+                found.append((int(mother), int(after[both[0]]), int(after[both[1]])))
+        return found
 
 
 class _Memory:

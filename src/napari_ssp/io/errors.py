@@ -99,7 +99,7 @@ def _is_ours(error: Exception) -> bool:
     return name.startswith(_OWN) and str(error).endswith(".")
 
 
-def import_extra(module: str, extra: str, path: Path) -> Any:
+def import_extra(module: str, extra: str, user: Path | str) -> Any:
     """Import a library that is not installed with the package itself.
 
     Parameters
@@ -108,8 +108,8 @@ def import_extra(module: str, extra: str, path: Path) -> Any:
         The module.
     extra : str
         The extra of napari-ssp that brings it.
-    path : pathlib.Path
-        The file that needs it.
+    user : pathlib.Path or str
+        The file that needs it, or what else does.
 
     Returns
     -------
@@ -125,7 +125,7 @@ def import_extra(module: str, extra: str, path: Path) -> Any:
     except ImportError as error:
         library = module.partition(".")[0]
         raise ModuleNotFoundError(
-            f"'{path}' needs the library {library}, which cannot be loaded here ({error}). Install "
+            f"'{user}' needs the library {library}, which cannot be loaded here ({error}). Install "
             f'it with: pip install "napari-ssp[{extra}]"',
             name=library,
         ) from error

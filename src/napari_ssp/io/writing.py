@@ -65,7 +65,7 @@ def write_labels(
     ValueError
         If a label is negative or above 4294967295, or axes, voxel size and shape do not fit.
     """
-    _check_name(Path(path), overwrite)
+    check_name(Path(path), overwrite)
     image = with_whole_numbers(label_image(labels, axes, voxel_size))
     return _write(Path(path), image, _label_dtype(image), overwrite, is_labels=True)
 
@@ -100,7 +100,7 @@ def write_image(
     ValueError
         If 64-bit integers do not fit into the 32 bits of an OME-TIFF.
     """
-    _check_name(Path(path), overwrite)
+    check_name(Path(path), overwrite)
     dtype = _zarr_dtype(image) if is_zarr_name(Path(path)) else _tiff_dtype(image)
     return _write(Path(path), image, dtype, overwrite, is_labels=False)
 
@@ -159,7 +159,14 @@ def _write(
     return path
 
 
-def _check_name(path: Path, overwrite: bool) -> None:
+def check_name(path: Path, overwrite: bool) -> None:
+    """Refuse the name of a TIFF or an OME-Zarr that cannot be written to, before any work for it.
+
+    Raises
+    ------
+    FileExistsError, FileNotFoundError, IsADirectoryError, PermissionError
+        As `check_target` and `check_folder_target`.
+    """
     if is_labels_name(path):
         return  # the image around it is looked at first
     check = check_folder_target if is_zarr_name(path) else check_target

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from napari_ssp.measure.objects import Table, measure_objects, measure_steps
+from napari_ssp.measure.objects import Table, measure_objects, measure_steps, row_axes
 from napari_ssp.measure.plausibility import ManyObjectsError, check_objects
 
-__all__ = ["ManyObjectsError", "Table", "check_objects", "measure_objects", "measure_steps"]
+__all__ = [
+    "ManyObjectsError",
+    "Table",
+    "check_objects",
+    "measure_objects",
+    "measure_steps",
+    "row_axes",
+]

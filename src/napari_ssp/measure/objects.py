@@ -10,6 +10,8 @@ import numpy.typing as npt
 
 from napari_ssp.image import MicroscopyImage
 from napari_ssp.labels import check_label_type, explain_shapes, known_labels, number_labels
+from napari_ssp.measure import compartments
+from napari_ssp.measure.compartments import NucleiOfCells
 from napari_ssp.measure.intensities import channel_labels, intensities
 from napari_ssp.measure.shapes import shapes
 from napari_ssp.place import PLACES, add_axes, cut_like
@@ -31,6 +33,7 @@ def measure_objects(
     voxel_size: Sequence[float] | None = None,
     *,
     planewise: bool = False,
+    nuclei: MicroscopyImage | None = None,
 ) -> Table:
     """Measure every object: size, place, shape, and intensities per channel.
 
@@ -49,6 +52,10 @@ def measure_objects(
         µm along z, y and x; else that of the labels, else that of the image.
     planewise : bool
         Measure the planes of a stack one by one instead of whole volumes.
+    nuclei : MicroscopyImage, optional
+        Labels of nuclei, of the same size: the objects are cells then. A nucleus belongs to the
+        cell that holds most of it, as far as it lies inside, and to none where its larger part lies
+        outside every cell.
 
     Returns
     -------
@@ -71,7 +78,12 @@ def measure_objects(
           convex hull that is filled;
         - per channel ``mean_NAME``, ``std_NAME``, ``min_NAME``, ``max_NAME`` and ``sum_NAME`` (the
           integrated intensity); NAME is the channel's, or "intensity" of a single one without
-          a name, or "red", "green" and "blue".
+          a name, or "red", "green" and "blue";
+        - with nuclei, ``num_nuclei`` of each cell (separate parts, where nuclei have the numbers of
+          their cells already); ``nucleus_area_um2`` and ``cytoplasm_area_um2`` (or volumes),
+          ``nucleus_mean_NAME`` and ``cytoplasm_mean_NAME``; and the ratios
+          ``nucleus_to_cytoplasm_area`` (or volume) and ``nucleus_to_cytoplasm_mean_NAME``, nan
+          where a cell has no nucleus, or nothing but one.
 
     Raises
     ------
@@ -85,7 +97,7 @@ def measure_objects(
     --------
     measuring : the same with progress.
     """
-    return run(measure_steps(labels, image, voxel_size, planewise=planewise))
+    return run(measure_steps(labels, image, voxel_size, planewise=planewise, nuclei=nuclei))
 
 
 def measure_steps(
@@ -94,6 +106,7 @@ def measure_steps(
     voxel_size: Sequence[float] | None = None,
     *,
     planewise: bool = False,
+    nuclei: MicroscopyImage | None = None,
 ) -> Steps[Table]:
     """Measure every object as `measure_objects`, a few thousand at a time.
 
@@ -113,13 +126,15 @@ def measure_steps(
         As `measure_objects`.
     """
     found = _checked_labels(labels, image, voxel_size)
-    if image is not None:
-        image = cut_like(image, found)
-        _check_sizes(found, image)
+    nuclei = None if nuclei is None else _checked_labels(nuclei, None, None)
+    image, nuclei = (_under(found, other) for other in (image, nuclei))
     places = _places(found, planewise)
     parts = []
     for number, place in enumerate(places, start=1):
-        ids, numbers = _numbered(found, place)
+        ids, numbers = read_objects(found, place)
+        inside = None
+        if nuclei is not None:
+            inside = NucleiOfCells.find(ids, numbers, known_labels(_read(nuclei, place)))
         stage = "measuring objects" + (f", {number} of {len(places)}" if len(places) > 1 else "")
         for first in range(0, max(ids.size, 1), _OBJECTS_AT_ONCE):
             yield Progress(stage, first, ids.size)
@@ -129,7 +144,10 @@ def measure_steps(
                 index = found.origin[PLACES.index(axis)] + i
                 columns[axis] = np.full(columns["label"].size, index)
             columns |= shapes(chosen, found.voxel_size, found.origin)
-            parts.append(columns | _intensities(chosen, image, place))
+            own = None if inside is None else inside.part(first, _OBJECTS_AT_ONCE)
+            if own is not None:
+                columns |= compartments.sizes(chosen, own, found.voxel_size)
+            parts.append(columns | _intensities(chosen, image, place, own))
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
@@ -161,27 +179,55 @@ def _wrapped(labels: npt.NDArray[Any]) -> MicroscopyImage:
     return MicroscopyImage(labels, axes, name="labels")
 
 
-def _check_sizes(labels: MicroscopyImage, image: MicroscopyImage) -> None:
+def _under(labels: MicroscopyImage, image: MicroscopyImage | None) -> MicroscopyImage | None:
+    """Part of an image that lies under the labels, where there is one."""
+    if image is None:
+        return None
+    image = cut_like(image, labels)
     if any(labels.sizes.get(a, 1) != image.sizes.get(a, 1) for a in "tzyx"):
         raise ValueError(
             f"The labels have the axes '{labels.axes}' and shape {labels.shape}, the image "
             f"'{image.axes}' and {image.shape}. Give the image that was segmented, or name the "
             f"axes of both if they were read wrongly.{explain_shapes(image.shape, labels.shape)}"
         )
+    return image
+
+
+def row_axes(labels: MicroscopyImage, planewise: bool = False) -> str:
+    """Axes along which an object has rows of its own in a table: out of "t" and "z"."""
+    known = add_axes(labels)
+    one_plane = known.sizes.get("z") == 1 and ("z" in known.full_axes or known.origin[1] > 0)
+    return "".join(
+        axis for axis in "tz" if axis in known.axes and (axis == "t" or planewise or one_plane)
+    )
 
 
 def _places(labels: MicroscopyImage, planewise: bool) -> list[dict[str, int]]:
-    one_plane = labels.sizes.get("z") == 1 and ("z" in labels.full_axes or labels.origin[1] > 0)
-    axes = [a for a in "tz" if a in labels.axes and (a == "t" or planewise or one_plane)]
     places: list[dict[str, int]] = [{}]
-    for axis in axes:
+    for axis in row_axes(labels, planewise):
         places = [{**place, axis: i} for place in places for i in range(labels.sizes[axis])]
     return places
 
 
-def _numbered(
+def read_objects(
     labels: MicroscopyImage, place: dict[str, int]
 ) -> tuple[npt.NDArray[Any], npt.NDArray[np.int32]]:
+    """Read the objects of one frame or plane.
+
+    Parameters
+    ----------
+    labels : MicroscopyImage
+        Label image; -1, not annotated, counts as background.
+    place : dict
+        Position along "t", and along "z" where a single plane is meant.
+
+    Returns
+    -------
+    ids : numpy.ndarray
+        Ids of the objects, ascending.
+    numbers : numpy.ndarray
+        Int32 (Y, X), or (Z, Y, X): objects numbered from 1 in the order of their ids.
+    """
     ids, numbers = number_labels(known_labels(_read(labels, place)))
     return ids.astype(np.uint64 if ids.dtype == np.uint64 else np.int64), numbers
 
@@ -195,14 +241,20 @@ def _chosen(numbers: npt.NDArray[np.int32], first: int, count: int) -> npt.NDArr
 
 
 def _intensities(
-    numbers: npt.NDArray[np.int32], image: MicroscopyImage | None, place: dict[str, int]
+    numbers: npt.NDArray[np.int32],
+    image: MicroscopyImage | None,
+    place: dict[str, int],
+    nuclei: NucleiOfCells | None,
 ) -> Table:
     columns: Table = {}
     if image is None:
         return columns
     for name, (channel, sample) in channel_labels(image).items():
         values = _read(image, place, channel)
-        columns |= intensities(numbers, values if sample is None else values[..., sample], name)
+        values = values if sample is None else values[..., sample]
+        columns |= intensities(numbers, values, name)
+        if nuclei is not None:
+            columns |= compartments.means(numbers, nuclei, values, name)
     return columns
 
 

@@ -5,8 +5,19 @@ from __future__ import annotations
 from napari_ssp.flows.editing.edit import Edit, Gesture, Tool
 from napari_ssp.service.annotation.saving import LabelPair, SavePairsRequest, StackPair
 from napari_ssp.service.annotation.suggestions import SuggestRequest
-from napari_ssp.service.api import estimate_diameter, predict_structures, segment
+from napari_ssp.service.api import (
+    classify,
+    estimate_diameter,
+    predict_structures,
+    segment,
+    segment_compartments,
+    track,
+)
+from napari_ssp.service.classes.classifying import Classes, ClassifyRequest
+from napari_ssp.service.classes.examples import Examples
 from napari_ssp.service.comparing import CompareRequest, Comparison
+from napari_ssp.service.compartments.choosing import choose_channels, compartments_request
+from napari_ssp.service.compartments.requests import Compartments, CompartmentsRequest
 from napari_ssp.service.estimating import EstimateRequest
 from napari_ssp.service.inspecting import InspectRequest, NumberPartsRequest
 from napari_ssp.service.jobs import CancelledError, Job, JobState
@@ -64,6 +75,12 @@ from napari_ssp.service.structures.plan import (
     task_index,
 )
 from napari_ssp.service.through import ThroughPlan, objects_request
+from napari_ssp.service.tracking.requests import (
+    SaveTracksRequest,
+    TrackChoices,
+    TrackRequest,
+    Tracks,
+)
 from napari_ssp.service.training.critic.requests import TrainCriticRequest
 from napari_ssp.service.training.expansion.requests import (
     TrainExpansionRequest,
@@ -81,8 +98,12 @@ from napari_ssp.training.state import TrainingState
 __all__ = [
     "AddCatalogueRequest",
     "CancelledError",
+    "Classes",
+    "ClassifyRequest",
     "CompareRequest",
     "Comparison",
+    "Compartments",
+    "CompartmentsRequest",
     "DiameterRequest",
     "DigestRequest",
     "Display",
@@ -91,6 +112,7 @@ __all__ = [
     "EditRequest",
     "Edits",
     "EstimateRequest",
+    "Examples",
     "ExportModelRequest",
     "FinishTrainingRequest",
     "GatesRequest",
@@ -117,6 +139,7 @@ __all__ = [
     "ReviewRequest",
     "SaveObjectsRequest",
     "SavePairsRequest",
+    "SaveTracksRequest",
     "SegmentPlan",
     "SegmentRequest",
     "Segmentation",
@@ -126,6 +149,9 @@ __all__ = [
     "Thresholds",
     "ThroughPlan",
     "Tool",
+    "TrackChoices",
+    "TrackRequest",
+    "Tracks",
     "TrainCriticRequest",
     "TrainExpansionRequest",
     "TrainRequest",
@@ -139,6 +165,9 @@ __all__ = [
     "as_command",
     "as_script",
     "check_structures_card",
+    "choose_channels",
+    "classify",
+    "compartments_request",
     "devices",
     "diameter_in_pixels",
     "estimate_diameter",
@@ -152,6 +181,8 @@ __all__ = [
     "predict_structures",
     "restore_request",
     "segment",
+    "segment_compartments",
     "task_index",
+    "track",
     "versions",
 ]

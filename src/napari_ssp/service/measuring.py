@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import zlib
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from napari_ssp.progress import Progress, Steps
 from napari_ssp.service.requests import Request
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from napari_ssp.image import MicroscopyImage
@@ -38,12 +39,15 @@ class MeasureRequest(Request["Table"]):
         Measure planes of a stack one by one.
     many_objects : bool
         Measure also what looks like an image in place of labels.
+    nuclei : MicroscopyImage or None
+        Labels of nuclei, of the same size, where the objects are cells.
     """
 
     labels: MicroscopyImage
     images: tuple[MicroscopyImage, ...] = ()
     planewise: bool = False
     many_objects: bool = False
+    nuclei: MicroscopyImage | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +80,8 @@ class SaveObjectsRequest(Request["Path"]):
     measured : str or None
         `digest_labels` of the labels that the table is of, where that is known: a table of other
         labels is not written.
+    class_colors : mapping of str to str or None
+        Color of each class of the table as "#rrggbb", for ".geojson".
     """
 
     path: Path
@@ -83,6 +89,7 @@ class SaveObjectsRequest(Request["Path"]):
     table: Table | None = None
     overwrite: bool = False
     measured: str | None = None
+    class_colors: Mapping[str, str] | None = None
 
 
 def measure_steps(request: MeasureRequest) -> Steps[Table]:
@@ -98,14 +105,15 @@ def measure_steps(request: MeasureRequest) -> Steps[Table]:
     ManyObjectsError
         When it looks like an image, and was not agreed to.
     """
-    labels, planewise = request.labels, request.planewise
+    labels = request.labels
     if not request.many_objects:
         measure.check_objects(labels)
+    how: dict[str, Any] = {"planewise": request.planewise, "nuclei": request.nuclei}
     if not request.images:
-        return (yield from measure.measure_steps(labels, planewise=planewise))
+        return (yield from measure.measure_steps(labels, **how))
     table: Table = {}
     for image in request.images:
-        part = yield from measure.measure_steps(labels, _named(image), planewise=planewise)
+        part = yield from measure.measure_steps(labels, _named(image), **how)
         for name, column in part.items():
             is_known = name in table and not np.array_equal(table[name], column, equal_nan=True)
             table[f"{name}_{image.name}" if is_known else name] = column
@@ -136,7 +144,13 @@ def save_steps(request: SaveObjectsRequest) -> Steps[Path]:
     if name.endswith(".geojson"):
         from napari_ssp.io.objects.geojson import write_geojson
 
-        return write_geojson(path, labels, measurements=table, overwrite=overwrite)
+        return write_geojson(
+            path,
+            labels,
+            measurements=table,
+            class_colors=request.class_colors,
+            overwrite=overwrite,
+        )
     from napari_ssp.io import as_labels, write_labels
 
     return write_labels(path, as_labels(labels, f"layer '{labels.name}'"), overwrite=overwrite)

@@ -106,9 +106,9 @@ class ModelService:
             return None
         return partial(steps, request, self._cluster)
 
-    def _begin(self, request: Request[R]) -> Steps[R]:
+    def _begin(self, request: Request[R], plan: Plan | None = None) -> Steps[R]:
         """Start a request that another one, done here, consists of."""
-        return (self._find_remote(request) or prepare_steps(request, SHARED_MODELS))()
+        return (self._find_remote(request) or prepare_steps(request, SHARED_MODELS, plan))()
 
     def count_places(self) -> int:
         """How many requests are done at a time: the workers, one in this process.

@@ -11,7 +11,14 @@ from napari_ssp.engine import prepare_torch
 from napari_ssp.registry import CELLPOSE, PACKAGE, STUDENT, find_family
 from napari_ssp.service.annotation.saving import SavePairsRequest
 from napari_ssp.service.annotation.suggestions import SuggestRequest
+from napari_ssp.service.classes.classifying import ClassifyRequest
+from napari_ssp.service.classes.files import (
+    FindExamplesRequest,
+    KeepExamplesRequest,
+    LearnExamplesRequest,
+)
 from napari_ssp.service.comparing import CompareRequest
+from napari_ssp.service.compartments.requests import CompartmentsRequest
 from napari_ssp.service.estimating import EstimateRequest
 from napari_ssp.service.inspecting import InspectRequest, NumberPartsRequest
 from napari_ssp.service.measuring import DigestRequest, MeasureRequest, SaveObjectsRequest
@@ -43,6 +50,7 @@ from napari_ssp.service.series.opening import OpenImageRequest
 from napari_ssp.service.series.saving import SaveLabelsRequest
 from napari_ssp.service.series.segmenting import SegmentSeriesRequest
 from napari_ssp.service.series.table import MeasureSeriesRequest
+from napari_ssp.service.tracking.requests import SaveTracksRequest, TrackRequest
 from napari_ssp.service.training.critic.requests import TrainCriticRequest
 from napari_ssp.service.training.expansion.requests import (
     TrainExpansionRequest,
@@ -65,8 +73,8 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 if TYPE_CHECKING:
-    #: Starts the steps of a request.
-    Begin = Callable[[Request[Any]], Steps[Any]]
+    #: Starts the steps of a request, whose plan may be known: given after it.
+    Begin = Callable[..., Steps[Any]]
 
 
 class Lane(Enum):
@@ -109,6 +117,7 @@ class Pipeline:
 
 _PIPELINES: dict[type[Request[Any]], Pipeline] = {
     SegmentRequest: Pipeline("segmentation.beginning:begin_segmentation", takes=("models", "plan")),
+    CompartmentsRequest: Pipeline("compartments.steps:compartments_steps", takes=("begin", "plan")),
     BlockRequest: Pipeline("blocks.beginning:begin_block", takes=("models",)),
     DiameterRequest: Pipeline("segmentation.diameter:diameter_steps", takes=("models",)),
     PredictRequest: Pipeline("structures.steps:predict_steps", takes=("models", "plan")),
@@ -128,9 +137,12 @@ _PIPELINES: dict[type[Request[Any]], Pipeline] = {
     MeasureRequest: Pipeline("measuring:measure_steps", Lane.TABLES),
     DigestRequest: Pipeline("measuring:digest_steps", Lane.TABLES),
     SaveObjectsRequest: Pipeline("measuring:save_steps", Lane.TABLES),
+    TrackRequest: Pipeline("tracking.steps:track_steps", Lane.TABLES),
+    SaveTracksRequest: Pipeline("tracking.saving:save_steps", Lane.TABLES),
     InspectRequest: Pipeline("inspecting:inspect_steps", Lane.INSPECTION),
     NumberPartsRequest: Pipeline("inspecting:number_steps", Lane.TABLES),
     JudgeRequest: Pipeline("review.judging:judge_steps", Lane.TABLES),
+    ClassifyRequest: Pipeline("classes.classifying:classify_steps", Lane.TABLES),
     CompareRequest: Pipeline("comparing:compare_steps", Lane.TABLES),
     RefineRequest: Pipeline("segmentation.refinement:refine_steps", Lane.REFINEMENT),
     EditRequest: Pipeline("segmentation.editing:edit_steps", Lane.EDITS),
@@ -145,6 +157,9 @@ _PIPELINES: dict[type[Request[Any]], Pipeline] = {
     LookAtImagesRequest: Pipeline("series.listing:look_steps", Lane.DECISIONS),
     SegmentSeriesRequest: Pipeline("series.segmenting:segment_steps", takes=("begin",)),
     MeasureSeriesRequest: Pipeline("series.table:measure_steps", Lane.TABLES),
+    FindExamplesRequest: Pipeline("classes.files:find_steps", Lane.DECISIONS),
+    KeepExamplesRequest: Pipeline("classes.files:keep_steps", Lane.DECISIONS),
+    LearnExamplesRequest: Pipeline("classes.files:learn_steps", Lane.DECISIONS),
     ImportModelRequest: Pipeline("model_requests:import_model", Lane.FILES),
     ExportModelRequest: Pipeline("model_requests:export_model", Lane.FILES),
     VerifyModelsRequest: Pipeline("model_requests:verify_models", Lane.FILES),
@@ -204,8 +219,8 @@ def prepare_steps(
     """
     pipeline = _find_pipeline(request)
 
-    def begin_here(other: Request[Any]) -> Steps[Any]:
-        return prepare_steps(other, models)()
+    def begin_here(other: Request[Any], known: Plan | None = None) -> Steps[Any]:
+        return prepare_steps(other, models, known)()
 
     given = {"models": models, "plan": plan, "begin": begin or begin_here}
 

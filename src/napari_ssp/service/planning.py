@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from napari_ssp.engine.store import check_room
 from napari_ssp.progress import Progress, Steps
+from napari_ssp.service.compartments.plan import CompartmentsPlan, plan_compartments
+from napari_ssp.service.compartments.requests import CompartmentsRequest
 from napari_ssp.service.requests import PredictRequest, Request, SegmentRequest
 from napari_ssp.service.results import Plan
 from napari_ssp.service.review.plan import ReviewPlan, plan_review
@@ -27,10 +29,13 @@ def _plan_segmentation(request: SegmentRequest) -> SegmentPlan | ThroughPlan:
 
 _PLANNERS: dict[type[Request[Any]], Callable[[Any], Plan]] = {
     SegmentRequest: _plan_segmentation,
+    CompartmentsRequest: plan_compartments,
     PredictRequest: plan_prediction,
     ReviewRequest: plan_review,
     **dict.fromkeys(TASKS.values(), plan_training),
 }
+#: Plans that tell how much room their arrays need.
+_WITH_ROOM = (SegmentPlan, CompartmentsPlan, PredictionPlan, ThroughPlan, ReviewPlan)
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +44,7 @@ class PlanRequest(Request[Plan]):
 
     Attributes
     ----------
-    request : SegmentRequest, PredictRequest, ReviewRequest, or a request to train
+    request : SegmentRequest, CompartmentsRequest, PredictRequest, ReviewRequest, or one to train
         What is to be done.
     """
 
@@ -62,6 +67,6 @@ def plan_steps(request: PlanRequest) -> Steps[Plan]:
         raise TypeError(f"Plans are made of {names}; got {kind.__name__}.")
     yield Progress("looking at the data")
     plan = _PLANNERS[kind](request.request)
-    if isinstance(plan, SegmentPlan | PredictionPlan | ThroughPlan | ReviewPlan):
+    if isinstance(plan, _WITH_ROOM):
         check_room(plan.room)
     return plan

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from napari_ssp.registry import ModelCard, find_card, list_cards, with_cellpose_digest
 from napari_ssp.schema import describe_fields
+from napari_ssp.service.compartments.choosing import compartments_options
+from napari_ssp.service.compartments.requests import CompartmentsRequest
 from napari_ssp.service.requests import PredictRequest, SegmentRequest
 from napari_ssp.service.review.requests import ReviewRequest
 from napari_ssp.service.segmentation.plan import find_members
@@ -14,11 +16,21 @@ from napari_ssp.service.segmentation.plan import find_members
 if TYPE_CHECKING:
     from pathlib import Path
 
-Request = SegmentRequest | PredictRequest | ReviewRequest
+Single = SegmentRequest | PredictRequest | ReviewRequest
+Request = Single | CompartmentsRequest
 
 #: Command, and function for scripts, of each kind of request.
-_COMMANDS = {SegmentRequest: "segment", PredictRequest: "predict", ReviewRequest: "review"}
-_FUNCTIONS = {**_COMMANDS, PredictRequest: "predict_structures"}
+_COMMANDS = {
+    SegmentRequest: "segment",
+    PredictRequest: "predict",
+    ReviewRequest: "review",
+    CompartmentsRequest: "compartments",
+}
+_FUNCTIONS = {
+    **_COMMANDS,
+    PredictRequest: "predict_structures",
+    CompartmentsRequest: "segment_compartments",
+}
 
 
 def restore_request(provenance: dict[str, Any], image: Any = None) -> Request:
@@ -35,7 +47,7 @@ def restore_request(provenance: dict[str, Any], image: Any = None) -> Request:
 
     Returns
     -------
-    SegmentRequest, PredictRequest or ReviewRequest
+    SegmentRequest, PredictRequest, ReviewRequest or CompartmentsRequest
         With the device that computed the result.
 
     Raises
@@ -45,6 +57,13 @@ def restore_request(provenance: dict[str, Any], image: Any = None) -> Request:
     FileNotFoundError
         When the model is not installed.
     """
+    if "compartments" in provenance:
+        both = (_restore(provenance, image), _restore(provenance["nuclei"], image))
+        return CompartmentsRequest(*both)  # type: ignore[arg-type]
+    return _restore(provenance, image)
+
+
+def _restore(provenance: dict[str, Any], image: Any) -> Single:
     kind, values = _read(provenance)
     image = _on_disk(values["image"]) if image is None else image
     if kind is ReviewRequest:
@@ -105,13 +124,13 @@ def as_script(provenance: dict[str, Any], image: str | Path | None = None) -> st
     return f"import napari_ssp as ssp\n\nresult = ssp.{function}({', '.join(values)})\n"
 
 
-def _read(provenance: dict[str, Any]) -> tuple[type[Request], dict[str, Any]]:
+def _read(provenance: dict[str, Any]) -> tuple[type[Single], dict[str, Any]]:
     values = provenance.get("request")
     if not isinstance(values, dict) or not {"image", "model"} <= set(values):
         raise ValueError(
             "The layer does not say how it was made; only results of napari-ssp can be repeated."
         )
-    kind: type[Request] = SegmentRequest
+    kind: type[Single] = SegmentRequest
     if "tasks" in values:
         kind = PredictRequest
     elif "labels" in values:
@@ -164,6 +183,8 @@ def _digest(name: str) -> str | None:
 
 def _chosen(request: Request) -> dict[str, Any]:
     """Fields that are not as they are by default, and the model and the device in any case."""
+    if isinstance(request, CompartmentsRequest):
+        return compartments_options(_chosen(request.cells), _chosen(request.nuclei))
     values = {}
     for name, item in describe_fields(type(request)).items():
         value = getattr(request, name)

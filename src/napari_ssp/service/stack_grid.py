@@ -1,4 +1,4 @@
-"""Abilities of a model of another origin, and the grid and windows on which it sees an image."""
+"""Abilities of a model in stacks or of another origin; grid and windows of what it sees."""
 
 from __future__ import annotations
 
@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from napari_ssp.service.requests import SegmentRequest
 
 Shape = tuple[int, ...]
+
+#: Figures in the card of a model of planes that was measured in stacks.
+AP_OF_VOLUMES = "stacks, 3D objects, AP at IoU 0.50"
+AP_OF_LINKED = "stacks, linked planes, AP at IoU 0.50"
 
 #: Factors this near to 1 are left alone: resampling would blur more than it corrects.
 _SAME_SIZE = 0.02
@@ -42,6 +46,21 @@ def stack_windows(card: ModelCard, grid: Shape, overlap: float) -> int:
     """Windows of a package that cover a stack."""
     window = package_window(card, grid)
     return count_tiles(tuple(max(n, w) for n, w in zip(grid, window, strict=True)), window, overlap)
+
+
+def doubt_volumes(card: ModelCard) -> tuple[str, ...]:
+    """Sentence on the 3D objects of a model of planes, where linked planes may be better."""
+    whole, linked = (card.figures.get(name) for name in (AP_OF_VOLUMES, AP_OF_LINKED))
+    if whole is None or linked is None:
+        doubt = f"'{card.name}' was not measured in 3D. Compare with planes linked by overlap."
+    elif linked > whole:
+        doubt = (
+            f"In the stacks that '{card.name}' was measured in, planes linked by overlap were "
+            f"better than 3D objects (AP {linked:.2f} against {whole:.2f}): try them first."
+        )
+    else:
+        return ()
+    return (doubt,)
 
 
 def check_family(request: SegmentRequest, card: ModelCard) -> None:

@@ -189,3 +189,17 @@ def test_others_keep_their_pixels_and_numbers_are_used_once(
             assert (before[edit.places] == 0).all()
     for before, after in pairwise(states):
         assert (before == -1).sum() == (after == -1).sum()
+
+
+def test_edit_fits_only_the_plane_that_it_was_made_for() -> None:
+    labels = np.where(TRUTH == 3, 0, TRUTH)
+    edit = make_edit(Gesture(Tool.ADD, ((70, 30),)), labels, OUTPUTS)
+    assert edit.fits(labels)
+    drawn = labels.copy()
+    drawn[70, 32] = 9
+    assert not edit.fits(drawn), "a stroke where the object would be"
+    drawn = labels.copy()
+    drawn[5, 80] = edit.objects[0]
+    assert not edit.fits(drawn), "a stroke of the same number elsewhere"
+    drawn[5, 80] = 9
+    assert edit.fits(drawn)

@@ -168,3 +168,23 @@ def test_bad_names_and_types_are_explained(tmp_path: Path) -> None:
         write_imagej_rois(tmp_path / "rois.roi", HOLED)
     with pytest.raises(ValueError, match="use detection or annotation"):
         write_geojson(tmp_path / "a.geojson", HOLED, object_type="cell")
+
+
+def test_classes_become_classifications_and_text_is_no_measurement(tmp_path: Path) -> None:
+    labels = np.array([[1, 0, 2], [0, 3, 0]], np.uint8)
+    table = {
+        "label": np.array([1, 2, 3]),
+        "area_px2": np.array([1.0, 1.0, np.nan]),
+        "class": np.array(["cell", "debris", ""], object),
+        "note": np.array(["a", "b", "c"]),
+    }
+    out = write_geojson(
+        tmp_path / "a.geojson", labels, measurements=table, class_colors={"cell": "#0072b2"}
+    )
+    found = [each["properties"] for each in json.loads(out.read_text())["features"]]
+    assert [each.get("classification") for each in found] == [
+        {"name": "cell", "color": [0, 114, 178]},
+        {"name": "debris"},
+        None,
+    ]
+    assert [each.get("measurements") for each in found] == [{"area_px2": 1.0}] * 2 + [None]

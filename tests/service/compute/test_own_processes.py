@@ -33,10 +33,12 @@ from napari_ssp.service import (
     ModelService,
     PredictRequest,
     SegmentRequest,
+    compartments_request,
 )
 from napari_ssp.service.blocks.running import Goal, segment_by_blocks
 from napari_ssp.service.compute import by_path
 from napari_ssp.service.compute.by_path import name_pixels
+from napari_ssp.service.model_cache import ModelCache
 from napari_ssp.service.model_service import SHARED_MODELS
 from napari_ssp.service.segmentation import beginning
 from napari_ssp.service.series.listing import ImageState, SeriesImage, Stage
@@ -96,6 +98,25 @@ def test_cells_are_the_same(
     here = local.submit(request).result(60)
     assert here.num_objects > 3
     _same_segmentation(here, service.submit(request).result(60))
+
+
+def test_cells_and_nuclei_are_found_there_and_assigned_here(
+    service: ModelService,
+    local: ModelService,
+    tiny_model: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pixels = np.random.default_rng(0).integers(0, 255, (2, 60, 80), np.uint8)
+    loose = _LOOSE | {f"nuclei_{name}": value for name, value in _LOOSE.items()}
+    names = (str(tiny_model), str(tiny_model))
+    request = compartments_request(pixels, *names, axes="cyx", channel=0, nuclei=1, **loose)
+    here = local.submit(request).result()
+    monkeypatch.setattr(ModelCache, "get", None)  # of this process
+    there = service.submit(request).result()
+    for name, labels in here.labels.items():
+        np.testing.assert_array_equal(there.labels[name], labels)
+    assert here.tally == there.tally
+    assert min(here.tally.cells, here.tally.nuclei) > 3
 
 
 def test_the_images_of_a_series_are_done_by_the_workers(

@@ -13,6 +13,7 @@ from napari_ssp.engine import EIGHT_VIEWS, MEDIAR_VIEWS
 from napari_ssp.registry import find_card
 from napari_ssp.service import plan_segmentation
 from napari_ssp.service.segmentation.plan import NUM_EIGHTFOLD, NUM_MIRRORED
+from napari_ssp.service.stack_grid import AP_OF_LINKED, AP_OF_VOLUMES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -81,6 +82,26 @@ def test_summary_of_one_plane_of_a_stack(tiny_model: Path) -> None:
     assert plan.axes == "yx"
     assert _plan(tiny_model, image).axes == "zyx"
     assert len(_plan(tiny_model, image).planes) == 5
+
+
+@pytest.mark.parametrize(
+    ("whole", "linked", "words"),
+    [
+        (0.412, 0.6, "better than 3D objects (AP 0.60 against 0.41)"),
+        (0.6, 0.412, ""),
+        (None, 0.6, "was not measured in 3D"),
+    ],
+)
+def test_where_linked_planes_are_better_the_plan_says_so(
+    whole: float | None, linked: float, words: str, tiny_model: Path, tmp_path: Path
+) -> None:
+    figures = {AP_OF_VOLUMES: whole, AP_OF_LINKED: linked}
+    known = {name: value for name, value in figures.items() if value is not None}
+    model = _model_with(tiny_model, tmp_path / "measured", figures=known)
+    stack = MicroscopyImage(np.zeros((4, 30, 30), np.uint8), "zyx", voxel_size=(1.0, 1.0, 1.0))
+    (*doubts,) = _plan(model, stack, stacks="volume").warnings
+    assert [words in doubt for doubt in doubts] == [True] * bool(words)
+    assert _plan(model, stack, stacks="linked").warnings == ()
 
 
 def test_a_chosen_precision_is_said_and_warned_of_where_it_is_emulated(

@@ -12,7 +12,9 @@ from qtpy.QtCore import QEvent, QSize
 from qtpy.QtWidgets import QApplication, QLabel, QPushButton, QToolButton, QVBoxLayout, QWidget
 
 from napari_ssp.service import TrainingState
+from napari_ssp.widgets.classes.dock import ClassesDock
 from napari_ssp.widgets.compare.dock import CompareDock
+from napari_ssp.widgets.compartments.dock import CompartmentsDock
 from napari_ssp.widgets.edit.dock import EditDock
 from napari_ssp.widgets.forms.editor_form import FoldButton
 from napari_ssp.widgets.forms.elided import ElidedCheckBox
@@ -24,6 +26,7 @@ from napari_ssp.widgets.measure.dock import MeasureDock
 from napari_ssp.widgets.predict.dock import PredictDock
 from napari_ssp.widgets.segment.dock import SegmentDock
 from napari_ssp.widgets.series.dock import SeriesDock
+from napari_ssp.widgets.track.dock import TrackDock
 from napari_ssp.widgets.train.dock import TrainDock
 
 if TYPE_CHECKING:
@@ -32,7 +35,18 @@ if TYPE_CHECKING:
     import napari
     from pytestqt.qtbot import QtBot
 
-DOCKS = [SegmentDock, PredictDock, MeasureDock, CompareDock, TrainDock, EditDock, SeriesDock]
+DOCKS = [
+    SegmentDock,
+    CompartmentsDock,
+    PredictDock,
+    MeasureDock,
+    CompareDock,
+    TrainDock,
+    EditDock,
+    TrackDock,
+    ClassesDock,
+    SeriesDock,
+]
 LONG = "2024-03-12_experiment-07_plate-B_well-C04_field-0012_DAPI"
 
 

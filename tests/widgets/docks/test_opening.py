@@ -10,12 +10,15 @@ import pytest
 from qtpy.QtWidgets import QLabel
 
 from napari_ssp.registry import list_cards
+from napari_ssp.widgets.classes.dock import ClassesDock
 from napari_ssp.widgets.compare.dock import CompareDock
+from napari_ssp.widgets.compartments.dock import CompartmentsDock
 from napari_ssp.widgets.edit.dock import EditDock
 from napari_ssp.widgets.measure.dock import MeasureDock
 from napari_ssp.widgets.predict.dock import PredictDock
 from napari_ssp.widgets.segment.dock import SegmentDock
 from napari_ssp.widgets.series.dock import SeriesDock
+from napari_ssp.widgets.track.dock import TrackDock
 from napari_ssp.widgets.train.dock import TrainDock
 
 if TYPE_CHECKING:
@@ -30,11 +33,19 @@ if TYPE_CHECKING:
     ("command", "menu", "title", "kind"),
     [
         ("napari-ssp.segment", "napari/layers/segment", "Segment", SegmentDock),
+        (
+            "napari-ssp.compartments",
+            "napari/layers/segment",
+            "Cells and nuclei",
+            CompartmentsDock,
+        ),
         ("napari-ssp.predict", "napari/layers/filter", "Predict structures", PredictDock),
         ("napari-ssp.train", "napari/layers/annotate", "Train models", TrainDock),
         ("napari-ssp.series", "napari/layers/segment", "Series", SeriesDock),
         ("napari-ssp.edit", "napari/layers/annotate", "Edit objects", EditDock),
         ("napari-ssp.measure", "napari/layers/measure", "Measure objects", MeasureDock),
+        ("napari-ssp.track", "napari/layers/measure", "Track objects", TrackDock),
+        ("napari-ssp.classes", "napari/layers/measure", "Classify objects", ClassesDock),
         ("napari-ssp.compare", "napari/layers/measure", "Compare with truth", CompareDock),
     ],
 )

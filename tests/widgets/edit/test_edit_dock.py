@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from dock_driver import LONG
+from dock_driver import LONG, Hand
 
 from napari_ssp.flows import flows_to_labels, labels_to_flows
+from napari_ssp.flows.editing import apply
+from napari_ssp.flows.editing.apply import make_edit
+from napari_ssp.flows.editing.edit import Gesture
 from napari_ssp.io import read_image, write_image, write_labels
 from napari_ssp.io.napari_writer import write_labels_layer
-from napari_ssp.service import Segmentation, Thresholds, Tool
+from napari_ssp.progress import run
+from napari_ssp.service import EditRequest, RecordedEdit, Segmentation, Thresholds, Tool
 from napari_ssp.service.annotation.training_set import TrainingSet
 from napari_ssp.service.network_outputs import outputs_image
 from napari_ssp.service.segmentation import refinement
-from napari_ssp.service.segmentation.editing import edit_again
+from napari_ssp.service.segmentation.editing import edit_again, edit_steps
 from napari_ssp.widgets.edit import editing
 from napari_ssp.widgets.edit.dock import EditDock
 from napari_ssp.widgets.layers.edit_log import edit_log, recorded_edits
@@ -59,29 +62,6 @@ def _found() -> Segmentation:
     labels = flows_to_labels(flows, probability)
     record = {"request": {"cell_threshold": 0.5, "image": {"name": "n"}}, "model": {}}
     return Segmentation(labels, flows, probability, provenance=record)
-
-
-class Hand:
-    """A person's mouse, in pixels of a layer; positions (y, x)."""
-
-    def __init__(self, viewer: napari.Viewer, layer: Labels) -> None:
-        self._viewer, self._layer = viewer, layer
-        self._backend = viewer.window._qt_viewer.canvas._scene_canvas._backend
-
-    def draw(self, *points: tuple[float, ...]) -> None:
-        places = [self._on_canvas(point) for point in points]
-        self._backend._vispy_mouse_press(pos=places[0], button=1, modifiers=())
-        for place in places[1:]:
-            time.sleep(0.011)  # vispy leaves out moves that come sooner
-            self._backend._vispy_mouse_move(pos=place, modifiers=())
-        self._backend._vispy_mouse_release(pos=places[-1], button=1, modifiers=())
-
-    def _on_canvas(self, point: tuple[float, ...]) -> tuple[float, float]:
-        world = np.array(self._layer.data_to_world(point))[-2:]
-        camera = self._viewer.scene.camera
-        height, width = self._viewer.canvas.size
-        y, x = (world - camera.center[-2:]) * camera.zoom + (height / 2, width / 2)
-        return float(x), float(y)
 
 
 @pytest.fixture
@@ -209,6 +189,21 @@ def test_labels_without_flows_take_those_of_the_same_pixels(
     qtbot.waitUntil(lambda: edit_dock.editing.is_settled, timeout=LONG)
     assert drawn.data[80, 120] == 9
     np.testing.assert_array_equal(drawn.data > 0, TRUTH > 0)
+
+
+@pytest.mark.parametrize("stroke", [(80, 120), (5, 5)], ids=["in the object", "elsewhere"])
+def test_a_stroke_while_an_edit_is_worked_out_is_kept(
+    stroke: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    labels = np.where(TRUTH == 4, 0, TRUTH).astype(np.uint32)
+
+    def draw_then_edit(*edited: Any) -> Any:
+        labels[stroke] = 4
+        return make_edit(*edited)
+
+    monkeypatch.setattr(apply, "make_edit", draw_then_edit)
+    request = EditRequest(RecordedEdit(Gesture(Tool.ADD, ((82, 118),))), labels, "yx", _found())
+    assert not run(edit_steps(request)).fits(labels)
 
 
 def test_flows_that_lie_beside_the_labels_are_found(

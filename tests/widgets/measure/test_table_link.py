@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from dock_driver import run, settle
+from dock_driver import LONG, run, settle
 from napari.layers import Labels
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication, QTableView
@@ -96,6 +96,16 @@ def test_an_object_of_a_part_is_found_by_its_place_in_the_full_image() -> None:
         found = find_object(layer, row + 1, [{name: table[name][row] for name in table}])
         assert found is not None
         assert found.start == start
+
+
+def test_the_table_fills_its_place_below_the_canvas(
+    viewer: napari.Viewer, opened: MeasureDock, qtbot: QtBot
+) -> None:
+    viewer.window.resize(1200, 800)
+    viewer.window.show()
+    panel = _panel(opened)
+    qtbot.waitUntil(panel.view.isVisible, timeout=LONG)
+    qtbot.waitUntil(lambda: panel.view.width() > 0.9 * panel.width() > 500, timeout=LONG)
 
 
 def test_a_click_on_a_row_shows_its_object(

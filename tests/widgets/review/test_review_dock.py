@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import imageio.v3 as iio
 import numpy as np
+import pandas as pd
 import pytest
 from dock_driver import LONG, run, settle
 from qtpy.QtCore import Qt
@@ -18,10 +19,13 @@ from napari_ssp.io import write_labels
 from napari_ssp.metrics import ConformalCalibration
 from napari_ssp.registry import cache_folder, find_card
 from napari_ssp.service import JobState
+from napari_ssp.service.classes.examples import ObjectClass
 from napari_ssp.service.review.calibrating import write_calibration
 from napari_ssp.service.review.decisions import Decision, ObjectKey
+from napari_ssp.widgets.layers.object_classes import remember_classes
 from napari_ssp.widgets.layers.shown_segmentations import remember_segmentation
 from napari_ssp.widgets.review.dock import ReviewDock
+from napari_ssp.widgets.review.error_layer import features_with_errors
 from napari_ssp.widgets.train.dock import TrainDock
 
 if TYPE_CHECKING:
@@ -357,3 +361,40 @@ def test_the_truth_says_how_good_the_critic_is(
     assert review_dock.truth_view.picture.pixmap().width() > 300
     viewer.layers.remove(truth)
     assert review_dock.truth_view.isHidden()
+
+
+def test_objects_of_wrong_classes_come_first(
+    viewer: napari.Viewer, review_dock: ReviewDock, squares: Labels, qtbot: QtBot
+) -> None:
+    viewer.window._qt_window.show()
+    squares.features = {"index": [2, 5, 7], "class": ["debris", "cell", "cell"]}
+    classes = (ObjectClass("cell"), ObjectClass("debris", is_wrong=True))
+    remember_classes(squares, classes)
+    run(review_dock, qtbot)
+    assert _column(review_dock, "object") == ["2", "7", "5"]
+    assert _column(review_dock, "class") == ["debris", "", ""]
+    review_dock.list.choose(1)
+
+    squares.features = {**squares.features, "class": ["cell", "debris", "cell"]}
+    review_dock.hide()
+    review_dock.show()  # as its tab is chosen after that of Classes
+    assert _column(review_dock, "object") == ["5", "7", "2"]
+    assert review_dock.list.row() == 1
+    review_dock.show_previous()
+    assert squares.selected_label == 5
+    review_dock.reject()
+    assert review_dock.keeper.decisions == {ObjectKey(5): Decision.REJECTED}
+
+
+def test_classes_of_frames_stay_among_the_features() -> None:
+    table = {
+        "label": np.array([4, 3, 3]),
+        "t": np.array([1, 1, 0]),
+        "predicted_error": np.array([0.9, 0.8, 0.1]),
+    }
+    review = ssp.Review(np.zeros((2, 1, 1), np.float32), table, np.zeros(2), "tyx")
+    before = pd.DataFrame({"index": [3, 3, 5], "t": [0, 1, 1], "class": ["a", "b", "c"]})
+    found = features_with_errors(review, before)
+    assert found["index"].tolist() == [3, 3, 5]
+    assert found["class"].tolist() == ["a", "b", "c"]
+    np.testing.assert_array_equal(found["predicted_error"], [0.1, 0.8, np.nan])

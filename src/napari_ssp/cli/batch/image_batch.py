@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_ssp.atomic import check_target, is_taken
+from napari_ssp.cli.batch.choices import check_choices, keep_choices
 from napari_ssp.cli.batch.report import BatchReport
 from napari_ssp.cli.batch.running import Ending, may_pass, run_all
 from napari_ssp.cli.files import find_sources, make_folder, name_outputs, refuse_existing
@@ -29,7 +30,7 @@ from napari_ssp.service import ModelService
 from napari_ssp.service.compute.places import find_place
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from napari_ssp.service.requests import SourceRequest
 
@@ -54,6 +55,7 @@ class Batch:
     resume: bool = False
     retries: int = 0
     reports: tuple[Path, ...] = ()
+    choices: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def replaces(self) -> bool:
@@ -82,19 +84,23 @@ class Batch:
     def prepare(self, outputs: Iterable[Path]) -> None:
         """Make the folders, unless an output exists that is not to be replaced (a ValueError).
 
-        A report that could not be written is refused here as well, not after the work.
+        A report that could not be written is refused here as well, not after the work; so are
+        other choices than those of the results that a run goes on with.
         """
         if self.overwrite and self.resume:
             raise ValueError("Give one of --overwrite and --resume.")
         find_place(self.compute)
         wanted = list(outputs)
         refuse_existing(wanted, self.overwrite or self.resume)
+        if self.resume and any(map(is_taken, wanted)):
+            check_choices(self.output, self.choices)
         inside = is_zarr(self.output)
         for folder in {self.output, *(path.parent for path in wanted if not inside)}:
             make_folder(folder)
         own = [] if self.json_path is None or str(self.json_path) == "-" else [self.json_path]
         for path in (*self.reports, *own):
             check_target(path, overwrite=True)
+        keep_choices(self.output, self.choices)
 
     def run(
         self,

@@ -98,6 +98,11 @@ class Edit:
         before, after = (np.unique(x[x > 0]).size for x in (self.before, self.after))
         return after - before
 
+    def fits(self, labels: NDArray[Any]) -> bool:
+        """Whether the plane is as it was: the box untouched, new numbers taken by nobody."""
+        new = np.setdiff1d(self.after, self.before)
+        return np.array_equal(labels[self.box], self.before) and not np.isin(labels, new).any()
+
     def apply(self, labels: NDArray[Any]) -> None:
         """Write the new pixels into the plane."""
         labels[self.box] = self.after

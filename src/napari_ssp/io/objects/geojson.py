@@ -18,11 +18,10 @@ if TYPE_CHECKING:
 
     from napari_ssp.io.objects.outlines import Outline, Ring
 
-    Measurements = dict[tuple[int, ...], dict[str, float]]
-
 ObjectType = Literal["detection", "annotation"]
 OBJECT_TYPES: tuple[ObjectType, ...] = ("detection", "annotation")
 _KEYS = ("label", "t", "z")
+_CLASS = "class"
 
 
 def write_geojson(
@@ -32,6 +31,7 @@ def write_geojson(
     axes: str | None = None,
     object_type: ObjectType = "detection",
     measurements: Mapping[str, npt.NDArray[Any]] | None = None,
+    class_colors: Mapping[str, str] | None = None,
     overwrite: bool = False,
 ) -> Path:
     """Write the outlines of all objects as a GeoJSON FeatureCollection for QuPath.
@@ -55,7 +55,10 @@ def write_geojson(
         annotations can be edited.
     measurements : mapping of columns, optional
         A table as `measure_objects` returns it. Rows are found by the column "label", and by "t"
-        and "z" where the table has them; numbers that are not finite are left out.
+        and "z" where the table has them; numbers that are not finite are left out, and so is text
+        but for the column "class", which becomes QuPath's classification.
+    class_colors : mapping of str to str, optional
+        Color of each class as "#rrggbb"; QuPath chooses those that are not given.
     overwrite : bool
         Replace a file of that name.
 
@@ -75,10 +78,11 @@ def write_geojson(
     """
     if object_type not in OBJECT_TYPES:
         raise ValueError(f"The object type is '{object_type}'; use {' or '.join(OBJECT_TYPES)}.")
+    table = _Rows(measurements or {}, class_colors or {})
     with atomic_path(path, overwrite) as temporary, temporary.open("w", encoding="utf-8") as file:
         file.write('{"type": "FeatureCollection", "features": [')
         separator = "\n"
-        for feature in _features(labels, axes, object_type, measurements or {}):
+        for feature in _features(labels, axes, object_type, table):
             file.write(separator + json.dumps(feature, allow_nan=False, separators=(",", ":")))
             separator = ",\n"
         file.write("\n]}\n")
@@ -86,35 +90,54 @@ def write_geojson(
 
 
 def _features(
-    labels: Any, axes: str | None, object_type: str, table: Mapping[str, npt.NDArray[Any]]
+    labels: Any, axes: str | None, object_type: str, table: _Rows
 ) -> Iterator[dict[str, Any]]:
-    keys = [name for name in _KEYS if name in table]
-    rows = _rows(table, keys)
     for place, outlines in outline_planes(labels, axes):
         for outline in outlines:
-            where = {"label": outline.label, **place}
-            properties: dict[str, Any] = {"objectType": object_type, "name": str(outline.label)}
-            measured = rows.get(tuple(where.get(key, 0) for key in keys))
-            if measured:
-                properties["measurements"] = measured
+            properties = {"objectType": object_type, "name": str(outline.label)}
             geometry = _geometry(outline)
             if place:
                 # Channel -1 means all of them.
                 geometry["plane"] = {"c": -1, "z": place.get("z", 0), "t": place.get("t", 0)}
-            yield {"type": "Feature", "geometry": geometry, "properties": properties}
+            known = table.properties({"label": outline.label, **place})
+            yield {"type": "Feature", "geometry": geometry, "properties": properties | known}
 
 
-def _rows(table: Mapping[str, npt.NDArray[Any]], keys: list[str]) -> Measurements:
-    if "label" not in keys:
-        return {}
-    names = [name for name in table if name not in keys]
-    columns = [table[name].tolist() for name in names]
-    wheres = zip(*(table[key].tolist() for key in keys), strict=True)
-    rows = zip(*columns, strict=True)
-    return {
-        where: {name: value for name, value in zip(names, row, strict=True) if math.isfinite(value)}
-        for where, row in zip(wheres, rows, strict=True)
-    }
+class _Rows:
+    """Rows of a table by their objects, as properties of features."""
+
+    def __init__(
+        self, table: Mapping[str, npt.NDArray[Any]], class_colors: Mapping[str, str]
+    ) -> None:
+        self._keys = [name for name in _KEYS if name in table] if "label" in table else []
+        self._colors = class_colors
+        self._table = {name: column.tolist() for name, column in table.items()}
+        self._numbers = [
+            name
+            for name, column in table.items()
+            if name not in _KEYS and column.dtype.kind in "biuf"
+        ]
+        wheres = zip(*(self._table[key] for key in self._keys), strict=True)
+        self._rows = {where: row for row, where in enumerate(wheres)}
+
+    def properties(self, where: Mapping[str, int]) -> dict[str, Any]:
+        """Measurements and classification of an object, as far as they are known."""
+        row = self._rows.get(tuple(where.get(key, 0) for key in self._keys))
+        if row is None:
+            return {}
+        values = {name: self._table[name][row] for name in self._numbers}
+        measured = {name: value for name, value in values.items() if math.isfinite(value)}
+        found: dict[str, Any] = {"measurements": measured} if measured else {}
+        name = self._table[_CLASS][row] if _CLASS in self._table else ""
+        if isinstance(name, str) and name:
+            color = self._colors.get(name)
+            found["classification"] = {"name": name} | ({"color": _rgb(color)} if color else {})
+        return found
+
+
+def _rgb(color: str) -> list[int]:
+    """Red, green and blue from 0 to 255 of "#rrggbb"."""
+    return list(bytes.fromhex(color.removeprefix("#")))
 
 
 def _geometry(outline: Outline) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Notes beside a file of labels: how they were made, and what was decided about their objects."""
+"""Notes beside a file of labels: how they were made, what was decided and what objects are."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 #: Ends of the names of such files; what is before them is the whole name of the labels'.
-PROVENANCE_SUFFIX, DECISIONS_SUFFIX = ".provenance.json", ".review.json"
+PROVENANCE_SUFFIX = ".provenance.json"
+DECISIONS_SUFFIX, EXAMPLES_SUFFIX = ".review.json", ".classes.json"
 
 
 def is_note(path: Path) -> bool:
     """Whether a name is that of a note."""
-    return path.name.endswith((PROVENANCE_SUFFIX, DECISIONS_SUFFIX))
+    return path.name.endswith((PROVENANCE_SUFFIX, DECISIONS_SUFFIX, EXAMPLES_SUFFIX))
 
 
 def write_provenance(labels: Path, record: Mapping[str, Any] | None) -> Path | None:

@@ -9,6 +9,7 @@ from scipy import ndimage
 
 from napari_ssp.labels import known_labels, number_labels
 from napari_ssp.metrics import ErrorKind
+from napari_ssp.service.review.decisions import ObjectKey
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -74,6 +75,32 @@ def join_planes(tables: Sequence[Columns]) -> Columns:
     joined = {name: np.concatenate([one[name] for one in tables]) for name in tables[0]}
     order = np.argsort(-joined["predicted_error"], kind="stable")
     return {name: column[order] for name, column in joined.items()}
+
+
+def wrong_first(table: Columns, classes: Mapping[ObjectKey, str]) -> Columns:
+    """Put objects that a person's classes say are wrong before those that a critic doubts.
+
+    Parameters
+    ----------
+    table : dict of str to numpy.ndarray
+        As of `Review.table`.
+    classes : mapping of ObjectKey to str
+        Classes of the objects that are wrong; of a whole volume, its plane is 0.
+
+    Returns
+    -------
+    dict of str to numpy.ndarray
+        With the column "class", which is "" of the others; both parts have the worst first.
+    """
+    zeros = np.zeros(len(table["label"]), np.int64)
+    places = (table["label"], *(table.get(axis, zeros) for axis in "tz"))
+    names = [
+        classes.get(ObjectKey(label, t, z)) or classes.get(ObjectKey(label, t), "")
+        for label, t, z in zip(*(column.tolist() for column in places), strict=True)
+    ]
+    column = np.array(names, object)
+    order = np.lexsort((-table["predicted_error"], column == ""))
+    return {name: each[order] for name, each in {**table, "class": column}.items()}
 
 
 def _likely_kinds(kinds: NDArray[np.float32], flat: NDArray[np.int32], count: int) -> NDArray[Any]:

@@ -43,7 +43,8 @@ class Review:
         One row per object and plane, the worst first: ``label``; ``t`` and ``z`` where there are
         such axes; ``predicted_error``, 1 - IoU with the best true object as the critic predicts it,
         from 0 to 1; ``likely``, the kind of error that the critic sees most of; with a calibration
-        ``accepted``, 1 or 0; size and place as `measure_objects` names them. Places are those in
+        ``accepted``, 1 or 0; in the dock ``class``, of those that a person's classes say are wrong,
+        which come first; size and place as `measure_objects` names them. Places are those in
         the full image.
     image_errors : numpy.ndarray
         Float64 (planes,): predicted 1 - panoptic quality of each plane, in the order t, z.

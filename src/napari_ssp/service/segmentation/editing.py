@@ -90,7 +90,8 @@ def edit_steps(request: EditRequest) -> Steps[Edit]:
 
     yield Progress("editing")
     t, z = request.recorded.plane
-    labels, found = np.asarray(plane_of(request.labels, request.axes, t, z)), request.found
+    # A copy: a person may draw into the layer meanwhile, and "before" must be what was looked at.
+    labels, found = np.array(plane_of(request.labels, request.axes, t, z)), request.found
     outputs: Outputs | None = None
     if isinstance(found, Path):
         outputs = _stored_outputs(found, labels.shape, t, z)

@@ -18,7 +18,12 @@ from napari_ssp.service.source_image import (
     clip_region,
     open_image,
 )
-from napari_ssp.service.stack_grid import check_family, network_grid, stack_windows
+from napari_ssp.service.stack_grid import (
+    check_family,
+    doubt_volumes,
+    network_grid,
+    stack_windows,
+)
 
 if TYPE_CHECKING:
     from napari_ssp.image import MicroscopyImage
@@ -172,7 +177,11 @@ class SegmentPlan:
                 f"which '{self.card.name}' learned. Cells that it knows from there may be missed: "
                 "compare with a run at the model's own size."
             )
-        if self.volume is None or self.image.voxel_size is not None:
+        if self.volume is None:
+            return tuple(found)
+        if len(self.card.axes) == 2:
+            found.extend(doubt_volumes(self.card))
+        if self.image.voxel_size is not None:
             return tuple(found)
         if len(self.card.axes) == 2:
             found.append(
@@ -260,6 +269,11 @@ def _num_views(request: SegmentRequest) -> int:
     return NUM_MIRRORED if request.tta else 1
 
 
+def model_names(model: str) -> list[str]:
+    """Names of the models in what a request calls its model: "a + b" is two."""
+    return [model] if Path(model).is_dir() else [name.strip() for name in model.split("+")]
+
+
 def find_members(model: str) -> tuple[ModelCard, tuple[ModelCard, ...]]:
     """Card of what a request calls its model, and the cards of the networks that are averaged.
 
@@ -270,8 +284,7 @@ def find_members(model: str) -> tuple[ModelCard, tuple[ModelCard, ...]]:
     ValueError
         When a model does not segment, or they see images at different magnifications.
     """
-    names = [model] if Path(model).is_dir() else [name.strip() for name in model.split("+")]
-    chosen = [find_card(name) for name in names]
+    chosen = [find_card(name) for name in model_names(model)]
     members: list[ModelCard] = []
     for card in chosen:
         if card.makes != OBJECTS:

@@ -1,4 +1,4 @@
-"""Widget that is docked in the window: a scrolling column whose letters follow the preferences."""
+"""Widgets of napari's window: letters follow the preferences; docks are scrolling columns."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _TITLES = "QToolButton"
 _SMALL = "SmallPrint"
 
 
-class DockWidget(QWidget):
-    """What napari's window takes as a dock.
+class WindowWidget(QWidget):
+    """What napari's window takes at one of its sides.
 
     Attributes
     ----------
@@ -33,30 +33,18 @@ class DockWidget(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setStyleSheet(_font_style())
-        self.column = ScrollColumn()
-        self._has_place = False
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.column)
+        self._was_shown = False
 
-    def add(self, *parts: QWidget) -> None:
-        """Put widgets below the others."""
-        for part in parts:
-            self.column.add(part)
+    def settle(self) -> None:
+        """Hear that the widget is on display, once."""
+        name_controls(self)
 
     def showEvent(self, event: Any) -> None:
-        """Join the docks that are open already, once; the user may pull them apart again.
-
-        The first dock of all offers to open image files with the plugin.
-        """
+        """Settle at the first time."""
         super().showEvent(event)
-        if not self._has_place:
-            self._has_place = True
-            name_controls(self)
-            offer = offer_once()
-            if offer is not None:
-                self.column.add_first(offer)
-            QTimer.singleShot(0, self._join_docks)
+        if not self._was_shown:
+            self._was_shown = True
+            self.settle()
 
     def changeEvent(self, event: Any) -> None:
         """Follow the font size of the preferences, which arrives as a new style."""
@@ -70,6 +58,33 @@ class DockWidget(QWidget):
         if event.type() == QEvent.Type.ParentChange and self.parent() is None:
             self.left.emit()
         return bool(super().event(event))
+
+
+class DockWidget(WindowWidget):
+    """Column of widgets, a dock beside the canvas."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.column = ScrollColumn()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.column)
+
+    def add(self, *parts: QWidget) -> None:
+        """Put widgets below the others."""
+        for part in parts:
+            self.column.add(part)
+
+    def settle(self) -> None:
+        """Join the docks that are open already; the user may pull them apart again.
+
+        The first dock of all offers to open image files with the plugin.
+        """
+        super().settle()
+        offer = offer_once()
+        if offer is not None:
+            self.column.add_first(offer)
+        QTimer.singleShot(0, self._join_docks)
 
     def _join_docks(self) -> None:
         join_tabs(self, DockWidget)

@@ -29,6 +29,8 @@ class DockKeys:
         self._registered = False
         #: Docks by their viewers; neither is kept alive.
         self._docks: weakref.WeakKeyDictionary[Any, weakref.ref[Any]] = weakref.WeakKeyDictionary()
+        #: Keys that were taken from layers.
+        self._taken: weakref.WeakKeyDictionary[Any, list[str]] = weakref.WeakKeyDictionary()
 
     def listen(self, viewer: Any, dock: Any) -> None:
         """Let the keys of a viewer act on a dock from now on; the last one to ask gets them."""
@@ -41,11 +43,21 @@ class DockKeys:
         if known is not None and known() is dock:
             del self._docks[viewer]
 
+    def take(self, viewer: Any, layer: Any) -> None:
+        """Let the keys come before those of a layer, as long as it is the selected one."""
+        self._taken[layer] = [key for method in self._keys for key in self._chosen(method)]
+        for method in self._keys:
+            for key in self._chosen(method):
+                layer.bind_key(key, self._layer_command(method, viewer), overwrite=True)
+
+    def give_back(self, layer: Any) -> None:
+        """Let a layer have its own keys again."""
+        for key in self._taken.pop(layer, []):
+            layer.bind_key(key, None)
+
     def key(self, method: str) -> str:
         """Key of a method, as chosen in the Preferences; a dash where there is none."""
-        chosen = get_settings().shortcuts.shortcuts.get(self._name(method))
-        keys = [str(key) for key in chosen] if chosen is not None else [self._keys[method][0]]
-        return " or ".join(keys) or "–"
+        return " or ".join(self._chosen(method)) or "–"
 
     def words(self, method: str) -> str:
         """Say what a method does and its key, for a tooltip."""
@@ -65,6 +77,20 @@ class DockKeys:
             action_manager.register_action(name, command, f"{self._title}: {words}", ViewerModel)
             if name not in get_settings().shortcuts.shortcuts:  # else it is bound as chosen
                 action_manager.bind_shortcut(name, key)
+
+    def _chosen(self, method: str) -> list[str]:
+        chosen = get_settings().shortcuts.shortcuts.get(self._name(method))
+        return [self._keys[method][0]] if chosen is None else [str(key) for key in chosen]
+
+    def _layer_command(self, method: str, viewer: Any) -> Callable[[Any], None]:
+        act, known = self._command(method), weakref.ref(viewer)
+
+        def act_for_layer(layer: Any) -> None:
+            found = known()
+            if found is not None:
+                act(found)
+
+        return act_for_layer
 
     def _command(self, method: str) -> Callable[[ViewerModel], None]:
         def act(viewer: ViewerModel) -> None:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     import napari
+    from napari.layers import Layer
 
     from napari_ssp.progress import Ahead
     from napari_ssp.service import ModelService, Request
@@ -65,6 +66,8 @@ class LayerTask:
         What a run waits for; begun when there is a layer to work on.
     suits : callable
         Whether a layer may be chosen just because it was selected.
+    beside : callable
+        Further layers that are read.
     """
 
     makes: str
@@ -78,6 +81,7 @@ class LayerTask:
     conclude: Callable[[Any, Image], str]
     ahead: Ahead
     suits: Callable[[Image], bool] = lambda layer: True
+    beside: Callable[[], tuple[Layer, ...]] = lambda: ()
 
 
 class LayerJob(QObject):
@@ -108,6 +112,7 @@ class LayerJob(QObject):
         super().__init__(dock)
         self._viewer, self._form, self._task, self._panel = viewer, form, task, dock.panel
         self._source: LayerState | None = None
+        self._beside: tuple[LayerState, ...] = ()
         self.results = ResultLayers(viewer)
         self.image_box = ChoiceBox(task.image_help)
         form.insert_first_row("Image", self.image_box)
@@ -189,6 +194,7 @@ class LayerJob(QObject):
 
     def _prepare(self) -> Callable[[Any], Any]:
         self._source = LayerState(self.image_box.value())
+        self._beside = tuple(map(LayerState, self._task.beside()))
         return self._task.prepare()
 
     def _show(self, value: Any) -> None:
@@ -196,7 +202,7 @@ class LayerJob(QObject):
 
     def _show_if_same(self, show: Callable[[Any], None], value: Any) -> None:
         """Show what was found, unless the layer is no more what was looked at."""
-        states = () if self._source is None else (self._source,)
+        states = () if self._source is None else (self._source, *self._beside)
         lost = lost_reason(states, self._viewer, self._task.noun)
         if lost is not None:
             self._panel.set_message(lost, "warning")

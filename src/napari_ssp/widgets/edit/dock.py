@@ -41,6 +41,7 @@ class EditDock(DockWidget):
         self.strokes = Strokes(self._viewer, self._target, self)
         self._layer: Labels | None = None
         self.strokes.drawn.connect(self._draw)
+        self.strokes.lost.connect(self._put_away)
         self.editing.edited.connect(self.panel.set_message)
         self.editing.refused.connect(self._warn)
         self.panel.changed.connect(self._take_tool)
@@ -94,13 +95,18 @@ class EditDock(DockWidget):
 
     def _take_tool(self) -> None:
         """Take napari's own tools out of the hand; it would draw, too."""
+        if self.panel.tool() is not None:
+            self.strokes.take()
         if self._layer is not None and self.panel.tool() is not None:
             self._layer.mode = _HAND
 
     def _follow_mode(self, event: Any = None) -> None:
         """Put our tool away when one of napari's is chosen."""
         if self._layer is not None and self._layer.mode != _HAND:
-            self.panel.choose(None)
+            self._put_away()
+
+    def _put_away(self) -> None:
+        self.panel.choose(None)
 
     def _warn(self, text: str) -> None:
         self.panel.set_message(text, "warning")

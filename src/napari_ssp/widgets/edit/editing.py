@@ -112,7 +112,7 @@ class Editing(QObject):
         if outcome.state is JobState.DONE and layer in self._viewer.layers:
             edit: Edit = outcome.value
             plane = plane_of(layer.data, layer_axes(layer), *wanted.recorded.plane)
-            if not np.array_equal(plane[edit.box], edit.before):
+            if not edit.fits(plane):
                 return  # drawn into meanwhile: once more
             edit_log(layer).write(wanted.recorded, edit)
             self.edited.emit(edit_line(edit))

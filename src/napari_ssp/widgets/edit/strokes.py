@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _COLOUR = "#ffe100"  # as the outline of a selected object
 _WIDTH = 3  # pixels of the screen
+#: Whose tool the mouse of a viewer draws with.
+_OWNERS: weakref.WeakKeyDictionary[Any, weakref.ref[Strokes]] = weakref.WeakKeyDictionary()
 #: A hand moves this far, in pixels of the screen, while it clicks.
 _STILL = 4
 
@@ -27,7 +29,8 @@ _STILL = 4
 class Strokes(QObject):
     """Draws lines on the layer that a tool acts on, and tells of them.
 
-    Signal: ``drawn(layer, points)``, points (N, ndim) in the layer's pixels.
+    Signals: ``drawn(layer, points)``, points (N, ndim) in the layer's pixels; ``lost``, when
+    another dock has taken the mouse, so that its own tool is to be put away.
 
     Parameters
     ----------
@@ -41,6 +44,7 @@ class Strokes(QObject):
     """
 
     drawn = Signal(object, object)
+    lost = Signal()
 
     def __init__(
         self, viewer: napari.Viewer, target: Callable[[], tuple[Labels, bool] | None], parent: Any
@@ -58,8 +62,19 @@ class Strokes(QObject):
         self._callback = drag
         viewer.mouse_drag_callbacks.append(drag)
 
+    def take(self) -> None:
+        """Draw with the viewer's mouse from now on, in place of another dock."""
+        known = _OWNERS.get(self._viewer)
+        before = known() if known is not None else None
+        _OWNERS[self._viewer] = weakref.ref(self)
+        if before is not None and before is not self:
+            before.lost.emit()
+
     def close(self) -> None:
         """Hear nothing more."""
+        known = _OWNERS.get(self._viewer)
+        if known is not None and known() is self:
+            del _OWNERS[self._viewer]
         if self._callback in self._viewer.mouse_drag_callbacks:
             self._viewer.mouse_drag_callbacks.remove(self._callback)
         self._line.clear()

@@ -126,7 +126,8 @@ class EditorForm(QWidget):
         self._toggle = FoldButton("Advanced", _ADVANCED_HELP)
         self._toggle.toggled.connect(self._show_advanced)
         self.changed.connect(self._note_changes)
-        self._form.addRow(self._toggle)
+        if advanced:
+            self._form.addRow(self._toggle)
         for name in advanced:
             self._add_row(name)
         self._show_advanced()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_ssp.io.lazy import as_dask
+from napari_ssp.io.mapped import Stacked
 from napari_ssp.place import cut, is_part
 from napari_ssp.widgets.layers.images import full_level, layer_axes, layer_image
 from napari_ssp.widgets.layers.placement import own_transform
@@ -28,14 +31,15 @@ def place_of(layer: Labels, start: ArrayLike | None = None) -> dict[str, Any]:
     return {"translate": corner} | {name: getattr(layer, name) for name in names}
 
 
-def image_under(layer: Image, labels: Labels) -> MicroscopyImage:
-    """Part of an image that labels cover.
+def image_under(layer: Image | Labels, labels: Image | Labels) -> MicroscopyImage:
+    """Part of an image that labels, or another image, cover.
 
     Parameters
     ----------
-    layer : napari.layers.Image
-        Intensities; may be larger than the labels, e.g. when only a region was segmented.
-    labels : napari.layers.Labels
+    layer : napari.layers.Image or Labels
+        Intensities, or labels of nuclei; may be larger than the labels, e.g. when only a region was
+        segmented.
+    labels : napari.layers.Labels or Image
         Labels of the image, or of a region or plane of it.
 
     Raises
@@ -65,6 +69,26 @@ def lies_on(labels: Labels, image: Image) -> bool:
     except (ValueError, TypeError):
         return False
     return True
+
+
+def side_by_side(first: Image, second: Image) -> MicroscopyImage:
+    """Two image layers that lie pixel on pixel as one image of two channels; reads no pixels.
+
+    Parameters
+    ----------
+    first, second : napari.layers.Image
+        A channel each; the second one may be larger. The image has the place of the first one.
+
+    Raises
+    ------
+    ValueError
+        As `image_under`.
+    """
+    image, other = layer_image(first), image_under(second, first)
+    order = [other.axes.index(letter) for letter in image.axes]
+    pixels = Stacked([image.data, other.data.transpose(order)])
+    names = (first.name, second.name)
+    return replace(image, data=as_dask(pixels), axes=f"c{image.axes}", channel_names=names)
 
 
 def same_part(first: Labels, second: Labels) -> tuple[MicroscopyImage, MicroscopyImage]:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 #: Pixels that are copied in the GUI thread without being felt.
 _COPIED = 2**22
+#: Attributes that napari takes only of a layer that is there.
+_LATER = {"contour"}
 
 
 class _Target:
@@ -159,7 +161,7 @@ class ResultLayers:
         return True
 
     def _add(self, part: Part, data: NDArray[Any], target: _Target) -> Layer:
-        look = dict(part.look)
+        look = {name: value for name, value in part.look.items() if name not in _LATER}
         if part.contrast is not None:
             look["contrast_limits"] = part.contrast.limits  # or napari would read all pixels
         layer: Layer = getattr(self._viewer, part.add)(
@@ -169,6 +171,8 @@ class ResultLayers:
             **target.attributes,
             **look,
         )
+        for attribute in _LATER & set(part.look):
+            setattr(layer, attribute, part.look[attribute])
         self._shown.setdefault(target.source, {})[part.name] = _Shown(layer, target.place)
         return layer
 

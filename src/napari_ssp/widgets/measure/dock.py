@@ -4,20 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image
-from qtpy.QtWidgets import (
-    QCheckBox,
-    QFileDialog,
-    QFormLayout,
-    QHBoxLayout,
-    QMenu,
-    QMessageBox,
-    QPushButton,
-    QWidget,
-)
+from qtpy.QtWidgets import QCheckBox, QFormLayout, QHBoxLayout, QMessageBox, QPushButton, QWidget
 
 from napari_ssp.io.layer_attributes import METADATA_KEY
 from napari_ssp.measure import ManyObjectsError
@@ -28,19 +18,22 @@ from napari_ssp.widgets.docks.job_dock import JobDock
 from napari_ssp.widgets.docks.label_watch import LabelWatch, PartsButton
 from napari_ssp.widgets.docks.run_panel import RunPanel
 from napari_ssp.widgets.docks.viewer_watch import own_viewer
+from napari_ssp.widgets.forms.export_button import ExportButton, FileKind, ask_for_path
 from napari_ssp.widgets.forms.fields import ChoiceBox
 from napari_ssp.widgets.forms.task_list import TaskList
-from napari_ssp.widgets.layers.alignment import image_under, place_of
+from napari_ssp.widgets.layers.alignment import image_under, lies_on, place_of
 from napari_ssp.widgets.layers.images import layer_image
 from napari_ssp.widgets.layers.layer_state import LayerState, lost_reason
+from napari_ssp.widgets.layers.object_classes import class_colors
 from napari_ssp.widgets.measure.colour_row import ColourRow
 from napari_ssp.widgets.measure.freshness import MEASURED_KEY, Freshness
 from napari_ssp.widgets.measure.label_colours import LabelColours, columns
-from napari_ssp.widgets.measure.object_table import CSV, KINDS, FileKind, from_features, measured
+from napari_ssp.widgets.measure.object_table import CSV, KINDS, from_features, measured
 from napari_ssp.widgets.measure.table_link import TableLink
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     import napari
     from napari.layers import Labels
@@ -51,6 +44,7 @@ _NO_LABELS = (
     "There are no labels to measure. Segment an image first, or open a label image and choose "
     "'Convert to Labels' in the layer's menu."
 )
+_NO_NUCLEI = ("No nuclei", None)
 _OLD = "The table is older than the labels: measure again before you save or read it."
 _NO_SIZE = "No pixel size is known, so sizes are in pixels. Set the layer's scale and units for µm."
 
@@ -70,6 +64,7 @@ class MeasureDock(JobDock):
         self._viewer = own_viewer(napari_viewer)
         self._measured: tuple[LayerState, ...] = ()
         self.labels_box = ChoiceBox("Labels layer to measure; follows the selected layer")
+        self.nuclei_box = ChoiceBox("Labels of the nuclei, where the objects are cells")
         self.image_list = TaskList("Image layer whose intensities are measured")
         self.planewise = QCheckBox("Planes one by one")
         self.planewise.setVisible(False)
@@ -81,7 +76,7 @@ class MeasureDock(JobDock):
         self.table = TableLink(self._viewer, self._freshness, self)
         self.table_button = QPushButton("Show table")
         self.save_button = QPushButton("Save CSV…")
-        self.export_button = QPushButton("Export…")
+        self.export_button = ExportButton("Export…", KINDS)
         work = (self._propose, self._show_features, self._preparation, self._ask_about_many)
         self.drive(JobController(JobSpec("measurement", *work), parent=self), self._viewer)
         self._lay_out()
@@ -93,18 +88,15 @@ class MeasureDock(JobDock):
         layer = self.labels_box.value()
         if layer is None or self.controller.is_running:
             return
-        suggested = str(Path.home() / f"{layer.name}{kind.suffix}")
-        pattern = f"{kind.name} (*{kind.suffix})"
-        text, _ = QFileDialog.getSaveFileName(self, f"Save {kind.name}", suggested, pattern)
-        if not text:
+        answer = ask_for_path(self, layer.name, kind)
+        if answer is None:
             return
-        path = Path(text)
-        is_whole = path.name.lower().endswith(kind.suffix)
-        # The dialog has asked about the name that was typed, not about one that is made longer.
-        path = path if is_whole else path.with_name(path.name + kind.suffix)
+        path, overwrite = answer
         table = from_features(layer.features) if len(layer.features) else None
         digest = layer.metadata.get(MEASURED_KEY) if table else None
-        request = SaveObjectsRequest(path, layer_image(layer), table, is_whole, digest)
+        request = SaveObjectsRequest(
+            path, layer_image(layer), table, overwrite, digest, class_colors(layer)
+        )
         self.controller.start(request, self._show_saved)
 
     def show_table(self) -> None:
@@ -130,19 +122,23 @@ class MeasureDock(JobDock):
         self.planewise.setVisible(labels.sizes.get("z", 1) > 1)
         chosen = [self._viewer.layers[name] for name in self.image_list.value()]
         images = [image_under(one, layer) for one in chosen]
+        inside = self.nuclei_box.value()
+        nuclei = None if inside is None else image_under(inside, layer)
         doubts = self.label_watch.look_at([layer], chosen)
         self.parts_button.offer(doubts)
         planewise = self.planewise.isChecked() and not self.planewise.isHidden()
-        request = MeasureRequest(labels, tuple(images), planewise)
+        request = MeasureRequest(labels, tuple(images), planewise, nuclei=nuclei)
         known = [image.voxel_size for image in (labels, *images) if image.voxel_size]
         warnings = (() if known else (_NO_SIZE,)) + ((_OLD,) if self._is_old() else ())
-        return Proposal(request, _summary(labels, images), (*doubts, *warnings))
+        ratios = "" if nuclei is None else f", nuclei in '{nuclei.name}' and ratios"
+        return Proposal(request, _summary(labels, images) + ratios, (*doubts, *warnings))
 
     def _preparation(self) -> Callable[[Any], Any]:
         layer = self.labels_box.value()
         images = [self._viewer.layers[name] for name in self.image_list.value()]
-        self._measured = tuple(map(LayerState, (layer, *images)))
-        return partial(measured, labels=layer_image(layer))
+        read = filter(None, (layer, self.nuclei_box.value(), *images))
+        self._measured = tuple(map(LayerState, read))
+        return partial(measured, labels=layer_image(layer), before=layer.features)
 
     def _ask_about_many(self, error: BaseException | None) -> None:
         """Ask whether what looks like an image is to be measured as labels."""
@@ -184,6 +180,7 @@ class MeasureDock(JobDock):
         self.labels_box.set_choices([(layer.name, layer) for layer in labels])
         images = [layer for layer in layers if isinstance(layer, Image)]
         self.image_list.set_tasks([(layer.name, "") for layer in images])
+        self._offer_nuclei()
         self.controller.schedule()
 
     def _follow_selection(self) -> None:
@@ -232,13 +229,28 @@ class MeasureDock(JobDock):
         self.table.close()
         self._freshness.close()
 
+    def _offer_nuclei(self) -> None:
+        """Offer the other labels layers as nuclei; those of the same run are proposed."""
+        cells = self.labels_box.value()
+        others = [layer for layer in self.labels_box.values() if layer is not cells]
+        self.nuclei_box.set_choices([_NO_NUCLEI, *((layer.name, layer) for layer in others)])
+
+    def _suggest_nuclei(self) -> None:
+        """Choose the nuclei that belong to cells by their name."""
+        self._offer_nuclei()
+        cells = self.labels_box.value()
+        wanted = cells.name.replace("cells", "nuclei") if cells is not None else ""
+        own = (layer for layer in self.nuclei_box.values() if layer and layer.name == wanted)
+        self.nuclei_box.set_value(next(own, None))
+
     def _suggest_images(self) -> None:
         """Tick the images that lie under the labels; predicted ones are offered only."""
         labels = self.labels_box.value()
         if labels is None:
             return
         images = [layer for layer in self._viewer.layers if isinstance(layer, Image)]
-        fitting = [layer.name for layer in images if _fits(layer, labels)]
+        known = [layer for layer in images if METADATA_KEY not in layer.metadata]
+        fitting = [layer.name for layer in known if lies_on(labels, layer)]
         self.image_list.set_value(fitting)
         self.controller.schedule()
 
@@ -255,6 +267,8 @@ class MeasureDock(JobDock):
 
     def _connect(self) -> None:
         self.labels_box.currentIndexChanged.connect(self._suggest_images)
+        self.labels_box.currentIndexChanged.connect(self._suggest_nuclei)
+        self.nuclei_box.currentIndexChanged.connect(self.controller.schedule)
         self.labels_box.currentIndexChanged.connect(self._forget_result)
         self.labels_box.currentIndexChanged.connect(self._follow_labels)
         self._freshness.changed.connect(self._show_age)
@@ -269,12 +283,10 @@ class MeasureDock(JobDock):
         self.parts_button.clicked.connect(self.number_parts)
         self.table_button.clicked.connect(self.show_table)
         self.save_button.clicked.connect(self._save_table)
+        self.export_button.chosen.connect(self.save)
 
     def _save_table(self) -> None:
         self.save(CSV)
-
-    def _export(self, action: Any) -> None:
-        self.save(action.data())
 
     def _lay_out(self) -> None:
         form, rows = QWidget(), QFormLayout()
@@ -282,14 +294,9 @@ class MeasureDock(JobDock):
         rows.setContentsMargins(0, 0, 0, 0)
         rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         rows.addRow("Labels", self.labels_box)
+        rows.addRow("Nuclei", self.nuclei_box)
         rows.addRow("Intensities in", self.image_list)
         rows.addRow(self.planewise)
-        menu = QMenu(self.export_button)
-        for kind in KINDS:
-            action: Any = menu.addAction(f"{kind.name} ({kind.suffix})")
-            action.setData(kind)
-        menu.triggered.connect(self._export)
-        self.export_button.setMenu(menu)
         self.export_button.setToolTip("Save outlines or labels for ImageJ, QuPath and others")
         buttons, row = QWidget(), QHBoxLayout()
         buttons.setLayout(row)
@@ -297,16 +304,6 @@ class MeasureDock(JobDock):
         for button in (self.table_button, self.save_button, self.export_button):
             row.addWidget(button)
         self.add(form, self.parts_button, self.panel, buttons, self.colours)
-
-
-def _fits(layer: Image, labels: Labels) -> bool:
-    if METADATA_KEY in layer.metadata:
-        return False
-    try:
-        image_under(layer, labels)
-    except (ValueError, TypeError):
-        return False
-    return True
 
 
 def _summary(labels: MicroscopyImage, images: Sequence[MicroscopyImage]) -> str:

@@ -102,6 +102,7 @@ class Freshness(QObject):
 
     def _tell_renewed(self, event: Any) -> None:
         self.renewed.emit()
+        self._wait(event)  # another dock may have measured
 
     def _wait(self, event: Any) -> None:
         self._timer.start()

@@ -29,18 +29,19 @@ class Limits:
     high: float
 
 
+#: Colours of their own that layers had before anyone coloured them.
+_OWN: weakref.WeakKeyDictionary[Labels, Any] = weakref.WeakKeyDictionary()
+
+
 class LabelColours:
-    """Colours layers by a column; setters in: ``colour``, ``restore``."""
+    """Colours layers by a column; setters in: ``colour``, ``paint``, ``restore``."""
 
     def __init__(self) -> None:
-        self._before: weakref.WeakKeyDictionary[Labels, tuple[str, Any]] = (
-            weakref.WeakKeyDictionary()
-        )
+        self._columns: weakref.WeakKeyDictionary[Labels, str] = weakref.WeakKeyDictionary()
 
     def column(self, layer: Labels) -> str | None:
         """Column that a layer is coloured by; None where labels have their own colours."""
-        known = self._before.get(layer)
-        return known[0] if known else None
+        return self._columns.get(layer)
 
     def colour(self, layer: Labels, column: str) -> Limits:
         """Colour a layer's objects by a column of its features; of several rows the mean counts.
@@ -50,29 +51,35 @@ class LabelColours:
         labels, values = _values(layer, column)
         known = values[np.isfinite(values)]
         low, high = np.percentile(known, _PERCENTILES) if known.size else (0.0, 1.0)
-        own = self._before[layer][1] if layer in self._before else layer.colormap
         share = np.clip((values - low) / ((high - low) or 1.0), 0.0, 1.0)
         steps = np.round(np.nan_to_num(share) * (_COLOURS - 1)) / (_COLOURS - 1)
         colours = ensure_colormap(COLORMAP).map(steps)
         colours[~np.isfinite(values)] = _UNKNOWN
+        self.paint(layer, column, labels, colours)
+        return Limits(float(low), float(high))
+
+    def paint(
+        self, layer: Labels, column: str, labels: NDArray[Any], colours: NDArray[Any]
+    ) -> None:
+        """Colour objects by (N, 4) red, green, blue, alpha from 0 to 1; others are grey."""
         chosen = DirectLabelColormap(color_dict={None: _UNKNOWN, 0: "transparent"})
         # Given at once, napari would check every colour, which is felt with thousands of objects.
         chosen.color_dict.update(zip(labels.tolist(), colours.astype(np.float32), strict=True))
+        _OWN.setdefault(layer, layer.colormap)
         layer.colormap = chosen
-        self._before[layer] = (column, own)
-        return Limits(float(low), float(high))
+        self._columns[layer] = column
 
     def restore(self, layer: Labels) -> None:
         """Give each object its own colour again."""
-        known = self._before.pop(layer, None)
-        if known is not None:
-            layer.colormap = known[1]
+        own = _OWN.pop(layer, None) if self._columns.pop(layer, None) else None
+        if own is not None:
+            layer.colormap = own
 
 
 def columns(layer: Labels) -> list[str]:
     """Columns of numbers of a layer's features, without the label and the corners of the box."""
     features = layer.features
-    names = [name for name in features if np.issubdtype(features[name].dtype, np.number)]
+    names = [name for name in features if features[name].dtype.kind in "iuf"]
     return [name for name in names if name != "index" and not name.startswith("bbox_")]
 
 

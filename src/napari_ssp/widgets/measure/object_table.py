@@ -2,36 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_ssp.service.classes.classifying import CLASS_COLUMNS
 from napari_ssp.service.measuring import TABLE_SUFFIX, digest_labels
+from napari_ssp.widgets.forms.export_button import FileKind
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from napari_ssp.image import MicroscopyImage
     from napari_ssp.measure import Table
 
 _PLACES = ("t", "z")
-_SIZES = ("area_", "volume_")
-
-
-@dataclass(frozen=True)
-class FileKind:
-    """A way to save objects.
-
-    Attributes
-    ----------
-    name : str
-        In the menu.
-    suffix : str
-        End of the file's name.
-    """
-
-    name: str
-    suffix: str
+_SIZES = ("area_", "volume_", "num_nuclei", "nucleus_to_cytoplasm_")
+#: Columns of what people and critics said about objects, which is no measurement.
+SAID = (*CLASS_COLUMNS, "predicted_error")
 
 
 CSV = FileKind("Table", TABLE_SUFFIX)
@@ -51,9 +40,39 @@ def as_features(table: Table) -> dict[str, Any]:
     return {"index": table["label"], **{name: table[name] for name in ranked}}
 
 
-def measured(table: Table, labels: MicroscopyImage) -> tuple[dict[str, Any], str]:
-    """Make, on the worker, features of a table, and the digest of the labels that it is of."""
-    return as_features(table), digest_labels(labels)
+def join_features(
+    table: Table, before: Any, names: Collection[str] | None = None
+) -> dict[str, Any]:
+    """Features of a table, and columns of the features before that are about the same objects.
+
+    Parameters
+    ----------
+    table : dict
+        As `measure_objects` returns it.
+    before : pandas.DataFrame
+        The layer's features.
+    names : collection of str, optional
+        Columns that stay; None: all that the table has not.
+    """
+    found = as_features(table)
+    keys = [name for name in ("index", *_PLACES) if name in found or name in before]
+    if not all(key in found and key in before for key in keys) or before.duplicated(keys).any():
+        return found
+    kept = [n for n in before if n not in found and (names is None or n in names)]
+    own = import_module("pandas").DataFrame({key: found[key] for key in keys})
+    joined = own.merge(before[[*keys, *kept]], on=keys, how="left")
+    return found | {str(name): joined[name].to_numpy() for name in kept}
+
+
+def measured(
+    table: Table, labels: MicroscopyImage, before: Any = None
+) -> tuple[dict[str, Any], str]:
+    """Make, on the worker, features of a table, and the digest of the labels that it is of.
+
+    What the features before, if any, said about the objects stays.
+    """
+    features = as_features(table) if before is None else join_features(table, before, SAID)
+    return features, digest_labels(labels)
 
 
 def from_features(features: Any) -> Table:
@@ -69,6 +88,8 @@ def from_features(features: Any) -> Table:
 def _rank(name: str) -> int:
     if name in _PLACES:
         return 0
-    if name.startswith(_SIZES):
+    if name in CLASS_COLUMNS:
         return 1
-    return 2 if name.startswith("mean_") else 3
+    if name.startswith(_SIZES):
+        return 2
+    return 3 if name.startswith("mean_") else 4

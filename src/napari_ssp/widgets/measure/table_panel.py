@@ -15,7 +15,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_ssp.widgets.docks.dock_widget import DockWidget
+from napari_ssp.widgets.docks.dock_widget import WindowWidget
 from napari_ssp.widgets.docks.message_line import MessageLine
 from napari_ssp.widgets.forms.wrapped_label import WrappedLabel
 from napari_ssp.widgets.measure.table_model import ObjectTableModel
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _WIDTHS_OF = 50
 
 
-class TablePanel(DockWidget):
+class TablePanel(WindowWidget):
     """Table with a line above it; knows neither the viewer nor the service.
 
     Setters in: ``set_table``, ``set_old``, ``set_note``, ``choose``. Signals out:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from napari_ssp.io.layer_attributes import METADATA_KEY
 from napari_ssp.registry import CRITIC, list_cards
 from napari_ssp.service.network_outputs import outputs_image
 from napari_ssp.service.review.decisions import Decision
+from napari_ssp.service.review.object_table import wrong_first
 from napari_ssp.service.review.ranking import RankFolderRequest
 from napari_ssp.widgets.compare.comparing import list_object_labels
 from napari_ssp.widgets.docks.file_opening import reader_of
@@ -31,6 +32,7 @@ from napari_ssp.widgets.forms.wrapped_label import SmallPrint
 from napari_ssp.widgets.layers.alignment import image_under, lies_on
 from napari_ssp.widgets.layers.images import channel_choices, layer_image
 from napari_ssp.widgets.layers.layer_state import LayerState, lost_reason
+from napari_ssp.widgets.layers.object_classes import wrong_objects
 from napari_ssp.widgets.layers.shown_segmentations import find_segmentation
 from napari_ssp.widgets.review.error_layer import ErrorLayers, features_with_errors
 from napari_ssp.widgets.review.folder_list import FolderList
@@ -90,6 +92,9 @@ class ReviewDock(JobDock):
         self._viewer = own_viewer(napari_viewer)
         self._states: tuple[LayerState, ...] = ()
         self._reviews: weakref.WeakKeyDictionary[Labels, Review] = weakref.WeakKeyDictionary()
+        self._wrong: weakref.WeakKeyDictionary[Labels, dict[ObjectKey, str]] = (
+            weakref.WeakKeyDictionary()
+        )
         self.form = ReviewForm()
         self.labels_box, self.image_box = self.form.labels_box, self.form.image_box
         self.parts_button, self.label_watch = PartsButton(), LabelWatch(self)
@@ -113,6 +118,11 @@ class ReviewDock(JobDock):
         self.form.begin_with(preferred_choices("errors"))
         self.watch(self._viewer, self._update_layers, self._follow_selection)
         self._follow_labels()
+
+    def showEvent(self, event: Any) -> None:
+        """Take over what the Classes dock has said about the objects meanwhile."""
+        super().showEvent(event)
+        self._take_classes()
 
     def refresh_models(self) -> None:
         """Look again which critics are installed."""
@@ -211,6 +221,8 @@ class ReviewDock(JobDock):
         self._layers.show(value.review, labels)
         labels.features = value.features
         self._reviews[labels] = value.review
+        self._wrong.pop(labels, None)
+        self._take_classes()
         self.panel.set_message(review_line(value.review))
         if labels is self.labels_box.value():
             self._show_review()
@@ -227,6 +239,20 @@ class ReviewDock(JobDock):
         self.leads.setVisible(review is not None)
         self._tour.clear()
         self._show_decisions()
+
+    def _take_classes(self) -> None:
+        """Put objects of wrong classes first in the list of the chosen labels."""
+        labels, review = self.labels_box.value(), self._review()
+        wrong = {} if labels is None else wrong_objects(labels)
+        if review is None or wrong == self._wrong.get(labels, {}):
+            return
+        row = self.list.row()
+        chosen = self.list.model.key(row) if row >= 0 else None
+        self._wrong[labels] = wrong
+        self._reviews[labels] = replace(review, table=wrong_first(review.table, wrong))
+        self._show_review()
+        if chosen is not None:
+            self.list.choose(self.list.model.row_of(chosen))
 
     def _compare(self) -> None:
         """Compare what was found with the truth, where one is chosen."""
@@ -314,6 +340,7 @@ class ReviewDock(JobDock):
         if not self.controller.is_running:
             self.panel.set_message("")
         self._show_review()
+        self._take_classes()
         self._compare()
         self.controller.schedule()
 

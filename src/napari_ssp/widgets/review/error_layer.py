@@ -6,8 +6,6 @@ import weakref
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from napari_ssp.io.layer_attributes import METADATA_KEY
 from napari_ssp.widgets.layers.alignment import place_of
 from napari_ssp.widgets.layers.placement import in_layer_axes
@@ -78,14 +76,17 @@ def features_with_errors(review: Review, before: Any) -> dict[str, Any]:
     review : Review
         Of an object in several planes the worst counts.
     before : pandas.DataFrame
-        The layer's features; columns with one row per label stay.
+        The layer's features, which stay; where they have rows for frames or planes, each gets the
+        error there.
     """
-    import_module("pandas")  # napari needs it for features; in the GUI thread that would be felt
-    labels, places = np.unique(review.table["label"], return_inverse=True)
-    errors = np.zeros(labels.size)
-    np.maximum.at(errors, places, review.table[_COLUMN])
-    columns: dict[str, Any] = {"index": labels, _COLUMN: errors}
-    if "index" not in before or not before["index"].is_unique:
-        return columns
-    kept = before.set_index("index").reindex(labels)
-    return columns | {str(n): kept[n].to_numpy() for n in kept if n not in ("index", _COLUMN)}
+    pandas = import_module("pandas")  # napari needs it; in the GUI thread that would be felt
+    table = {"index": review.table["label"], **review.table}
+    is_known = "index" in before
+    repeats = is_known and not before["index"].is_unique
+    places = [axis for axis in "tz" if repeats and axis in table and axis in before]
+    keys = ["index", *places]
+    errors = pandas.DataFrame({name: table[name] for name in (*keys, _COLUMN)})
+    errors = errors.groupby(keys, as_index=False).max()
+    kept = before.drop(columns=_COLUMN, errors="ignore") if is_known else errors[keys]
+    joined = kept.merge(errors, on=keys, how="left" if repeats else "right")
+    return {str(name): joined[name].to_numpy() for name in ("index", _COLUMN, *kept)}

@@ -1,4 +1,4 @@
-"""Keeper of decisions: finds those about a labels layer, and keeps new ones a moment after."""
+"""Keepers of what people say about labels: found again for a layer, and kept a moment after."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ _PAUSE_MS = 400
 _LONGEST_WAIT = 10.0  # seconds
 
 
-class DecisionKeeper(QObject):
-    """Decisions about the objects of one labels layer.
+class Keeper(QObject):
+    """What people say about the objects of one labels layer.
 
-    Setters in: ``follow``, ``decide``, ``close``. Signals out: ``changed``, when other decisions
-    are known; ``kept(path)``; ``failed(error)``.
+    Setters in: ``follow``, ``change``, ``close``. Signals out: ``changed``, when something else is
+    known; ``kept(path)``; ``failed(error)``. A kind of keeper says what is asked of the service.
 
     Parameters
     ----------
@@ -47,11 +47,14 @@ class DecisionKeeper(QObject):
     changed = Signal()
     kept = Signal(object)
     failed = Signal(object)
+    #: Requests that take labels, their file and scene, the second one also what is kept.
+    find_request: Any
+    keep_request: Any
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
         self._layer: weakref.ref[Labels] | None = None
-        self._decisions: dict[ObjectKey, Decision] = {}
+        self._value = self.nothing()
         self._is_dirty = False
         self._finder, self._writer = Runner(parent=self), Runner(parent=self)
         self._finder.ended.connect(self._on_found)
@@ -61,10 +64,18 @@ class DecisionKeeper(QObject):
         self._timer.setInterval(_PAUSE_MS)
         self._timer.timeout.connect(self._write)
 
+    def nothing(self) -> Any:
+        """Value where nothing is known."""
+        raise NotImplementedError
+
+    def join(self, found: Any, said: Any) -> Any:
+        """Value of what was found, and what was said meanwhile, which counts more."""
+        raise NotImplementedError
+
     @property
-    def decisions(self) -> Mapping[ObjectKey, Decision]:
-        """What was decided about the layer's objects."""
-        return self._decisions
+    def value(self) -> Any:
+        """What is known of the layer's objects."""
+        return self._value
 
     @property
     def is_settled(self) -> bool:
@@ -76,22 +87,22 @@ class DecisionKeeper(QObject):
         return self._layer() if self._layer else None
 
     def follow(self, layer: Labels | None) -> None:
-        """Turn to another layer; what was decided about the one before is kept."""
+        """Turn to another layer; what was said about the one before is kept."""
         before = self.layer()
         if layer is before:
             return
         self._leave(before)
-        self._decisions, self._is_dirty = {}, False
+        self._value, self._is_dirty = self.nothing(), False
         self._layer = None if layer is None else weakref.ref(layer)
         if layer is not None:
             for emitter in (layer.events.paint, layer.events.data):
                 emitter.connect(self._note_edit)
-            self._finder.start(FindDecisionsRequest(layer_image(layer), *_place(layer)))
+            self._finder.start(self.find_request(layer_image(layer), *_place(layer)))
         self.changed.emit()
 
-    def decide(self, decisions: Mapping[ObjectKey, Decision]) -> None:
-        """Decide about objects; earlier decisions about them are replaced."""
-        self._decisions |= decisions
+    def change(self, value: Any) -> None:
+        """Know something else from now on."""
+        self._value = value
         self._note_change()
 
     def close(self) -> None:
@@ -105,7 +116,7 @@ class DecisionKeeper(QObject):
                 self.failed.emit(error)
 
     def _leave(self, layer: Labels | None) -> Any:
-        """Listen to a layer no more; returns the job that keeps its last decisions, if any."""
+        """Listen to a layer no more; returns the job that keeps what was said last, if any."""
         self._timer.stop()
         self._finder.cancel()
         if layer is None:
@@ -117,11 +128,11 @@ class DecisionKeeper(QObject):
         self._writer.cancel()
         return shared_service().submit(self._request(layer))
 
-    def _request(self, layer: Labels) -> KeepDecisionsRequest:
-        return KeepDecisionsRequest(layer_image(layer), *_place(layer), dict(self._decisions))
+    def _request(self, layer: Labels) -> Any:
+        return self.keep_request(layer_image(layer), *_place(layer), self._value)
 
     def _note_edit(self, event: Any = None) -> None:
-        if self._decisions:  # labels in memory are known by their pixels
+        if self._value != self.nothing():  # labels in memory are known by their pixels
             self._note_change()
 
     def _note_change(self) -> None:
@@ -138,7 +149,7 @@ class DecisionKeeper(QObject):
         if outcome.state is JobState.FAILED:
             self.failed.emit(outcome.error)
         elif outcome.state is JobState.DONE:
-            self._decisions = {**outcome.value, **self._decisions}  # new ones count
+            self._value = self.join(outcome.value, self._value)
             self.changed.emit()
 
     def _on_kept(self, outcome: Outcome) -> None:
@@ -146,6 +157,31 @@ class DecisionKeeper(QObject):
             self.failed.emit(outcome.error)
         elif outcome.state is JobState.DONE:
             self.kept.emit(outcome.value)
+
+
+class DecisionKeeper(Keeper):
+    """Decisions about the objects of one labels layer; also setter in: ``decide``."""
+
+    find_request = FindDecisionsRequest
+    keep_request = KeepDecisionsRequest
+
+    @property
+    def decisions(self) -> Mapping[ObjectKey, Decision]:
+        """What was decided about the layer's objects."""
+        decisions: Mapping[ObjectKey, Decision] = self.value
+        return decisions
+
+    def decide(self, decisions: Mapping[ObjectKey, Decision]) -> None:
+        """Decide about objects; earlier decisions about them are replaced."""
+        self.change({**self.decisions, **decisions})
+
+    def nothing(self) -> dict[ObjectKey, Decision]:
+        """No decisions."""
+        return {}
+
+    def join(self, found: Any, said: Any) -> dict[ObjectKey, Decision]:
+        """All decisions; of two about an object the newer one."""
+        return {**found, **said}
 
 
 def _place(layer: Labels) -> tuple[Path | None, str | None]:

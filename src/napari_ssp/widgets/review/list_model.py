@@ -25,6 +25,7 @@ _HEADERS = {
     "likely": "likely",
     "accepted": "calibrated",
 }
+_SHOWN = ("label", "t", "z", "predicted_error", "likely", "class")
 _ACCEPTABLE = "can be accepted"
 #: Dark enough for white letters, and told apart by people with any colour vision; words say it too.
 _COLOURS = {
@@ -48,7 +49,7 @@ class ReviewListModel(ObjectTableModel):
     def set_review(self, review: Review | None) -> None:
         """Show the objects of a review, none of them decided."""
         known = {"label": np.zeros(0, np.int64)} if review is None else review.table
-        names = [name for name in ("label", "t", "z", "predicted_error", "likely") if name in known]
+        names = [name for name in _SHOWN if name in known]
         table: dict[str, Any] = {name: known[name] for name in names}
         if "accepted" in known:
             table["accepted"] = np.where(known["accepted"], _ACCEPTABLE, "").astype(object)

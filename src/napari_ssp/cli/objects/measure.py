@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from napari_ssp.atomic import check_target
-from napari_ssp.cli.label_files import label_options, with_axes
-from napari_ssp.cli.object_table import write_object_table
+from napari_ssp.cli.label_files import label_options, say_doubts, with_axes
+from napari_ssp.cli.objects.object_table import write_object_table
 from napari_ssp.cli.reporting import (
     as_usage_error,
     fail,
@@ -21,7 +21,6 @@ from napari_ssp.cli.reporting import (
 from napari_ssp.io.objects.object_files import PARQUET_SUFFIX
 from napari_ssp.io.objects.tables import write_table
 from napari_ssp.measure import measure_steps
-from napari_ssp.service.inspecting import warn_of_blank
 
 if TYPE_CHECKING:
     from napari_ssp.cli.label_files import LabelFile, LabelTask
@@ -37,6 +36,11 @@ _existing = click.Path(exists=True, path_type=Path)
 @click.argument("labels", type=_existing)
 @click.option("--image", type=_existing, help="Image to measure intensities in.")
 @click.option(
+    "--nuclei",
+    type=_existing,
+    help="Label image of the nuclei of LABELS, which are cells then: ratios are measured, too.",
+)
+@click.option(
     "-o",
     "--output",
     required=True,
@@ -51,6 +55,7 @@ _existing = click.Path(exists=True, path_type=Path)
 def measure(
     labels: LabelFile,
     image: Path | None,
+    nuclei: Path | None,
     output: Path,
     overwrite: bool,
     json_path: Path | None,
@@ -65,12 +70,18 @@ def measure(
 
     A .parquet is one table of all label images, of a plate, a folder or the scenes of a file, with
     the columns plate, well, field, file and scene in front. What cannot be measured is left out.
+
+    With --nuclei a row is a cell, and has the number of its nuclei, sizes and mean intensities of
+    nuclei and cytoplasm, and their ratios, nucleus_to_cytoplasm_... A nucleus belongs to the cell
+    that holds most of it.
     """
     if output.suffix.lower() == PARQUET_SUFFIX:
+        if nuclei is not None:
+            raise click.UsageError("Nuclei are measured into a CSV: give -o cells.csv.")
         return _measure_all(labels, image, output, overwrite, json_path, **choices)
     with as_usage_error():
         check_target(output, overwrite=True)
-        tasks = labels.tasks(output, overwrite, image)
+        tasks = labels.tasks(output, overwrite, image, nuclei)
         rows = [(task.source, _write(task, overwrite, **choices)) for task in tasks]
     for source, row in rows:
         say(f"{source}: {row['rows']} objects -> {row['table']}")
@@ -106,7 +117,7 @@ def _measure_all(
 
 def _write(task: LabelTask, overwrite: bool, **choices: Any) -> Row:
     """Write the table of a label image, and describe it for the report."""
-    table, doubts = _measure(task.labels, task.image, **choices)
+    table, doubts = _measure(task.labels, task.image, nuclei=task.nuclei, **choices)
     write_table(task.target, table, overwrite)
     rows = {"table": str(task.target), "rows": len(table["label"]), "columns": list(table)}
     return {**rows, "warnings": doubts}
@@ -117,14 +128,13 @@ def _measure(
     image: MicroscopyImage | None,
     planewise: bool,
     image_axes: str | None,
+    nuclei: MicroscopyImage | None = None,
 ) -> tuple[Table, list[str]]:
     """Measure a label image; also gives what is doubtful about it and its image."""
-    doubts = labels.warnings  # said already
+    doubts = labels.warnings + say_doubts(image)  # those of the labels are said already
     if image is not None:
-        found = (*image.warnings, *warn_of_blank([image]))
-        for warning in found:
-            say(warning)
-        doubts += found
         image = with_axes(image, image_axes)
-    table = run_with_bar(measure_steps(labels, image, planewise=planewise), labels.name)
+    table = run_with_bar(
+        measure_steps(labels, image, planewise=planewise, nuclei=nuclei), labels.name
+    )
     return table, list(doubts)

@@ -1,0 +1,1 @@
+"""Files of tracks: the folder of the Cell Tracking Challenge, and GEFF."""

@@ -1,0 +1,1 @@
+"""Cells, their nuclei and their cytoplasm, with the same numbers."""

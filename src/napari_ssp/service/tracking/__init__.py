@@ -1,0 +1,1 @@
+"""Objects followed over time: links between frames, tracks with divisions, files of them."""

@@ -1,0 +1,1 @@
+"""The Track dock: objects of a label movie become tracks."""
