@@ -207,8 +207,10 @@ class SeriesDock(JobDock):
     def _on_looked(self, outcome: Outcome) -> None:
         if outcome.state is JobState.DONE:
             for row, state in zip(self._looked_at, outcome.value, strict=True):
-                is_lost = self._states[row].stage is Stage.FAILED and state.stage is Stage.WAITING
-                if not is_lost:  # why it failed stands nowhere else
+                known = self._states[row].stage
+                is_failure = known is Stage.FAILED and state.stage is Stage.WAITING
+                # What a run has said, e.g. why it failed, stands nowhere else.
+                if state.words or not (is_failure or known is state.stage):
                     self._note(row, state)
             self._worked_on -= set(self._looked_at)
         self.controller.schedule()
