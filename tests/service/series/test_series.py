@@ -161,7 +161,7 @@ def test_all_are_segmented_but_those_that_are_done_or_fail(
     }
     np.testing.assert_array_equal(read_label_image(folder / "b_label.tiff").data, SQUARE)
     expected = run(prepare_steps(settings, SHARED_MODELS)())
-    assert states[0].words.splitlines()[0] == f"segmented, {expected.num_objects} objects"
+    assert states[0].words.splitlines()[0] == f"{expected.num_objects} objects"
     np.testing.assert_array_equal(read_label_image(folder / "a_label.tiff").data, expected.labels)
     flows, probability = read_outputs(read_image(folder / "a_flows.tiff"))
     np.testing.assert_array_equal(flows, expected.flows)

@@ -249,7 +249,7 @@ def test_all_are_segmented_as_the_segment_dock_says_and_measured(
     _wait(series, qtbot)
     assert outcome.error is None
     count = int(read_label_image(folder / "a_label.tiff").data.max())
-    assert _lines(series)[0] == f"✓  a  (segmented, {count} objects)"
+    assert _lines(series)[0] == f"✓  a  ({count} objects)"
     assert _names(viewer) == ["a", "a labels"], "the image on display gets its labels"
     file = layer_file(viewer.layers["a labels"])
     assert file is not None and find_outputs(file) == folder / "a_flows.tiff", "as editing looks"

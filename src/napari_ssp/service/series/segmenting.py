@@ -84,7 +84,7 @@ def segment_steps(
 
 def _describe(result: Segmentation) -> str:
     objects = "1 object" if result.num_objects == 1 else f"{result.num_objects} objects"
-    return "\n".join([f"{Stage.SEGMENTED}, {objects}", *result.warnings])
+    return "\n".join([objects, *result.warnings])
 
 
 def _with_news(steps: Steps[Segmentation], image: SeriesImage) -> Steps[Segmentation]:
