@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 PACKAGE = Path(__file__).resolve().parents[1] / "src" / "napari_ssp"
 
-GROUND = {"image", "place", "progress", "atomic", "labels", "schema", "scratch", "text"}
+GROUND = {
+    *("image", "place", "progress", "atomic", "labels", "schema", "scratch", "text"),
+    *("preferences", "threads"),
+}
 #: Rooms of the package, and what of ours each may import besides itself and its own sub-rooms.
 ROOMS = {
     "widgets": {"service", "registry", "io", "measure", "metrics"} | GROUND,
@@ -44,6 +47,8 @@ ROOMS = {
     "schema": set(),
     "scratch": set(),
     "text": set(),
+    "preferences": set(),
+    "threads": {"preferences"},
     "__init__": {"image", "service"},
 }
 #: Sub-rooms, and which rooms beside them each may lean on. A sub-room may always import the folder

@@ -31,6 +31,7 @@ from .scaling import (
     resample as resample,
     resample_tensor as resample_tensor,
 )
+from .threads import limit_threads as limit_threads
 from .tiling import count_tiles as count_tiles, tile_starts as tile_starts
 from .tta import (
     EIGHT_VIEWS as EIGHT_VIEWS,

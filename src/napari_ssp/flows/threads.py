@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from napari_ssp.threads import count_threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +25,7 @@ def spread(work: Callable[[NDArray[np.int64]], Any], cost: NDArray[np.float64]) 
     cost : numpy.ndarray
         Float (n,), the expected cost of every item.
     """
-    count = min(_threads(), len(cost))
+    count = min(count_threads(), len(cost))
     if count <= 1 or float(cost.sum()) < 1e6:
         work(np.arange(len(cost)))
         return
@@ -34,8 +35,3 @@ def spread(work: Callable[[NDArray[np.int64]], Any], cost: NDArray[np.float64]) 
     with ThreadPoolExecutor(count) as pool:
         for _ in pool.map(work, parts):
             pass
-
-
-def _threads() -> int:
-    wanted = os.environ.get("OMP_NUM_THREADS", "")
-    return int(wanted) if wanted.isdigit() and int(wanted) else (os.cpu_count() or 1)

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from napari_ssp.registry.card import CARD_FILE, CELLPOSE, ERRORS, ModelCard
 from napari_ssp.registry.catalogues import list_offered_cards, model_folders
 from napari_ssp.registry.cellpose_models import cellpose_cards, cellpose_weights
-from napari_ssp.registry.folders import DEFAULT_MODEL, STARTER_FOLDER, models_folder
+from napari_ssp.registry.folders import DEFAULT_MODEL, STARTER_FOLDER, models_folders
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -99,8 +99,8 @@ def find_family(model: str | Path) -> str:
 
 
 def is_users(card: ModelCard) -> bool:
-    """Whether a model lies in the user's folder, so that it may be changed."""
-    return card.folder is not None and card.folder.parent == models_folder()
+    """Whether a model lies in a folder of the user's, so that it may be changed."""
+    return card.folder is not None and card.folder.parent in models_folders()
 
 
 def is_shipped(name: str) -> bool:
@@ -125,7 +125,7 @@ def _names(cards: Iterable[ModelCard]) -> str:
 
 
 def _installed() -> Iterator[ModelCard]:
-    for parent in (STARTER_FOLDER, models_folder(), *model_folders()):
+    for parent in (STARTER_FOLDER, *models_folders(), *model_folders()):
         for path in sorted(parent.glob(f"[!.]*/{CARD_FILE}")):
             try:
                 yield ModelCard.read(path.parent)

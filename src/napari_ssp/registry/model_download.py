@@ -13,7 +13,7 @@ from napari_ssp.registry.card import CELLPOSE
 from napari_ssp.registry.catalogue import find_in_catalogue, is_installed
 from napari_ssp.registry.cellpose_models import cellpose_weights
 from napari_ssp.registry.digests import Digests, verify_file
-from napari_ssp.registry.folders import cache_folder
+from napari_ssp.registry.folders import cache_folder, make_models_folder
 from napari_ssp.registry.importing.steps import import_steps
 from napari_ssp.registry.importing.torch_files import read_torch_file
 from napari_ssp.registry.transfer.download import download
@@ -74,6 +74,7 @@ def download_steps(
         return find_in_catalogue(name)
     if card.remote is None:
         raise ValueError(f"The card of '{name}' does not say where to download it.")
+    make_models_folder()  # refused before the download, not after it
     with locked(f"download of {card.name}"):
         path = _downloads() / card.remote.name
         file = yield from _first_of(card, mirrors, retry_policy or RetryPolicy(), path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
+from napari_ssp.engine import limit_threads
 from napari_ssp.service.compute.local import PATIENCE, LocalBackend
 from napari_ssp.service.compute.places import open_cluster
 from napari_ssp.service.compute.queues.cluster_file import MOST_WORKERS
@@ -92,8 +93,10 @@ class ModelService:
                 "This model service was closed, so nothing can be submitted to it. Make a new "
                 "ModelService()."
             )
-        lane = self._lanes[find_lane(request)]
-        start = prepare_steps(request, SHARED_MODELS, plan, self._begin)
+        kind = find_lane(request)
+        lane, start = self._lanes[kind], prepare_steps(request, SHARED_MODELS, plan, self._begin)
+        if kind is Lane.COMPUTATION:
+            start = partial(limit_threads, start)
         if (remote := self._find_remote(request)) is not None:
             lane, start = self._waiting, remote
         job = Job(request, start)

@@ -14,9 +14,9 @@ from napari_ssp.progress import Progress, Steps, run
 from napari_ssp.registry.bioimage.files import is_bioimage
 from napari_ssp.registry.card import CARD_FILE, PACKAGE, WEIGHTS_FILE, ModelCard
 from napari_ssp.registry.card_checks import check_name
-from napari_ssp.registry.catalogue import is_shipped, list_cards, list_catalogue
+from napari_ssp.registry.catalogue import is_shipped, is_users, list_cards, list_catalogue
 from napari_ssp.registry.digests import Digests, hash_file
-from napari_ssp.registry.folders import models_folder
+from napari_ssp.registry.folders import make_models_folder, models_folder
 from napari_ssp.registry.importing.new_card import complete_card, new_card
 from napari_ssp.registry.importing.recognition import recognise
 from napari_ssp.registry.importing.safetensors_files import is_safetensors, read_safetensors
@@ -120,8 +120,7 @@ def _import_package(path: Path, name: str | None, overwrite: bool) -> Steps[Mode
 
 def _scratch_folder() -> AbstractContextManager[Path]:
     """Give a folder to unpack to, on the disk of the models, that is removed at the end."""
-    models_folder().mkdir(parents=True, exist_ok=True)
-    return scratch_folder(models_folder())
+    return scratch_folder(make_models_folder())
 
 
 def _import_bioimage(
@@ -238,9 +237,9 @@ def check_free(name: str, overwrite: bool) -> None:
     """
     if is_shipped(name):
         raise FileExistsError(f"'{name}' is a model of the package. Give another name.")
-    folder = models_folder() / name
-    taken = folder.exists() or any(card.name == name for card in list_cards())
-    if taken and not (overwrite and folder.exists()):
+    is_there = (models_folder() / name).exists()
+    named = [card for card in list_cards() if card.name == name]
+    if (is_there or named) and not (overwrite and (is_there or any(map(is_users, named)))):
         raise FileExistsError(
             f"There is a model '{name}' already; it was left as it is. Give another name, or allow "
             "overwriting."
@@ -257,8 +256,7 @@ def _save(state: dict[str, Any], path: Path) -> None:
 
 def _install(card: ModelCard, write: Callable[[Path], Any], overwrite: bool) -> Steps[ModelCard]:
     """Write the folder of a model, as a whole or not at all."""
-    final = models_folder() / card.name
-    final.parent.mkdir(parents=True, exist_ok=True)
+    final = make_models_folder() / card.name
     with replaced_folder(final) as temporary:
         yield Progress(f"writing {card.name}")
         write(temporary / card.weights_file)

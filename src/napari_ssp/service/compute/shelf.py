@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from napari_ssp.atomic import atomic_path, write_text
 from napari_ssp.registry import ModelCard, cache_folder, find_card
 from napari_ssp.registry.card import CARD_FILE
+from napari_ssp.registry.folders import MOVED_BY
 from napari_ssp.service.compute.lending import SHELF, Book
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 #: Read at once: while a request is done, the folder of models is the request's own.
 _STORE = cache_folder() / "received"
-_CACHE = "NAPARI_SSP_CACHE"
 
 
 def find_missing(books: Sequence[Book]) -> list[str]:
@@ -50,16 +50,16 @@ def keep_weights(sha256: str, content: NDArray[np.uint8]) -> None:
 def lent(books: Sequence[Book]) -> Iterator[Path]:
     """Let the models of a request be this process's own, and the only ones beside those shipped."""
     key = hashlib.sha256(repr(sorted(map(repr, books))).encode()).hexdigest()
-    shelf, before = _STORE / f"shelf-{key[:32]}", os.environ.get(_CACHE)
+    shelf, before = _STORE / f"shelf-{key[:32]}", os.environ.get(MOVED_BY)
     for book in books:
         _put(book, shelf)
-    os.environ[_CACHE] = str(shelf)
+    os.environ[MOVED_BY] = str(shelf)
     try:
         yield shelf
     finally:
-        os.environ.pop(_CACHE)
+        os.environ.pop(MOVED_BY)
         if before is not None:
-            os.environ[_CACHE] = before
+            os.environ[MOVED_BY] = before
 
 
 def resolve(model: str, shelf: Path) -> str:

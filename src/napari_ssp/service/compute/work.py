@@ -11,6 +11,7 @@ import dask
 from distributed import get_worker
 
 from napari_ssp import __version__
+from napari_ssp.engine import limit_threads
 from napari_ssp.service.compute.shelf import find_missing, lent, resolve
 from napari_ssp.service.compute.wire import Parcel, pack, pack_error, pack_missing, unpack
 from napari_ssp.service.model_cache import ModelCache
@@ -18,6 +19,7 @@ from napari_ssp.service.pipelines import prepare_steps
 from napari_ssp.service.requests import BlockRequest, DiameterRequest, SegmentRequest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -90,13 +92,13 @@ def _do(asked: Asked, parcel: Parcel) -> Parcel:
         )
     request, reports = unpack(parcel), _Reports(asked.topic, asked.key)
     if asked.books is None:
-        return pack(_follow(prepare_steps(request, _MODELS)(), reports))
+        return pack(_follow(prepare_steps(request, _MODELS), reports))
     missing = find_missing(asked.books)
     if missing:
         return pack_missing(missing, get_worker().address)
     with lent(asked.books) as shelf:
         own = _with_models(request, shelf)
-        return pack(_follow(prepare_steps(own, _MODELS)(), reports))
+        return pack(_follow(prepare_steps(own, _MODELS), reports))
 
 
 def _with_models(request: Any, shelf: Path) -> Any:
@@ -129,8 +131,9 @@ class _Reports:
             self._worker.log_event(self._topic, {"key": self._key, "progress": said})
 
 
-def _follow(steps: Steps[Any], reports: _Reports) -> Any:
+def _follow(start: Callable[[], Steps[Any]], reports: _Reports) -> Any:
     """Do the steps to their end, or until nobody wants them."""
+    steps = limit_threads(start)
     try:
         while reports.is_wanted():
             reports.tell(next(steps))

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import torch
 
 from napari_ssp.atomic import replaced_folder
-from napari_ssp.registry import ModelCard, list_cards, save_model
-from napari_ssp.registry.folders import models_folder
+from napari_ssp.registry import ModelCard, is_users, list_cards, save_model
+from napari_ssp.registry.folders import make_models_folder
 from napari_ssp.service.results import TrainedModel
 from napari_ssp.training.records import beats
 from napari_ssp.training.scored_images import FEWEST_OBJECTS, are_too_few
@@ -176,14 +176,12 @@ def _earlier(folder: Path) -> ModelCard | None:
 
 
 def _same(card: ModelCard, other: ModelCard) -> bool:
-    in_reach = card.folder is not None and card.folder.parent == models_folder()
-    return in_reach and (card.name, card.sha256) == (other.name, other.sha256)
+    return is_users(card) and (card.name, card.sha256) == (other.name, other.sha256)
 
 
 def _install(card: ModelCard) -> None:
     """Copy a model among the installed ones, as a whole or not at all."""
-    final = models_folder() / card.name
-    final.parent.mkdir(parents=True, exist_ok=True)
+    final = make_models_folder() / card.name
     with replaced_folder(final) as temporary:
         shutil.copy2(card.weights, temporary)
         card.write(temporary)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from napari_ssp.progress import Progress
+from napari_ssp.registry.folders import make_models_folder
 from napari_ssp.service.results import TrainedModel
 from napari_ssp.service.training.conclusion import conclude
 from napari_ssp.service.training.kinds import find_kind
@@ -64,6 +65,8 @@ def train_steps(
     if processes.world_size == 1 and isinstance(request, TrainRequest | TrainStructuresRequest):
         request = yield from fit_steps(request, plan.size)
     request.output.mkdir(parents=True, exist_ok=True)
+    if processes.is_main and request.install != "never":
+        make_models_folder()  # refused before the training, not after it
     if processes.is_main:
         started = has_checkpoint(request.output)
         write_manifest(kind.entries(plan.files), request.output, started)

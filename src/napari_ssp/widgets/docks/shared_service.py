@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import atexit
 from functools import cache
-from typing import Any
 
-from napari.settings import get_plugin_settings
-
+from napari_ssp.preferences import read_preferences
 from napari_ssp.service import ModelService
 
 
@@ -22,14 +20,12 @@ def preferred_choices(makes: str = "") -> dict[str, str]:
     Returns
     -------
     dict of str to str
-        Values by the names of a form's fields; empty where napari does not know the settings.
+        Values by the names of a form's fields.
     """
-    plugin: Any = get_plugin_settings().get("napari-ssp")
-    if plugin is None:
-        return {}
-    compute, model = plugin.compute, getattr(plugin.models, makes, "")
-    chosen = {"compute": compute.where, "device": compute.device, "precision": compute.precision}
-    return {name: str(value) for name, value in (chosen | {"model": model}).items() if value}
+    found = read_preferences()
+    chosen = {"compute": found.where, "device": found.device, "precision": found.precision}
+    chosen["model"] = getattr(found, makes) if makes else ""
+    return {name: value for name, value in chosen.items() if value}
 
 
 def shared_service(purpose: str = "prediction", compute: str = "local") -> ModelService:
