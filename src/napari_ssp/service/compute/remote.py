@@ -157,12 +157,11 @@ def _follow(task: Task) -> Steps[Parcel]:
 
 def _remote_review(request: ReviewRequest, cluster: Cluster) -> Steps[Review]:
     """As `remote_steps`; a calibration that is named lies on this computer, and is applied here."""
-    if request.calibration is None:
-        return (yield from remote_steps(request, cluster))
-    yield Progress("reading the calibration")
-    calibration = plan_review(request).calibration
-    assert calibration is not None
+    yield Progress("reading the labels")
+    calibration = plan_review(request).calibration if request.calibration else None
     found: Review = yield from remote_steps(replace(request, calibration=None), cluster)
+    if calibration is None:
+        return found
     mark_accepted(found.table, calibration, request.wrong_share)
     asked = {**found.provenance["request"], "calibration": request.calibration}
     record = {**found.provenance, "request": asked}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_ssp.image import MicroscopyImage
 from napari_ssp.io import read_image, read_label_image
@@ -160,7 +160,7 @@ def _critic(model: str) -> ModelCard:
 
 
 def _labels(request: ReviewRequest, image: MicroscopyImage) -> MicroscopyImage:
-    source = request.labels
+    source: Any = request.labels
     if isinstance(source, MicroscopyImage):
         return replace(source, rgb=False)
     axes = "".join(a for a in image.axes if a != "c")
