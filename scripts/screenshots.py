@@ -202,7 +202,7 @@ def going_through(viewer: napari.Viewer, dock: SeriesDock) -> None:
     with tempfile.TemporaryDirectory() as place:
         folder = str(Path(place) / "nuclei")
         Path(folder).mkdir()
-        for path in sorted((SHARED / "nuclei_mnfinder" / "train" / "images").iterdir())[:6]:
+        for path in sorted((_NUCLEI / "images").iterdir())[:6]:
             shutil.copy(path, folder)
         cut_off = sorted(Path(folder).iterdir())[4]
         cut_off.write_bytes(cut_off.read_bytes()[:5000])
