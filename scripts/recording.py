@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import virtual_screen
 from PIL import Image, ImageDraw, ImageFont
+from window import Hand, middles, pause, run, slide, wait
 
 if TYPE_CHECKING:
     import napari
@@ -60,11 +61,9 @@ def _record() -> Recording:
 
 
 def _segment(viewer: napari.Viewer, recording: Recording) -> Any:
-    from screenshots import _wait
-
     recording.say("Plugins > napari-ssp > Segment: it says what it understood. Press Run")
     _, dock = viewer.window.add_plugin_dock_widget("napari-ssp", "Segment", tabify=True)
-    _wait(dock.panel.run_button.isEnabled)
+    wait(dock.panel.run_button.isEnabled)
     viewer.reset_view()
     recording.point(dock.panel.run_button)
     recording.shoot(2200)
@@ -74,7 +73,7 @@ def _segment(viewer: napari.Viewer, recording: Recording) -> Any:
     for _ in range(4):
         if not ended:
             recording.shoot(500)
-    _wait(lambda: bool(ended))
+    wait(lambda: bool(ended))
     recording.leave()
     recording.say("Each cell has a number and a colour")
     recording.shoot(2200)
@@ -82,29 +81,25 @@ def _segment(viewer: napari.Viewer, recording: Recording) -> Any:
 
 
 def _refine(viewer: napari.Viewer, recording: Recording) -> None:
-    from screenshots import _slide
-
     labels, dock = viewer.layers[-1], _dock(viewer, "Segment")
     labels.contour, labels.opacity = 2, 1
     viewer.scene.camera.zoom *= 1.6
     recording.say("Refine: the sliders answer at once, without the network")
     recording.shoot(1000)
     for threshold in (0.4, 0.25, 0.15):
-        _slide(dock, cell_threshold=threshold)
+        slide(dock, cell_threshold=threshold)
         recording.point(dock.refining.panel)
         recording.shoot(700)
     recording.leave()
 
 
 def _edit(viewer: napari.Viewer, recording: Recording, labels: Any) -> None:
-    from screenshots import _Hand, _middles
-
     from napari_ssp.service import Tool
 
     _, dock = viewer.window.add_plugin_dock_widget("napari-ssp", "Edit objects", tabify=True)
     viewer.layers.selection.active = labels
     recording.say("Edit objects: a click removes a cell ...")
-    cells, hand = _middles(labels.data), _Hand(viewer, labels)
+    cells, hand = middles(labels.data), Hand(viewer, labels)
     y, x = cells[0]
     dock.toggle(Tool.REMOVE)
     recording.point_at(hand, (y, x))
@@ -129,11 +124,9 @@ def _edit(viewer: napari.Viewer, recording: Recording, labels: Any) -> None:
 
 
 def _measure(viewer: napari.Viewer, recording: Recording) -> None:
-    from screenshots import _run
-
     _, dock = viewer.window.add_plugin_dock_widget("napari-ssp", "Measure objects", tabify=True)
     recording.say("Measure objects: a table, and colours by a column")
-    _run(dock)
+    run(dock)
     recording.shoot(1200)
     dock.table_button.click()
     recording.shoot(1200)
@@ -182,9 +175,7 @@ class Recording:
 
     def shoot(self, milliseconds: int) -> None:
         """Take a frame, once the window has drawn itself."""
-        from screenshots import _pause
-
-        _pause(400)
+        pause(400)
         pixels = self._viewer.screenshot(canvas_only=False, flash=False)
         self._frames.append(self._composed(Image.fromarray(pixels).convert("RGB")))
         self._times.append(milliseconds)

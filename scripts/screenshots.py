@@ -11,6 +11,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import virtual_screen
+from window import (
+    Hand,
+    fits_window,
+    middles,
+    open_dock,
+    pause,
+    pixel_at,
+    run,
+    segment_sample,
+    slide,
+    start,
+    wait,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,7 +33,6 @@ if TYPE_CHECKING:
     from napari_ssp.widgets.classes.dock import ClassesDock
     from napari_ssp.widgets.compare.dock import CompareDock
     from napari_ssp.widgets.compartments.dock import CompartmentsDock
-    from napari_ssp.widgets.docks.job_dock import JobDock
     from napari_ssp.widgets.edit.dock import EditDock
     from napari_ssp.widgets.measure.dock import MeasureDock
     from napari_ssp.widgets.models.dock import ModelsDock
@@ -70,7 +82,7 @@ def main() -> int:
 
 def _shoot_all(title: str, *shots: Callable[[napari.Viewer, Any], None]) -> None:
     for shoot in shots:
-        viewer, dock = _open(title)
+        viewer, dock = open_dock(title, _WINDOW)
         shoot(viewer, dock)
         viewer.close()
 
@@ -86,20 +98,20 @@ def _has(family: str, dock: str) -> bool:
 
 
 def fluorescence(viewer: napari.Viewer, dock: SegmentDock) -> None:
-    _segment(viewer, dock, "fluorescent_nuclei")
+    segment_sample(viewer, dock, "fluorescent_nuclei")
     _save(viewer, "segment-fluorescence")
 
 
 def running(viewer: napari.Viewer, dock: SegmentDock) -> None:
     viewer.open_sample("napari-ssp", "phase_contrast_cells")
-    _start(dock)
-    _wait(lambda: " left" in dock.panel.message.text() or dock.panel.run_button.isEnabled())
+    start(dock)
+    wait(lambda: " left" in dock.panel.message.text() or dock.panel.run_button.isEnabled())
     _save(viewer, "segment-running")
     dock.panel.cancel_button.click()
 
 
 def phase_contrast(viewer: napari.Viewer, dock: SegmentDock) -> None:
-    labels = _segment(viewer, dock, "phase_contrast_cells")
+    labels = segment_sample(viewer, dock, "phase_contrast_cells")
     labels.contour = 2
     labels.opacity = 1
     _save(viewer, "segment-phase-contrast")
@@ -108,14 +120,14 @@ def phase_contrast(viewer: napari.Viewer, dock: SegmentDock) -> None:
 def advanced(viewer: napari.Viewer, dock: SegmentDock) -> None:
     dock.form.set_advanced_open(True)
     dock.form.set_value(replace(dock.form.value(), keep_flows=True, keep_probability=True))
-    _segment(viewer, dock, "cell_painting")
+    segment_sample(viewer, dock, "cell_painting")
     viewer.layers[-3].visible = True
     viewer.layers[-1].visible = False
     _save(viewer, "segment-advanced")
 
 
 def colours(viewer: napari.Viewer, dock: SegmentDock) -> None:
-    labels = _segment(viewer, dock, "stained_nuclei")
+    labels = segment_sample(viewer, dock, "stained_nuclei")
     labels.contour = 2
     labels.opacity = 1
     _save(viewer, "segment-colours")
@@ -126,15 +138,15 @@ def error(viewer: napari.Viewer, dock: SegmentDock) -> None:
 
     absent = "mps" if torch.cuda.is_available() else "cuda"
     dock.form.set_value(replace(dock.form.value(), device=absent))
-    _segment(viewer, dock, "fluorescent_nuclei")
+    segment_sample(viewer, dock, "fluorescent_nuclei")
     _save(viewer, "segment-error")
 
 
 def refining(viewer: napari.Viewer, dock: SegmentDock) -> None:
-    labels = _segment(viewer, dock, "phase_contrast_cells")
+    labels = segment_sample(viewer, dock, "phase_contrast_cells")
     labels.contour = 2
     labels.opacity = 1
-    _slide(dock, cell_threshold=0.25, min_size=200)
+    slide(dock, cell_threshold=0.25, min_size=200)
     _save(viewer, "segment-refine")
 
 
@@ -144,7 +156,7 @@ def compartments(viewer: napari.Viewer, dock: CompartmentsDock) -> None:
     dock.image_box.set_value(cells)
     dock.update_plan()
     dock.nuclei_box.set_value(nuclei)
-    _run(dock)
+    run(dock)
     _save(viewer, "cells-and-nuclei")
 
 
@@ -167,16 +179,16 @@ def editing(viewer: napari.Viewer, dock: EditDock) -> None:
     from napari_ssp.service import Tool
 
     _, segment = viewer.window.add_plugin_dock_widget("napari-ssp", "Segment", tabify=True)
-    labels = _segment(viewer, segment, "phase_contrast_cells")
+    labels = segment_sample(viewer, segment, "phase_contrast_cells")
     labels.contour, labels.opacity = 2, 1
     dock.parent().raise_()
     viewer.layers.selection.active = labels
-    _pause(300)
+    pause(300)
     viewer.reset_view()
     viewer.scene.camera.zoom *= 2
     dock.toggle(Tool.REMOVE)
-    cells = _middles(labels.data)
-    hand = _Hand(viewer, labels)
+    cells = middles(labels.data)
+    hand = Hand(viewer, labels)
     hand.draw(cells[0])
     dock.toggle(Tool.ADD)
     hand.draw(cells[0])
@@ -190,21 +202,21 @@ def going_through(viewer: napari.Viewer, dock: SeriesDock) -> None:
     with tempfile.TemporaryDirectory() as place:
         folder = str(Path(place) / "nuclei")
         Path(folder).mkdir()
-        for path in sorted((SHARED / "nuclei_mnfinder" / "train" / "images").iterdir())[:6]:
+        for path in sorted((_NUCLEI / "images").iterdir())[:6]:
             shutil.copy(path, folder)
         cut_off = sorted(Path(folder).iterdir())[4]
         cut_off.write_bytes(cut_off.read_bytes()[:5000])
         dock.open_folder(folder)
-        _wait(lambda: dock.series is not None and dock.is_settled)
-        _run(dock)
+        wait(lambda: dock.series is not None and dock.is_settled)
+        run(dock)
         dock.list.next_button.click()
-        _wait(lambda: dock.is_settled)
+        wait(lambda: dock.is_settled)
         labels = dock.visit.labels
         labels.selected_label, labels.brush_size = int(labels.data.max()) + 1, 30
         labels.paint((60, 60), labels.selected_label)
         for button in (dock.list.next_button, dock.list.previous_button):
             button.click()
-            _wait(lambda: dock.is_settled)
+            wait(lambda: dock.is_settled)
         _save(viewer, "series")
 
 
@@ -213,7 +225,7 @@ def measuring(viewer: napari.Viewer, dock: MeasureDock) -> None:
     for layer in viewer.layers:
         layer.scale, layer.units = (0.65, 0.65), ("um", "um")
     viewer.add_labels(_bright_objects(viewer.layers[0].data), name="nuclei", **_place(viewer))
-    _run(dock)
+    run(dock)
     dock.table_button.click()
     dock.colours.box.set_value("area_um2")
     dock.table.panel.view.selectRow(4)
@@ -238,7 +250,7 @@ def tracking(viewer: napari.Viewer, dock: TrackDock) -> None:
     viewer.add_labels(labels, name="nuclei", **place)
     viewer.layers["wound"].gamma = 0.4
     dock.form.change(linking="laptrack", max_distance=20.0, divisions=False)
-    _run(dock)
+    run(dock)
     viewer.layers["nuclei tracked"].contour = 2
     viewer.dims.set_current_step(0, 3)
     _save(viewer, "track-objects")
@@ -260,13 +272,13 @@ def classifying(viewer: napari.Viewer, dock: ClassesDock) -> None:
     dock.panel.list.table.item(2, 2).setCheckState(dock.panel.list.table.item(1, 2).checkState())
     dock.panel.give_button.click()
     given = [0, 0, 0]
-    for place in _middles(layer.data):
+    for place in middles(layer.data):
         number = {0: 2, 1: 0}.get(_nuclei_at(layer.data, truth, place), 1)
         if given[number] < 5:
             viewer.cursor.position = tuple(layer.data_to_world(place))
             dock.give(number + 1)
             given[number] += 1
-    _wait(lambda: dock.is_settled)
+    wait(lambda: dock.is_settled)
     _save(viewer, "classify-objects")
 
 
@@ -275,7 +287,7 @@ def comparing(viewer: napari.Viewer, dock: CompareDock) -> None:
     image = viewer.layers[0].data
     viewer.add_labels(_bright_objects(image), name="reference")
     viewer.add_labels(_bright_objects(image, 1.6), name="another threshold")
-    _run(dock)
+    run(dock)
     _save(viewer, "compare-with-truth")
 
 
@@ -283,7 +295,7 @@ def reviewing(viewer: napari.Viewer, dock: ReviewDock) -> None:
     viewer.open_sample("napari-ssp", "fluorescent_nuclei")
     labels = _bright_objects(viewer.layers[0].data)  # nuclei that touch are one
     viewer.add_labels(labels, name="a threshold").contour = 2  # or they would hide the map
-    _run(dock)
+    run(dock)
     dock.show_next()
     dock.accept()
     dock.reject()
@@ -303,29 +315,29 @@ def training(viewer: napari.Viewer, dock: TrainDock) -> None:
     dock.data.add_all()
     ended: list[Any] = []
     dock.done.connect(ended.append)
-    _start(dock)
-    _wait(lambda: len(dock.view.score_plot.curve.points) >= 5 or bool(ended))
+    start(dock)
+    wait(lambda: len(dock.view.score_plot.curve.points) >= 5 or bool(ended))
     _save(viewer, "train-running")
-    _wait(lambda: bool(ended))
+    wait(lambda: bool(ended))
     _save(viewer, "train-verdict")
 
 
 def collecting(viewer: napari.Viewer, dock: TrainDock) -> None:
     _, segment = viewer.window.add_plugin_dock_widget("napari-ssp", "Segment", tabify=True)
-    labels = _segment(viewer, segment, "stained_nuclei")
+    labels = segment_sample(viewer, segment, "stained_nuclei")
     labels.contour, labels.opacity = 2, 1
     dock.parent().raise_()
     panel = dock.collecting.panel
     panel.set_folder(Path(os.environ["NAPARI_SSP_CACHE"]) / "training-set")
     panel.fold.setChecked(True)
     panel.add_button.click()
-    _wait(lambda: bool(dock.data.value()))
+    wait(lambda: bool(dock.data.value()))
     heard: list[str] = []
     dock.collecting.suggestions.shown.connect(heard.append)
     panel.next_button.click()
-    _wait(lambda: bool(heard))
+    wait(lambda: bool(heard))
     labels.mode = "paint"
-    _pause(300)
+    pause(300)
     _save(viewer, "train-collect", whole=False)
 
 
@@ -362,7 +374,7 @@ def _nuclei_at(labels: Any, truth: Any, place: Any) -> int:
     """How many true nuclei lie, by a third at least, in the object at a place."""
     import numpy as np
 
-    inside = labels == labels[_pixel(place)]
+    inside = labels == labels[pixel_at(place)]
     ids, counts = np.unique(truth[inside & (truth > 0)], return_counts=True)
     return sum(n > (truth == i).sum() / 3 for i, n in zip(ids, counts, strict=True))
 
@@ -397,7 +409,7 @@ def _place(viewer: napari.Viewer) -> dict[str, Any]:
 
 def structures(viewer: napari.Viewer, dock: PredictDock) -> None:
     _choose_measured(viewer, dock)
-    _run(dock)
+    run(dock)
     for layer in viewer.layers:
         layer.visible = layer.name.startswith(f"{dock.image_box.currentText()} ")
     _save(viewer, "predict-structures")
@@ -405,8 +417,8 @@ def structures(viewer: napari.Viewer, dock: PredictDock) -> None:
 
 def predicting(viewer: napari.Viewer, dock: PredictDock) -> None:
     _choose_measured(viewer, dock)
-    _start(dock)
-    _wait(lambda: " left" in dock.panel.message.text() or dock.panel.run_button.isEnabled())
+    start(dock)
+    wait(lambda: " left" in dock.panel.message.text() or dock.panel.run_button.isEnabled())
     _save(viewer, "predict-running")
     dock.panel.cancel_button.click()
 
@@ -414,15 +426,15 @@ def predicting(viewer: napari.Viewer, dock: PredictDock) -> None:
 def scales(viewer: napari.Viewer, dock: PredictDock) -> None:
     _choose_measured(viewer, dock)
     dock.gates.fold.click()
-    _wait(lambda: bool(dock.gates.view.bars))
-    _pause(300)
+    wait(lambda: bool(dock.gates.view.bars))
+    pause(300)
     dock.column.show_from(dock.gates)
     _save(viewer, "predict-scales")
 
 
 def refused(viewer: napari.Viewer, dock: PredictDock) -> None:
     viewer.open_sample("napari-ssp", "fluorescent_nuclei")
-    _pause(300)
+    pause(300)
     _save(viewer, "predict-refused")
 
 
@@ -433,119 +445,18 @@ def _choose_measured(viewer: napari.Viewer, dock: PredictDock) -> None:
     tasks = [task for task in dock.form.tasks() if task in ("dapi", "map2")]
     dock.form.set_value(replace(dock.form.value(), tasks=tuple(tasks)))
     dock.update_plan()
-    _wait(lambda: dock.controller.is_settled)
-
-
-def _middles(labels: Any) -> list[tuple[float, float]]:
-    """Middles of objects, from the middle of the image on."""
-    import numpy as np
-    from skimage.measure import regionprops
-
-    half = np.array(labels.shape) / 2
-    found = [each.centroid for each in regionprops(labels) if labels[_pixel(each.centroid)]]
-    return sorted(found, key=lambda place: float(np.hypot(*(place - half))))
-
-
-def _pixel(place: Any) -> tuple[int, int]:
-    return round(place[0]), round(place[1])
-
-
-class _Hand:
-    """A mouse on the canvas, at places (y, x) in the pixels of a layer."""
-
-    def __init__(self, viewer: napari.Viewer, layer: Any) -> None:
-        self._viewer, self._layer = viewer, layer
-        self._mouse = viewer.window._qt_viewer.canvas._scene_canvas._backend
-
-    def draw(self, place: Any) -> None:
-        self.press([place])
-        self.let_go(place)
-
-    def press(self, places: list[Any]) -> None:
-        self._mouse._vispy_mouse_press(pos=self.on_canvas(places[0]), button=1, modifiers=())
-        for place in places[1:]:
-            _pause(30)
-            self._mouse._vispy_mouse_move(pos=self.on_canvas(place), modifiers=())
-
-    def let_go(self, place: Any) -> None:
-        self._mouse._vispy_mouse_release(pos=self.on_canvas(place), button=1, modifiers=())
-        _pause(300)
-
-    def on_canvas(self, place: Any) -> tuple[float, float]:
-        camera, (height, width) = self._viewer.scene.camera, self._viewer.canvas.size
-        y, x = self._layer.data_to_world(place)
-        _, top, left = camera.center
-        return width / 2 + (x - left) * camera.zoom, height / 2 + (y - top) * camera.zoom
-
-
-def _open(title: str) -> tuple[napari.Viewer, Any]:
-    import napari
-
-    viewer = napari.Viewer()
-    viewer.window.resize(*_WINDOW)
-    _, dock = viewer.window.add_plugin_dock_widget("napari-ssp", title)
-    _pause(300)  # the canvas gets its size, so that the image fits
-    return viewer, dock
-
-
-def _segment(viewer: napari.Viewer, dock: SegmentDock, sample: str) -> Any:
-    viewer.open_sample("napari-ssp", sample)
-    _run(dock)
-    return viewer.layers[-1]
-
-
-def _slide(dock: SegmentDock, **values: Any) -> None:
-    panel = dock.refining.panel
-    settled: list[Any] = []
-    dock.refining.settled.connect(lambda: settled.append(True))
-    panel.set_value(replace(panel.value(), **values))
-    _wait(lambda: bool(settled))
-
-
-def _run(dock: JobDock) -> None:
-    ended: list[Any] = []
-    dock.done.connect(ended.append)
-    _start(dock)
-    _wait(lambda: bool(ended))
-
-
-def _start(dock: JobDock) -> None:
-    """Click Run when the plan allows it, which takes a moment where the computer is busy."""
-    dock.update_plan()
-    _wait(dock.panel.run_button.isEnabled)
-    dock.panel.run_button.click()
+    wait(lambda: dock.controller.is_settled)
 
 
 def _save(viewer: napari.Viewer, name: str, whole: bool = True) -> None:
-    _pause(600)
-    _wait(lambda: _fits_window(viewer))
+    pause(600)
+    wait(lambda: fits_window(viewer))
     if whole:
         viewer.reset_view()  # the panels may have become wider
-    _pause(600)
+    pause(600)
     path = FOLDER / f"{name}.png"
     viewer.screenshot(str(path), canvas_only=False, flash=False)
     print(path.relative_to(FOLDER.parent.parent), flush=True)
-
-
-def _fits_window(viewer: napari.Viewer) -> bool:
-    """Whether the window has made room for docks that became wider."""
-    window = viewer.window._qt_window
-    edges = (d.mapTo(window, d.rect().topRight()).x() for d in viewer.window.dock_widgets.values())
-    return all(edge < window.width() for edge in edges)
-
-
-def _wait(reached: Any, seconds: float = 1200) -> None:
-    for _ in range(int(seconds / 0.05)):
-        if reached():
-            return
-        _pause(50)
-    raise TimeoutError(f"The dock did not get there within {seconds} s.")
-
-
-def _pause(milliseconds: int) -> None:
-    from qtpy.QtTest import QTest
-
-    QTest.qWait(milliseconds)
 
 
 if __name__ == "__main__":

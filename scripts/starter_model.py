@@ -5,8 +5,10 @@ that ``repmode-starter`` is made of into one folder with a table, ready for ``na
 structures``. ``python scripts/starter_model.py mediar RUN REPORT``, ``... generalist RUN REPORT``
 and ``... repmode RUN REPORT`` take a run's folder and a JSON report: of ``napari-ssp evaluate
 segmentation`` on the images that were kept back, or of ``benchmarks/structure_baselines.py --model
-RUN``. ``python scripts/starter_model.py average OUT MODEL MODEL ...`` averages the weights of runs
-that went on from one another. The pages in docs/models have all commands.
+RUN``. ``python scripts/starter_model.py stacks STARTER REPORT`` adds what ``benchmarks/stacks.py``
+has measured to a starter's card. ``python scripts/starter_model.py average OUT MODEL MODEL ...``
+averages the weights of runs that went on from one another. The pages in docs/models have all
+commands.
 """
 
 from __future__ import annotations
@@ -163,6 +165,14 @@ def install(what: str, run: Path, report: Path) -> None:
     print(f"{STARTERS / name}: sha256 {written.sha256}, {size:.1f} MB")
 
 
+def add_figures(starter: str, report: Path) -> None:
+    """Add figures to the card of a starter."""
+    card = find_card(STARTERS / starter)
+    found = json.loads(report.read_text(encoding="utf-8"))
+    figures = {name: round(value, 3) for name, value in found.items()}
+    replace(card, figures=card.figures | figures).write(STARTERS / starter)
+
+
 def average(folder: Path, models: Sequence[str]) -> None:
     """Save the mean of several networks' weights, which must be runs of one beginning.
 
@@ -185,6 +195,8 @@ def main() -> None:
     what, first, *rest = sys.argv[1:]
     if what == "pairs":
         copy_pairs(Path(first), Path(rest[0]))
+    elif what == "stacks":
+        add_figures(first, Path(rest[0]))
     elif what == "average":
         average(Path(first), rest)
     else:

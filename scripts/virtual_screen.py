@@ -21,10 +21,10 @@ def is_used() -> bool:
     return _MARK in os.environ
 
 
-def run_again() -> int:
+def run_again(width: int = 1600, height: int = 1000) -> int:
     """Run this program again under Xvfb and return its exit code."""
     from pyvirtualdisplay import Display
 
-    with Display(visible=False, size=(1600, 1000), color_depth=24) as display:
+    with Display(visible=False, size=(width, height), color_depth=24) as display:
         environment = {**os.environ, **display.env(), _MARK: "1", "QT_QPA_PLATFORM": "xcb"}
         return subprocess.run([sys.executable, *sys.argv], env=environment, check=False).returncode

@@ -81,7 +81,7 @@ SUB_ROOMS: dict[str, set[str]] = {
     # Objects are named, and files beside labels kept, as those of a review.
     "service/classes": {"service/review"},
     "service/compartments": {"service/segmentation"},
-    "service/compute": set(),
+    "service/compute": {"service/review"},
     "service/compute/queues": set(),
     "service/packages": {"service/segmentation", "service/structures"},
     "service/review": {"service/training/segmentation"},

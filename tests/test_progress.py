@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from napari_ssp.progress import Ahead, Background, Progress, run
+from napari_ssp.progress import Ahead, Background, Progress, run, tell_about
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
+
+    from napari_ssp.progress import Steps
 
 
 def test_steps_result_and_errors_come_through() -> None:
@@ -115,3 +117,21 @@ def test_a_preparation_that_fails_leaves_the_error_to_who_needs_it() -> None:
         raise ImportError("no torch")
 
     assert list(Ahead(prepare).steps("loading", patience=5)) in ([], [Progress("loading")])
+
+
+def test_a_part_is_told_with_what_it_is_about_and_closed_with_the_whole() -> None:
+    ended = []
+
+    def work() -> Steps[int]:
+        try:
+            yield Progress("windows", 1, 4)
+            yield Progress("tracking flows")
+        finally:
+            ended.append(True)
+        return 7
+
+    assert run(tell_about("cells", work())) == 7
+    with closing(tell_about("cells", work())) as steps:
+        assert next(steps) == Progress("cells: windows", 1, 4)
+        assert ended == [True]
+    assert ended == [True, True]

@@ -10,7 +10,13 @@ import numpy as np
 import pytest
 
 from napari_ssp.image import MicroscopyImage
-from napari_ssp.service import EstimateRequest, ModelService, PlanRequest, SegmentRequest
+from napari_ssp.service import (
+    EstimateRequest,
+    ModelService,
+    PlanRequest,
+    SegmentRequest,
+    compartments_request,
+)
 from napari_ssp.service.estimating import is_long
 from napari_ssp.service.requests import PredictRequest
 
@@ -62,6 +68,14 @@ def test_the_time_of_a_large_image_grows_with_its_windows(
     twice, more = estimate(SegmentRequest(_lazy(4000, 2000), str(tiny_model)))
     assert first > 0
     assert twice / first == pytest.approx(more / windows)
+    channels = {"channel": 0, "nuclei": 1}
+    both = compartments_request(
+        _lazy(2, 2000, 2000, axes="cyx"), str(tiny_model), str(tiny_model), **channels
+    )
+    plan: Any = service.submit(PlanRequest(both)).result()
+    assert is_long(plan)
+    total = service.submit(EstimateRequest(both, plan)).result()
+    assert total == pytest.approx(2 * first)  # two runs, at the same pace
     stack = _lazy(64, 300, 300, axes="zyx")
     seconds, _ = estimate(PredictRequest(stack, ("dna",), str(tiny_structures)))
     assert seconds > 0

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from napari_ssp.atomic import is_special
 from napari_ssp.io.hidden import is_left_by_system
-from napari_ssp.io.label_names import leave_results_out
 from napari_ssp.io.ngff.reading import is_zarr
 from napari_ssp.io.reading import (
     IMAGE_SUFFIXES,
@@ -38,8 +37,7 @@ def find_images(
     ----------
     paths : iterable of path-like
         Image files, and folders of them. In folders, files that systems leave there are skipped,
-        and folders in them, and labels and flows beside the images that they are of. Several files
-        of one OME-TIFF set are taken once.
+        and folders in them. Several files of one OME-TIFF set are taken once.
     scene : str or int, optional
         Which image of each file, by name or number from 0; all when not given. Of a plate "A/1" are
         the fields of a well.
@@ -56,11 +54,7 @@ def find_images(
     ValueError
         If a folder holds no images, or a file has no such scene.
     """
-    files: list[Path] = []
-    for path in map(Path, paths):
-        inside = expand([path])
-        files += leave_results_out(inside) if is_folder(path) else inside
-    return _find(files, scene, list_images)
+    return _find(paths, scene, list_images)
 
 
 def find_label_images(
@@ -70,7 +64,7 @@ def find_label_images(
 
     Of a file that holds images and labels, only the labels count.
     """
-    return _find(expand(paths), scene, list_labels)
+    return _find(paths, scene, list_labels)
 
 
 def expand(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:
@@ -134,11 +128,11 @@ def is_folder(path: Path) -> bool:
 
 
 def _find(
-    paths: Sequence[Path],
+    paths: Iterable[str | os.PathLike[str]],
     scene: str | int | None,
     list_sources: Callable[[Path], Named],
 ) -> tuple[list[ImageSource], list[str]]:
-    files, notes = without_members(paths)
+    files, notes = without_members(expand(paths))
     sources: list[ImageSource] = []
     for file in files:
         try:

@@ -16,7 +16,7 @@ from napari_ssp.service.api import (
 from napari_ssp.service.classes.classifying import Classes, ClassifyRequest
 from napari_ssp.service.classes.examples import Examples
 from napari_ssp.service.comparing import CompareRequest, Comparison
-from napari_ssp.service.compartments.choosing import choose_channels, compartments_request
+from napari_ssp.service.compartments.choosing import compartments_request
 from napari_ssp.service.compartments.requests import Compartments, CompartmentsRequest
 from napari_ssp.service.estimating import EstimateRequest
 from napari_ssp.service.inspecting import InspectRequest, NumberPartsRequest
@@ -165,7 +165,6 @@ __all__ = [
     "as_command",
     "as_script",
     "check_structures_card",
-    "choose_channels",
     "classify",
     "compartments_request",
     "devices",

@@ -13,6 +13,8 @@ import numpy as np
 from napari_ssp.image import MicroscopyImage
 from napari_ssp.progress import Progress, Steps, run
 from napari_ssp.registry import CELLPOSE
+from napari_ssp.service.compartments.plan import CompartmentsPlan
+from napari_ssp.service.compartments.requests import CompartmentsRequest
 from napari_ssp.service.planning import PlanRequest, plan_steps
 from napari_ssp.service.requests import PredictRequest, Request, SegmentRequest
 from napari_ssp.service.segmentation.plan import SegmentPlan
@@ -34,7 +36,7 @@ class EstimateRequest(Request[float]):
 
     Attributes
     ----------
-    request : SegmentRequest or PredictRequest
+    request : SegmentRequest, CompartmentsRequest or PredictRequest
         What is to be done.
     plan : Plan
         What it means.
@@ -46,6 +48,8 @@ class EstimateRequest(Request[float]):
 
 def is_long(plan: Plan) -> bool:
     """Whether a plan is of an image so large that its time should be said."""
+    if isinstance(plan, CompartmentsPlan):
+        return is_long(plan.cells) or is_long(plan.nuclei)
     if isinstance(plan, SegmentPlan):  # its windows may be larger than those of the card
         larger = math.prod(plan.window) / math.prod(plan.card.window)
         return plan.num_windows * larger >= MANY_WINDOWS
@@ -66,7 +70,12 @@ def estimate_steps(
     begin : callable
         Starts the steps of a request.
     """
-    sample, plan = _sample(request), request.plan
+    asked, plan = request.request, request.plan
+    if isinstance(asked, CompartmentsRequest) and isinstance(plan, CompartmentsPlan):
+        cells, nuclei = (asked.cells, plan.cells), (asked.nuclei, plan.nuclei)
+        seconds = yield from estimate_steps(EstimateRequest(*cells), models, begin)
+        return seconds + (yield from estimate_steps(EstimateRequest(*nuclei), models, begin))
+    sample = _sample(request)
     if sample is None:
         return math.nan
     key = _key(sample, plan)
@@ -98,7 +107,7 @@ def _sample(request: EstimateRequest) -> Any:
             return None
         shape = tuple(max(1, round(n / plan.zoom)) for n in plan.window)
         image = MicroscopyImage(_noise(shape), "yx", plan.image.voxel_size)
-        return replace(asked, image=image, plane=None, stacks="planes", **everything)
+        return replace(asked, image=image, plane=None, nuclei=None, stacks="planes", **everything)
     if isinstance(asked, PredictRequest) and isinstance(plan, PredictionPlan):
         image = MicroscopyImage(_noise(plan.window), "zyx")
         return replace(asked, image=image, time=0, z_range=None, **everything)

@@ -203,3 +203,10 @@ def test_edit_fits_only_the_plane_that_it_was_made_for() -> None:
     assert not edit.fits(drawn), "a stroke of the same number elsewhere"
     drawn[5, 80] = 9
     assert edit.fits(drawn)
+
+
+def test_removing_a_rectangle_without_background_in_its_box_fits() -> None:
+    labels = np.zeros((20, 20), np.uint32)
+    labels[4:9, 5:12] = 3
+    edit = make_edit(Gesture(Tool.REMOVE, ((6, 7),)), labels, None)
+    assert edit.fits(labels), "background is no new number"

@@ -11,7 +11,9 @@ from threshold_student import write_threshold_student
 import napari_ssp as ssp
 from napari_ssp.measure import measure_objects
 from napari_ssp.progress import run
-from napari_ssp.service import PlanRequest, choose_channels, compartments_request
+from napari_ssp.service import PlanRequest, compartments_request
+from napari_ssp.service.compartments.assigning import assign_steps
+from napari_ssp.service.compartments.choosing import choose_channels
 from napari_ssp.service.model_service import SHARED_MODELS
 from napari_ssp.service.pipelines import prepare_steps
 from napari_ssp.service.planning import plan_steps
@@ -121,9 +123,9 @@ def test_a_model_of_two_channels_sees_both(finding_model: Path, student: str) ->
 def test_stacks_and_movies_are_assigned_plane_by_plane_and_frame_by_frame(student: str) -> None:
     # In the second frame cells and nuclei have changed places: nothing overlaps.
     frames = np.stack([FIELD, FIELD[:, ::-1, ::-1]])
-    for axes, stacks in (("zcyx", "planes"), ("tcyx", "planes")):
+    for axes in ("zcyx", "tcyx"):
         image = ssp.MicroscopyImage(frames, axes, VOXEL, ("Hoechst", "membrane"))
-        found = ssp.segment_compartments(image, student, student, stacks=stacks, device="cpu")
+        found = ssp.segment_compartments(image, student, student, device="cpu")
         cells, nuclei, cytoplasm = found.labels.values()
         np.testing.assert_array_equal(cells, nuclei + cytoplasm)
         for frame in (0, 1):
@@ -132,6 +134,36 @@ def test_stacks_and_movies_are_assigned_plane_by_plane_and_frame_by_frame(studen
             np.testing.assert_array_equal(inside, painted(NUCLEI[:3]) > 0)
         assert found.table[axes[0]].tolist() == [0, 0, 0, 1, 1, 1]
         assert (found.tally.cells, found.tally.nuclei, found.tally.outside) == (6, 8, 2)
+
+
+def test_linked_planes_are_assigned_as_a_whole(student: str) -> None:
+    image = ssp.MicroscopyImage(np.stack([FIELD, FIELD]), "zcyx", VOXEL, ("Hoechst", "membrane"))
+    found = ssp.segment_compartments(image, student, student, stacks="linked", device="cpu")
+    np.testing.assert_array_equal(found.nuclei.labels[0], found.nuclei.labels[1])
+    np.testing.assert_array_equal(found.nuclei.labels > 0, [painted(NUCLEI[:3]) > 0] * 2)
+    assert (found.tally.cells, found.tally.nuclei, found.tally.outside) == (3, 4, 1)
+    sizes = [2 * sum((b - a) * (d - c) for a, b, c, d in part) / 4 for part in PARTS]
+    assert sorted(found.table["nucleus_volume_um3"]) == sorted(sizes)
+
+
+#: The nuclei of each cell.
+PARTS = (NUCLEI[:1], NUCLEI[1:3], ())
+
+
+def test_a_nucleus_on_the_edge_of_two_boxes_is_counted_as_a_whole() -> None:
+    cells, nuclei = np.zeros((2, 2, 1100, 3), np.uint32)
+    cells[:, 1000:1024], cells[:, 1024:1060] = 1, 2
+    nuclei[0, 1010:1050], nuclei[1, 1010:1030] = 5, 5  # in the second frame more lies in cell 1
+    found = run(assign_steps(cells, nuclei, 2))
+    assert (found.found, found.outside) == (2, 0)
+    expected = np.zeros_like(cells)
+    expected[0, 1024:1050], expected[1, 1010:1024] = 2, 1
+    np.testing.assert_array_equal(found.nuclei, expected)
+    np.testing.assert_array_equal(found.cytoplasm, np.where(expected, 0, cells))
+    stack = run(assign_steps(cells, nuclei, 1))  # as one object it lies in cell 2
+    expected[1] = 0
+    expected[1, 1024:1030] = 2
+    np.testing.assert_array_equal(stack.nuclei, expected)
 
 
 def test_a_region_keeps_its_place(student: str) -> None:

@@ -32,6 +32,7 @@ from napari_ssp.service import (
     JobState,
     ModelService,
     PredictRequest,
+    ReviewRequest,
     SegmentRequest,
     compartments_request,
 )
@@ -103,12 +104,13 @@ def test_cells_are_the_same(
 def test_cells_and_nuclei_are_found_there_and_assigned_here(
     service: ModelService,
     local: ModelService,
-    tiny_model: Path,
+    finding_model: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     pixels = np.random.default_rng(0).integers(0, 255, (2, 60, 80), np.uint8)
-    loose = _LOOSE | {f"nuclei_{name}": value for name, value in _LOOSE.items()}
-    names = (str(tiny_model), str(tiny_model))
+    own = {"flow_threshold": 0.0, "min_size": 4}
+    loose = own | {f"nuclei_{name}": value for name, value in own.items()}
+    names = (str(finding_model), str(finding_model))
     request = compartments_request(pixels, *names, axes="cyx", channel=0, nuclei=1, **loose)
     here = local.submit(request).result()
     monkeypatch.setattr(ModelCache, "get", None)  # of this process
@@ -178,6 +180,25 @@ def test_structures_are_the_same(
     for task, image in here.images.items():
         np.testing.assert_allclose(there.images[task], image, **_ROUNDING)
     assert (here.warnings, _record(here)) == (there.warnings, _record(there))
+
+
+def test_a_review_is_the_same(
+    service: ModelService, local: ModelService, comparing_critic: Path, tmp_path: Path
+) -> None:
+    labels = np.zeros((70, 80), np.uint16)
+    labels[5:20, 8:30], labels[40:60, 30:44] = 3, 9
+    pixels = np.random.default_rng(0).integers(0, 255, labels.shape, np.uint8)
+    tifffile.imwrite(tmp_path / "a.tif", pixels)
+    tifffile.imwrite(tmp_path / "a_label.tif", labels)
+    flows = np.random.default_rng(1).random((3, *labels.shape), np.float32)
+    asked = ReviewRequest(tmp_path / "a.tif", labels, str(comparing_critic), flows=flows)
+    for request in (asked, replace(asked, labels=tmp_path / "a_label.tif", flows=None)):
+        here, there = local.submit(request).result(60), service.submit(request).result(60)
+        np.testing.assert_allclose(there.error_map, here.error_map, **_ROUNDING)
+        np.testing.assert_allclose(there.image_errors, here.image_errors, **_ROUNDING)
+        assert list(there.table["label"]) == list(here.table["label"])
+        assert list(there.table["likely"]) == list(here.table["likely"])
+        assert (here.warnings, _record(here)) == (there.warnings, _record(there))
 
 
 def test_errors_are_the_same(

@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,10 +22,13 @@ import tifffile
 from click.testing import CliRunner
 
 from napari_ssp.cli import main
+from napari_ssp.metrics import ConformalCalibration
+from napari_ssp.registry import find_card
 from napari_ssp.registry.folders import models_folder
-from napari_ssp.service import ModelService, SegmentRequest
+from napari_ssp.service import ModelService, ReviewRequest, SegmentRequest
 from napari_ssp.service.compute import remote
 from napari_ssp.service.compute.bundle import BUNDLE_FILE, Bundle, write_private
+from napari_ssp.service.review.calibrating import write_calibration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -205,6 +209,28 @@ def test_a_stack_through_a_structure_is_the_same(
     ours, theirs = _record(here), _record(there)
     assert _lasting(ours.pop("through")) == _lasting(theirs.pop("through"))
     assert ours == theirs
+
+
+def test_a_review_is_the_same_with_files_of_this_computer(
+    service: ModelService, tiny_critic: Path, tmp_path: Path
+) -> None:
+    labels = np.zeros((90, 90), np.uint16)
+    labels[5:20, 8:30], labels[40:60, 30:44] = 3, 9
+    names = [tmp_path / name for name in ("a.tif", "a_label.tif", "calibration.json")]
+    tifffile.imwrite(names[0], _noise())
+    tifffile.imwrite(names[1], labels)
+    with ModelService() as local:
+        plain = ReviewRequest(names[0], names[1], str(tiny_critic))
+        errors = local.submit(plain).result(60).table["predicted_error"]
+        between = ConformalCalibration(99, (float(errors.mean()),) * 20)
+        write_calibration(names[2], between, find_card(tiny_critic), ["a.tif"])
+        request = replace(plain, calibration=names[2])
+        here, there = local.submit(request).result(60), service.submit(request).result(60)
+    np.testing.assert_allclose(there.error_map, here.error_map, **_ROUNDING)
+    assert sorted(here.table["accepted"]) == [0, 1]
+    for name in ("label", "likely", "accepted"):
+        assert list(there.table[name]) == list(here.table[name])
+    assert (there.wrong_share, _record(there)) == (here.wrong_share, _record(here))
 
 
 def _refusal(server: _Server, identity: Any, tmp_path: Path) -> str:

@@ -17,7 +17,15 @@ import torch
 import napari_ssp as ssp
 from napari_ssp.progress import run
 from napari_ssp.registry import export_bioimage_steps, import_checkpoint
-from napari_ssp.service import CancelledError, JobState, Refinement, as_script, plan_segmentation
+from napari_ssp.service import (
+    CancelledError,
+    JobState,
+    Refinement,
+    as_script,
+    compartments_request,
+    plan_segmentation,
+)
+from napari_ssp.service.compartments.plan import plan_compartments
 from napari_ssp.service.packages.segmentation import label_objects
 
 if TYPE_CHECKING:
@@ -245,6 +253,12 @@ def test_a_probability_in_3d_becomes_3d_objects(
     np.testing.assert_array_equal(mirrored.labels, wanted[0])
     with pytest.raises(ValueError, match="come from a model without flows"):
         Refinement(found)
+    both: dict[str, Any] = {"axes": "tzyx", "channel": 0, "nuclei": 0}
+    cells = ssp.segment_compartments(boxes, card.name, card.name, min_size=30, **both)
+    np.testing.assert_array_equal(cells.nuclei.labels, wanted)  # the same, frame by frame
+    mixed = compartments_request(boxes, card.name, "mediar-starter", **both)
+    with pytest.raises(ValueError, match=r"'p' 3D, 'mediar-starter' flat"):
+        plan_compartments(mixed)
 
 
 def test_boundaries_in_3d_part_what_touches(

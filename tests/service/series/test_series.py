@@ -6,6 +6,7 @@ import csv
 import json
 from typing import TYPE_CHECKING, Any
 
+import imageio.v3 as iio
 import numpy as np
 import pytest
 import tifffile
@@ -128,6 +129,16 @@ def test_each_scene_of_a_file_has_labels_of_its_own(tmp_path: Path) -> None:
     assert [(pair.scene, pair.labels.name) for pair in pairs] == [("two", "s two_label.tiff")]
 
 
+@pytest.mark.parametrize("has_labels", [False, True])
+def test_two_images_never_share_labels(tmp_path: Path, has_labels: bool) -> None:
+    for name in ("a.png", "a.tif"):
+        iio.imwrite(tmp_path / name, COINS)
+    if has_labels:
+        write_labels(tmp_path / "a_label.tiff", SQUARE)
+    first, second = listed(tmp_path).images
+    assert first.problem == "" and "'a.tif' and 'a.png' have one name" in second.problem
+
+
 def test_a_folder_without_images_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="holds no images"):
         listed(tmp_path)
@@ -150,6 +161,7 @@ def test_all_are_segmented_but_those_that_are_done_or_fail(
     }
     np.testing.assert_array_equal(read_label_image(folder / "b_label.tiff").data, SQUARE)
     expected = run(prepare_steps(settings, SHARED_MODELS)())
+    assert states[0].words.splitlines()[0] == f"{expected.num_objects} objects"
     np.testing.assert_array_equal(read_label_image(folder / "a_label.tiff").data, expected.labels)
     flows, probability = read_outputs(read_image(folder / "a_flows.tiff"))
     np.testing.assert_array_equal(flows, expected.flows)

@@ -162,6 +162,54 @@ def test_digits_are_those_of_classes_only_while_they_are_given(
     assert 2 not in cells.features["index"].to_numpy(), "measured after the edit"
 
 
+def test_the_next_image_begins_with_what_was_learnt(
+    viewer: napari.Viewer, cells: Labels, qtbot: QtBot
+) -> None:
+    dock = _open(viewer)
+    _teach(dock, viewer, cells)
+    _settle(dock, qtbot)
+    place: dict[str, Any] = {"scale": cells.scale, "units": cells.units}
+    following = viewer.add_labels(np.flip(_squares(), 1).copy(), name="next", **place)
+    assert dock.labels_box.value() is following
+    _settle(dock, qtbot)
+    assert following.features["class"].tolist() == TRUE
+    assert following.features["class_given"].sum() == 0
+    _point(viewer, following, 2, 97)
+    _press(viewer, "2")
+    assert dock.examples.given == {ObjectKey(1): "debris"}
+    assert len(dock.examples.rows) == 7
+    dock.panel.give_button.setChecked(False)
+    other = viewer.add_labels(np.flip(_squares(), 0).copy(), name="nuclei", **place)
+    _settle(dock, qtbot)
+    assert "class" not in other.features, "no one asked for that"
+    assert [each.name for each in dock.examples.classes] == ["cell", "debris"]
+    kept = min(
+        (data_folder() / "classes").iterdir(), key=lambda path: len(read_examples(path).rows)
+    )
+    dock.learn(kept)
+    qtbot.waitUntil(lambda: len(dock.examples.rows) == 6, timeout=LONG)
+    _settle(dock, qtbot)
+    assert dock.examples.given == {}, "those of another image only teach"
+    assert other.features["class"].value_counts().to_dict() == {"cell": 16, "debris": 9}
+    kept.write_text("{}")
+    dock.learn(kept)
+    qtbot.waitUntil(lambda: "holds no examples" in dock.panel.message.text(), timeout=LONG)
+
+
+def test_closing_keeps_what_was_said_a_moment_ago(
+    viewer: napari.Viewer, cells: Labels, qtbot: QtBot
+) -> None:
+    dock, own = _open(viewer), cells.colormap
+    _teach(dock, viewer, cells)
+    assert not dock.is_settled
+    viewer.window.remove_dock_widget(dock)
+    (kept,) = (data_folder() / "classes").iterdir()
+    assert len(read_examples(kept).given) == 6
+    assert cells.colormap is own
+    _press(viewer, "2")
+    assert cells.mode == "paint", "napari's keys are back"
+
+
 def test_the_list_renames_colours_and_removes(
     viewer: napari.Viewer, cells: Labels, qtbot: QtBot
 ) -> None:

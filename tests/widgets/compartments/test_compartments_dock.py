@@ -13,7 +13,6 @@ from threshold_student import write_threshold_student
 import napari_ssp as ssp
 from napari_ssp.cli.compartments import compartments
 from napari_ssp.io import write_image
-from napari_ssp.registry.folders import cache_folder
 from napari_ssp.widgets.compartments.dock import CompartmentsDock
 from napari_ssp.widgets.measure.dock import MeasureDock
 from napari_ssp.widgets.repeat_layer import build_command, run_again
@@ -30,16 +29,20 @@ NUCLEI = np.zeros((32, 32), np.uint8)
 NUCLEI[4:10, 4:10] = 200
 
 
+@pytest.fixture(scope="module")
+def student(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(write_threshold_student(tmp_path_factory.mktemp("models") / "thresholds"))
+
+
 @pytest.fixture
 def cells_dock(viewer: napari.Viewer) -> CompartmentsDock:
     """The dock as the menu opens it."""
-    write_threshold_student(cache_folder() / "models" / "thresholds", "thresholds")
     dock: Any = viewer.window.add_plugin_dock_widget("napari-ssp", "Cells and nuclei")[1]
     return dock
 
 
 def test_two_layers_become_three_with_a_table_and_measure_agrees(
-    viewer: napari.Viewer, cells_dock: CompartmentsDock, qtbot: QtBot
+    viewer: napari.Viewer, cells_dock: CompartmentsDock, student: str, qtbot: QtBot
 ) -> None:
     dock = cells_dock
     assert "Open an image first" in settle(dock, qtbot)
@@ -55,7 +58,7 @@ def test_two_layers_become_three_with_a_table_and_measure_agrees(
     assert plan.startswith(f"Cells by generalist-starter: 2D {both}, ")
     assert "; nuclei by mediar-starter: 2D channel 2 of 2 (field DAPI), " in plan
     assert dock.nuclei_box.value() is dapi
-    dock.form.change(model="thresholds", nuclei_model="thresholds")
+    dock.form.change(model=student, nuclei_model=student)
     run(dock, qtbot)
     names = ["field actin cytoplasm", "field actin nuclei", "field actin cells"]
     assert [layer.name for layer in viewer.layers[-3:]] == names
@@ -86,14 +89,14 @@ def test_two_layers_become_three_with_a_table_and_measure_agrees(
 
 
 def test_a_layer_of_several_channels_has_both(
-    viewer: napari.Viewer, cells_dock: CompartmentsDock, qtbot: QtBot
+    viewer: napari.Viewer, cells_dock: CompartmentsDock, student: str, qtbot: QtBot
 ) -> None:
     dock = cells_dock
     both = np.stack([[CELLS, CELLS], [NUCLEI, NUCLEI]])
     viewer.add_image(both, name="movie", axis_labels=("c", "t", "y", "x"))
     settle(dock, qtbot)
     assert [dock.nuclei_box.itemText(k) for k in range(dock.nuclei_box.count())] == ["Channel 2"]
-    dock.form.change(model="thresholds", nuclei_model="thresholds", all_planes=True)
+    dock.form.change(model=student, nuclei_model=student, all_planes=True)
     assert settle(dock, qtbot).count("2 planes of 2") == 2
     run(dock, qtbot)
     cells = viewer.layers["movie cells"]
@@ -106,14 +109,13 @@ def test_a_layer_of_several_channels_has_both(
 
 
 def test_a_nuclei_layer_that_changed_meanwhile_drops_the_result(
-    viewer: napari.Viewer, slow_service: Any, qtbot: QtBot
+    viewer: napari.Viewer, slow_service: Any, student: str, qtbot: QtBot
 ) -> None:
-    write_threshold_student(cache_folder() / "models" / "thresholds", "thresholds")
     dock = CompartmentsDock(viewer, slow_service)
     viewer.window.add_dock_widget(dock, name="Cells and nuclei")
     viewer.add_image(CELLS, name="cells")
     dapi = viewer.add_image(NUCLEI, name="DAPI")
-    dock.form.change(model="thresholds", nuclei_model="thresholds")
+    dock.form.change(model=student, nuclei_model=student)
     settle(dock, qtbot)
     with qtbot.waitSignal(dock.done, timeout=60_000):
         dock.run()
@@ -124,7 +126,7 @@ def test_a_nuclei_layer_that_changed_meanwhile_drops_the_result(
 
 
 def test_a_result_of_two_channels_of_a_file_is_made_again_and_copied_as_a_command(
-    viewer: napari.Viewer, cells_dock: CompartmentsDock, tmp_path: Path, qtbot: QtBot
+    viewer: napari.Viewer, cells_dock: CompartmentsDock, tmp_path: Path, student: str, qtbot: QtBot
 ) -> None:
     pixels = np.stack([NUCLEI, np.zeros_like(CELLS), CELLS])
     names = ("DAPI", "empty", "actin")
@@ -133,7 +135,7 @@ def test_a_result_of_two_channels_of_a_file_is_made_again_and_copied_as_a_comman
     cells_dock.image_box.set_value(viewer.layers["f actin"])
     settle(cells_dock, qtbot)
     assert cells_dock.nuclei_box.currentText() == "f DAPI"
-    settings = {"model": "thresholds", "nuclei_model": "thresholds", "nuclei_min_size": 20}
+    settings = {"model": student, "nuclei_model": student, "nuclei_min_size": 20}
     cells_dock.form.change(**settings)
     run(cells_dock, qtbot)
     cells = viewer.layers["f actin cells"]

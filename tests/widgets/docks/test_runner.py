@@ -9,6 +9,7 @@ from napari_ssp.progress import Progress
 from napari_ssp.service.compute.local import LocalBackend
 from napari_ssp.service.jobs import Job, JobState
 from napari_ssp.widgets.docks.runner import Runner
+from napari_ssp.widgets.docks.shared_service import shared_service
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -157,3 +158,8 @@ def test_a_deleted_runner_cancels_its_job(runner: Runner, work: Work, qtbot: QtB
         runner.deleteLater()
     gate.set()
     qtbot.waitUntil(lambda: work.jobs[0].state in (JobState.CANCELLED, JobState.DONE))
+
+
+def test_docks_share_one_service_however_it_is_asked_for() -> None:
+    assert shared_service() is shared_service(compute="local")
+    assert shared_service() is not shared_service("training")

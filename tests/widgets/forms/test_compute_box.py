@@ -13,6 +13,7 @@ from napari_ssp.service import ModelService
 from napari_ssp.service.compute.bundle import Bundle, Identity
 from napari_ssp.widgets.docks import runner as runners
 from napari_ssp.widgets.forms.compute_box import ComputeBox
+from napari_ssp.widgets.review.dock import ReviewDock
 from napari_ssp.widgets.segment.dock import SegmentDock
 
 if TYPE_CHECKING:
@@ -62,6 +63,22 @@ def dock(qtbot: QtBot) -> Any:
     dock = SegmentDock(viewer)  # type: ignore[arg-type]
     qtbot.addWidget(dock)
     return dock
+
+
+def test_a_review_goes_where_its_box_says(qtbot: QtBot, tmp_path: Path) -> None:
+    viewer = ViewerModel()
+    viewer.add_image(np.zeros((60, 70), np.uint8))
+    viewer.add_labels(np.eye(60, 70, dtype=np.uint8), name="labels")
+    dock = ReviewDock(viewer)  # type: ignore[arg-type]
+    qtbot.addWidget(dock)
+    dock.form.change(compute="processes:2")
+    dock.update_plan()
+    assert dock.controller._runner.compute == "processes:2"
+    refused: list[str] = []
+    dock.controller.refused.connect(refused.append)
+    dock.form.change(compute=str(tmp_path / "gone.json"))
+    dock.update_plan()
+    assert "is no place to compute at" in refused[-1]
 
 
 def test_a_bundle_that_is_not_there_is_an_obstacle(dock: Any, tmp_path: Path) -> None:

@@ -12,8 +12,9 @@ from dock_driver import LONG, SlowService, run, settle
 from napari_ssp.io import read_image, read_label_image, write_labels
 from napari_ssp.io.layer_attributes import METADATA_KEY
 from napari_ssp.service import Segmentation
-from napari_ssp.service.network_outputs import read_outputs
+from napari_ssp.service.network_outputs import find_outputs, read_outputs
 from napari_ssp.service.review.decisions import Decision, ObjectKey
+from napari_ssp.widgets.layers.images import layer_file
 from napari_ssp.widgets.layers.shown_segmentations import remember_segmentation
 from napari_ssp.widgets.review.keeper import DecisionKeeper
 from napari_ssp.widgets.series.dock import SeriesDock
@@ -145,6 +146,18 @@ def test_corrections_are_saved_by_themselves_and_undone(
     assert read_label_image(folder / "b_label.tiff").data[60, 60] == 0
 
 
+def test_labels_that_are_removed_are_saved_before(
+    series: SeriesDock, viewer: napari.Viewer, folder: Path, qtbot: QtBot
+) -> None:
+    _open(series, folder, qtbot)
+    _go(series, "next", qtbot)
+    labels = viewer.layers["b labels"]
+    _paint(labels)
+    viewer.layers.remove(labels)
+    _wait(series, qtbot)
+    assert read_label_image(folder / "b_label.tiff").data[60, 60] == 9
+
+
 @pytest.mark.parametrize("closed", ["dock", "viewer"])
 def test_closing_saves_what_was_drawn_a_moment_ago(
     series: SeriesDock, viewer: napari.Viewer, folder: Path, qtbot: QtBot, closed: str
@@ -235,16 +248,18 @@ def test_all_are_segmented_as_the_segment_dock_says_and_measured(
     outcome = run(series, qtbot)
     _wait(series, qtbot)
     assert outcome.error is None
-    assert _lines(series)[0] == "✓  a  (segmented)"
+    count = int(read_label_image(folder / "a_label.tiff").data.max())
+    assert _lines(series)[0] == f"✓  a  ({count} objects)"
     assert _names(viewer) == ["a", "a labels"], "the image on display gets its labels"
+    file = layer_file(viewer.layers["a labels"])
+    assert file is not None and find_outputs(file) == folder / "a_flows.tiff", "as editing looks"
     note = json.loads((folder / "a_label.tiff.provenance.json").read_text(encoding="utf-8"))
     assert note["request"]["min_size"] == 40
     with qtbot.waitSignal(series.done, timeout=LONG):
         series.measure_all(str(folder / "all.csv"))
     lines = (folder / "all.csv").read_text(encoding="utf-8").splitlines()
-    expected = int(read_label_image(folder / "a_label.tiff").data.max()) + 1
-    assert len(lines) == 1 + expected
-    assert f"Measured {expected} objects of 2 images" in series.panel.message.text()
+    assert len(lines) == 1 + count + 1, "those of both images"
+    assert f"Measured {count + 1} objects of 2 images" in series.panel.message.text()
 
 
 def test_a_run_is_cancelled_between_two_images(

@@ -23,6 +23,7 @@ from napari_ssp.cli.reporting import (
     write_report,
 )
 from napari_ssp.io import ImageSource, is_folder
+from napari_ssp.io.label_names import leave_results_out
 from napari_ssp.io.ngff.reading import is_zarr
 from napari_ssp.io.sources import with_subfolders
 from napari_ssp.service import ModelService
@@ -62,9 +63,16 @@ class Batch:
         return self.overwrite or self.resume or self.retries > 0
 
     def find_sources(self, paths: Sequence[Path], scene: str | None) -> list[ImageSource]:
-        """Images of files and folders, as :func:`napari_ssp.cli.files.find_sources`."""
+        """Images of files and folders, as :func:`napari_ssp.cli.files.find_sources`.
+
+        Labels and flows that an earlier run has put beside their images are none when it goes on.
+        """
         folders = with_subfolders(paths, self.output) if self.subfolders else paths
-        return find_sources(folders, scene)
+        found = find_sources(folders, scene)
+        if not self.resume:
+            return found
+        images = set(leave_results_out([source.path for source in found]))
+        return [source for source in found if source.path in images]
 
     def name_outputs(
         self, sources: Sequence[ImageSource], paths: Sequence[Path], ending: str

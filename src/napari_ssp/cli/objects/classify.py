@@ -88,7 +88,7 @@ def classify(
     """
     with as_usage_error():
         _check_names(output, keep_examples, overwrite)
-        work = _Work([read_examples(path) for path in files], choices)
+        work = _Work([read_examples(path) for path in files], **choices)
     one_table = output.suffix.lower() == PARQUET_SUFFIX
     write = _write_one_table if one_table else _write_each
     made, failed = write(work, labels, image, output, overwrite)
@@ -105,7 +105,8 @@ class _Work:
     """Classifies label images one by one by the same examples; remembers what was learnt."""
 
     examples: list[Examples]
-    choices: dict[str, Any]
+    planewise: bool
+    image_axes: str | None
     done: list[Classes] = field(default_factory=list)
 
     def classify(self, labels: MicroscopyImage, image: MicroscopyImage | None) -> tuple[Table, Row]:
@@ -116,14 +117,14 @@ class _Work:
                 "the examples of one with --keep-examples, and give that file for all."
             )
         doubts = labels.warnings + say_doubts(image)  # those of the labels are said already
-        own = None if image is None else with_axes(image, self.choices["image_axes"])
+        own = None if image is None else with_axes(image, self.image_axes)
         digest = digest_labels(labels)
         examples = reduce(Examples.joined, [each.of_labels(digest) for each in self.examples])
         request = ClassifyRequest(
             labels,
             examples,
             own,
-            self.choices["planewise"],
+            self.planewise,
             many_objects=True,  # asked already
         )
         found = run_with_bar(classify_steps(request), labels.name)
@@ -162,13 +163,10 @@ def _write_each(
         for task in labels.tasks(output, overwrite, image):
             table, row = work.classify(task.labels, task.image)
             colors = work.done[-1].colors
-            run(
-                save_steps(
-                    SaveObjectsRequest(
-                        task.target, task.labels, table, overwrite, class_colors=colors
-                    )
-                )
+            saved = SaveObjectsRequest(
+                task.target, task.labels, table, overwrite, class_colors=colors
             )
+            run(save_steps(saved))
             say(f"{task.source}: {row['rows']} objects -> {task.target}")
             rows.append({"scene": task.source.scene, "table": str(task.target), **row})
     return (rows[0] if len(rows) == 1 else {"scenes": rows}), 0

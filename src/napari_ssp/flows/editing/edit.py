@@ -100,7 +100,7 @@ class Edit:
 
     def fits(self, labels: NDArray[Any]) -> bool:
         """Whether the plane is as it was: the box untouched, new numbers taken by nobody."""
-        new = np.setdiff1d(self.after, self.before)
+        new = np.setdiff1d(self.after[self.after > 0], self.before)
         return np.array_equal(labels[self.box], self.before) and not np.isin(labels, new).any()
 
     def apply(self, labels: NDArray[Any]) -> None:

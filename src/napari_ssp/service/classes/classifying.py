@@ -73,8 +73,8 @@ class Classes:
         found = ", ".join(f"{count[each.name]} {each.name}" for each in self.examples.classes)
         if len(examples) < 2:
             return (
-                f"{examples.total()} examples of {len(examples)} class. Give objects of a second "
-                "class, too: then the others are predicted."
+                f"Examples so far: {examples.total()}. The other objects are predicted once two "
+                "classes have some."
             )
         return f"{found} (from {examples.total()} examples). {self._trust()}"
 

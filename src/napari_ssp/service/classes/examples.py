@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections import Counter
 from dataclasses import dataclass, field, replace
@@ -55,8 +54,9 @@ class ObjectClass:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be shown."""
-        if not isinstance(self.name, str) or not self.name.strip():
-            raise ValueError(f"A class needs a name; got {self.name!r}.")
+        name = self.name
+        if not isinstance(name, str) or not name.strip() or not name.isprintable():
+            raise ValueError(f"A class needs a name that can be read; got {name!r}.")
         if not isinstance(self.color, str) or not _COLOR.fullmatch(self.color):
             raise ValueError(f"The color of '{self.name}' is {self.color!r}; use e.g. '#0072b2'.")
 
@@ -112,8 +112,8 @@ class Examples:
         others = tuple(row for row in self.rows if row.key != key)
         return replace(self, rows=(*others, Example(name, key)))
 
-    def add_class(self, name: str, color: str | None = None, is_wrong: bool = False) -> Examples:
-        """Add a class; without a color it gets one that is still free.
+    def add_class(self, name: str, is_wrong: bool = False) -> Examples:
+        """Add a class, in a color that is still free.
 
         Raises
         ------
@@ -123,7 +123,7 @@ class Examples:
         self._refuse_known(name)
         taken = {each.color for each in self.classes}
         free = [each for each in COLORS if each not in taken] or list(COLORS)
-        return replace(self, classes=(*self.classes, ObjectClass(name, color or free[0], is_wrong)))
+        return replace(self, classes=(*self.classes, ObjectClass(name, free[0], is_wrong)))
 
     def change_class(self, name: str, changed: ObjectClass) -> Examples:
         """Give a class another name, color or meaning; its examples stay.
@@ -190,8 +190,3 @@ def object_keys(table: Table) -> list[ObjectKey]:
     zeros = [0] * len(table["label"])
     t, z = (table[axis].tolist() if axis in table else zeros for axis in "tz")
     return [ObjectKey(*map(int, row)) for row in zip(table["label"].tolist(), t, z, strict=True)]
-
-
-def finite(value: float) -> float | None:
-    """Value for JSON, which knows neither nan nor infinity."""
-    return value if math.isfinite(value) else None

@@ -10,7 +10,7 @@ from napari_ssp.atomic import write_text
 from napari_ssp.io.objects.notes import EXAMPLES_SUFFIX
 from napari_ssp.io.objects.tables import read_rows
 from napari_ssp.progress import Progress, Steps
-from napari_ssp.service.classes.examples import Example, Examples, ObjectClass, finite
+from napari_ssp.service.classes.examples import Example, Examples, ObjectClass
 from napari_ssp.service.measuring import digest_labels
 from napari_ssp.service.requests import Request
 from napari_ssp.service.review.beside import FilesBeside
@@ -87,8 +87,13 @@ def find_steps(request: FindExamplesRequest) -> Steps[Examples]:
     """
     yield Progress("looking for examples")
     found = _FILES.find(request.labels, request.path, request.scene)
-    # Where it lies says whose it is, also after the labels were edited.
-    return Examples() if found is None else replace(read_examples(found), digest=None)
+    if found is None:
+        return Examples()
+    try:
+        # Where it lies says whose it is, also after the labels were edited.
+        return replace(read_examples(found), digest=None)
+    except ValueError as error:
+        raise ValueError(f"{error} Move it away, or the next example replaces it.") from error
 
 
 def learn_steps(request: LearnExamplesRequest) -> Steps[Examples]:
@@ -194,7 +199,8 @@ def _content(examples: Examples) -> dict[str, Any]:
 
 def _row(row: Example) -> dict[str, Any]:
     where = {} if row.key is None else row.key._asdict()
-    values = {name: finite(value) for name, value in row.values.items()}
+    # JSON knows neither nan nor infinity.
+    values = {n: value if math.isfinite(value) else None for n, value in row.values.items()}
     return {"class": row.class_name, **where, "values": values}
 
 

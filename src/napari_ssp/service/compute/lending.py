@@ -10,6 +10,8 @@ import numpy as np
 
 from napari_ssp.registry import CELLPOSE, ModelCard, find_card
 from napari_ssp.service.requests import BlockRequest, DiameterRequest, SegmentRequest
+from napari_ssp.service.review.plan import open_labels
+from napari_ssp.service.review.requests import ReviewRequest
 from napari_ssp.service.source_image import open_image
 
 if TYPE_CHECKING:
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 
 #: How a request calls a model that was given as a folder: by the digest of its weights.
 SHELF = "shelf:"
+#: Choices of a request that name files and models of this computer.
+_OF_HERE = ("image", "model", "through_model", "labels", "labels_scene", "flows")
 #: Bytes of an image that are sent at most.
 MOST_SENT = 4 * 2**30
 
@@ -75,6 +79,8 @@ def lend(request: Any) -> Loan:
     names = {"model": _call(inner.model, books)}
     if isinstance(inner, SegmentRequest) and inner.through is not None:
         names["through_model"] = _call(inner.through_model, books)
+    if isinstance(inner, ReviewRequest):
+        inner = open_labels(inner)
     image = inner.image
     if not isinstance(request, BlockRequest):  # whose worker reads what it needs by itself
         image = open_image(inner) if isinstance(image, str | Path) else image
@@ -91,7 +97,7 @@ def restore_names(result: Any, request: Any) -> Any:
     if not provenance:
         return result
     asked, own = request.provenance(), dict(provenance["request"])
-    own |= {key: asked[key] for key in ("image", "model", "through_model") if key in own}
+    own |= {key: asked[key] for key in _OF_HERE if key in own}
     record = {**provenance, "request": own}
     if record["model"]["name"] == provenance["request"]["model"]:  # several, called by their names
         record["model"] = {**record["model"], "name": asked["model"]}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from napari_ssp.progress import Progress, Steps, in_background
@@ -18,6 +19,9 @@ from napari_ssp.service.requests import (
     PredictRequest,
     SegmentRequest,
 )
+from napari_ssp.service.review.calibrating import mark_accepted
+from napari_ssp.service.review.plan import plan_review
+from napari_ssp.service.review.requests import Review, ReviewRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -151,6 +155,19 @@ def _follow(task: Task) -> Steps[Parcel]:
         task.close()
 
 
+def _remote_review(request: ReviewRequest, cluster: Cluster) -> Steps[Review]:
+    """As `remote_steps`; a calibration that is named lies on this computer, and is applied here."""
+    yield Progress("reading the labels")
+    calibration = plan_review(request).calibration if request.calibration else None
+    found: Review = yield from remote_steps(replace(request, calibration=None), cluster)
+    if calibration is None:
+        return found
+    mark_accepted(found.table, calibration, request.wrong_share)
+    asked = {**found.provenance["request"], "calibration": request.calibration}
+    record = {**found.provenance, "request": asked}
+    return replace(found, wrong_share=request.wrong_share, provenance=record)
+
+
 def _no_estimate(request: Request[Any], cluster: Cluster) -> Steps[float]:
     """Tell no time: this computer's pace says nothing about another one's."""
     yield Progress("measuring the pace")
@@ -162,5 +179,6 @@ _REMOTE: dict[type[Request[Any]], Callable[[Any, Cluster], Steps[Any]]] = {
     DiameterRequest: remote_steps,
     BlockRequest: remote_steps,
     PredictRequest: remote_steps,
+    ReviewRequest: _remote_review,
     EstimateRequest: _no_estimate,
 }

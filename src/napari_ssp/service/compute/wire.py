@@ -19,6 +19,7 @@ from napari_ssp.service.requests import (
     SegmentRequest,
 )
 from napari_ssp.service.results import Segmentation, StructurePrediction
+from napari_ssp.service.review.requests import Review, ReviewRequest
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,8 +34,10 @@ _KINDS: dict[str, type[Any]] = {
         PredictRequest,
         DiameterRequest,
         BlockRequest,
+        ReviewRequest,
         Segmentation,
         StructurePrediction,
+        Review,
     )
 }
 _PLAIN = (type(None), bool, int, float, str)

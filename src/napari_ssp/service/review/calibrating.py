@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from napari_ssp.atomic import check_target, write_text
 from napari_ssp.metrics import ConformalCalibration, calibrate
@@ -79,6 +81,14 @@ def find_calibration(
     if found is not None:
         check_count(found.count, wrong_share)
     return found
+
+
+def mark_accepted(
+    table: dict[str, Any], calibration: ConformalCalibration, wrong_share: float
+) -> None:
+    """Add to a table of objects which of them are accepted; in place."""
+    accepted = calibration.accept(table["predicted_error"], wrong_share)
+    table["accepted"] = accepted.astype(np.int8)
 
 
 def _read(path: Path, card: ModelCard, with_flows: bool) -> ConformalCalibration:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_ssp.image import MicroscopyImage
 from napari_ssp.io import read_image, read_label_image
@@ -107,7 +107,7 @@ def plan_review(request: ReviewRequest) -> ReviewPlan:
         another critic's.
     """
     card = _critic(request.model)
-    image = open_image(request)
+    image, request = open_image(request), open_labels(request)
     labels = _labels(request, image)
     check_label_header(labels, f"label image '{labels.name}'")
     if labels.num_channels > 1:
@@ -132,6 +132,22 @@ def plan_review(request: ReviewRequest) -> ReviewPlan:
     )
 
 
+def open_labels(request: ReviewRequest) -> ReviewRequest:
+    """Request that holds its labels and flows, where it names their files.
+
+    Raises
+    ------
+    OSError, ValueError, TypeError
+        When a file cannot be read.
+    """
+    labels, flows = request.labels, request.flows
+    if isinstance(labels, str | Path):
+        labels = read_label_image(labels, request.labels_scene)
+    if isinstance(flows, str | Path):
+        flows = read_image(flows)
+    return replace(request, labels=labels, labels_scene=None, flows=flows)
+
+
 def _critic(model: str) -> ModelCard:
     card = find_card(model)
     if card.family != CRITIC:
@@ -144,9 +160,7 @@ def _critic(model: str) -> ModelCard:
 
 
 def _labels(request: ReviewRequest, image: MicroscopyImage) -> MicroscopyImage:
-    source = request.labels
-    if isinstance(source, str | Path):
-        source = read_label_image(source, request.labels_scene)
+    source: Any = request.labels
     if isinstance(source, MicroscopyImage):
         return replace(source, rgb=False)
     axes = "".join(a for a in image.axes if a != "c")
@@ -168,9 +182,7 @@ def _flows(
     source = request.flows
     if source is None:
         return None, []
-    if isinstance(source, str | Path):
-        source = read_image(source)
-    elif not isinstance(source, MicroscopyImage):
+    if not isinstance(source, MicroscopyImage):
         source = MicroscopyImage(source, "c" + labels.axes, labels.voxel_size, name="flows")
     if source.num_channels == len(CHANNELS) + 1:
         return None, [_OF_VOLUMES]

@@ -17,6 +17,7 @@ from napari_ssp.place import PLACES
 from napari_ssp.progress import Progress, Steps, count_through
 from napari_ssp.service.network_outputs import measure_plane_agreement
 from napari_ssp.service.provenance import describe_run
+from napari_ssp.service.review.calibrating import mark_accepted
 from napari_ssp.service.review.object_table import Columns, join_planes, tabulate
 from napari_ssp.service.review.plan import ReviewPlan, plan_review
 from napari_ssp.service.review.requests import Review, ReviewRequest
@@ -76,8 +77,7 @@ def review_steps(
         tables.append(columns)
     table = join_planes(tables)
     if plan.calibration is not None:
-        accepted = plan.calibration.accept(table["predicted_error"], request.wrong_share)
-        table["accepted"] = accepted.astype(np.int8)
+        mark_accepted(table, plan.calibration, request.wrong_share)
     seconds = time.monotonic() - began
     return Review(
         error_map=error_map.array().reshape(plan.shape),

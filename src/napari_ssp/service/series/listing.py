@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ from napari_ssp.service.training.segmentation.matching import match_image
 from napari_ssp.service.training.segmentation.pairs import FolderFiles, find_files
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
 #: What reading a file, or a network, raises where an image is at fault; the next one goes on.
@@ -147,8 +147,9 @@ def list_steps(request: ListSeriesRequest) -> Steps[Series]:
     for done, path in enumerate(paths):
         yield Progress("looking at the folder", done, len(paths))
         images += _of_file(path, by_stem, files.place)
-    states = yield from look_steps(LookAtImagesRequest(tuple(images)))
-    return Series(request.folder, tuple(images), states, tuple(notes))
+    found = tuple(_refuse_shared(images))
+    states = yield from look_steps(LookAtImagesRequest(found))
+    return Series(request.folder, found, states, tuple(notes))
 
 
 def look_steps(request: LookAtImagesRequest) -> Steps[tuple[ImageState, ...]]:
@@ -187,6 +188,21 @@ def _of_file(path: Path, by_stem: Mapping[str, Path], place: Path) -> list[Serie
         else SeriesImage(match.image, _own_labels(match.image, place))
         for match in match_image(path, by_stem)
     ]
+
+
+def _refuse_shared(images: Iterable[SeriesImage]) -> Iterator[SeriesImage]:
+    """Refuse images whose labels would be those of another one, as of a.tif and a.png."""
+    owners: dict[ImageSource, SeriesImage] = {}
+    for image in images:
+        owner = owners.setdefault(image.labels, image)
+        if owner is image:
+            yield image
+        else:
+            problem = (
+                f"'{image.image.path.name}' and '{owner.image.path.name}' have one name, and so "
+                "one file of labels. Rename one of them."
+            )
+            yield replace(image, problem=image.problem or problem)
 
 
 def _own_labels(image: ImageSource, place: Path) -> ImageSource:

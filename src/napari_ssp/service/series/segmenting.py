@@ -66,6 +66,7 @@ def segment_steps(
     count = len(request.images)
     for index, image in enumerate(request.images):
         asked = replace(request.settings, image=image.image.path, scene=image.image.scene)
+        state = ImageState(Stage.SEGMENTED)
         try:
             if image.problem:
                 raise ValueError(image.problem)
@@ -73,12 +74,17 @@ def segment_steps(
                 work = _with_news(begin(asked), image)
                 result = yield from count_through(work, index, count, "image")
                 _write(result, image.labels.path)
-            state = ImageState(Stage.SEGMENTED)
+                state = ImageState(Stage.SEGMENTED, _describe(result))
         except FAULTS as error:
             state = ImageState(Stage.FAILED, str(error))
         states.append(state)
         yield Progress(f"image {index + 1} of {count}", index + 1, count, ImageNews(image, state))
     return tuple(states)
+
+
+def _describe(result: Segmentation) -> str:
+    objects = "1 object" if result.num_objects == 1 else f"{result.num_objects} objects"
+    return "\n".join([objects, *result.warnings])
 
 
 def _with_news(steps: Steps[Segmentation], image: SeriesImage) -> Steps[Segmentation]:

@@ -93,7 +93,7 @@ class ClassesDock(DockWidget):
 
     @property
     def examples(self) -> Examples:
-        """Classes and examples of the chosen labels; without any, the classes of those before."""
+        """Classes and examples of the chosen labels; without any, what others begin with."""
         return self.keeper.examples if self.keeper.examples.classes else self._begin
 
     def give(self, number: int) -> None:
@@ -263,6 +263,7 @@ class ClassesDock(DockWidget):
         self._leave_layer()
         self._layer = layer
         self._before, self._shown, self._coloured = [], None, None
+        self.keeper.follow(layer)
         self._offer_images()
         fitting = [each for each in self.image_box.values() if each is not None]
         if fitting:
@@ -274,7 +275,6 @@ class ClassesDock(DockWidget):
             self.panel.planewise.setVisible(layer_image(layer).sizes.get("z", 1) > 1)
             self._say("")
         self._follow_image()
-        self.keeper.follow(layer)
         self._toggle_giving(self.panel.give_button.isChecked())
 
     def _follow_image(self) -> None:
@@ -341,7 +341,9 @@ class ClassesDock(DockWidget):
     def _leave_layer(self) -> None:
         layer = self._layer
         if layer is not None:
-            self._begin = Examples(self.examples.classes)
+            learnt = self.examples.of_another_image()
+            is_giving = self.panel.give_button.isChecked()  # as in the next image of a series
+            self._begin = learnt if is_giving else Examples(learnt.classes)
             self._colours.restore(layer)
             for emitter in (layer.events.paint, layer.events.data):
                 emitter.disconnect(self._look_again)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_ssp.widgets.compartments.choices import CompartmentsChoices
 from napari_ssp.widgets.forms.fields import optional_number_editor
@@ -70,6 +70,13 @@ class CompartmentsForm(ChoiceForm):
         self._planes.currentIndexChanged.connect(self._show_stacks)
         self.set_channels(())
         self.set_planes(1)
+
+    def change(self, **values: Any) -> None:
+        """Show other values; models that are not in the lists are added to them."""
+        name, known = values.get("nuclei_model"), self._nuclei_model.values()
+        if name is not None and name not in known:
+            self._nuclei_model.set_choices((each, each) for each in (*known, name))
+        super().change(**values)
 
     def set_models(self, models: Sequence[tuple[str, str]]) -> None:
         """Offer models, each by name and description, for cells and for nuclei."""

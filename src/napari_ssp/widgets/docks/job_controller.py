@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_ssp.service import EstimateRequest, JobState, PlanRequest
+from napari_ssp.service.compute.places import find_place
 from napari_ssp.service.estimating import is_long
 from napari_ssp.widgets.docks.messages import obstacle_lines
 from napari_ssp.widgets.docks.relay import Outcome
@@ -153,7 +154,14 @@ class JobController(QObject):
         return not self._timer.isActive() and not self._planner.is_running
 
     def compute_at(self, place: str) -> None:
-        """Run what is started from now on at a place, as `ModelService` takes it."""
+        """Run what is started from now on at a place, as `ModelService` takes it.
+
+        Raises
+        ------
+        ValueError
+            When it is none.
+        """
+        find_place(place)
         self._runner.compute = self._estimator.compute = place
 
     def schedule(self) -> None:

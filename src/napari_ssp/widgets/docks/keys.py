@@ -45,10 +45,10 @@ class DockKeys:
 
     def take(self, viewer: Any, layer: Any) -> None:
         """Let the keys come before those of a layer, as long as it is the selected one."""
-        self._taken[layer] = [key for method in self._keys for key in self._chosen(method)]
-        for method in self._keys:
-            for key in self._chosen(method):
-                layer.bind_key(key, self._layer_command(method, viewer), overwrite=True)
+        keys = {key: method for method in self._keys for key in self._chosen(method)}
+        for key, method in keys.items():
+            layer.bind_key(key, self._layer_command(method, viewer), overwrite=True)
+        self._taken[layer] = list(keys)
 
     def give_back(self, layer: Any) -> None:
         """Let a layer have its own keys again."""

@@ -28,7 +28,6 @@ def preferred_choices(makes: str = "") -> dict[str, str]:
     return {name: value for name, value in chosen.items() if value}
 
 
-@cache
 def shared_service(purpose: str = "prediction", compute: str = "local") -> ModelService:
     """Service that all docks share for a purpose and a place; closed when Python ends.
 
@@ -39,6 +38,11 @@ def shared_service(purpose: str = "prediction", compute: str = "local") -> Model
     ValueError, ImportError, OSError
         When nothing can be computed at that place; the message says why.
     """
+    return _open_service(purpose, compute)
+
+
+@cache  # by both words, however they were given
+def _open_service(purpose: str, compute: str) -> ModelService:
     service = ModelService(compute)
     atexit.register(service.close)
     return service

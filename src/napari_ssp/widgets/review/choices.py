@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from napari_ssp.schema import checked_dataclass, same_choice
+from napari_ssp.schema import checked_dataclass, choice, same_choice
 from napari_ssp.service import ReviewRequest
+from napari_ssp.service.compute.places import HELP as COMPUTE_HELP
 from napari_ssp.widgets.forms.choice_fields import request_values
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ class ReviewChoices:
     ----------
     model, channel, device, overlap, calibration, wrong_share
         As in :class:`napari_ssp.ReviewRequest`.
+    compute : str
+        Where it is computed.
 
     Raises
     ------
@@ -36,6 +39,7 @@ class ReviewChoices:
     calibration: str | None = _same("calibration")
     overlap: float = _same("overlap")
     device: str = _same("device")
+    compute: str = choice("local", "Compute", COMPUTE_HELP)
 
     def request(
         self,

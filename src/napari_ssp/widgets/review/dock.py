@@ -204,6 +204,7 @@ class ReviewDock(JobDock):
         self.form.set_channels(channel_choices(part))
         doubts = self.label_watch.look_at([labels], [image])
         self.parts_button.offer(doubts)
+        self.controller.compute_at(self.form.chosen_compute())
         request = self.form.value().request(part, layer_image(labels), _flows(labels))
         return Proposal(request, warnings=doubts, needs_plan=True)
 

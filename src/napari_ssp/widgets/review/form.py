@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from napari_ssp.schema import FieldDescription
 
 _PLAIN = ("model", "channel")
-_ADVANCED = ("wrong_share", "calibration", "overlap", "device")
+_ADVANCED = ("wrong_share", "calibration", "overlap", "device", "compute")
 
 
 class ReviewForm(ChoiceForm):

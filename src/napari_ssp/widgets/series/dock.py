@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from napari_ssp.widgets.docks.relay import Outcome
 
 _NO_SERIES = "Choose the folder of your images first."
+_TO_DO = (Stage.WAITING, Stage.FAILED)
 _ALL_DONE = "All images that can be read have labels."
 
 
@@ -142,7 +143,8 @@ class SeriesDock(JobDock):
         self.table_button.setEnabled(self.series is not None)
         if self.series is None:
             raise ValueError(_NO_SERIES)
-        waiting = tuple(filter(self._is_waiting, self.series.images))
+        states = zip(self.series.images, self._states, strict=True)
+        waiting = tuple(x for x, s in states if s.stage in _TO_DO and not x.problem)
         if not waiting:
             raise ValueError(_ALL_DONE)
         docks = self._viewer.window.dock_widgets.values()
@@ -153,11 +155,6 @@ class SeriesDock(JobDock):
         settings = choices.request(waiting[0].image.path)
         summary = settings_line(len(waiting), settings, is_open=known is not None)
         return Proposal(SegmentSeriesRequest(waiting, settings), summary)
-
-    def _is_waiting(self, image: SeriesImage) -> bool:
-        """Whether an image has no labels, as far as is known: its drive is not asked."""
-        stage = self._states[self._rows[image]].stage
-        return not image.problem and stage in (Stage.WAITING, Stage.FAILED)
 
     def _list(self, request: ListSeriesRequest | CollectSeriesRequest) -> None:
         if self.controller.is_running:
@@ -179,6 +176,7 @@ class SeriesDock(JobDock):
         if outcome.state is not JobState.DONE:
             self._say_failed(outcome.error)
             return
+        self._looker.cancel()
         self.visit.clear()
         series: Series = outcome.value
         self.series, self.row = series, -1
@@ -209,8 +207,10 @@ class SeriesDock(JobDock):
     def _on_looked(self, outcome: Outcome) -> None:
         if outcome.state is JobState.DONE:
             for row, state in zip(self._looked_at, outcome.value, strict=True):
-                is_lost = self._states[row].stage is Stage.FAILED and state.stage is Stage.WAITING
-                if not is_lost:  # why it failed stands nowhere else
+                known = self._states[row].stage
+                is_failure = known is Stage.FAILED and state.stage is Stage.WAITING
+                # What a run has said, e.g. why it failed, stands nowhere else.
+                if state.words or not (is_failure or known is state.stage):
                     self._note(row, state)
             self._worked_on -= set(self._looked_at)
         self.controller.schedule()

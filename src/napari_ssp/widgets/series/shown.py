@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import weakref
 from typing import TYPE_CHECKING, Any
 
@@ -76,8 +77,12 @@ class ShownImage:
         if image is None or not isinstance(layer, Labels) or layer.multiscale:
             return False
         first = image.data[0] if image.multiscale else image.data
-        same = layer.data.shape == tuple(first.shape)[: image.ndim]
-        return same and np.allclose(layer.scale, image.scale)
+        if layer.data.shape != tuple(first.shape)[: image.ndim]:
+            return False
+        places = zip(
+            (*layer.scale, *layer.translate), (*image.scale, *image.translate), strict=True
+        )
+        return all(math.isclose(one, other, abs_tol=1e-9) for one, other in places)
 
     def _is_made_of_it(self, layer: Layer) -> bool:
         is_new = bool(self._layers) and layer not in self._others

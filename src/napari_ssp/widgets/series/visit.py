@@ -30,6 +30,7 @@ _OTHERS = (
     "'{layer}' is not saved: the image has labels already. To have it in their place, select it "
     "and press 'Take selected labels'."
 )
+_NO_FILE = "Show an image of the series first whose labels have a file of their own."
 _NOT_FITTING = "Select a labels layer that covers the whole image on display."
 
 
@@ -98,7 +99,7 @@ class Visit(QObject):
     def take(self, layer: Any) -> None:
         """Make a layer the labels of the image."""
         if self._file is None or not self._shown.fits(layer):
-            self.noted.emit(_NOT_FITTING)
+            self.noted.emit(_NO_FILE if self._file is None else _NOT_FITTING)
             return
         self._shown.add(layer)
         self._saver.follow(layer, self._file, is_saved=False)
