@@ -22,6 +22,7 @@ from napari_ssp.cli.batch import running
 from napari_ssp.cli.batch.thumbnails import draw_thumbnail
 from napari_ssp.image import MicroscopyImage
 from napari_ssp.io import read_image
+from napari_ssp.io.objects.notes import is_corrected, read_provenance, write_provenance
 from napari_ssp.registry import find_card
 from napari_ssp.service import pipelines
 from napari_ssp.service.requests import SegmentRequest
@@ -91,6 +92,21 @@ def test_images_that_are_done_are_skipped(segment: Call, tmp_path: Path) -> None
     result = segment(folder, "--resume", "--overwrite")
     assert result.exit_code == 2
     assert "Give one of --overwrite and --resume" in result.output
+
+
+def test_labels_that_somebody_corrected_are_done(segment: Call, tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", COINS)
+    assert segment(tmp_path / "a.tif").exit_code == 0
+    labels = tmp_path / "out" / "a_label.tiff"
+    write_provenance(labels, {"corrected": "2026-01-01T00:00:00+00:00"})
+    drawn = labels.read_bytes()
+    result = segment(tmp_path / "a.tif", "--save-flows", "--resume")
+    assert result.exit_code == 0, result.output
+    assert "1 of 1 images were done before" in result.output
+    assert labels.read_bytes() == drawn
+    assert segment(tmp_path / "a.tif", "--overwrite").exit_code == 0
+    assert not is_corrected(labels), "the note of the labels before does not stay"
+    assert read_provenance(labels)["request"]["flow_threshold"] == 0
 
 
 def test_results_of_other_choices_are_not_mixed(

@@ -18,6 +18,7 @@ from napari_ssp.cli.options import request_options
 from napari_ssp.cli.reporting import as_usage_error, say, wait_for
 from napari_ssp.io import read_label_image, write_image, write_labels
 from napari_ssp.io.ngff.reading import is_zarr
+from napari_ssp.io.objects.notes import renew_provenance
 from napari_ssp.io.objects.tables import write_table
 from napari_ssp.place import add_axes
 from napari_ssp.registry import find_card
@@ -144,6 +145,7 @@ def segment(
         for warning in result.warnings[len(plan.warnings) :]:
             say(f"{title(request)}: {warning}")
         write_labels(target, result.image(result.labels), overwrite=batch.replaces)
+        renew_provenance(target, result.provenance)
         files = {noun: _beside(target, ending) for noun, ending in endings.items()}
         _write(result, files, batch.replaces)
         return f"{result.num_objects} objects", _row(result, target, files)

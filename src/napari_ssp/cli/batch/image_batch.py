@@ -25,6 +25,7 @@ from napari_ssp.cli.reporting import (
 from napari_ssp.io import ImageSource, is_folder
 from napari_ssp.io.label_names import leave_results_out
 from napari_ssp.io.ngff.reading import is_zarr
+from napari_ssp.io.objects.notes import is_corrected
 from napari_ssp.io.sources import with_subfolders
 from napari_ssp.service import ModelService
 from napari_ssp.service.compute.places import find_place
@@ -149,8 +150,8 @@ class _Run:
     report: BatchReport
 
     def skip_finished(self) -> dict[int, Ending]:
-        """End those whose files are all there."""
-        there = [n for n, files in enumerate(self.outputs) if all(map(is_taken, files))]
+        """End those whose files are all there, or whose labels somebody has corrected."""
+        there = [n for n, files in enumerate(self.outputs) if _is_finished(files)]
         say(f"{len(there)} of {len(self.requests)} images were done before.")
         rows = {n: {**_place(self.requests[n]), "skipped": True} for n in there}
         return {n: self._end(n, Ending(row)) for n, row in rows.items()}
@@ -182,6 +183,10 @@ class _Run:
             return self.draw(self.requests[number], self.outputs[number][0])
         except USER_ERRORS:
             return b""
+
+
+def _is_finished(files: Sequence[Path]) -> bool:
+    return all(map(is_taken, files)) or (is_taken(files[0]) and is_corrected(files[0]))
 
 
 def _count_places(service: ModelService) -> int:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 PROVENANCE_SUFFIX = ".provenance.json"
 DECISIONS_SUFFIX, EXAMPLES_SUFFIX = ".review.json", ".classes.json"
 
+#: Keys of a provenance: when somebody changed the labels last, and edits by the flows.
+CORRECTED_KEY, EDITS_KEY = "corrected", "edits"
+
 
 def is_note(path: Path) -> bool:
     """Whether a name is that of a note."""
@@ -45,3 +48,14 @@ def read_provenance(labels: Path) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def is_corrected(labels: Path) -> bool:
+    """Whether somebody has changed the labels of a file since they were made, as its note says."""
+    return bool({CORRECTED_KEY, EDITS_KEY} & set(read_provenance(labels)))
+
+
+def renew_provenance(labels: Path, record: Mapping[str, Any]) -> None:
+    """Write the provenance of labels that were made anew, where their file has that of others."""
+    if labels.with_name(labels.name + PROVENANCE_SUFFIX).exists():
+        write_provenance(labels, record)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from napari_ssp.io import ImageSource, image_stem
 from napari_ssp.io.label_names import leave_results_out
-from napari_ssp.io.objects.notes import read_provenance
+from napari_ssp.io.objects.notes import is_corrected
 from napari_ssp.io.reading import list_images
 from napari_ssp.io.sources import folder_images, without_members
 from napari_ssp.progress import Progress, Steps
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 #: What reading a file, or a network, raises where an image is at fault; the next one goes on.
 FAULTS = (OSError, ValueError, TypeError, ImportError, RuntimeError, MemoryError)
-#: Key of a provenance: when somebody changed the labels last.
-CORRECTED_KEY = "corrected"
 
 
 class Stage(StrEnum):
@@ -216,8 +214,7 @@ def _look_at(image: SeriesImage) -> ImageState:
         return ImageState(Stage.FAILED, image.problem)
     if not labels.path.exists():
         return ImageState(Stage.WAITING)
-    is_corrected = bool({CORRECTED_KEY, "edits"} & set(read_provenance(labels.path)))
-    stage = Stage.CORRECTED if is_corrected else Stage.SEGMENTED
+    stage = Stage.CORRECTED if is_corrected(labels.path) else Stage.SEGMENTED
     decided = _count_decisions(labels)
     if not decided:
         return ImageState(stage)

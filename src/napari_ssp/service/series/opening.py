@@ -11,12 +11,12 @@ from napari_ssp.io import read_label_image, read_scenes
 from napari_ssp.io.label_images import check_label_header, with_whole_numbers
 from napari_ssp.io.layer_attributes import FILE_KEY, METADATA_KEY
 from napari_ssp.io.napari_reader import scene_layers
-from napari_ssp.io.objects.notes import read_provenance
+from napari_ssp.io.objects.notes import EDITS_KEY, read_provenance
 from napari_ssp.io.scene import Scene
 from napari_ssp.progress import Progress, Steps
 from napari_ssp.service.measuring import digest_labels
 from napari_ssp.service.requests import Request
-from napari_ssp.service.series.saving import EDITS_KEY, LabelFile
+from napari_ssp.service.series.saving import LabelFile
 
 if TYPE_CHECKING:
     from napari_ssp.image import MicroscopyImage

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_ssp.io.objects.notes import write_provenance
+from napari_ssp.io.objects.notes import CORRECTED_KEY, EDITS_KEY, write_provenance
 from napari_ssp.progress import Progress, Steps
 from napari_ssp.service.annotation.training_set import write_annotated
 from napari_ssp.service.measuring import digest_labels
 from napari_ssp.service.requests import Request
-from napari_ssp.service.series.listing import CORRECTED_KEY
 from napari_ssp.service.series.segmenting import write_flows
 
 if TYPE_CHECKING:
@@ -22,9 +21,6 @@ if TYPE_CHECKING:
 
     from napari_ssp.image import MicroscopyImage
     from napari_ssp.service.results import Segmentation
-
-#: Key of a provenance: what was edited by hand.
-EDITS_KEY = "edits"
 
 
 class LabelFile:
