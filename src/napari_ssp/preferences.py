@@ -8,7 +8,6 @@ import re
 import sys
 from contextlib import suppress
 from dataclasses import dataclass, fields
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +89,8 @@ def _environment() -> Path:
     """Folder that napari gives to the Python environment."""
     prefix = os.path.realpath(sys.prefix)
     if prefix.startswith(platformdirs.user_cache_dir("uv")):  # another for each run of uvx
+        from importlib.metadata import PackageNotFoundError, version
+
         with suppress(PackageNotFoundError):
             return Path("uvx", re.split(r"[^\d.]", version("napari"))[0])
     digest = hashlib.sha1(prefix.encode(), usedforsecurity=False).hexdigest()

@@ -64,6 +64,18 @@ def test_a_continued_run_goes_on_where_it_stopped(call: Call, folder: Path, tmp_
         assert [row["step"] for row in csv.DictReader(file)][-2:] == ["2", "3"]
 
 
+def test_a_folder_of_models_that_cannot_be_made_is_said_before_the_training(
+    call: Call, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a file").write_text("")
+    monkeypatch.setenv("NAPARI_SSP_CACHE", str(tmp_path / "a file"))
+    words = ("train", "segmentation", "--data", folder, "-o", tmp_path / "run", "--steps", 2)
+    result = call(*words, *SMALL)
+    assert result.exit_code == 1
+    assert "No model can be stored in the folder" in result.stderr
+    assert not (tmp_path / "run").exists()
+
+
 def test_images_without_labels_are_listed(call: Call, folder: Path, tmp_path: Path) -> None:
     (folder / "labels" / "im1_label.tiff").unlink()
     result = call("train", "segmentation", "--data", folder, "-o", tmp_path / "run", *SMALL)

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 import yaml
 
-from napari_ssp.registry import find_card, import_checkpoint, is_users, list_cards, remove_model
+from napari_ssp.progress import run
+from napari_ssp.registry import (
+    download_steps,
+    find_card,
+    import_checkpoint,
+    is_users,
+    list_cards,
+    remove_model,
+)
 from napari_ssp.registry.folders import make_models_folder, models_folder, models_folders
 
 if TYPE_CHECKING:
@@ -76,7 +85,8 @@ def test_a_folder_that_cannot_be_made_is_said_before_the_work(
 ) -> None:
     (tmp_path / "a file").write_text("")
     prefer(tmp_path / "a file" / "models")
-    for work in (make_models_folder, lambda: import_checkpoint(tiny_model)):
+    download = partial(run, download_steps("mediar-phase1"))  # which asks nobody for the file
+    for work in (make_models_folder, partial(import_checkpoint, tiny_model), download):
         with pytest.raises(OSError, match=r"a file.models' \(.+\)\. Choose another"):
             work()
     assert "mediar-starter" in {card.name for card in list_cards()}

@@ -89,5 +89,20 @@ _SETTINGS = {"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "NAPAR
 
 @click.group(cls=_LazyGroup, context_settings=_SETTINGS)
 @click.version_option(__version__, prog_name="napari-ssp")
-def main(**_: Any) -> None:
+@click.option(
+    "--threads",
+    type=click.IntRange(min=0),
+    default=0,
+    help="Threads of the CPU that runs in this process take [default: as OMP_NUM_THREADS or "
+    "napari's Preferences say, else all cores].",
+)
+@click.pass_context
+def main(context: click.Context, threads: int) -> None:
     """Interactive microscopy prediction: cells and fluorescent structures."""
+    # They take a while to import, and --version does without them.
+    from napari_ssp.cli.preferred import preferred_defaults
+    from napari_ssp.preferences import read_preferences
+    from napari_ssp.threads import chosen_threads
+
+    context.default_map = preferred_defaults(read_preferences())
+    context.with_resource(chosen_threads(threads))

@@ -10,7 +10,8 @@ import click
 
 from napari_ssp.cli.batch.image_batch import Batch
 from napari_ssp.cli.batch.report import check_report
-from napari_ssp.cli.reporting import json_option
+from napari_ssp.cli.preferred import describe_preferred
+from napari_ssp.cli.reporting import json_option, say
 from napari_ssp.service.compute.places import HELP as COMPUTE_HELP, LOCAL
 
 if TYPE_CHECKING:
@@ -72,6 +73,8 @@ def image_command(noun: str, metavar: str) -> Callable[[Callable[..., None]], Ca
     def decorate(function: Callable[..., None]) -> Callable[..., None]:
         @wraps(function)
         def command(**given: Any) -> None:
+            if preferred := describe_preferred(click.get_current_context()):
+                say(preferred)
             shared = {k: given.pop(k) for k in Batch.__dataclass_fields__ if k in given}
             function(batch=Batch(**shared, choices=given), **given)
 

@@ -9,8 +9,8 @@ import click
 from napari_ssp.cli.options import request_options
 from napari_ssp.cli.reporting import as_usage_error, json_option
 from napari_ssp.cli.training.running import (
+    all_choices,
     folder_type,
-    given_choices,
     output_option,
     run_training,
     source_type,
@@ -81,7 +81,7 @@ def critic(
     """
     with as_usage_error():
         written = written_choices("critic", config, resume, choices["output"])
-        values = {**written, **given_choices(context, choices)}
+        values = all_choices(context, choices, written)
         if not values.get("data"):
             raise ValueError(
                 "Training needs --data: a folder of 'images' and 'labels', or a CSV file."

@@ -9,7 +9,7 @@ import click
 from napari_ssp.cli.options import request_options
 from napari_ssp.cli.reporting import as_usage_error, json_option, say, write_report
 from napari_ssp.cli.training.running import (
-    given_choices,
+    all_choices,
     output_option,
     run_training,
     source_type,
@@ -112,7 +112,7 @@ def _train(
     config, resume, json_path = (choices.pop(name) for name in ("config", "resume", "json_path"))
     with as_usage_error():
         written = written_choices(task, config, resume, choices["output"])
-        values = {**written, **given_choices(context, choices)}
+        values = all_choices(context, choices, written)
         seeds = values.pop("seeds", ())
         if not values.get("data"):
             raise ValueError("Training needs --data: a folder of 'images' and 'masks', or a table.")

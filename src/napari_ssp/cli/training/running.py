@@ -49,16 +49,29 @@ output_option = click.option(
 )
 
 
-def given_choices(context: click.Context, choices: dict[str, Any]) -> dict[str, Any]:
-    """Choices that stand on the command line; those of a configuration give way to them."""
-    given = {
-        name: value
-        for name, value in choices.items()
-        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE
-    }
-    if {"steps", "epochs"} & set(given) and "minutes" not in given:
-        given["minutes"] = None
-    return given
+def all_choices(
+    context: click.Context, choices: dict[str, Any], written: dict[str, Any]
+) -> dict[str, Any]:
+    """Choices of a training: of the command line, else written, else what is said for all runs.
+
+    Parameters
+    ----------
+    context, choices
+        The command's.
+    written : dict
+        Choices of a configuration, or of the run to go on with.
+    """
+    usual = _from(context, choices, ParameterSource.ENVIRONMENT, ParameterSource.DEFAULT_MAP)
+    return {**usual, **written, **_from(context, choices, ParameterSource.COMMANDLINE)}
+
+
+def _from(
+    context: click.Context, choices: dict[str, Any], *sources: ParameterSource
+) -> dict[str, Any]:
+    found = {n: v for n, v in choices.items() if context.get_parameter_source(n) in sources}
+    if {"steps", "epochs"} & set(found) and "minutes" not in found:
+        found["minutes"] = None
+    return found
 
 
 def written_choices(task: str, config: str | None, resume: bool, output: Path) -> dict[str, Any]:

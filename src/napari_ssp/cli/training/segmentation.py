@@ -10,7 +10,7 @@ import click
 from napari_ssp.cli.options import request_options
 from napari_ssp.cli.reporting import as_usage_error, json_option
 from napari_ssp.cli.training.running import (
-    given_choices,
+    all_choices,
     output_option,
     run_in_processes,
     run_training,
@@ -112,16 +112,15 @@ def segmentation(
     """
     with as_usage_error():
         written = written_choices("segmentation", config, resume, choices["output"])
-        request = _request(given_choices(context, choices), written)
+        request = _request(all_choices(context, choices, written))
     if processes > 1 and "RANK" not in os.environ:
         run_in_processes(processes)
     run_training(request, json_path)
 
 
-def _request(given: dict[str, Any], written: dict[str, Any]) -> TrainRequest:
-    if "decoder_channels" in given:
-        given["decoder_channels"] = [int(n) for n in given["decoder_channels"].split(",")]
-    values = {**written, **given}
+def _request(values: dict[str, Any]) -> TrainRequest:
+    if isinstance(channels := values.get("decoder_channels"), str):
+        values["decoder_channels"] = [int(n) for n in channels.split(",")]
     if not values.get("data"):
         raise ValueError("Training needs --data: a folder of 'images' and 'labels', or a CSV file.")
     return restore(TrainRequest, values)

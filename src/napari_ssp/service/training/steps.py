@@ -61,12 +61,12 @@ def train_steps(
     kind, processes = find_kind(request), read_process_group()
     yield Progress("reading training images")
     plan = plan or plan_training(request)  # refused before anything is read
+    if processes.is_main and request.install != "never":
+        make_models_folder()  # refused before the training, not after it
     yield from kind.check(request)
     if processes.world_size == 1 and isinstance(request, TrainRequest | TrainStructuresRequest):
         request = yield from fit_steps(request, plan.size)
     request.output.mkdir(parents=True, exist_ok=True)
-    if processes.is_main and request.install != "never":
-        make_models_folder()  # refused before the training, not after it
     if processes.is_main:
         started = has_checkpoint(request.output)
         write_manifest(kind.entries(plan.files), request.output, started)
