@@ -197,7 +197,7 @@ class SegmentRequest(ImageRequest, Request[Segmentation]):
     cell_threshold, flow_threshold : float
         See :func:`napari_ssp.flows.flows_to_labels`.
     min_size : int
-        Smallest object, in pixels.
+        Smallest object, in pixels; of 3D objects the ball that has so many in its middle plane.
     hole_size : int or None
         Holes of fewer pixels are filled; None takes ``min_size``.
     stacks : str

@@ -163,6 +163,23 @@ def test_a_stack_becomes_3d_objects(tiny_model: Path, step: float) -> None:
     assert (result.labels[whole] > 0).mean() > 0.8
 
 
+def test_the_smallest_3d_object_is_a_ball_with_so_many_pixels_across(tiny_model: Path) -> None:
+    stack = balls((40, 40, 60), 1.0, (20, 20, 16))
+    stack = np.maximum(stack, balls((40, 40, 60), 1.0, (20, 20, 44)) - 0.525)
+    options: dict[str, Any] = {"axes": "zyx", "stacks": "volume", "voxel_size": (1, 1, 1)}
+    large, small = sorted(pixel_counts(stack, tiny_model, **options), reverse=True)
+    across = np.pi * (3 * small / (4 * np.pi)) ** (2 / 3)
+    assert across < 0.4 * small, "more voxels than pixels across"
+    for smallest, kept in ((int(across), [small, large]), (int(across) + 1, [large])):
+        found = pixel_counts(stack, tiny_model, min_size=smallest, **options)
+        assert sorted(found) == kept
+
+
+def pixel_counts(stack: Any, model: Path, min_size: int = 0, **options: Any) -> list[int]:
+    found = segment(Known(discs), stack, model, min_size=min_size, **options)
+    return np.bincount(found.labels.ravel())[1:].tolist()
+
+
 def test_volumes_of_a_time_series_are_linked(tiny_model: Path) -> None:
     series = np.stack([balls((30, 36, 36), 1.0, (15, 17 + t, 17)) for t in range(2)])
     result = segment(Known(discs), series, tiny_model, axes="tzyx", stacks="volume")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_ssp.engine.tiling import Tile
+    from napari_ssp.flows.field import TrackingSettings
     from napari_ssp.service.segmentation.levels import Levels
     from napari_ssp.service.segmentation.run import SegmentRun
 
@@ -64,7 +66,7 @@ def segment_volume(
     plane, first_id = first
     output = yield from _predicted(run, levels)
     yield Progress("tracking flows in 3D")
-    run = replace(run, tracking=replace(run.tracking, flow_threshold=None))
+    run = replace(run, tracking=_in_3d(run.tracking, run.plan.zoom))
     found = track_labels(run, move_values(torch.from_numpy(output), run.results_on))
     depth = levels.store.shape[0]
     shape = (depth, *run.plan.shape)
@@ -76,6 +78,18 @@ def segment_volume(
         part = slice(channel, channel + 1)
         outputs.write((part, place), _regrid(values, shape, 1).astype(np.float32)[None])
     return int(ids.max(initial=0))
+
+
+def _in_3d(tracking: TrackingSettings, zoom: float) -> TrackingSettings:
+    """Make settings for a grid of cubes: sizes become those of balls with so many pixels across."""
+    smallest, hole = (_ball_size(pixels, zoom) for pixels in (tracking.min_size, tracking.holes))
+    return replace(tracking, flow_threshold=None, min_size=smallest, hole_size=hole)
+
+
+def _ball_size(pixels: int, zoom: float) -> int:
+    """Count the voxels of a ball with so many pixels across, on a magnified grid."""
+    radius = zoom * math.sqrt(pixels / math.pi)
+    return round(4 / 3 * math.pi * radius**3)
 
 
 def _predicted(run: SegmentRun, levels: Levels) -> Steps[NDArray[np.float32]]:
