@@ -149,7 +149,7 @@ class Recording:
     def __init__(self, viewer: napari.Viewer) -> None:
         self._viewer = viewer
         self._words = ""
-        self._pointer: tuple[QWidget, QPoint] | None = None
+        self._pointer: tuple[QWidget, QPoint | None] | None = None
         self._frames: list[Image.Image] = []
         self._times: list[int] = []
         self._font = ImageFont.load_default(17)
@@ -160,7 +160,7 @@ class Recording:
 
     def point(self, widget: QWidget) -> None:
         """Hold the pointer over the middle of a widget from now on."""
-        self._pointer = (widget, widget.rect().center())
+        self._pointer = (widget, None)
 
     def point_at(self, hand: Any, place: tuple[float, float]) -> None:
         """Hold the pointer over a pixel (y, x) of a layer from now on."""
@@ -204,6 +204,7 @@ class Recording:
         if self._pointer is not None:
             widget, place = self._pointer
             whole = self._viewer.window._qt_window
+            place = widget.rect().center() if place is None else place
             tip, scale = widget.mapTo(whole, place), _WIDTH / whole.width()
             arrow = [(tip.x() * scale + x, tip.y() * scale + y) for x, y in _ARROW]
             draw.polygon(arrow, "white", "black")
