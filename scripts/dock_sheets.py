@@ -5,16 +5,14 @@
 
 from __future__ import annotations
 
-import os
 import sys
-import tempfile
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import virtual_screen
 from PIL import Image
-from window import open_dock, pause, segment_sample
+from window import open_dock, own_settings, pause, segment_sample
 
 if TYPE_CHECKING:
     import napari
@@ -28,9 +26,7 @@ def main() -> int:
         return virtual_screen.run_again(*_SIZES[-1])
     folder, *wanted = sys.argv[1:]
     Path(folder).mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as settings:
-        os.environ["NAPARI_CONFIG"] = str(Path(settings) / "napari.yaml")
-        (Path(settings) / "napari-ssp.yaml").write_text("files:\n  opened_with: as before\n")
+    with own_settings():
         viewer, dock = open_dock("Segment", _SIZES[0])
         segment_sample(viewer, dock, "fluorescent_nuclei")
         for title in wanted or _titles():

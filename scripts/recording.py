@@ -5,15 +5,13 @@ Every frame is a real window; the pointer and the line of words are drawn afterw
 
 from __future__ import annotations
 
-import os
 import sys
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import virtual_screen
 from PIL import Image, ImageDraw, ImageFont
-from window import Hand, middles, pause, run, slide, wait
+from window import Hand, middles, own_settings, pause, run, slide, wait
 
 if TYPE_CHECKING:
     import napari
@@ -33,9 +31,7 @@ _ARROW = ((0, 0), (0, 17), (4, 13), (7, 20), (10, 19), (7, 12), (12, 12))
 def main() -> int:
     if virtual_screen.is_needed():
         return virtual_screen.run_again()
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ["NAPARI_CONFIG"] = str(Path(folder) / "napari.yaml")
-        (Path(folder) / "napari-ssp.yaml").write_text("files:\n  opened_with: as before\n")
+    with own_settings():
         _record().save(PICTURE)
     size = PICTURE.stat().st_size
     print(f"{PICTURE.name}: {size / 1e6:.2f} MB")

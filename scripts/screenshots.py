@@ -16,6 +16,7 @@ from window import (
     fits_window,
     middles,
     open_dock,
+    own_settings,
     pause,
     pixel_at,
     run,
@@ -52,10 +53,7 @@ _WINDOW = (1400, 860)
 def main() -> int:
     if virtual_screen.is_needed():
         return virtual_screen.run_again()
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ["NAPARI_CONFIG"] = str(Path(folder) / "napari.yaml")
-        # Who opens files was answered: the offer is no part of every picture.
-        (Path(folder) / "napari-ssp.yaml").write_text("files:\n  opened_with: as before\n")
+    with own_settings() as folder:
         FOLDER.mkdir(parents=True, exist_ok=True)
         _shoot_all("Segment", fluorescence, running, phase_contrast, advanced, colours, error)
         _shoot_all("Segment", refining)
@@ -67,7 +65,7 @@ def main() -> int:
         if (SHARED / "scratch_assay").is_dir():
             _shoot_all("Track objects", tracking)
         _shoot_all("Compare with truth", comparing)
-        os.environ["NAPARI_SSP_CACHE"], before = folder, os.environ.get("NAPARI_SSP_CACHE")
+        os.environ["NAPARI_SSP_CACHE"], before = str(folder), os.environ.get("NAPARI_SSP_CACHE")
         if _NUCLEI.is_dir():
             _shoot_all("Classify objects", classifying)
         _shoot_all("Train models", training, collecting)

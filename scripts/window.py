@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
+from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import napari
 
     from napari_ssp.widgets.docks.job_dock import JobDock
     from napari_ssp.widgets.segment.dock import SegmentDock
+
+
+@contextmanager
+def own_settings() -> Iterator[Path]:
+    """Let napari keep its settings in a folder for the time being, not among the user's."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        os.environ["NAPARI_CONFIG"] = str(folder / "napari.yaml")
+        # Who opens files was answered: the offer is no part of every picture.
+        (folder / "napari-ssp.yaml").write_text("files:\n  opened_with: as before\n")
+        yield folder
 
 
 def open_dock(title: str, size: tuple[int, int]) -> tuple[napari.Viewer, Any]:

@@ -70,18 +70,15 @@ def count_through(
     noun : str
         What it is called where there are several.
     """
-    with closing(steps):
-        while True:
-            try:
-                step = next(steps)
-            except StopIteration as stop:
-                result: Result = stop.value
-                return result
-            if step.stage == "windows":
-                done, total = index * step.total + step.done, count * step.total
-                stage = "windows" if count == 1 else f"{noun} {index + 1} of {count}"
-                step = replace(step, stage=stage, done=done, total=total)
-            yield step
+
+    def counted(step: Progress) -> Progress:
+        if step.stage != "windows":
+            return step
+        done, total = index * step.total + step.done, count * step.total
+        stage = "windows" if count == 1 else f"{noun} {index + 1} of {count}"
+        return replace(step, stage=stage, done=done, total=total)
+
+    return retell(steps, counted)
 
 
 def tell_about(words: str, steps: Steps[Result]) -> Steps[Result]:
@@ -94,6 +91,19 @@ def tell_about(words: str, steps: Steps[Result]) -> Steps[Result]:
     steps : generator
         The work.
     """
+    return retell(steps, lambda step: replace(step, stage=f"{words}: {step.stage}"))
+
+
+def retell(steps: Steps[Result], change: Callable[[Progress], Progress]) -> Steps[Result]:
+    """Do work whose progress is told otherwise; what it returns is returned.
+
+    Parameters
+    ----------
+    steps : generator
+        The work.
+    change : callable
+        Makes of its progress what is told.
+    """
     with closing(steps):
         while True:
             try:
@@ -101,7 +111,7 @@ def tell_about(words: str, steps: Steps[Result]) -> Steps[Result]:
             except StopIteration as stop:
                 result: Result = stop.value
                 return result
-            yield replace(step, stage=f"{words}: {step.stage}")
+            yield change(step)
 
 
 class Background(Generic[Item, Result]):

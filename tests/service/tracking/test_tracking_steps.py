@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,10 +20,7 @@ from napari_ssp.service.tracking.steps import track_steps
 if TYPE_CHECKING:
     from napari_ssp.measure import Table
 
-needs_laptrack = pytest.mark.skipif(
-    find_spec("laptrack") is None, reason="laptrack is not installed"
-)
-LINKINGS = ["overlap", pytest.param("laptrack", marks=needs_laptrack)]
+LINKINGS = ["overlap", "laptrack"]
 
 
 def track(labels: MicroscopyImage, **choices: Any) -> Tracks:
@@ -104,7 +100,6 @@ GAP = movie(
 )
 
 
-@needs_laptrack
 def test_a_gap_is_closed_where_it_is_allowed() -> None:
     closed = track(GAP, linking="laptrack", max_gap=1, max_distance=5)
     assert closed.table["track"].tolist() == [1, 1, 2, 2, 2]
@@ -113,7 +108,6 @@ def test_a_gap_is_closed_where_it_is_allowed() -> None:
     assert track(GAP).num_tracks == 3
 
 
-@needs_laptrack
 def test_the_greatest_distance_is_in_micrometres_and_along_all_axes() -> None:
     volume = np.zeros((2, 6, 10, 10), np.uint8)
     volume[0, 0, 4:6, 4:6], volume[1, 3, 4:6, 4:6] = 1, 1
@@ -124,7 +118,6 @@ def test_the_greatest_distance_is_in_micrometres_and_along_all_axes() -> None:
     assert track(pixels, linking="laptrack", max_distance=3.1).num_tracks == 1
 
 
-@needs_laptrack
 def test_objects_that_do_not_overlap_are_linked_by_distance() -> None:
     cells = movie([(1, 5, 8, 5, 8), (2, 20, 23, 40, 43)], [(1, 20, 23, 46, 49), (2, 5, 8, 11, 14)])
     assert track(cells).num_tracks == 4

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from napari_ssp.io import write_labels
 from napari_ssp.io.objects.notes import write_provenance
-from napari_ssp.progress import Progress, Steps, count_through
+from napari_ssp.progress import Progress, Steps, count_through, retell
 from napari_ssp.service.network_outputs import outputs_path, write_outputs
 from napari_ssp.service.requests import Request, SegmentRequest
 from napari_ssp.service.segmentation.editing import has_flows
@@ -88,15 +87,11 @@ def _describe(result: Segmentation) -> str:
 
 
 def _with_news(steps: Steps[Segmentation], image: SeriesImage) -> Steps[Segmentation]:
-    with closing(steps):
-        while True:
-            try:
-                step = next(steps)
-            except StopIteration as stop:
-                result: Segmentation = stop.value
-                return result
-            share = "" if step.fraction is None else f"{step.stage}, {step.fraction:.0%}"
-            yield replace(step, preview=ImageNews(image, ImageState(Stage.SEGMENTING, share)))
+    def with_news(step: Progress) -> Progress:
+        share = "" if step.fraction is None else f"{step.stage}, {step.fraction:.0%}"
+        return replace(step, preview=ImageNews(image, ImageState(Stage.SEGMENTING, share)))
+
+    return retell(steps, with_news)
 
 
 def write_flows(result: Segmentation, labels: Path) -> None:
