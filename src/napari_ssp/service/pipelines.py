@@ -71,10 +71,10 @@ if TYPE_CHECKING:
     from napari_ssp.service.model_cache import ModelCache
     from napari_ssp.service.results import Plan
 
-R = TypeVar("R")
-if TYPE_CHECKING:
     #: Starts the steps of a request, whose plan may be known: given after it.
     Begin = Callable[..., Steps[Any]]
+
+R = TypeVar("R")
 
 
 class Lane(Enum):
