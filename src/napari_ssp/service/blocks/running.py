@@ -14,10 +14,11 @@ from napari_ssp.atomic import check_folder_target
 from napari_ssp.io.scene import is_labels_name
 from napari_ssp.progress import Progress, Steps
 from napari_ssp.service.blocks.describing import check_same, describe
-from napari_ssp.service.blocks.estimate import MARGIN, find_needs, find_obstacle
+from napari_ssp.service.blocks.estimate import MARGIN, check_possible, find_needs
 from napari_ssp.service.blocks.grid import count_up, index_of, make_grids
 from napari_ssp.service.blocks.order import Order
 from napari_ssp.service.blocks.partial import PartialLabels
+from napari_ssp.service.blocks.plan import plan_blocks
 from napari_ssp.service.blocks.requests import BlocksResult
 from napari_ssp.service.blocks.unfinished import DAMAGE, LOOK, Unfinished, unfinished_folder
 from napari_ssp.service.blocks.written import read_labels
@@ -30,6 +31,7 @@ from napari_ssp.service.segmentation.run import assemble_planes, warn_of_few
 if TYPE_CHECKING:
     from napari_ssp.service.blocks.grid import Grid, Grids
     from napari_ssp.service.blocks.order import Piece
+    from napari_ssp.service.blocks.requests import SegmentZarrRequest
     from napari_ssp.service.jobs import Job
     from napari_ssp.service.model_service import ModelService
     from napari_ssp.service.requests import SegmentRequest
@@ -114,14 +116,31 @@ def segment_by_blocks(
     """
     yield Progress("reading the image")
     plan = plan or plan_segmentation(request)
-    if obstacle := find_obstacle(request, plan):
-        raise ValueError(f"'{request.image}' is not done by blocks: {obstacle}.")
+    check_possible(request, plan)
     request = replace(request, image=Path(str(request.image)).absolute())
     run = _Run(service, request, plan, goal)
     run.begin()
     yield from run.look()
     yield from run.check()
     return (yield from run.go_on())
+
+
+def zarr_steps(
+    request: SegmentZarrRequest, service: ModelService
+) -> Steps[BlocksResult]:
+    """Segment an image from file to file as `segment_by_blocks`, going on where that is possible.
+
+    Parameters
+    ----------
+    request : SegmentZarrRequest
+        What to segment, and where labels go.
+    service : ModelService
+        Who makes the pieces.
+    """
+    yield Progress("reading the image")
+    plan = plan_blocks(request)  # anew: since it was shown, more may be done, or all
+    goal = Goal(request.path, request.overwrite, plan.resumes)
+    return (yield from segment_by_blocks(service, request.segment, goal, plan.segmentation))
 
 
 class _Run:
