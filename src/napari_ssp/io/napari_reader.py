@@ -230,5 +230,5 @@ def _ordered(array: Any, image: MicroscopyImage, channel: int | None) -> Any:
     if channel is not None:
         array = pick_channel(array, axes, channel)
         axes = axes.replace("c", "")
-    order = [axes.index(a) for a in f"{_LAYER_AXES}c" if a in axes]
-    return array.transpose(order)
+    # A tuple: dask returns the array itself where nothing changes, and its file stays known.
+    return array.transpose(tuple(axes.index(a) for a in f"{_LAYER_AXES}c" if a in axes))

@@ -172,16 +172,19 @@ def test_a_large_zarr_goes_by_its_name_and_not_through_this_process(
     assert name_pixels(cut)[0] is cut  # a part is no file
 
 
-def test_a_channel_of_a_large_zarr_goes_by_its_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("axes", ["zyx", "czyx"])
+def test_a_layer_of_a_large_zarr_goes_by_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, axes: str
 ) -> None:
     monkeypatch.setattr(by_path, "MOST_COPIED", 1000)
-    pixels = np.random.default_rng(8).integers(0, 255, (2, 3, 80, 90), np.uint8)
-    path = write_image(tmp_path / "cells.ome.zarr", MicroscopyImage(pixels, "czyx"))
-    layer, *_ = read_layers(str(path))[1]
+    shape = (2, 3, 80, 90)[-len(axes) :]
+    pixels = np.random.default_rng(8).integers(0, 255, shape, np.uint8)
+    path = write_image(tmp_path / "cells.ome.zarr", MicroscopyImage(pixels, axes))
+    layer, *_ = read_layers(str(path))[-1]
     named, words = name_pixels(SegmentRequest(MicroscopyImage(layer, "zyx"), "any"))
     assert words == f"workers read '{path}' themselves"
-    np.testing.assert_array_equal(named.image.data[1:, 4], pixels[1, 1:, 4])
+    last = pixels.reshape(-1, 3, 80, 90)[-1]
+    np.testing.assert_array_equal(named.image.data[1:, 4], last[1:, 4])
 
 
 def test_structures_are_the_same(
