@@ -137,7 +137,7 @@ SUB_ROOMS: dict[str, set[str]] = {
 }
 #: Files of a folder at most; a folder of more is an attic.
 MOST_FILES = 22
-NETWORK_LIBRARIES = {"torch", "monai", "segmentation_models_pytorch", "lazy_loader"}
+NETWORK_LIBRARIES = {"torch", "monai", "segmentation_models_pytorch", "timm", "lazy_loader"}
 VIEWER_LIBRARIES = {"qtpy", "napari", "magicgui", "superqt", "PyQt6", "PySide6"}
 
 

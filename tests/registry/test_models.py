@@ -183,3 +183,14 @@ def test_a_teacher_is_no_model_to_segment_or_predict_with(tmp_path: Path) -> Non
         check_structures_card(find_card(tmp_path))
     with pytest.raises(ValueError, match="'small' is a teacher, which is written for this program"):
         choose_task(find_card(tmp_path), None)
+
+
+def test_a_network_that_gets_its_numbers_from_a_file_draws_none(tiny_model: Path) -> None:
+    """A user's own random numbers stay what they are, and no time goes into more of them."""
+    torch.manual_seed(7)
+    before = torch.get_rng_state()
+    network = load_model(tiny_model)
+    assert torch.equal(torch.get_rng_state(), before)
+    built = build_network(ModelCard.read(tiny_model))
+    assert not torch.equal(torch.get_rng_state(), before), "a new one does"
+    assert set(network.state_dict()) == set(built.state_dict())

@@ -50,7 +50,7 @@ class MediarFormer(nn.Module):
         in_channels: int = 3,
     ) -> None:
         check_mediar(encoder, decoder_channels, pab_channels, in_channels)
-        import segmentation_models_pytorch as smp  # a second to load, so only where it is needed
+        from napari_ssp.networks.encoder_library import smp  # loaded only where it is needed
 
         super().__init__()
         frame = smp.MAnet(

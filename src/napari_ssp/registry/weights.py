@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
+from torch.overrides import TorchFunctionMode
 
 from napari_ssp.atomic import atomic_path
 from napari_ssp.networks import DenseCritic, MediarFormer, RepMode, Student, Teacher
@@ -73,7 +74,8 @@ def load_model(model: str | Path | ModelCard, device: str | torch.device = "cpu"
         )
     if card.family == PACKAGE:
         return load_package(card, device)
-    network = build_network(card)
+    with Unfilled():
+        network = build_network(card)
     try:
         state = load_file(path)
         network.load_state_dict({key: value.float() for key, value in state.items()}, strict=True)
@@ -111,6 +113,22 @@ def build_network(card: ModelCard) -> nn.Module:
         raise ValueError(
             f"The card of '{card.name}' has network arguments that do not fit: {error}."
         ) from error
+
+
+class Unfilled(TorchFunctionMode):
+    """Draw no random numbers while a network is built that gets all its numbers from a file."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        """Call a function of torch, but for those that fill a tensor at random."""
+        given = kwargs or {}
+        if func in _DRAWING or getattr(func, "__module__", "") == "torch.nn.init":
+            return args[0] if args else given["tensor"]
+        return func(*args, **given)
+
+
+_DRAWING = (torch.Tensor.normal_, torch.Tensor.uniform_)
 
 
 def find_stored_type(card: ModelCard) -> torch.dtype:

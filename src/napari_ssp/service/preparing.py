@@ -14,8 +14,7 @@ if TYPE_CHECKING:
 #: In the order in which they are needed; each takes a second or two.
 _SEGMENTATION = (
     "torch",
-    "torchvision",
-    "segmentation_models_pytorch",
+    "napari_ssp.networks.encoder_library",
     "napari_ssp.service.segmentation.steps",
 )
 _PREDICTION = ("torch", "napari_ssp.service.structures.steps", "napari_ssp.networks.repmode")

@@ -8,7 +8,7 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 from napari_ssp.progress import Progress, Steps
-from napari_ssp.registry.weights import build_network
+from napari_ssp.registry.weights import Unfilled, build_network
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,7 +57,7 @@ def prove_weights(card: ModelCard, state: Mapping[str, torch.Tensor]) -> Steps[i
 def _skeleton(card: ModelCard) -> torch.nn.Module:
     """Network for its names and shapes only: no memory and no time for its numbers."""
     try:
-        with torch.device("meta"), _NumbersOfEncoders():
+        with torch.device("meta"), _NumbersOfEncoders(), Unfilled():
             return build_network(card)
     except RuntimeError:  # an encoder that reads back more
         return build_network(card)

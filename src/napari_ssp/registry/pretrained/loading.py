@@ -83,13 +83,11 @@ def read_tensors(path: Path) -> dict[str, Any]:
 
 def _whole_network(name: str) -> dict[str, tuple[int, ...]]:
     """Shapes of the tensors that a file for an encoder may hold, also those behind its levels."""
+    from napari_ssp.networks.encoder_library import smp, timm
+
     if name.startswith(_OF_TIMM):
-        import timm
-
         return _shapes(timm.create_model(name.removeprefix(_OF_TIMM), pretrained=False))
-    from segmentation_models_pytorch.encoders import get_encoder
-
-    shapes = _shapes(get_encoder(name, depth=5, weights=None))
+    shapes = _shapes(smp.encoders.get_encoder(name, depth=5, weights=None))
     last = shapes["norm4.weight"][0]
     return shapes | {"head.weight": (1000, last), "head.bias": (1000,)}
 
@@ -98,7 +96,7 @@ def _convention(name: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Mean and deviation that the inputs of an encoder were normalised with."""
     if not name.startswith(_OF_TIMM):
         return _IMAGENET
-    import timm
+    from napari_ssp.networks.encoder_library import timm
 
     settings = timm.get_pretrained_cfg(name.removeprefix(_OF_TIMM), allow_unregistered=False)
     return (settings.mean, settings.std) if settings else _IMAGENET

@@ -70,16 +70,16 @@ def find_published(encoder: str) -> PublishedWeights:
     check_pretrainable(encoder)
     if encoder.startswith("tu-"):
         return _of_timm(encoder)
-    from segmentation_models_pytorch.encoders import encoders
+    from napari_ssp.networks.encoder_library import smp
 
-    settings = encoders[encoder]["pretrained_settings"][IMAGENET]
+    settings = smp.encoders.encoders[encoder]["pretrained_settings"][IMAGENET]
     place = f"{_server()}/{settings['repo_id']}"
     url = f"{place}/resolve/{settings['revision']}/{_FILE}"
     return PublishedWeights(encoder, url, place, _MIT_LICENCE)
 
 
 def _of_timm(encoder: str) -> PublishedWeights:
-    import timm
+    from napari_ssp.networks.encoder_library import timm
 
     settings = timm.get_pretrained_cfg(encoder.removeprefix("tu-"))
     licence = (settings and settings.license) or "not stated"
