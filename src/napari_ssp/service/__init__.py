@@ -53,7 +53,7 @@ from napari_ssp.service.segmentation.editing import (
     EditRequest,
     Edits,
     RecordedEdit,
-    plane_of,
+    stack_of,
 )
 from napari_ssp.service.segmentation.plan import (
     SegmentPlan,
@@ -176,11 +176,11 @@ __all__ = [
     "plan_review",
     "plan_segmentation",
     "plan_training",
-    "plane_of",
     "predict_structures",
     "restore_request",
     "segment",
     "segment_compartments",
+    "stack_of",
     "task_index",
     "track",
     "versions",
