@@ -26,7 +26,13 @@ MANIFEST = yaml.safe_load((ROOT / "napari.yaml").read_text(encoding="utf-8"))
 MENUS = set(
     "File Plugins Layers Annotate Filter Measure Segment Data Preferences Shortcuts".split()
 )
-MENUS |= {"Import objects", "Open Sample", "napari-ssp", "Save Selected Layers…", "Save Selected Layers"}
+MENUS |= {
+    "Import objects",
+    "Open Sample",
+    "napari-ssp",
+    "Save Selected Layers…",
+    "Save Selected Layers",
+}
 
 
 def test_every_page_is_in_the_navigation() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -97,5 +98,10 @@ def test_planes_are_asked_about_only_where_there_are_several(viewer: napari.View
     assert not dock.panel.through_box.isVisibleTo(dock)
     viewer.layers.selection.active = stack
     assert dock.panel.through_box.isVisibleTo(dock)
+    dock.toggle(Tool.REMOVE)
+    asked = dock.panel.gesture()
+    assert asked is not None
+    assert asked.through
     viewer.layers.selection.active = movie
     assert not dock.panel.through_box.isVisibleTo(dock)
+    assert dock.panel.gesture() == replace(asked, through=False)

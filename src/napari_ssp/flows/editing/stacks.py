@@ -57,13 +57,15 @@ def edit_stack(
     ValueError
         When it cannot be done there.
     """
-    labels, is_linked = np.array(stack[k]), _is_linked(stack, k)
+    # A copy: a person may draw meanwhile, and "before" must be what was looked at.
+    labels = np.array(stack[k])
     through = gesture.through and len(stack) > 1
     if through and gesture.tool is Tool.JOIN:
         along = join_along(gesture, labels, stack, k)
         if along is not None:
             return along
     edit = make_edit(gesture, labels, outputs_of(k), number)
+    is_linked = bool(edit.fresh) and _is_linked(stack, k)
     if is_linked:
         edit = _go_on(edit, labels, [stack[j] for j in (k - 1, k + 1) if 0 <= j < len(stack)])
     match gesture.tool:

@@ -84,7 +84,8 @@ class EditPanel(QWidget):
         tool = self.tool()
         if tool is None:
             return None
-        return Gesture(tool, (), self.pixels_box.value(), self.through_box.isChecked())
+        through = self.through_box.isVisibleTo(self) and self.through_box.isChecked()
+        return Gesture(tool, (), self.pixels_box.value(), through)
 
     def set_message(self, text: str, kind: str = "info") -> None:
         """Show one line; ``kind`` is "info", "warning" or "error"."""
