@@ -125,7 +125,9 @@ def segment_by_blocks(
     return (yield from run.go_on())
 
 
-def zarr_steps(request: SegmentZarrRequest, service: ModelService) -> Steps[BlocksResult]:
+def zarr_steps(
+    request: SegmentZarrRequest, service: ModelService
+) -> Steps[BlocksResult]:
     """Segment an image from file to file as `segment_by_blocks`, going on where that is possible.
 
     Parameters
@@ -226,12 +228,8 @@ class _Run:
     def _make(self, *steps: str) -> Steps[None]:
         """Have what is missing of steps made, as many pieces at a time as there are workers."""
         wanted = {step: self._steps.get(step, [step]) for step in steps}
-        missing = {
-            step: set(keys) - self._unfinished.finished(step) for step, keys in wanted.items()
-        }
-        pieces = [
-            (step, key) for step, keys in wanted.items() for key in keys if key in missing[step]
-        ]
+        missing = {step: set(keys) - self._unfinished.finished(step) for step, keys in wanted.items()}
+        pieces = [(step, key) for step, keys in wanted.items() for key in keys if key in missing[step]]
         order = Order(pieces, {piece: self._needs(piece) for piece in pieces})
         running: dict[Job[None], Piece] = {}
         most = self._service.count_places() + 1  # one waits beside each worker's own
