@@ -3,13 +3,14 @@ PYTHON ?= python3
 BIN = .venv/bin
 PARALLEL = -n 2 --dist loadfile
 
-.PHONY: help bootstrap demo test test-lowest lint screenshots recording docs package clean
+.PHONY: help bootstrap demo test test-lowest lint screenshots dock-sheets recording docs package clean
 
 help:
 	@echo "make demo         see cells segmented in a napari window (or demo.png without a display)"
 	@echo "make test         ruff, mypy and the whole test suite"
 	@echo "make test-lowest  the test suite with the lowest versions that pyproject.toml declares"
 	@echo "make screenshots  make the pictures of docs/images again"
+	@echo "make dock-sheets  every dock at two sizes, dark and light, in build/dock-sheets: to be looked at"
 	@echo "make recording    the film of the first two minutes in docs/images again"
 	@echo "make docs         the documentation site in build/documentation/site, links checked"
 	@echo "make package      sdist and wheel in dist, tried in a bare environment"
@@ -36,6 +37,9 @@ test-lowest: bootstrap
 
 screenshots: bootstrap
 	$(BIN)/python scripts/screenshots.py
+
+dock-sheets: bootstrap
+	$(BIN)/python scripts/dock_sheets.py build/dock-sheets
 
 recording: bootstrap
 	$(BIN)/python scripts/recording.py

@@ -54,7 +54,7 @@ from napari_ssp.service.segmentation.editing import (
     EditRequest,
     Edits,
     RecordedEdit,
-    plane_of,
+    stack_of,
 )
 from napari_ssp.service.segmentation.plan import (
     SegmentPlan,
@@ -178,11 +178,11 @@ __all__ = [
     "plan_review",
     "plan_segmentation",
     "plan_training",
-    "plane_of",
     "predict_structures",
     "restore_request",
     "segment",
     "segment_compartments",
+    "stack_of",
     "task_index",
     "track",
     "versions",

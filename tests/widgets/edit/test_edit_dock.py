@@ -11,7 +11,7 @@ import pytest
 from dock_driver import LONG, Hand
 
 from napari_ssp.flows import flows_to_labels, labels_to_flows
-from napari_ssp.flows.editing import apply
+from napari_ssp.flows.editing import stacks
 from napari_ssp.flows.editing.apply import make_edit
 from napari_ssp.flows.editing.edit import Gesture
 from napari_ssp.io import read_image, write_image, write_labels
@@ -201,9 +201,9 @@ def test_a_stroke_while_an_edit_is_worked_out_is_kept(
         labels[stroke] = 4
         return make_edit(*edited)
 
-    monkeypatch.setattr(apply, "make_edit", draw_then_edit)
+    monkeypatch.setattr(stacks, "make_edit", draw_then_edit)
     request = EditRequest(RecordedEdit(Gesture(Tool.ADD, ((82, 118),))), labels, "yx", _found())
-    assert not run(edit_steps(request)).fits(labels)
+    assert not run(edit_steps(request)).fits(labels[None])
 
 
 def test_flows_that_lie_beside_the_labels_are_found(

@@ -75,7 +75,7 @@ def add_at(labels: NDArray[Any], outputs: Outputs, point: Point, number: int | N
     (new,) = new_numbers(labels, 1, number)
     before = np.array(labels[box])
     after = np.where(mask, np.array(new, labels.dtype), before)
-    return Edit(Gesture(Tool.ADD, (point,)), box, before, after, (new,))
+    return Edit(Gesture(Tool.ADD, (point,)), box, before, after, (new,), (new,))
 
 
 def _middle(flows: NDArray[np.float32], point: Point) -> Point:
@@ -123,10 +123,14 @@ def _trimmed(
     """Pixels that are probable enough, without holes."""
     from scipy import ndimage  # takes a while to import
 
-    highest = float(probability[mask].max(initial=0.0))
-    edge = min(threshold, _EDGE * highest)
+    edge = edge_of(probability[mask], threshold)
     probable = (probability > edge) | (probability >= probability[point])
     return np.asarray(ndimage.binary_fill_holes(mask & probable))
+
+
+def edge_of(probability: NDArray[np.float32], threshold: float) -> float:
+    """Cell probability at which an object ends, by those in it and the threshold of all."""
+    return min(threshold, _EDGE * float(probability.max(initial=0.0)))
 
 
 def _part_at(mask: NDArray[np.bool_], point: Point) -> NDArray[np.bool_]:

@@ -1,4 +1,4 @@
-"""An edit of objects in a plane of labels: what was asked for, and which pixels it changes."""
+"""An edit of objects in a plane or stack of labels: what was asked for, and what it changes."""
 
 from __future__ import annotations
 
@@ -12,8 +12,12 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Box = tuple[slice, slice]
+    Box = tuple[slice, ...]
     Point = tuple[int, int]
+
+
+#: Intersection over union of an object in two planes, from which on it is the same one.
+GOES_ON = 0.25
 
 
 class Tool(StrEnum):
@@ -39,11 +43,14 @@ class Gesture:
         y and x in pixels of the plane: a click, or a line from point to point.
     pixels : int
         How far an object grows or shrinks.
+    through : bool
+        Whether objects of a stack are added, split, joined and removed in all their planes.
     """
 
     tool: Tool
     points: tuple[Point, ...]
     pixels: int = 1
+    through: bool = False
 
 
 class Outputs(NamedTuple):
@@ -66,18 +73,20 @@ class Outputs(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Edit:
-    """Pixels of a plane before and after.
+    """Pixels of a plane, or of a stack, before and after.
 
     Attributes
     ----------
     gesture : Gesture
         What was asked for.
     box : tuple of slice
-        Rows and columns that hold all pixels that change.
+        Rows and columns that hold all pixels that change; of a stack planes, rows and columns.
     before, after : numpy.ndarray
         Labels of the box.
     objects : tuple of int
         Numbers of the objects that it is about, as they are afterwards; of removed ones, before.
+    fresh : tuple of int
+        Those among them that no object had.
     """
 
     gesture: Gesture
@@ -85,12 +94,13 @@ class Edit:
     before: NDArray[Any]
     after: NDArray[Any]
     objects: tuple[int, ...]
+    fresh: tuple[int, ...] = ()
 
     @property
-    def places(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """Rows and columns, in the plane, of the pixels that change."""
-        y, x = np.nonzero(self.before != self.after)
-        return y + self.box[0].start, x + self.box[1].start
+    def places(self) -> tuple[NDArray[np.intp], ...]:
+        """Rows and columns (of a stack planes, rows and columns) of the pixels that change."""
+        found = np.nonzero(self.before != self.after)
+        return tuple(at + side.start for at, side in zip(found, self.box, strict=True))
 
     @property
     def gain(self) -> int:
@@ -99,24 +109,26 @@ class Edit:
         return after - before
 
     def fits(self, labels: NDArray[Any]) -> bool:
-        """Whether the plane is as it was: the box untouched, new numbers taken by nobody."""
-        new = np.setdiff1d(self.after[self.after > 0], self.before)
-        return np.array_equal(labels[self.box], self.before) and not np.isin(labels, new).any()
+        """Whether the labels are as they were: the box untouched, no fresh number in its planes."""
+        if not np.array_equal(labels[self.box], self.before):
+            return False
+        planes = labels[self.box[:-2]]
+        return not any((planes == number).any() for number in self.fresh)
 
     def apply(self, labels: NDArray[Any]) -> None:
-        """Write the new pixels into the plane."""
+        """Write the new pixels into the labels."""
         labels[self.box] = self.after
 
 
 def object_box(labels: NDArray[Any], ids: tuple[int, ...], margin: int = 0) -> Box:
-    """Rows and columns of objects, and a margin around them as far as the plane reaches."""
+    """Part of labels that holds objects, and a margin around them as far as the labels reach."""
     mask = np.isin(labels, ids)
     sides = []
     for axis, length in enumerate(labels.shape):
-        (places,) = np.nonzero(mask.any(axis=1 - axis))
+        (places,) = np.nonzero(mask.any(axis=tuple({*range(mask.ndim)} - {axis})))
         stop = min(int(places[-1]) + 1 + margin, length)
         sides.append(slice(max(int(places[0]) - margin, 0), stop))
-    return sides[0], sides[1]
+    return tuple(sides)
 
 
 def new_numbers(labels: NDArray[Any], count: int, first: int | None) -> range:

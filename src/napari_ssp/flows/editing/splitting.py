@@ -71,11 +71,12 @@ def split(
         sides = _follow_flows(sides, count, mask, outputs.flows[(slice(None), *box)])
     sizes = np.bincount(sides[mask], minlength=count + 1)[1:]
     order = np.argsort(-sizes, kind="stable")
-    names = [target, *new_numbers(labels, count - 1, number)]
+    fresh = tuple(new_numbers(labels, count - 1, number))
+    names = (target, *fresh)
     after = before.copy()
     for name, side in zip(names, order + 1, strict=True):
         after[mask & (sides == side)] = name
-    return Edit(Gesture(Tool.SPLIT, line), box, before, after, tuple(names))
+    return Edit(Gesture(Tool.SPLIT, line), box, before, after, names, fresh)
 
 
 def _crossed(mask: NDArray[np.bool_], line: tuple[Point, ...], box: Box) -> NDArray[np.bool_]:

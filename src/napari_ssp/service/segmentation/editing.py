@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +47,7 @@ class RecordedEdit:
             "edit": gesture.tool.value,
             "points": [list(point) for point in gesture.points],
             "pixels": gesture.pixels,
+            "through": gesture.through,
             "t": t,
             "z": z,
             "applied": applied,
@@ -58,7 +60,7 @@ Edits = tuple[tuple[RecordedEdit, Edit | None], ...]
 
 @dataclass(frozen=True, eq=False)
 class EditRequest(Request["Edit"]):
-    """Work out what an edit changes in a plane of labels; they stay as they are.
+    """Work out what an edit changes in labels; they stay as they are.
 
     Attributes
     ----------
@@ -79,44 +81,45 @@ class EditRequest(Request["Edit"]):
 
 
 def edit_steps(request: EditRequest) -> Steps[Edit]:
-    """Work out an edit.
+    """Work out an edit, whose box has planes, rows and columns of the stack.
 
     Raises
     ------
     ValueError
         When it cannot be done there.
     """
-    from napari_ssp.flows.editing.apply import make_edit  # compiles
+    from napari_ssp.flows.editing.stacks import edit_stack  # compiles
 
     yield Progress("editing")
-    t, z = request.recorded.plane
-    # A copy: a person may draw into the layer meanwhile, and "before" must be what was looked at.
-    labels, found = np.array(plane_of(request.labels, request.axes, t, z)), request.found
-    outputs: Outputs | None = None
-    if isinstance(found, Path):
-        outputs = _stored_outputs(found, labels.shape, t, z)
-    elif found is not None:
-        outputs = plane_outputs(found, t, z)
+    (t, z), found = request.recorded.plane, request.found
+    stack = stack_of(request.labels, request.axes, t)
+
+    def outputs_of(k: int) -> Outputs | None:
+        if isinstance(found, Path):
+            return _stored_outputs(found, stack.shape[1:], t, k)
+        return None if found is None else plane_outputs(found, t, k)
+
     number = int(np.max(request.labels)) + 1
-    return make_edit(request.recorded.gesture, labels, outputs, number)
+    return edit_stack(request.recorded.gesture, stack, z, outputs_of, number)
 
 
 def edit_again(
     labels: NDArray[np.uint32], found: Segmentation, recorded: Sequence[RecordedEdit]
 ) -> Edits:
     """Make recorded edits in other labels of a segmentation, in their order, in place."""
-    from napari_ssp.flows.editing.apply import make_edit
+    from napari_ssp.flows.editing.stacks import edit_stack
 
     number = int(labels.max(initial=0)) + 1 if recorded else 1
     edits: list[tuple[RecordedEdit, Edit | None]] = []
     for each in recorded:
-        plane = plane_of(labels, found.axes, *each.plane)
+        t, z = each.plane
+        stack = stack_of(labels, found.axes, t)
         try:
-            edit = make_edit(each.gesture, plane, plane_outputs(found, *each.plane), number)
+            edit = edit_stack(each.gesture, stack, z, partial(plane_outputs, found, t), number)
         except ValueError:
             edits.append((each, None))
             continue
-        edit.apply(plane)
+        edit.apply(stack)
         number = max(number, max(edit.objects) + 1)
         edits.append((each, edit))
     return tuple(edits)
@@ -128,20 +131,25 @@ def record_edits(edits: Edits) -> dict[str, Any]:
     return {"edits": rows} if rows else {}
 
 
-def plane_of(array: Any, axes: str, t: int, z: int) -> Any:
-    """Plane (Y, X) of an array with axes of "tzyx" in any order; a view where it can be."""
-    places = {"t": t, "z": z}
-    plane = array[tuple(places.get(letter, slice(None)) for letter in axes)]
-    return plane if axes.index("y") < axes.index("x") else plane.T
+def stack_of(array: Any, axes: str, t: int) -> Any:
+    """Stack (Z, Y, X) of an array with axes of "tzyx" in any order; a view, where it can be one."""
+    stack = array[tuple(t if letter == "t" else slice(None) for letter in axes)]
+    left = axes.replace("t", "")
+    if "z" not in left:
+        stack, left = stack[None], f"z{left}"
+    return stack.transpose([left.index(letter) for letter in "zyx"])
 
 
 def plane_outputs(found: Segmentation, t: int, z: int) -> Outputs | None:
-    """Flows and probability of a plane; None of 3D objects, and of models without flows."""
-    if len(found.flows) == 3 or not has_flows(found):
+    """Flows in a plane, and probability; None of models without flows.
+
+    The flows of 3D objects have their part along z left out: in a plane they meet, too.
+    """
+    if not has_flows(found):
         return None
-    flows = plane_of(found.flows, "c" + found.axes, t, z)
-    probability = plane_of(found.cell_probability, found.axes, t, z)
     threshold = found.provenance.get("request", {}).get("cell_threshold") or 0.5
+    place: tuple[Any, ...] = tuple({"t": t, "z": z}[letter] for letter in found.axes[:-2])
+    flows, probability = found.flows[(slice(-2, None), *place)], found.cell_probability[place]
     return Outputs(flows, probability, float(threshold))
 
 

@@ -14,7 +14,7 @@ from napari_ssp.widgets.edit.editing import Editing
 from napari_ssp.widgets.edit.keys import DRAWN, EDIT_KEYS
 from napari_ssp.widgets.edit.panel import EditPanel
 from napari_ssp.widgets.edit.strokes import Strokes
-from napari_ssp.widgets.layers.images import plane_obstacle
+from napari_ssp.widgets.layers.images import layer_image, plane_obstacle
 
 if TYPE_CHECKING:
     import napari
@@ -76,9 +76,9 @@ class EditDock(DockWidget):
         return layer, tool in DRAWN
 
     def _draw(self, layer: Labels, points: NDArray[Any]) -> None:
-        tool = self.panel.tool()
-        if tool is not None:
-            self.editing.draw(layer, tool, points, self.panel.pixels_box.value())
+        gesture = self.panel.gesture()
+        if gesture is not None:
+            self.editing.draw(layer, gesture, points)
 
     def _follow(self) -> None:
         """Turn to the layer that is selected."""
@@ -91,6 +91,7 @@ class EditDock(DockWidget):
         if layer is not None:
             layer.events.mode.connect(self._follow_mode)
             self.editing.keep_flows(layer)
+            self.panel.set_depth(_depth(layer))
         self._take_tool()
 
     def _take_tool(self) -> None:
@@ -122,3 +123,11 @@ class EditDock(DockWidget):
         self.strokes.close()
         self.editing.close()
         self._leave_layer()
+
+
+def _depth(layer: Labels) -> int:
+    """How many planes a layer has; 1 where that cannot be told, which is said at the first edit."""
+    try:
+        return layer_image(layer).sizes.get("z", 1)
+    except (TypeError, ValueError):
+        return 1

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import weakref
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Labels
 from qtpy.QtCore import QObject, Signal
 
-from napari_ssp.service import EditRequest, Gesture, JobState, RecordedEdit, plane_of
+from napari_ssp.service import EditRequest, JobState, RecordedEdit, stack_of
 from napari_ssp.service.network_outputs import find_outputs
 from napari_ssp.widgets.docks.messages import error_line
 from napari_ssp.widgets.docks.runner import Runner
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import napari
     from numpy.typing import NDArray
 
-    from napari_ssp.service import Edit, Segmentation, Tool
+    from napari_ssp.service import Edit, Gesture, Segmentation
     from napari_ssp.widgets.docks.relay import Outcome
 
 # What is ready by then is shown at once, in the event of the mouse.
@@ -75,10 +75,10 @@ class Editing(QObject):
         if found is not None:
             self._flows[layer] = found
 
-    def draw(self, layer: Labels, tool: Tool, points: NDArray[Any], pixels: int) -> None:
-        """Carry out what was drawn, in the layer's pixels."""
+    def draw(self, layer: Labels, gesture: Gesture, points: NDArray[Any]) -> None:
+        """Carry out a gesture at the points that were drawn, in the layer's pixels."""
         try:
-            recorded = _recorded(layer, tool, points, pixels)
+            recorded = _recorded(layer, gesture, points)
         except ValueError as error:
             self.refused.emit(error_line(error))
             return
@@ -111,11 +111,11 @@ class Editing(QObject):
         layer = wanted.layer
         if outcome.state is JobState.DONE and layer in self._viewer.layers:
             edit: Edit = outcome.value
-            plane = plane_of(layer.data, layer_axes(layer), *wanted.recorded.plane)
-            if not edit.fits(plane):
+            stack = stack_of(layer.data, layer_axes(layer), wanted.recorded.plane[0])
+            if not edit.fits(stack):
                 return  # drawn into meanwhile: once more
             edit_log(layer).write(wanted.recorded, edit)
-            self.edited.emit(edit_line(edit))
+            self.edited.emit(edit_line(edit, len(stack)))
         elif outcome.state is JobState.FAILED:
             self.refused.emit(error_line(outcome.error))
         self._wanted.popleft()
@@ -131,8 +131,8 @@ class Editing(QObject):
         return None if file is None else find_outputs(file)
 
 
-def _recorded(layer: Labels, tool: Tool, points: NDArray[Any], pixels: int) -> RecordedEdit:
-    """Gesture in a plane of a layer's pixels.
+def _recorded(layer: Labels, gesture: Gesture, points: NDArray[Any]) -> RecordedEdit:
+    """Gesture at points of a plane of a layer.
 
     Raises
     ------
@@ -154,7 +154,7 @@ def _recorded(layer: Labels, tool: Tool, points: NDArray[Any], pixels: int) -> R
     y, x = axes.index("y"), axes.index("x")
     line = tuple(dict.fromkeys((int(place[y]), int(place[x])) for place in places))
     first = dict(zip(axes, places[0].tolist(), strict=True))
-    return RecordedEdit(Gesture(tool, line, pixels), (first.get("t", 0), first.get("z", 0)))
+    return RecordedEdit(replace(gesture, points=line), (first.get("t", 0), first.get("z", 0)))
 
 
 def _same_pixels(one: Labels, other: Labels) -> bool:

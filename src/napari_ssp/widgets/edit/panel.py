@@ -6,6 +6,7 @@ from functools import partial
 
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
+    QCheckBox,
     QGridLayout,
     QHBoxLayout,
     QLabel,
@@ -15,7 +16,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_ssp.service import Tool
+from napari_ssp.service import Gesture, Tool
 from napari_ssp.widgets.docks.message_line import MessageLine
 from napari_ssp.widgets.edit.keys import EDIT_KEYS, HINTS
 from napari_ssp.widgets.forms.wrapped_label import SmallPrint, WrappedLabel
@@ -24,13 +25,19 @@ _EXPLANATION = (
     "Works on the selected labels layer, without running a network. Ctrl+Z takes an edit back."
 )
 _NO_TOOL = "Choose what to do."
+_THROUGH = "Through all planes"
+_THROUGH_HELP = (
+    "Add, split, join and remove 3D objects in all planes that they are in, at this time point; "
+    "grow and shrink change the plane on display"
+)
 _LARGEST = 50  # pixels
 
 
 class EditPanel(QWidget):
     """Buttons of the tools, one or none pressed; knows neither the viewer nor layers.
 
-    Setters in: ``choose``, ``set_message``. Signal out: ``changed``, when another tool is chosen.
+    Setters in: ``choose``, ``set_depth``, ``set_message``. Signal out: ``changed``, when another
+    tool is chosen.
     """
 
     changed = Signal()
@@ -42,6 +49,10 @@ class EditPanel(QWidget):
         self.pixels_box.setRange(1, _LARGEST)
         self.pixels_box.setSuffix(" px")
         self.pixels_box.setToolTip("How far a click grows or shrinks an object")
+        self.through_box = QCheckBox(_THROUGH)
+        self.through_box.setToolTip(_THROUGH_HELP)
+        self.through_box.setChecked(True)
+        self.set_depth(1)
         self.hint, self.message = WrappedLabel(_NO_TOOL), MessageLine()
         for tool, button in self.buttons.items():
             button.setCheckable(True)
@@ -64,6 +75,18 @@ class EditPanel(QWidget):
         self.set_message("")
         self.changed.emit()
 
+    def set_depth(self, planes: int) -> None:
+        """Offer to go through all planes, where there are several."""
+        self.through_box.setVisible(planes > 1)
+
+    def gesture(self) -> Gesture | None:
+        """Return what is asked for, still without points; None where no tool is chosen."""
+        tool = self.tool()
+        if tool is None:
+            return None
+        through = self.through_box.isVisibleTo(self) and self.through_box.isChecked()
+        return Gesture(tool, (), self.pixels_box.value(), through)
+
     def set_message(self, text: str, kind: str = "info") -> None:
         """Show one line; ``kind`` is "info", "warning" or "error"."""
         self.message.say(text, kind)
@@ -85,5 +108,6 @@ class EditPanel(QWidget):
         layout.addWidget(SmallPrint(_EXPLANATION))
         layout.addLayout(grid)
         layout.addLayout(row)
+        layout.addWidget(self.through_box)
         layout.addWidget(self.hint)
         layout.addWidget(self.message)

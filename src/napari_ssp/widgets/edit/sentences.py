@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from napari_ssp.service import Tool
 
 if TYPE_CHECKING:
@@ -19,9 +21,11 @@ _DONE = {
 }
 
 
-def edit_line(edit: Edit) -> str:
-    """Say what was done."""
+def edit_line(edit: Edit, depth: int) -> str:
+    """Say what was done in a stack of so many planes."""
     objects = edit.objects
     noun = f"object{'s' * (len(objects) > 1)} {', '.join(map(str, objects))}"
-    pixels = len(edit.places[0])
-    return f"{_DONE[edit.gesture.tool]} {noun} ({pixels} px). Ctrl+Z takes it back."
+    planes, _, pixels = edit.places
+    count = np.unique(planes).size
+    where = "" if depth == 1 else " in this plane" if count == 1 else f" in {count} planes"
+    return f"{_DONE[edit.gesture.tool]} {noun}{where} ({pixels.size} px). Ctrl+Z takes it back."

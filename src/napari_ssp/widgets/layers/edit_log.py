@@ -164,9 +164,8 @@ def recorded_edits(layer: Any) -> tuple[RecordedEdit, ...]:
 
 def _index(layer: Labels, recorded: RecordedEdit, edit: Edit) -> tuple[NDArray[Any], ...]:
     """Index of the changed pixels in the layer's array."""
-    y, x = edit.places
-    t, z = recorded.plane
-    places = {"y": y, "x": x, "t": np.full(len(y), t), "z": np.full(len(y), z)}
+    z, y, x = edit.places
+    places = {"t": np.full(len(z), recorded.plane[0]), "z": z, "y": y, "x": x}
     return tuple(places[letter] for letter in layer_axes(layer))
 
 
