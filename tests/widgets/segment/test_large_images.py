@@ -14,9 +14,10 @@ from napari_ssp.io.layer_attributes import METADATA_KEY, UNFINISHED_KEY
 from napari_ssp.io.napari_reader import read_layers
 from napari_ssp.io.napari_writer import write_labels_layer
 from napari_ssp.io.ngff import pyramid
-from napari_ssp.service import JobState, SegmentRequest
+from napari_ssp.service import JobState, SegmentRequest, Tool
 from napari_ssp.service.blocks.unfinished import unfinished_folder
 from napari_ssp.widgets.compare.comparing import list_object_labels
+from napari_ssp.widgets.edit.editing import Editing
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     import napari
     from numpy.typing import NDArray
     from pytestqt.qtbot import QtBot
+    from qtpy.QtCore import QObject
 
     from napari_ssp.service import ModelService
     from napari_ssp.widgets.segment.dock import SegmentDock
@@ -70,6 +72,14 @@ def _stop_amid(dock: SegmentDock, qtbot: QtBot, blocks: int) -> None:
     dock.cancel()
 
 
+def _refusal(viewer: napari.Viewer, layer: Any, parent: QObject) -> str:
+    """What is said to who removes an object by a click."""
+    editing, said = Editing(viewer, parent), []
+    editing.refused.connect(said.append)
+    editing.draw(layer, Tool.REMOVE, np.array([[5.0, 5.0]]), 1)
+    return str(said[0])
+
+
 def test_the_result_is_written_beside_the_image_and_shown(
     large: SegmentDock, viewer: napari.Viewer, slide: Path, expected: Any, qtbot: QtBot
 ) -> None:
@@ -95,6 +105,7 @@ def test_the_result_is_written_beside_the_image_and_shown(
     assert message.startswith(f"Found {expected.max()} cells in ")
     assert f"written to '{target}'" in message
     assert "what the network said was not kept" in large.refining.panel.message.text()
+    assert "is a pyramid, read from its file" in _refusal(viewer, layer, large)
     # Running again never replaces it by itself.
     assert "exists already" in settle(large, qtbot)
     assert not large.panel.run_button.isEnabled()
@@ -118,6 +129,7 @@ def test_blocks_are_seen_kept_and_gone_on_with(
     assert UNFINISHED_KEY in layer.metadata
     assert list_object_labels(viewer) == []
     assert layer not in large.image_box
+    assert "is being made. Edit" in _refusal(viewer, layer, large)
     with pytest.raises(ValueError, match="being made, so it is not saved"):
         write_labels_layer("any.tif", layer.data, layer.as_layer_data_tuple()[1])
     with pytest.raises(ValueError, match="being made or was stopped"):

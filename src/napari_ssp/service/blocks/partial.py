@@ -108,8 +108,8 @@ class PartialLabels:
             In pixels of that level.
         """
         if step >= self._step:
-            kept = self._overview[plane]
-            return kept[:: step // self._step, :: step // self._step][box]
+            kept: NDArray[np.uint32] = self._overview[plane]
+            return kept[:: step // self._step, :: step // self._step][box[0], box[1]]
         full = tuple(slice(part.start * step, part.stop * step) for part in box)
         found = np.zeros([part.stop - part.start for part in box], np.uint32)
         for row, column in self._grid.touching(full, MARGIN):

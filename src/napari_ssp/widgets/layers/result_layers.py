@@ -102,7 +102,7 @@ class ResultLayers:
         """
         target = _Target(source, placed)
         for part in placed.parts:
-            data = in_layer_axes(part.data, target.axes, source)
+            data: Any = in_layer_axes(part.data, target.axes, source)
             if part.levels:
                 smaller = (in_layer_axes(level, target.axes, source) for level in part.levels)
                 data = [data, *smaller]

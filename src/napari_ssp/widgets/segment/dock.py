@@ -168,7 +168,7 @@ class SegmentDock(JobDock):
             region=visible_region(layer, self._viewer) if choices.visible_only else None,
             scene=layer_scene(layer),
         )
-        stored = find_stored(request)
+        stored = find_stored(request, image)
         self.result_file.offer(None if stored is None else propose_file(stored))
         target = self.result_file.value()
         self.form.set_written(target is not None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_ssp.io import read_label_image
@@ -14,8 +15,7 @@ from napari_ssp.service.blocks.estimate import find_obstacle
 from napari_ssp.widgets.layers.placement import Part, Placed
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
+    from napari_ssp.image import MicroscopyImage
     from napari_ssp.service import SegmentRequest
     from napari_ssp.service.blocks.requests import BlocksResult
 
@@ -56,13 +56,26 @@ def open_result(result: BlocksResult, channel: int) -> StoredResult:
     )
 
 
-def find_stored(request: SegmentRequest) -> SegmentRequest | None:
-    """Find the request of a large layer's image by its file; None where blocks cannot do it."""
-    source = find_source(request.image.data)
-    if source is None or source.axes != request.image.axes:
+def find_stored(request: SegmentRequest, image: MicroscopyImage) -> SegmentRequest | None:
+    """Find the request for a large layer by its file.
+
+    Parameters
+    ----------
+    request : SegmentRequest
+        For the image.
+    image : MicroscopyImage
+        Of the layer.
+
+    Returns
+    -------
+    SegmentRequest or None
+        The same for the file; None where it lies in no OME-Zarr, or blocks cannot do it.
+    """
+    source = find_source(image.data)
+    if source is None or source.axes != image.axes:
         return None
     channel = request.channel if source.channel is None else source.channel
-    size = request.image.voxel_size
+    size = image.voxel_size
     stored = replace(request, image=source.folder, scene=None, channel=channel, voxel_size=size)
     try:
         # With another precision torch would be loaded, here.
@@ -74,7 +87,7 @@ def find_stored(request: SegmentRequest) -> SegmentRequest | None:
 
 def propose_file(stored: SegmentRequest) -> Path:
     """Name for the labels, beside the image."""
-    folder: Path = stored.image
+    folder = Path(str(stored.image))
     inside = [part for part in folder.parents if part.suffix.lower() == ".zarr"]
     beside = inside[-1].parent if inside else folder.parent
     return beside / f"{file_safe(zarr_stem(folder))}_label.zarr"
