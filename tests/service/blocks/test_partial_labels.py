@@ -12,6 +12,7 @@ from napari_ssp.image import MicroscopyImage
 from napari_ssp.io import read_label_image, write_image
 from napari_ssp.io.ngff import pyramid
 from napari_ssp.service import (
+    EstimateRequest,
     JobState,
     ModelService,
     PlanRequest,
@@ -103,6 +104,7 @@ def test_a_request_plans_resumes_and_ends_as_the_command(
     request = SegmentZarrRequest(request_of_stack, target)
     plan = service.submit(PlanRequest(request)).result()
     assert "8 blocks of 64 px, about " in plan.summary
+    assert service.submit(EstimateRequest(request, plan)).result() > 0
     assert "GiB of disk until it is finished, written to cells.zarr" in plan.summary
     job = service.submit(request)
     job.events.progressed.connect(

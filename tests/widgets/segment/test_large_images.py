@@ -18,6 +18,7 @@ from napari_ssp.service import JobState, SegmentRequest, Tool
 from napari_ssp.service.blocks.unfinished import unfinished_folder
 from napari_ssp.widgets.compare.comparing import list_object_labels
 from napari_ssp.widgets.edit.editing import Editing
+from napari_ssp.widgets.layers.images import layer_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -101,6 +102,7 @@ def test_the_result_is_written_beside_the_image_and_shown(
     assert record["request"]["image"] == str(slide)
     assert record["request"]["channel"] == 1
     assert list_object_labels(viewer) == [layer]
+    assert layer_file(layer) == target
     message = large.panel.message.text()
     assert message.startswith(f"Found {expected.max()} cells in ")
     assert f"written to '{target}'" in message
@@ -166,6 +168,13 @@ def test_labels_stay_in_memory_where_that_is_chosen(
     assert run(large, qtbot).state is JobState.DONE
     layer = viewer.layers["slide actin labels"]
     assert isinstance(layer.data, np.ndarray)
+    np.testing.assert_array_equal(layer.data, expected)
+    # So are those of an earlier request that is run again, whatever the dock would do now.
+    image, request = viewer.layers["slide actin"], large.update_plan()
+    large.result_file.write_box.setChecked(True)
+    with qtbot.waitSignal(large.done, timeout=LONG) as done:
+        large.repeat(request, image)
+    assert done.args[0].state is JobState.DONE
     np.testing.assert_array_equal(layer.data, expected)
 
 

@@ -6,12 +6,13 @@ from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from napari_ssp.io.layer_attributes import has_fields
+from napari_ssp.io.layer_attributes import FILE_KEY, has_fields
 from napari_ssp.io.ngff.lazy import find_source
 from napari_ssp.registry import OBJECTS
 from napari_ssp.schema import describe_fields
 from napari_ssp.service import DiameterRequest, SegmentZarrRequest, find_members
 from napari_ssp.service.blocks.partial import PartialLabels
+from napari_ssp.service.blocks.requests import BlocksResult
 from napari_ssp.service.preparing import SEGMENTATION
 from napari_ssp.widgets.docks.job_dock import JobDock
 from napari_ssp.widgets.docks.layer_job import LayerJob, LayerTask
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from napari_ssp.progress import Progress
     from napari_ssp.service import (
         ModelService,
+        Segmentation,
         SegmentRequest,
         Thresholds,
     )
@@ -58,8 +60,6 @@ _FIELDS = (
     "'{name}' holds positions, images that have nothing to do with each other, so their objects "
     "are not linked. Choose 'Each plane by itself' under Objects."
 )
-
-
 _KEPT = (
     "Cancelled. The blocks that are done are kept: Run with the same settings goes on with them."
 )
@@ -122,6 +122,7 @@ class SegmentDock(JobDock):
     def repeat(self, request: SegmentRequest, source: Image) -> None:
         """Run a request of an earlier result, made of a layer; the form shows its settings."""
         self.layers.repeat(request, source)
+        self._is_written = False
 
     def estimate_size(self) -> None:
         """Propose a diameter, as the Estimate button does; Cancel stops it."""
@@ -177,11 +178,10 @@ class SegmentDock(JobDock):
         return SegmentZarrRequest(stored, *target)
 
     def _preparation(self) -> Callable[[Any], Prepared | StoredResult]:
-        choices = self.form.value()
         self._is_written = self.result_file.value() is not None
         if self._is_written:
-            return partial(open_result, channel=choices.channel or 0)
-        return partial(prepare, choices=choices)
+            self.partial.prepare()
+        return partial(_make_ready, choices=self.form.value())
 
     def _show_size(self, diameter: float) -> None:
         self.form.size_box.set_value(diameter)
@@ -196,6 +196,9 @@ class SegmentDock(JobDock):
         if isinstance(value, StoredResult):
             self.partial.clear()
             self.refining.set_stored(layer)
+            labels = self.layers.results.layer(layer, "labels")
+            if labels is not None and labels.multiscale:  # no result in memory takes its place
+                labels.metadata[FILE_KEY] = str(value.result.path)
             return written_line(value)
         self.refining.set_result(value, layer)
         return result_line(value)
@@ -211,3 +214,12 @@ class SegmentDock(JobDock):
         if chosen.hole_size == chosen.min_size:  # as a run fills them by itself
             same["hole_size"] = None
         self.form.take_thresholds(name, **same)
+
+
+def _make_ready(
+    result: Segmentation | BlocksResult, choices: SegmentChoices
+) -> Prepared | StoredResult:
+    """Make the layers' arrays of what a run has found, in memory or in a file."""
+    if isinstance(result, BlocksResult):
+        return open_result(result, choices.channel or 0)
+    return prepare(result, choices)

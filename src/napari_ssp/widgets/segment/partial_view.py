@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from napari_ssp.io.layer_attributes import METADATA_KEY, UNFINISHED_KEY
 from napari_ssp.io.lazy import as_dask
+from napari_ssp.progress import Ahead
 from napari_ssp.widgets.layers.images import layer_axes
 from napari_ssp.widgets.layers.placement import Placed, kept_axes, placement
+from napari_ssp.widgets.segment.results import load_tables
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import napari
     from napari.layers import Image, Labels
 
@@ -19,6 +23,14 @@ if TYPE_CHECKING:
 
 #: Seconds between two looks at what was added.
 _PAUSE = 1.0
+
+
+def _load() -> Iterator[None]:
+    load_tables()
+    yield
+
+
+_TABLES = Ahead(_load)
 
 
 class PartialView:
@@ -36,6 +48,10 @@ class PartialView:
         self._layer: weakref.ref[Labels] | None = None
         self._count = 0
         self._looked = 0.0
+
+    def prepare(self) -> None:
+        """Load what a layer will need, on a thread; there is one when the first block is done."""
+        _TABLES.begin()
 
     @property
     def layer(self) -> Any:
