@@ -23,6 +23,8 @@ ORIGIN_KEY = "napari_ssp_origin"
 SCENE_KEY = "napari_ssp_scene"
 #: Key of a layer's metadata: its file, where napari itself did not read it.
 FILE_KEY = "napari_ssp_file"
+#: Key of a layer's metadata: the objects are those of a result that is being made.
+UNFINISHED_KEY = "napari_ssp_unfinished"
 #: Key of a layer's metadata: what reading its file gave reason to doubt.
 WARNINGS_KEY = "napari_ssp_warnings"
 

@@ -19,7 +19,7 @@ from napari_ssp.io.reading import (
     list_set,
     read_scenes,
 )
-from napari_ssp.io.scene import LABEL_ENDINGS, is_cellpose_name
+from napari_ssp.io.scene import LABEL_ENDINGS, UNFINISHED, is_cellpose_name
 from napari_ssp.io.sources import without_members
 from napari_ssp.io.stored_origin import list_origin
 from napari_ssp.place import add_axes, translation
@@ -184,7 +184,8 @@ def scene_layers(scene: Scene) -> list[LayerData]:
 
 def _is_ours(path: Path) -> bool:
     labels = is_cellpose_name(path) or path.name.lower().endswith(_LABEL_PNGS)
-    return path.suffix.lower() in (*TIFF_SUFFIXES, *MAKERS_SUFFIXES) or labels or is_zarr(path)
+    known = (*TIFF_SUFFIXES, *MAKERS_SUFFIXES, UNFINISHED)  # the last to say that it is no image
+    return path.suffix.lower() in known or labels or is_zarr(path)
 
 
 def _as_list(path: PathOrPaths) -> list[str]:

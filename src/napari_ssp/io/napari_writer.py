@@ -9,6 +9,7 @@ import numpy as np
 from napari_ssp.image import MicroscopyImage
 from napari_ssp.io.layer_attributes import (
     METADATA_KEY,
+    UNFINISHED_KEY,
     layer_axes,
     layer_place,
     layer_voxel_size,
@@ -67,8 +68,14 @@ def write_labels_layer(path: str, data: Any, attributes: dict[str, Any]) -> list
     Raises
     ------
     ValueError
-        If the layer's axis labels leave open what its axes are, or labels below 0.
+        If the layer's axis labels leave open what its axes are, labels are below 0, or the result
+        is not complete.
     """
+    if UNFINISHED_KEY in (attributes.get("metadata") or {}):
+        raise ValueError(
+            f"'{attributes.get('name')}' shows a result that is being made, so it is not saved. It "
+            "is written to its own file as it is made; save a copy when it is complete."
+        )
     written = write_labels(path, _layer_image(data, attributes), overwrite=True)
     record = (attributes.get("metadata") or {}).get(METADATA_KEY)
     beside = write_provenance(written, record)

@@ -17,6 +17,7 @@ from napari_ssp.io.nd2.reading import ND2_STARTS
 from napari_ssp.io.ngff.archive import ARCHIVE_SUFFIX
 from napari_ssp.io.ngff.reading import is_zarr
 from napari_ssp.io.scene import (
+    UNFINISHED,
     ImageSource,
     find_scenes,
     image_stem,
@@ -396,6 +397,16 @@ def _images(scenes: list[Scene]) -> list[MicroscopyImage]:
     return [scene.image for scene in images or scenes]
 
 
+def _check_finished(file: Path) -> None:
+    for folder in (file, *file.parents):
+        if folder.suffix == UNFINISHED:
+            raise ValueError(
+                f"'{folder}' is a result that is being made or was stopped, and no image yet. It "
+                f"becomes '{folder.stem}' when it is complete: run Segment with the same settings "
+                "again, or the command with --resume."
+            )
+
+
 def _check_path(file: Path) -> None:
     if _ADDRESS.match(file.as_posix()):  # Windows turns the slashes of a path
         raise ValueError(
@@ -410,6 +421,7 @@ def _check_path(file: Path) -> None:
             f"'{file}' is no file but a device, FIFO or socket, from which no image is read. Save "
             "what it gives to a file first."
         )
+    _check_finished(file)
     if file.is_dir() and not is_zarr(file):
         raise IsADirectoryError(f"'{file}' is a folder. Give the image files in it one by one.")
     if file.name.lower().endswith(_COMPANION):

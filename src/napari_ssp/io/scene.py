@@ -31,6 +31,9 @@ LABEL_ENDINGS = (
     "-lbl",
 )
 
+#: The end of the name of a folder in which a result is being made.
+UNFINISHED = ".unfinished"
+
 _ZARR = ".zarr"
 _CELLPOSE = "_seg.npy"
 _MOST_LISTED = 24

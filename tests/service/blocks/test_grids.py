@@ -13,7 +13,7 @@ from napari_ssp.io import write_image
 from napari_ssp.service import SegmentRequest, plan_segmentation
 from napari_ssp.service.blocks import estimate
 from napari_ssp.service.blocks.estimate import find_needs, find_obstacle
-from napari_ssp.service.blocks.grid import Grid, count_up, make_grids
+from napari_ssp.service.blocks.grid import Grid, count_up, in_quarters, make_grids
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,6 +45,8 @@ def test_blocks_touch_what_lies_in_their_margin() -> None:
         (row, column) for row in (0, 1, 2) for column in (0, 1)
     ]
     assert len(list(grid.touching((slice(0, 1), slice(0, 1)), 200))) == 12
+    keys = sorted((*Grid((300, 200), 64).keys(1), "0-9-9"), key=in_quarters)
+    assert keys[:6] == ["0-9-9", "1-0-0", "1-0-1", "1-1-0", "1-1-1", "1-0-2"]
     assert count_up([2, 0, 3]).tolist() == [1, 3, 3, 6]
 
 

@@ -12,6 +12,7 @@ from napari_ssp.image import MicroscopyImage
 from napari_ssp.io import read_label_image, write_image
 from napari_ssp.io.ngff import pyramid
 from napari_ssp.service import (
+    EstimateRequest,
     JobState,
     ModelService,
     PlanRequest,
@@ -79,7 +80,7 @@ def test_labels_grow_while_the_network_goes_on(
     early = False
     for step in segment_by_blocks(service, request_of_stack, Goal(target)):
         if (labels := step.preview) is not None and labels.count not in seen:
-            seen[labels.count] = [np.asarray(level[:]) for level in labels.levels]
+            seen[labels.count] = [np.asarray(level[:]) for level in labels.levels("zyx")]
             early |= labels.count > 0 and step.stage == "network, blocks"
     assert early
     assert list(seen) == sorted(seen) and max(seen) == 8
@@ -88,8 +89,7 @@ def test_labels_grow_while_the_network_goes_on(
         assert (full > 0)[before].all()
         before = full > 0
         for number, level in enumerate(smaller, 1):
-            step_ = 2**number
-            np.testing.assert_array_equal(level, full[:, ::step_, ::step_])
+            np.testing.assert_array_equal(level, full[:, :: 2**number, :: 2**number])
     final = np.asarray(read_label_image(target).data)
     np.testing.assert_array_equal(final > 0, before)
     full = seen[8][0]
@@ -104,6 +104,7 @@ def test_a_request_plans_resumes_and_ends_as_the_command(
     request = SegmentZarrRequest(request_of_stack, target)
     plan = service.submit(PlanRequest(request)).result()
     assert "8 blocks of 64 px, about " in plan.summary
+    assert service.submit(EstimateRequest(request, plan)).result() > 0
     assert "GiB of disk until it is finished, written to cells.zarr" in plan.summary
     job = service.submit(request)
     job.events.progressed.connect(

@@ -110,3 +110,20 @@ def test_no_bar_is_left_of_a_run_that_ends_while_napari_makes_it() -> None:
     finally:
         progress._all_instances.events.changed.disconnect(end)
     assert not progress._all_instances
+
+
+def test_there_is_one_bar_where_it_is_asked_for_again_while_napari_makes_it() -> None:
+    bar = _Bar()
+
+    def ask_again(event: Any) -> None:
+        if event.added:
+            bar.show("Segmentation")
+
+    progress._all_instances.events.changed.connect(ask_again)
+    try:
+        bar.show("Segmentation")
+    finally:
+        progress._all_instances.events.changed.disconnect(ask_again)
+    assert len(progress._all_instances) == 1
+    bar.close()
+    assert not progress._all_instances

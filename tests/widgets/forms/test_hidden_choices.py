@@ -37,6 +37,7 @@ CHANGED: dict[type[EditorForm], dict[str, Any]] = {
         "hole_size": 7,
         "overlap": 0.2,
         "batch_size": 3,
+        "tile": 128,
         "tta": True,
         "eightfold": True,
         "stacks": "linked",
@@ -87,6 +88,8 @@ def _full(kind: type[EditorForm]) -> Any:
         form.set_models([("mediar-starter", ""), ("mine", "")])
         form.set_channels([("DNA", 0), ("actin", 1)])
         form.set_planes(5)
+    if isinstance(form, SegmentForm):
+        form.set_in_zarr(True)
     if isinstance(form, PredictForm):
         form.set_tasks([("dna", ""), ("actin", "")])
         form.set_units_known(True)
@@ -100,6 +103,8 @@ def _hide_segment(form: Any) -> None:
     form.set_planes(1)
     form.set_models([("mediar-starter", "")])
     form.set_region_available("3D display")
+    form.set_in_zarr(False)
+    form.set_written(True)
 
 
 def _hide_predict(form: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -12,12 +12,30 @@ from napari_ssp.io.errors import reading
 from napari_ssp.io.lazy import LazyArray
 from napari_ssp.io.memory import check_fits
 
-# Attribute of a dask array that is, unchanged, the full level of an image or one channel of it; what
+# Attribute of a dask array that is, unchanged, the full level of an image or a channel of it; what
 # is made of it by slicing or computing is another array, and has none.
-_FOLDER = "_napari_ssp_folder"
+_SOURCE = "_napari_ssp_source"
 
 _BLOCK_SIDE = 2048
 _BLOCK_BYTES = 2**25
+
+
+class ZarrSource(NamedTuple):
+    """What of an image an array is.
+
+    Attributes
+    ----------
+    folder : pathlib.Path
+        Of the image.
+    axes : str
+        Of the array.
+    channel : int or None
+        Which channel of several; None are all of them.
+    """
+
+    folder: Path
+    axes: str
+    channel: int | None = None
 
 
 class ZarrArray(LazyArray):
@@ -54,25 +72,21 @@ class ZarrArray(LazyArray):
         return np.asarray(block, dtype=self.dtype)
 
 
-def remember_folder(level: Any, folder: Path, channel: int | None = None) -> None:
-    """Note the folder of the image that a dask array is the full level, or a channel of it, of."""
-    if folder.is_dir():
-        setattr(level, _FOLDER, (folder.absolute(), channel))
+def remember_source(level: Any, source: ZarrSource) -> None:
+    """Note what a dask array is; what lies in a zip is not found by others."""
+    if source.folder.is_dir():
+        setattr(level, _SOURCE, source)
 
 
-def find_folder(array: Any) -> tuple[Path, int | None] | None:
-    """Find the image that an array is the full level of: its folder, and which channel of it.
-
-    None where it is none; without a channel it is the whole image.
-    """
-    found: tuple[Path, int | None] | None = getattr(array, _FOLDER, None)
+def find_source(array: Any) -> ZarrSource | None:
+    """Find what of an image an array is; None where it is of none, or a part of the planes."""
+    found: ZarrSource | None = getattr(array, _SOURCE, None)
     return found
 
 
 def pick_channel(array: Any, axes: str, channel: int) -> Any:
-    """Take a channel of an array; of the full level of an image it is known which one it is."""
+    """Take a channel of an array; of the full level of an image it stays known what it is."""
     picked = array[tuple(channel if letter == "c" else slice(None) for letter in axes)]
-    found = find_folder(array)
-    if found is not None and found[1] is None:
-        remember_folder(picked, found[0], channel)
+    if (source := find_source(array)) is not None:
+        remember_source(picked, ZarrSource(source.folder, axes.replace("c", ""), channel))
     return picked

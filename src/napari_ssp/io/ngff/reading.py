@@ -16,7 +16,7 @@ from napari_ssp.io.errors import damage_error
 from napari_ssp.io.label_images import is_whole, with_whole_numbers
 from napari_ssp.io.lazy import as_dask, drop_single
 from napari_ssp.io.ngff.archive import find_store, is_archive
-from napari_ssp.io.ngff.lazy import ZarrArray, remember_folder
+from napari_ssp.io.ngff.lazy import ZarrArray, ZarrSource, remember_source
 from napari_ssp.io.ngff.metadata import NgffImage, ome_attributes, parse_image
 from napari_ssp.io.scene import (
     ImageSource,
@@ -191,7 +191,7 @@ def _names(group: Any, path: Path, places: list[str]) -> list[str]:
 
 def _title(group: Any, path: Path) -> Callable[[str], str]:
     """How an image of the Zarr is called, given its name."""
-    stem, plate = _stem(path), "plate" in ome_attributes(group.attrs)
+    stem, plate = zarr_stem(path), "plate" in ome_attributes(group.attrs)
     return lambda name: image_name(stem, _field_name(name) if plate else name)
 
 
@@ -266,7 +266,7 @@ def _scene(group: Any, meta: NgffImage, path: Path, name: str, scene: str) -> Sc
         order = [*(i for i, a in enumerate(axes) if a != "c"), axes.index("c")]
         levels = [level.transpose(order) for level in levels]
         axes = "".join(axes[i] for i in order)
-    remember_folder(levels[0], path)
+    remember_source(levels[0], ZarrSource(path.absolute(), axes))
     labels = path.parent.name == "labels" or meta.is_labels
     channels = 1 if meta.rgb or "c" not in axes else levels[0].shape[axes.index("c")]
     calibration = calibrate(meta.lengths, "z" in axes)
@@ -325,7 +325,7 @@ def _check_axes(axes: str, shape: tuple[int, ...], path: Path) -> None:
         )
 
 
-def _stem(path: Path) -> str:
+def zarr_stem(path: Path) -> str:
     """Name of the Zarr, and of the part of it that was asked for."""
     parts = path.parts
     inside = next((i for i, part in enumerate(parts) if part.lower().endswith(".zarr")), -1)

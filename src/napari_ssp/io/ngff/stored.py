@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_ssp.io.ngff.lazy import find_folder, pick_channel
+from napari_ssp.io.ngff.lazy import find_source, pick_channel
 from napari_ssp.io.ngff.reading import read_zarr
 
 
@@ -37,11 +37,10 @@ class StoredPixels:
     @classmethod
     def of(cls, array: Any) -> StoredPixels | None:
         """Name the pixels of an array; None where it is not just what a folder holds."""
-        found = find_folder(array)
-        if found is None:
+        source = find_source(array)
+        if source is None:
             return None
-        folder, channel = found
-        return cls(str(folder), array.shape, array.dtype.str, channel)
+        return cls(str(source.folder), array.shape, array.dtype.str, source.channel)
 
     @property
     def dtype(self) -> np.dtype[Any]:

@@ -113,6 +113,15 @@ def make_grids(plan: SegmentPlan) -> Grids:
     return Grids(seen, tuple(Grid(shape, side) for shape in level_sides(*plan.shape)), chunk)
 
 
+def in_quarters(key: str) -> int:
+    """Place of a block in an order by which neighbours come soon after each other (Morton's)."""
+    plane, row, column = index_of(key)
+    place = plane
+    for bit in reversed(range(24)):
+        place = place << 2 | (row >> bit & 1) << 1 | column >> bit & 1
+    return place
+
+
 def index_of(key: str) -> tuple[int, int, int]:
     """Plane, row and column of a block."""
     plane, row, column = (int(n) for n in key.split("-"))

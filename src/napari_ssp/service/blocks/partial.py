@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 #: Pixels that are kept in memory, so that a look at the whole image reads no block.
 _KEPT = 2**24
+#: Side of what is read at a time.
+_CHUNK = 1024
 
 
 class PartialLabels:
@@ -44,8 +46,6 @@ class PartialLabels:
 
     Attributes
     ----------
-    levels : tuple of LazyArray
-        Uint32, axes as ``axes``, the full one first; each next has every second pixel.
     axes : str
         As of the result.
     origin : tuple of int
@@ -64,16 +64,26 @@ class PartialLabels:
         self.axes, self.channel = plan.axes, plan.channel or 0
         time, z = plan.planes[0]
         self.origin = (time, z, plan.region[0], plan.region[2])
-        lead = tuple(plan.image.sizes[letter] for letter in plan.axes[:-2])
-        steps = [2**n for n in range(len(grids.labels))]
-        self.levels = tuple(
-            PartialLevel(self, step, (*lead, *grid.shape))
-            for step, grid in zip(steps, grids.labels, strict=True)
+        self._lengths = {letter: plan.image.sizes[letter] for letter in plan.axes[:-2]}
+        self._shapes = [grid.shape for grid in grids.labels]
+        count = len(plan.planes)
+        small = [n for n, shape in enumerate(self._shapes) if count * prod(shape) <= _KEPT]
+        level = small[0] if small else len(self._shapes) - 1
+        self._step = 2**level
+        self._overview = np.zeros((count, *self._shapes[level]), np.uint32)
+
+    def levels(self, axes: str) -> tuple[PartialLevel, ...]:
+        """Levels as arrays, the full one first; each next has every second pixel.
+
+        Parameters
+        ----------
+        axes : str
+            Of the arrays, in the order of the result's; those that it does not have get length 1.
+        """
+        lead = tuple(self._lengths.get(letter, 1) for letter in axes[:-2])
+        return tuple(
+            PartialLevel(self, 2**n, (*lead, *shape)) for n, shape in enumerate(self._shapes)
         )
-        small = [level for level in self.levels if prod(level.shape) <= _KEPT]
-        overview = small[0] if small else self.levels[-1]
-        self._step = overview.step
-        self._overview = np.zeros((prod(lead), *overview.shape[-2:]), np.uint32)
 
     def add(self, key: str) -> None:
         """Show a block from now on."""
@@ -98,8 +108,8 @@ class PartialLabels:
             In pixels of that level.
         """
         if step >= self._step:
-            kept = self._overview[plane]
-            return kept[:: step // self._step, :: step // self._step][box]
+            kept: NDArray[np.uint32] = self._overview[plane]
+            return kept[:: step // self._step, :: step // self._step][box[0], box[1]]
         full = tuple(slice(part.start * step, part.stop * step) for part in box)
         found = np.zeros([part.stop - part.start for part in box], np.uint32)
         for row, column in self._grid.touching(full, MARGIN):
@@ -141,12 +151,12 @@ class PartialLevel(LazyArray):
     labels: PartialLabels
     step: int
     shape: tuple[int, ...]
-    dtype: np.dtype[Any] = np.dtype(np.uint32)
+    dtype: np.dtype[Any] = field(default_factory=lambda: np.dtype(np.uint32))
 
     @property
     def chunks(self) -> tuple[int, ...]:
-        """One plane."""
-        return (1,) * (self.ndim - 2) + self.shape[-2:]
+        """Squares of a plane."""
+        return (1,) * (self.ndim - 2) + tuple(min(n, _CHUNK) for n in self.shape[-2:])
 
     def _read(self, box: Sequence[range]) -> NDArray[Any]:
         found = np.zeros([len(part) for part in box], np.uint32)

@@ -50,7 +50,8 @@ class BlocksPlan:
     @property
     def summary(self) -> str:
         """One line for the user."""
-        parts = [self.segmentation.summary, self.needs.sentence, f"written to {self.path.name}"]
+        what = replace(self.segmentation, tile=None).summary  # the blocks come with what they need
+        parts = [what, self.needs.sentence, f"written to {self.path.name}"]
         if self.resumes:
             parts.append(f"{self.done} of the network's {self.total} blocks are done already")
         return ", ".join(parts)

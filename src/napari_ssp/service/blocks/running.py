@@ -15,7 +15,7 @@ from napari_ssp.io.scene import is_labels_name
 from napari_ssp.progress import Progress, Steps
 from napari_ssp.service.blocks.describing import check_same, describe
 from napari_ssp.service.blocks.estimate import MARGIN, check_possible, find_needs
-from napari_ssp.service.blocks.grid import count_up, index_of, make_grids
+from napari_ssp.service.blocks.grid import count_up, in_quarters, index_of, make_grids
 from napari_ssp.service.blocks.order import Order
 from napari_ssp.service.blocks.partial import PartialLabels
 from napari_ssp.service.blocks.plan import plan_blocks
@@ -219,7 +219,9 @@ class _Run:
             return [key for plane in planes for key in grid.keys(plane)]
 
         full, *smaller = self._grids.labels
-        steps = {"range": [f"{plane}-0-0" for plane in planes], "network": keys(self._grids.seen)}
+        # Objects of a block are found in all blocks around it.
+        network = sorted(keys(self._grids.seen), key=in_quarters)
+        steps = {"range": [f"{plane}-0-0" for plane in planes], "network": network}
         steps |= {name: keys(full) for name in ("objects", "check", "clean", "choose", "labels")}
         return steps | {f"level-{n}": keys(grid) for n, grid in enumerate(smaller, 1)}
 

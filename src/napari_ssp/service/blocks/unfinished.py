@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_ssp.atomic import atomic_path, write_text
+from napari_ssp.io.scene import UNFINISHED
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-#: The end of the folder's name; no reader takes it for an image.
-UNFINISHED = ".unfinished"
 #: The step that makes nothing, and only finds out whether a worker sees the files.
 LOOK = "look"
 #: What a damaged entry or piece leads to; a compressed chunk to the last.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from napari.layers import Labels
 
-from napari_ssp.io.layer_attributes import METADATA_KEY
+from napari_ssp.io.layer_attributes import METADATA_KEY, UNFINISHED_KEY
 from napari_ssp.metrics import Category
 
 if TYPE_CHECKING:
@@ -31,6 +31,6 @@ def is_predicted(layer: Labels) -> bool:
 
 
 def list_object_labels(viewer: napari.Viewer) -> list[Labels]:
-    """Labels layers of a viewer, without those that show a comparison."""
+    """Labels layers of a viewer, without those that show a comparison or are being made."""
     labels = [layer for layer in viewer.layers if isinstance(layer, Labels)]
-    return [layer for layer in labels if COMPARISON_KEY not in layer.metadata]
+    return [x for x in labels if not {COMPARISON_KEY, UNFINISHED_KEY} & set(x.metadata)]

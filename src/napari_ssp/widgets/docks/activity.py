@@ -36,7 +36,7 @@ class _Bar:
         self._is_wanted = False
 
     def show(self, words: str) -> None:
-        if self._shown is not None:  # one run superseded another
+        if self._is_wanted:  # one run superseded another, or napari is still making the bar
             return
         self._is_wanted = True
         # Without a file of its own the bar is written to the terminal, too.

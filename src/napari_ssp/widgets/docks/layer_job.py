@@ -126,6 +126,12 @@ class LayerJob(QObject):
         dock.drive(self._controller, viewer)
         dock.add(form, dock.panel)
 
+    @property
+    def source(self) -> Image | None:
+        """Layer of the last run, where it is still there."""
+        layer = self._source.layer if self._source else None
+        return layer if layer in self._viewer.layers else None
+
     def refresh_models(self) -> None:
         """Look again which models are installed."""
         cards = [card for card in list_cards() if card.makes == self._task.makes]
@@ -164,7 +170,7 @@ class LayerJob(QObject):
         """Offer the viewer's layers; a run whose layer has gone is stopped."""
         layers = [layer for layer in self._viewer.layers if _is_source(layer)]
         self.image_box.set_choices([(layer.name, layer) for layer in layers])
-        if self._find_source() is None and self._controller.cancel():
+        if self.source is None and self._controller.cancel():
             self._say_gone()
         self._controller.schedule()
 
@@ -210,7 +216,7 @@ class LayerJob(QObject):
         show(value)
 
     def _show_layers(self, value: Any) -> None:
-        layer = self._find_source()
+        layer = self.source
         assert layer is not None
         self.results.show(value, layer)
         line = self._task.conclude(value, layer)
@@ -218,7 +224,7 @@ class LayerJob(QObject):
 
     def _about(self) -> str:
         """Name of the layer that is worked on, where another one is chosen."""
-        layer = self._find_source()
+        layer = self.source
         is_other = layer is not None and layer is not self.image_box.value()
         return f"'{layer.name}': " if layer is not None and is_other else ""
 
@@ -227,11 +233,6 @@ class LayerJob(QObject):
         if not self._controller.is_running:
             self._panel.set_message("")
         self._controller.schedule()
-
-    def _find_source(self) -> Image | None:
-        """Layer of the last run, where it is still there."""
-        layer = self._source.layer if self._source else None
-        return layer if layer in self._viewer.layers else None
 
     def _say_gone(self) -> None:
         text = f"The image layer was removed, so its {self._task.noun} was stopped."

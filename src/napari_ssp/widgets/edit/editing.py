@@ -11,6 +11,7 @@ import numpy as np
 from napari.layers import Labels
 from qtpy.QtCore import QObject, Signal
 
+from napari_ssp.io.layer_attributes import UNFINISHED_KEY
 from napari_ssp.service import EditRequest, JobState, RecordedEdit, stack_of
 from napari_ssp.service.network_outputs import find_outputs
 from napari_ssp.widgets.docks.messages import error_line
@@ -140,7 +141,14 @@ def _recorded(layer: Labels, gesture: Gesture, points: NDArray[Any]) -> Recorded
         When the layer cannot be edited, or the points are beside it.
     """
     data = layer.data
-    if layer.multiscale or not isinstance(data, np.ndarray) or not data.flags.writeable:
+    if UNFINISHED_KEY in layer.metadata:
+        raise ValueError(f"'{layer.name}' is being made. Edit the labels when they are complete.")
+    if layer.multiscale:
+        raise ValueError(
+            f"'{layer.name}' is a pyramid, read from its file as it is shown, so it is not edited. "
+            "Segment the part that is to be corrected by itself: 'Visible region only'."
+        )
+    if not isinstance(data, np.ndarray) or not data.flags.writeable:
         raise ValueError(
             f"'{layer.name}' is read from its file as it is shown. Duplicate the layer to "
             "edit the copy."

@@ -33,6 +33,8 @@ class Part:
         Attributes of a new layer; a later run leaves them.
     contrast : Contrast or None
         Renewed by every run, unless the user has changed it.
+    levels : tuple
+        Smaller levels, where it is a pyramid.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Part:
     add: str = "add_image"
     look: dict[str, Any] = field(default_factory=dict)
     contrast: Contrast | None = None
+    levels: tuple[Any, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,12 +121,16 @@ def in_layer_axes(array: NDArray[Any], axes: str, layer: Image) -> NDArray[Any]:
     layer : napari.layers.Image
         The layer that it was made from.
     """
-    wanted = "".join(layer_axes(layer)[i] for i in _kept(layer_axes(layer)))
+    wanted = kept_axes(layer_axes(layer))
     order = [axes.index(letter) for letter in wanted if letter in axes]
     array = array.transpose(*order, *range(len(axes), array.ndim))
     return np.expand_dims(array, [i for i, letter in enumerate(wanted) if letter not in axes])
 
 
+def kept_axes(axes: str) -> str:
+    """Give all axes but a leading one of channels: without it, a result shows on every channel."""
+    return axes.removeprefix("c")
+
+
 def _kept(axes: str) -> list[int]:
-    """All but a leading channel axis: without it, a result shows on every channel."""
-    return list(range(1 if axes.startswith("c") else 0, len(axes)))
+    return list(range(len(axes) - len(kept_axes(axes)), len(axes)))

@@ -102,7 +102,10 @@ class ResultLayers:
         """
         target = _Target(source, placed)
         for part in placed.parts:
-            data = in_layer_axes(part.data, target.axes, source)
+            data: Any = in_layer_axes(part.data, target.axes, source)
+            if part.levels:
+                smaller = (in_layer_axes(level, target.axes, source) for level in part.levels)
+                data = [data, *smaller]
             edits = getattr(placed, "edits", ())
             layer = self._update(part, data, target, edits) or self._add(part, data, target)
             layer.metadata = {**layer.metadata, METADATA_KEY: placed.provenance}
@@ -160,7 +163,7 @@ class ResultLayers:
         layer.refresh(extent=False, highlight=False)
         return True
 
-    def _add(self, part: Part, data: NDArray[Any], target: _Target) -> Layer:
+    def _add(self, part: Part, data: Any, target: _Target) -> Layer:
         look = {name: value for name, value in part.look.items() if name not in _LATER}
         if part.contrast is not None:
             look["contrast_limits"] = part.contrast.limits  # or napari would read all pixels
@@ -181,14 +184,15 @@ class ResultLayers:
         shown = self._shown.get(source, {}).get(name)
         return recorded_edits(shown.layer()) if shown else ()
 
-    def _update(
-        self, part: Part, data: NDArray[Any], target: _Target, edits: Edits
-    ) -> Layer | None:
+    def _update(self, part: Part, data: Any, target: _Target, edits: Edits) -> Layer | None:
         shown = self._shown.get(target.source, {}).get(part.name)
         layer = shown.layer() if shown else None
         if shown is None or layer is None or layer not in self._viewer.layers:
             return None
-        if shown.kept or shown.place != target.place or layer.data.shape != data.shape:
+        full, is_pyramid = (data[0], True) if part.levels else (data, False)
+        if shown.kept or shown.place != target.place or layer.multiscale != is_pyramid:
+            return None
+        if layer.data.shape != full.shape:
             return None
         if recorded_edits(layer) != tuple(recorded for recorded, _ in edits):
             return None  # those of the layer would be lost
@@ -201,10 +205,11 @@ class ResultLayers:
         return layer
 
 
-def _set_data(layer: Any, data: NDArray[Any]) -> None:
+def _set_data(layer: Any, data: Any) -> None:
     """Give a layer other pixels; into a small array they are copied, and napari only draws."""
     shown = layer.data
     is_plain = type(shown) is np.ndarray and shown.flags.writeable
+    is_plain &= isinstance(data, np.ndarray)
     if not is_plain or shown.dtype != data.dtype or data.size > _COPIED:
         layer.data = data
         return

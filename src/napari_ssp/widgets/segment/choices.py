@@ -37,7 +37,7 @@ class SegmentChoices:
         As in :class:`napari_ssp.SegmentRequest`, where all planes are segmented.
     model, channel, nuclei, diameter, device, precision, cell_threshold, flow_threshold
         As in :class:`napari_ssp.SegmentRequest`.
-    min_size, hole_size, normalise, overlap, batch_size, tta, eightfold
+    min_size, hole_size, normalise, overlap, batch_size, tile, tta, eightfold
         As in :class:`napari_ssp.SegmentRequest`.
 
     Raises
@@ -65,6 +65,13 @@ class SegmentChoices:
     hole_size: int | None = _same("hole_size")
     overlap: float | None = _same("overlap")
     batch_size: int = _same("batch_size")
+    tile: int | None = choice(
+        None,
+        "Blocks",
+        "Side of the blocks that a large plane of an OME-Zarr is done in",
+        min=64,
+        max=65_536,
+    )
     tta: bool = _same("tta")
     eightfold: bool = _same("eightfold")
     stacks: str = choice("planes", "Objects", "What becomes of an object in several planes")

@@ -6,10 +6,13 @@ from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from napari_ssp.io.layer_attributes import has_fields
+from napari_ssp.io.layer_attributes import FILE_KEY, has_fields
+from napari_ssp.io.ngff.lazy import find_source
 from napari_ssp.registry import OBJECTS
 from napari_ssp.schema import describe_fields
-from napari_ssp.service import DiameterRequest, find_members
+from napari_ssp.service import DiameterRequest, SegmentZarrRequest, find_members
+from napari_ssp.service.blocks.partial import PartialLabels
+from napari_ssp.service.blocks.requests import BlocksResult
 from napari_ssp.service.preparing import SEGMENTATION
 from napari_ssp.widgets.docks.job_dock import JobDock
 from napari_ssp.widgets.docks.layer_job import LayerJob, LayerTask
@@ -26,9 +29,17 @@ from napari_ssp.widgets.layers.images import (
 )
 from napari_ssp.widgets.segment.choices import SegmentChoices
 from napari_ssp.widgets.segment.form import SegmentForm
+from napari_ssp.widgets.segment.partial_view import PartialView
 from napari_ssp.widgets.segment.refining import Refining
+from napari_ssp.widgets.segment.result_file import ResultFile
 from napari_ssp.widgets.segment.results import prepare
-from napari_ssp.widgets.segment.sentences import result_line, size_line
+from napari_ssp.widgets.segment.sentences import result_line, size_line, written_line
+from napari_ssp.widgets.segment.stored_result import (
+    StoredResult,
+    find_stored,
+    open_result,
+    propose_file,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,6 +47,7 @@ if TYPE_CHECKING:
     import napari
     from napari.layers import Image
 
+    from napari_ssp.progress import Progress
     from napari_ssp.service import (
         ModelService,
         Segmentation,
@@ -47,6 +59,9 @@ if TYPE_CHECKING:
 _FIELDS = (
     "'{name}' holds positions, images that have nothing to do with each other, so their objects "
     "are not linked. Choose 'Each plane by itself' under Objects."
+)
+_KEPT = (
+    "Cancelled. The blocks that are done are kept: Run with the same settings goes on with them."
 )
 
 
@@ -65,6 +80,10 @@ class SegmentDock(JobDock):
         super().__init__(RunPanel("Segment the image"))
         self._viewer = own_viewer(napari_viewer)
         self.form = SegmentForm()
+        self.result_file = ResultFile()
+        self.form.insert_before_advanced(self.result_file)
+        self.partial = PartialView(self._viewer)
+        self._is_written = False  # by the last run, as it is made
         task = LayerTask(
             makes=OBJECTS,
             noun="segmentation",
@@ -79,6 +98,8 @@ class SegmentDock(JobDock):
         )
         self.layers = LayerJob(self._viewer, self.form, task, self, service)
         self.image_box = self.layers.image_box
+        self.result_file.changed.connect(self.controller.schedule)
+        self.controller.progressed.connect(self._show_partial)
         self.refining = Refining(self._viewer, self.layers.results, self)
         self.refining.committed.connect(self._start_from)
         self.left.connect(self.refining.clear)
@@ -101,12 +122,22 @@ class SegmentDock(JobDock):
     def repeat(self, request: SegmentRequest, source: Image) -> None:
         """Run a request of an earlier result, made of a layer; the form shows its settings."""
         self.layers.repeat(request, source)
+        self._is_written = False
 
     def estimate_size(self) -> None:
         """Propose a diameter, as the Estimate button does; Cancel stops it."""
         request: Any = None if self.controller.is_running else self.update_plan()
+        if isinstance(request, SegmentZarrRequest):
+            request = request.segment
         if request is not None:
             self.layers.look(DiameterRequest(request), self._show_size)
+
+    def cancel(self) -> None:
+        """Stop the run, as the Cancel button does; of one that is written, blocks are kept."""
+        was_written = self._is_written and self.controller.is_running
+        super().cancel()
+        if was_written:
+            self.panel.set_message(_KEPT)
 
     def measure_shape(self) -> None:
         """Take the diameter of what is drawn, as the From shape button does."""
@@ -122,8 +153,9 @@ class SegmentDock(JobDock):
         card, _ = find_members(model)
         self.form.size_box.set_model(card.object_diameter, card.zoom)
 
-    def _request(self, layer: Image) -> SegmentRequest:
+    def _request(self, layer: Image) -> SegmentRequest | SegmentZarrRequest:
         image = layer_image(layer)
+        self.form.set_in_zarr(find_source(image.data) is not None)
         self.form.set_channels(channel_choices(image))
         self.form.set_planes(image.num_planes)
         self.form.size_box.set_pixel_size(image.voxel_size[1] if image.voxel_size else None)
@@ -137,16 +169,37 @@ class SegmentDock(JobDock):
             region=visible_region(layer, self._viewer) if choices.visible_only else None,
             scene=layer_scene(layer),
         )
-        return request
+        stored = find_stored(request, image)
+        self.result_file.offer(None if stored is None else propose_file(stored))
+        target = self.result_file.value()
+        self.form.set_written(target is not None)
+        if stored is None or target is None:
+            return request
+        return SegmentZarrRequest(stored, *target)
 
-    def _preparation(self) -> Callable[[Segmentation], Prepared]:
-        return partial(prepare, choices=self.form.value())
+    def _preparation(self) -> Callable[[Any], Prepared | StoredResult]:
+        self._is_written = self.result_file.value() is not None
+        if self._is_written:
+            self.partial.prepare()
+        return partial(_make_ready, choices=self.form.value())
 
     def _show_size(self, diameter: float) -> None:
         self.form.size_box.set_value(diameter)
         self.panel.set_message(size_line(diameter))
 
-    def _conclude(self, value: Prepared, layer: Image) -> str:
+    def _show_partial(self, progress: Progress, _: str) -> None:
+        source = self.layers.source
+        if source is not None and isinstance(progress.preview, PartialLabels):
+            self.partial.show(progress.preview, source)
+
+    def _conclude(self, value: Prepared | StoredResult, layer: Image) -> str:
+        if isinstance(value, StoredResult):
+            self.partial.clear()
+            self.refining.set_stored(layer)
+            labels = self.layers.results.layer(layer, "labels")
+            if labels is not None and labels.multiscale:  # no result in memory takes its place
+                labels.metadata[FILE_KEY] = str(value.result.path)
+            return written_line(value)
         self.refining.set_result(value, layer)
         return result_line(value)
 
@@ -161,3 +214,12 @@ class SegmentDock(JobDock):
         if chosen.hole_size == chosen.min_size:  # as a run fills them by itself
             same["hole_size"] = None
         self.form.take_thresholds(name, **same)
+
+
+def _make_ready(
+    result: Segmentation | BlocksResult, choices: SegmentChoices
+) -> Prepared | StoredResult:
+    """Make the layers' arrays of what a run has found, in memory or in a file."""
+    if isinstance(result, BlocksResult):
+        return open_result(result, choices.channel or 0)
+    return prepare(result, choices)

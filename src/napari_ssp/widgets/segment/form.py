@@ -35,6 +35,7 @@ _ADVANCED = (
     "normalise",
     "overlap",
     "batch_size",
+    "tile",
     "tta",
     "eightfold",
     "average_with",
@@ -92,8 +93,11 @@ class SegmentForm(ChoiceForm):
         self._editors["hole_size"] = optional_number_editor(
             self._fields["hole_size"], self.changed, "as the minimum size"
         )
+        self._editors["tile"] = optional_number_editor(
+            self._fields["tile"], self.changed, "2048, above 16 Mpx"
+        )
         self._add_checks("visible_only", "tta", "eightfold", "keep_flows", "keep_probability")
-        for name in ("min_size", "hole_size"):
+        for name in ("min_size", "hole_size", "tile"):
             self._editors[name].widget.setSuffix(" px")  # type: ignore[attr-defined]
         self._lay_out(_PLAIN, _ADVANCED)
         self._add_note()
@@ -101,6 +105,7 @@ class SegmentForm(ChoiceForm):
         self.set_channels(())
         self.set_planes(1)
         self._set_applies("average_with", False)
+        self.set_in_zarr(False)
 
     def set_models(self, models: Sequence[tuple[str, str]]) -> None:
         """Offer models, each by name and description, also to be averaged with another."""
@@ -119,6 +124,20 @@ class SegmentForm(ChoiceForm):
         self._planes.set_choices([("Current plane", False), (f"All {count} planes", True)])
         self._set_applies("all_planes", count > 1)
         self._show_stacks()
+
+    def set_in_zarr(self, lies_there: bool) -> None:
+        """Offer blocks for an image that lies in an OME-Zarr."""
+        self._set_applies("tile", lies_there)
+
+    def set_written(self, is_written: bool) -> None:
+        """Offer layers of what the network said, unless labels are written as they are made."""
+        self._set_applies("keep_flows", not is_written)
+        self._set_applies("keep_probability", not is_written)
+
+    def insert_before_advanced(self, widget: QWidget) -> None:
+        """Put a widget of the connected dock below the plain choices."""
+        row, _ = self._form.getWidgetPosition(self._toggle)
+        self._form.insertRow(row, widget)
 
     def take_thresholds(self, origin: str, **values: Any) -> None:
         """Show thresholds that were found good for a layer, and say so until they change."""

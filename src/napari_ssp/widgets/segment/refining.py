@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from napari_ssp.widgets.segment.results import Prepared
 
 _PART = "labels"
+_STORED = (
+    "These labels were written as they were made, and what the network said was not kept. Run "
+    "again with other thresholds, or try thresholds with 'Visible region only' first."
+)
 
 
 class Refining(QObject):
@@ -81,6 +85,12 @@ class Refining(QObject):
         self._live.set_result(refinement)
         self.panel.set_result(name, refinement.thresholds)
         self._warm_up(self.panel.fold.isChecked())
+
+    def set_stored(self, source: Image) -> None:
+        """Say that labels that were written as they were made have nothing to refine."""
+        self.clear()
+        layer = self._results.layer(source, _PART)
+        self.panel.set_obstacle(layer.name if layer is not None else source.name, _STORED)
 
     def clear(self) -> None:
         """Forget the result and what was worked out of it."""

@@ -65,11 +65,15 @@ class Prepared(Placed):
         return tuple(reversed(parts))
 
 
-def prepare(result: Segmentation, choices: SegmentChoices) -> Prepared:
-    """Make arrays for the layers that are wanted; slow for large images, so not for the GUI."""
-    # napari imports it for the first labels layer; in the GUI thread that would be felt.
+def load_tables() -> None:
+    """Import what napari needs for the first labels layer; in the GUI thread that would be felt."""
     with suppress(ImportError):
         import_module("pandas")
+
+
+def prepare(result: Segmentation, choices: SegmentChoices) -> Prepared:
+    """Make arrays for the layers that are wanted; slow for large images, so not for the GUI."""
+    load_tables()
     return Prepared(
         labels=result.labels,
         flows=flow_colours(result.flows) if choices.keep_flows else None,

@@ -10,6 +10,7 @@ from napari_ssp.service.results import COVER_LITTLE, NOTHING_TO_SEE
 if TYPE_CHECKING:
     from napari_ssp.service import Edits, Thresholds
     from napari_ssp.widgets.segment.results import Prepared
+    from napari_ssp.widgets.segment.stored_result import StoredResult
 
 #: What families find that do not look for cells.
 _NOUNS = {STUDENT: "object"}
@@ -42,6 +43,15 @@ def result_line(prepared: Prepared) -> str:
         *few,
     ]
     return " ".join(parts)
+
+
+def written_line(stored: StoredResult) -> str:
+    """Say what was found, and where it was written."""
+    result = stored.result
+    found = count_line(result.count, "cell")
+    said = [line for line in result.warnings if line.startswith((NOTHING_TO_SEE, COVER_LITTLE))]
+    first = f"Found {found} in {result.provenance['seconds']:.1f} s, written to '{result.path}'."
+    return " ".join([first, *said])
 
 
 def count_line(count: int, noun: str = "cell") -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from napari.layers import Image, Labels
 
-from napari_ssp.io.layer_attributes import METADATA_KEY
+from napari_ssp.io.layer_attributes import METADATA_KEY, UNFINISHED_KEY
 from napari_ssp.widgets.layers.alignment import lies_on
 from napari_ssp.widgets.layers.images import layer_image
 
@@ -26,7 +26,8 @@ def selected_images(
     ValueError
         When no image is selected.
     """
-    chosen = [layer for layer in viewer.layers if layer in viewer.layers.selection]
+    selected = [layer for layer in viewer.layers if layer in viewer.layers.selection]
+    chosen = [layer for layer in selected if UNFINISHED_KEY not in layer.metadata]
     images = [x for x in chosen if isinstance(x, Image) and METADATA_KEY not in x.metadata]
     if not images:
         raise ValueError("Select the image layers of the series in the layer list first.")
