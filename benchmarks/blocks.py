@@ -1,28 +1,34 @@
-"""An OME-Zarr to an OME-Zarr by blocks: the labels of one process, memory as stated, and faults.
+"""An OME-Zarr to an OME-Zarr by blocks: memory as stated, and the labels of one process.
 
-    python benchmarks/blocks.py                            # 20,000 x 20,000 pixels, 4 workers
-    python benchmarks/blocks.py --side 4096 --tile 1024 --check --kill 10 --end 2
+    python benchmarks/blocks.py                                 # 20,000 x 20,000 pixels
+    python benchmarks/blocks.py --image nuclei/*.png --magnify 4 --model mediar-starter \
+        --zoom 0.25 --window 512 --check --part 4096            # of real nuclei
 
-The plane is made of mirrored copies of a real image, scikit-image's coins unless another is named.
-The network is cheap: one that is built from nothing by default, so that its objects mean nothing,
-or the one that ``--model`` names. ``--kill`` ends workers with ``kill -9`` at random moments, and
-``--end`` the scheduler with all workers; each run that fails goes on as ``--resume`` does.
-``--check`` compares the labels with those that one process returns. Peak memory is what the
-operating system counted for the largest worker, without pages of mapped files.
+The plane is made of mirrored copies of images, scikit-image's coins unless others are named, each
+stretched to the same grey values and magnified as a stronger lens would. ``--zoom`` and
+``--window`` go onto a copy of the model's card: the network is to see objects as large as it
+knows them, and must not take all the time. Without ``--model`` it is cheap, and built from
+nothing: its objects mean nothing.
+
+``--check`` compares the labels with those that one process returns, and ``--part`` those of a
+square amid the plane with the result of that square in one piece. Memory is what the operating
+system counts for the largest worker, looked at from outside five times a second, with and without
+pages of mapped files. ``benchmarks/block_faults.py`` has what is killed and damaged.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
-import random
-import signal
+import shutil
 import sys
 import tempfile
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import psutil
@@ -31,60 +37,98 @@ from large_image import mirrored
 from napari_ssp import ModelService, SegmentRequest
 from napari_ssp.image import MicroscopyImage
 from napari_ssp.io import read_image, write_image
+from napari_ssp.metrics import average_precision
+from napari_ssp.registry import find_card
+from napari_ssp.registry.card import CARD_FILE
 from napari_ssp.service import plan_segmentation
 from napari_ssp.service.blocks.estimate import find_needs
 from napari_ssp.service.blocks.grid import make_grids
 from napari_ssp.service.blocks.running import Goal, segment_by_blocks
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+#: Pixels at the rim of a part that are not compared: it does not see what lies beyond.
+RIM = 512
+
 
 def main() -> None:
     """Print one line of figures per run."""
     options = _options()
-    random.seed(options.seed)
     with tempfile.TemporaryDirectory(dir=options.folder) as name:
         folder = Path(name)
-        plane = _make_plane(options.image, options.side, folder)
-        model = options.model or str(_make_model(folder))
-        choices = {"tile": options.tile, "overlap": 0.25, "device": options.device}
-        if options.model is None:
-            choices |= {"cell_threshold": 0.3, "flow_threshold": 1.0}
-        request = SegmentRequest(plane, model, precision="float32", **choices)
+        plane = make_plane(options.image, options.magnify, options.side, folder)
+        if options.model:
+            choices = _adapt(options, folder)
+        else:
+            choices = make_model(folder, options.window)
+        choices |= {"tile": options.tile, "device": options.device}
+        request = SegmentRequest(plane, overlap=0.25, precision="float32", **choices)
         plan = plan_segmentation(request)
         needs = find_needs(request, plan, make_grids(plan))
         print(f"{options.side} x {options.side}: {needs.sentence}", flush=True)
-        found = _segment(request, folder / "labels.zarr", options)
+        target = folder / "labels.zarr"
+        _report(_segment(request, target, options.workers))
+        found = read_image(target).data
+        # As many threads as each worker has: sums depend on it.
+        _limit_threads(options.workers)
         if options.check:
-            _check(request, found, options)
+            _report(_compare(request, found))
+        if options.part:
+            _report(_compare_part(request, found, options.part))
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--side", type=int, default=20_000, help="pixels along y and x")
     parser.add_argument("--tile", type=int, default=2048, help="side of the blocks")
-    parser.add_argument("--workers", type=int, default=4)
+    parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--image", type=Path, help="image to fill the plane with")
+    parser.add_argument(
+        "--image", type=Path, nargs="*", default=[], help="images of one size to fill the plane"
+    )
+    parser.add_argument("--magnify", type=int, default=1, help="so many times along y and x")
     parser.add_argument("--model", help="name or folder of a model")
+    parser.add_argument("--zoom", type=float, default=1.0, help="of the plane for the model")
+    parser.add_argument("--window", type=int, default=512, help="side of the model's windows")
     parser.add_argument("--folder", type=Path, help="where the plane and the labels lie meanwhile")
     parser.add_argument("--check", action="store_true", help="compare with one process")
-    parser.add_argument("--kill", type=int, default=0, help="so many workers are killed")
-    parser.add_argument("--end", type=int, default=0, help="so many schedulers are killed")
-    parser.add_argument("--within", type=float, default=60.0, help="seconds between two deaths")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--part", type=int, help="compare a square of this side with one piece")
     return parser.parse_args()
 
 
-def _make_plane(source: Path | None, side: int, folder: Path) -> Path:
+def make_plane(sources: Sequence[Path], magnify: int, side: int, folder: Path) -> Path:
+    """Fill an OME-Zarr with images side by side, and rows of them."""
     import dask.array as da
+    from scipy.ndimage import zoom
 
-    image = mirrored(source)
-    rows, columns = (-(-side // n) for n in image.shape[:2])
-    pixels = da.tile(da.from_array(image), (rows, columns))[:side, :side]
+    row = np.concatenate([_stretched(mirrored(path)) for path in sources or [None]], axis=1)
+    row = zoom(row, magnify, order=1, mode="grid-wrap", grid_mode=True)
+    times = [-(-side // n) for n in row.shape]
+    pixels = da.tile(da.from_array(row), times)[:side, :side]
     return write_image(folder / "plane.ome.zarr", MicroscopyImage(pixels, "yx", (1.0, 0.5, 0.5)))
 
 
-def _make_model(folder: Path) -> Path:
-    """Build a small network that finds objects, others in each image."""
+def _stretched(image: NDArray[Any]) -> NDArray[np.uint8]:
+    """Give the brightest pixels of each image the same value."""
+    return np.clip(image * (255 / np.percentile(image, 99.9)), 0, 255).astype(np.uint8)
+
+
+def _adapt(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    """Copy a model with another zoom and window on its card."""
+    card = find_card(options.model)
+    adapted = shutil.copytree(card.weights.parent, folder / "model")
+    facts = json.loads((adapted / CARD_FILE).read_text())
+    window = [options.window] * 2
+    facts |= {"zoom": options.zoom, "window": window, "largest_window": None}
+    (adapted / CARD_FILE).write_text(json.dumps(facts))
+    return {"model": str(adapted)}
+
+
+def make_model(folder: Path, window: int) -> dict[str, Any]:
+    """Choices of a small network that finds objects, others in each image."""
     import torch
 
     from napari_ssp.registry import ModelCard, save_model
@@ -92,43 +136,45 @@ def _make_model(folder: Path) -> Path:
 
     torch.manual_seed(0)
     arguments = {"encoder": "tu-resnet18d", "decoder_channels": [16] * 4, "pab_channels": 16}
-    card = ModelCard("cheap", "mediar", arguments, "", window=(512, 512))
+    card = ModelCard("cheap", "mediar", arguments, "", window=(window, window))
     network: Any = build_network(card)
     weights = dict(network.named_parameters())
     with torch.no_grad():
         weights["gradflow_head.3.weight"] *= 50
         weights["cellprob_head.3.weight"] *= 200
         weights["cellprob_head.3.bias"] += 2.5
-    return save_model(network, card, folder / "model").weights.parent
+    saved = save_model(network, card, folder / "model").weights.parent
+    return {"model": str(saved), "cell_threshold": 0.3, "flow_threshold": 1.0}
 
 
-def _segment(request: SegmentRequest, target: Path, options: argparse.Namespace) -> Path:
-    began, attempts, watch = time.monotonic(), 0, _Watch(options)
-    stages: dict[str, float] = {}
-    with ModelService(f"processes:{options.workers}") as service:
-        while True:
-            attempts += 1
-            try:
-                steps = segment_by_blocks(service, request, Goal(target, resume=attempts > 1))
-                result = _follow(steps, stages)
-                break
-            except (OSError, RuntimeError) as error:
-                print(f"ended ({error}); resumed", file=sys.stderr, flush=True)
-    watch.stop()
-    figures = {
+def _limit_threads(workers: int) -> None:
+    import torch
+
+    torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) // workers))
+
+
+def _report(figures: dict[str, Any]) -> None:
+    print(", ".join(f"{name}: {value}" for name, value in figures.items()), flush=True)
+
+
+def _segment(request: SegmentRequest, target: Path, workers: int) -> dict[str, Any]:
+    began, stages = time.monotonic(), {}
+    with ModelService(f"processes:{workers}") as service:
+        watch = Watch(find_workers)
+        result = _follow(segment_by_blocks(service, request, Goal(target)), stages)
+        spent = sum(sum(worker.cpu_times()[:2]) for worker in find_workers())
+        watch.stop()
+    return {
         "objects": result.count,
         "seconds": round(time.monotonic() - began),
-        "by stage": {stage: round(spent) for stage, spent in stages.items()},
-        "peak of a worker, GiB": round(watch.peak / 2**30, 2),
-        "workers killed": watch.killed,
-        "schedulers killed": watch.ended,
-        "times begun": attempts,
+        "processor seconds of workers": round(spent),
+        "by stage": {stage: round(seconds) for stage, seconds in stages.items()},
+        **watch.figures,
     }
-    print(", ".join(f"{name}: {value}" for name, value in figures.items()), flush=True)
-    return target
 
 
 def _follow(steps: Any, stages: dict[str, float]) -> Any:
+    """Give the result of steps, and note the seconds of each stage."""
     stage, since = "start", time.monotonic()
     while True:
         try:
@@ -142,47 +188,42 @@ def _follow(steps: Any, stages: dict[str, float]) -> Any:
         stage, since = step.stage, now
 
 
-class _Watch:
-    """A thread that measures workers, and kills them at random moments."""
+class Watch:
+    """A thread that looks how large processes are."""
 
-    def __init__(self, options: argparse.Namespace) -> None:
-        self.peak = self.killed = self.ended = 0
-        self._options = options
+    def __init__(self, find: Any) -> None:
+        self._find = find
+        self._private = self._resident = 0
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._look, daemon=True)
         self._thread.start()
 
+    @property
+    def figures(self) -> dict[str, float]:
+        """Peaks in GiB."""
+        return {
+            "peak of the largest process, GiB": round(self._private / 2**30, 2),
+            "with mapped files": round(self._resident / 2**30, 2),
+        }
+
     def stop(self) -> None:
+        """End the thread."""
         self._over.set()
         self._thread.join()
 
     def _look(self) -> None:
-        due = time.monotonic() + random.uniform(5, self._options.within)
         while not self._over.wait(0.2):
-            workers = _workers()
-            for worker in workers:
+            for process in self._find():
                 try:
-                    info = worker.memory_info()
-                    self.peak = max(self.peak, info.rss - getattr(info, "shared", 0))
+                    info = process.memory_info()
                 except psutil.Error:  # it has just ended
                     continue
-            if time.monotonic() > due and workers:
-                due = time.monotonic() + random.uniform(5, self._options.within)
-                self._kill(workers)
-
-    def _kill(self, workers: list[psutil.Process]) -> None:
-        left = self._options.kill - self.killed, self._options.end - self.ended
-        if not any(left):
-            return
-        if random.choices((True, False), left)[0]:
-            os.kill(random.choice(workers).pid, signal.SIGKILL)
-            self.killed += 1
-        else:
-            os.kill(workers[0].ppid(), signal.SIGKILL)
-            self.ended += 1
+                self._resident = max(self._resident, info.rss)
+                self._private = max(self._private, info.rss - getattr(info, "shared", 0))
 
 
-def _workers() -> list[psutil.Process]:
+def find_workers() -> list[psutil.Process]:
+    """Worker processes of this process's own server."""
     found: list[psutil.Process] = []
     try:
         for server in psutil.Process().children():
@@ -193,23 +234,53 @@ def _workers() -> list[psutil.Process]:
     return found
 
 
-def _check(request: SegmentRequest, target: Path, options: argparse.Namespace) -> None:
-    import torch
-
-    from napari_ssp.metrics import average_precision
-
-    # As many as each worker has: sums depend on it.
-    torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) // options.workers))
+def _compare(request: SegmentRequest, found: Any) -> dict[str, Any]:
+    """Compare with the labels that this process returns, in bands."""
+    began, spent, watch = time.monotonic(), time.process_time(), Watch(lambda: [psutil.Process()])
     with ModelService() as service:
         expected = service.submit(request).result().labels
-    found = np.asarray(read_image(target).data)
-    ids = np.unique(found)
-    figures = {
-        "the same labels": bool((found == expected).all()),
-        "AP at IoU 0.9": round(float(average_precision(expected, found, (0.9,))[0]), 5),
+    watch.stop()
+    seconds = {
+        "one process, seconds": round(time.monotonic() - began),
+        "processor seconds": round(time.process_time() - spent),
+    }
+    same, ids = True, np.zeros(0, int)
+    for top in range(0, len(found), 1024):
+        band = np.asarray(found[top : top + 1024])
+        same &= bool((band == expected[top : top + 1024]).all())
+        ids = np.union1d(ids, band)
+    # Of equal labels it is 1, and both in memory take many bytes for each pixel.
+    precision = 1.0 if same else _precision(np.asarray(expected), np.asarray(found))
+    return {
+        **seconds,
+        **watch.figures,
+        "the same labels": same,
+        "AP at IoU 0.9": precision,
         "ids consecutive": bool((ids == np.arange(len(ids))).all()),
     }
-    print(", ".join(f"{name}: {value}" for name, value in figures.items()), flush=True)
+
+
+def _compare_part(request: SegmentRequest, found: Any, side: int) -> dict[str, Any]:
+    """Compare with a square amid the plane that is computed in one piece."""
+    first = (len(found) - side) // 2
+    region = (first, first + side, first, first + side)
+    whole = replace(request, region=region, tile=side)
+    with ModelService() as service:
+        watch = Watch(lambda: [psutil.Process()])
+        expected = service.submit(whole).result().labels[RIM:-RIM, RIM:-RIM]
+        watch.stop()
+    inside = slice(first + RIM, first + side - RIM)
+    part = np.asarray(found[inside, inside])
+    objects = len(np.unique(expected)) - 1
+    return {
+        f"in one piece, {side} x {side}": f"{objects} objects",
+        **watch.figures,
+        "AP at IoU 0.9": _precision(expected, part),
+    }
+
+
+def _precision(expected: NDArray[Any], found: NDArray[Any]) -> float:
+    return round(float(average_precision(expected, found, (0.9,))[0]), 5)
 
 
 if __name__ == "__main__":

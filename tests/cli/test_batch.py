@@ -24,6 +24,7 @@ from napari_ssp.image import MicroscopyImage
 from napari_ssp.io import read_image
 from napari_ssp.io.objects.notes import is_corrected, read_provenance, write_provenance
 from napari_ssp.registry import find_card
+from napari_ssp.registry.claims import claimed
 from napari_ssp.service import pipelines
 from napari_ssp.service.requests import SegmentRequest
 
@@ -92,6 +93,24 @@ def test_images_that_are_done_are_skipped(segment: Call, tmp_path: Path) -> None
     result = segment(folder, "--resume", "--overwrite")
     assert result.exit_code == 2
     assert "Give one of --overwrite and --resume" in result.output
+
+
+def test_results_that_another_command_makes_are_left_alone(segment: Call, tmp_path: Path) -> None:
+    for name in "ab":
+        tifffile.imwrite(tmp_path / f"{name}.tif", COINS)
+    out = tmp_path / "out"
+    assert segment(tmp_path / "a.tif").exit_code == 0
+    (out / "a_label.tiff").unlink()
+    with claimed([out / "a_label.tiff"]):
+        for words in ((), ("--resume",), ("--overwrite", "--min-size", 30)):
+            refused = segment(tmp_path / "a.tif", tmp_path / "b.tif", *words)
+            assert refused.exit_code == 2
+            assert "is making" in refused.output and "Wait until" in refused.output
+        assert names(out) == []
+        # Another image into the same folder is no conflict.
+        assert segment(tmp_path / "b.tif").exit_code == 0
+    assert segment(tmp_path, "--resume").exit_code == 0, "the choices are those that were kept"
+    assert names(out) == ["a_label.tiff", "b_label.tiff"]
 
 
 def test_labels_that_somebody_corrected_are_done(segment: Call, tmp_path: Path) -> None:

@@ -85,6 +85,46 @@ def test_the_results_of_a_batch_are_one_table(call: Call, plate: Path, tmp_path:
     assert found.column("area_um2").to_pylist() == pytest.approx([9 * PIXEL, 16 * PIXEL])
 
 
+def test_labels_in_folders_have_their_images_in_folders(call: Call, tmp_path: Path) -> None:
+    images, labels, out = tmp_path / "in", tmp_path / "in" / "out", tmp_path / "cells.parquet"
+    # Images of one name, in other folders, have other values; results lie among the images.
+    for value, place in ((3, ""), (5, "day1"), (7, "day2/left")):
+        (images / place).mkdir(parents=True, exist_ok=True)
+        tifffile.imwrite(images / place / "a.tif", np.full((20, 30), value, np.uint8))
+        (labels / place).mkdir(parents=True, exist_ok=True)
+        write_labels(labels / place / "a_label.tiff", labels_with(value))
+    write_labels(labels / "day1" / "b_label.tiff", labels_with(4))
+    write_labels(labels / "day2" / "a_label.tiff", labels_with(4))
+    words = ("measure", labels, "--image", images, "-o", out)
+    result = call(*words, "--subfolders")
+    assert result.exit_code == 1
+    assert "which one 'b_label' belongs to" in result.output
+    assert "2 of 5 label images are not in the table" in result.output
+    found = parquet.read_table(out).to_pylist()
+    assert [(row["file"], row["mean_intensity"], row["area_px2"]) for row in found] == [
+        (str(images / "a.tif"), 3, 9),
+        (str(images / "day1" / "a.tif"), 5, 25),
+        (str(images / "day2" / "left" / "a.tif"), 7, 49),
+    ]
+    assert call("measure", labels, "-o", out, "--subfolders", "--overwrite").exit_code == 0
+    assert {row["file"] for row in parquet.read_table(out).to_pylist()} == {
+        str(path) for path in labels.rglob("*.tiff")
+    }
+
+
+def test_folders_in_folders_are_no_files(call: Call, plate: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "labels"
+    folder.mkdir()
+    write_labels(folder / "a_label.tiff", labels_with(3))
+    words = ("-o", tmp_path / "cells.parquet", "--subfolders")
+    for places in ((folder, "--image", plate), (folder / "a_label.tiff",)):
+        refused = call("measure", *places, *words)
+        assert refused.exit_code == 2
+        assert "LABELS and --image are folders of folders" in " ".join(refused.output.split())
+    refused = call("measure", folder, "-o", tmp_path / "cells.csv", "--subfolders")
+    assert refused.exit_code == 2 and "give -o cells.parquet" in refused.output
+
+
 def test_files_have_no_well(call: Call, tmp_path: Path) -> None:
     write_labels(tmp_path / "a_label.tif", labels_with(3), voxel_size=(1, 0.5, 0.5))
     write_labels(tmp_path / "b_label.tif", labels_with(4))

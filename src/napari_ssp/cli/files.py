@@ -63,7 +63,7 @@ def name_outputs(
     ValueError
         When two images would be written to the same name, or one over an image that is read.
     """
-    targets = [folder / _below(roots, image.path) / f"{image.name}{ending}" for image in images]
+    targets = [folder / below(roots, image.path) / f"{image.name}{ending}" for image in images]
     twice = [str(path.relative_to(folder)) for path, count in Counter(targets).items() if count > 1]
     if twice:
         raise ValueError(
@@ -80,7 +80,7 @@ def name_outputs(
     return targets
 
 
-def _below(roots: Sequence[Path], path: Path) -> Path:
+def below(roots: Sequence[Path], path: Path) -> Path:
     """Folder of a path as seen from the root that it lies in; none outside of them."""
     return next((path.parent.relative_to(r) for r in roots if path.is_relative_to(r)), Path())
 

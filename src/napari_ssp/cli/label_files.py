@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from napari_ssp.cli.files import find_label_sources, refuse_existing
+from napari_ssp.cli.files import below, find_label_sources, refuse_existing
 from napari_ssp.cli.pairing import name_without_endings, split_name
 from napari_ssp.cli.reporting import say
 from napari_ssp.image import MicroscopyImage
@@ -82,6 +82,7 @@ class LabelFile:
     voxel_size: VoxelSize | None
     number_parts: bool
     many_objects: bool
+    subfolders: bool = False
 
     def tasks(
         self, output: Path, overwrite: bool, image: Path | None, nuclei: Path | None = None
@@ -137,7 +138,8 @@ def label_options(function: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(function)
     def command(labels: Path, **choices: Any) -> None:
-        own = {item.name: choices.pop(item.name) for item in fields(LabelFile)[1:]}
+        names = [item.name for item in fields(LabelFile) if item.name in choices]
+        own = {name: choices.pop(name) for name in names}
         function(labels=LabelFile(labels, **own), **choices)
 
     for option in reversed(_OPTIONS):
@@ -182,11 +184,18 @@ class ImagesOfLabels:
     ----------
     images, labels : sequence of ImageSource
         All of them; no image where only labels are given.
+    roots : pair of sequences of pathlib.Path
+        Folders of folders of images, and of labels: those of one name belong together.
     """
 
-    def __init__(self, images: Sequence[ImageSource], labels: Sequence[ImageSource]) -> None:
-        self._images = images
-        self._names = {source.name: source for source in images}
+    def __init__(
+        self,
+        images: Sequence[ImageSource],
+        labels: Sequence[ImageSource],
+        roots: tuple[Sequence[Path], Sequence[Path]] = ((), ()),
+    ) -> None:
+        self._images, self._roots = images, roots
+        self._names = {(below(roots[0], source.path), source.name): source for source in images}
         # Of files of their own only the names tell.
         alone = len({one.path for one in images}) == 1 and len({one.path for one in labels}) == 1
         self._scenes = {source.scene: source for source in images} if alone else {}
@@ -205,7 +214,8 @@ class ImagesOfLabels:
             return None
         name = name_without_endings(labels, LABEL_ENDINGS)
         inside = (labels.scene or "").rpartition(" ")[0]  # of an OME-Zarr: "A/1/0 cells"
-        found = self._names.get(name) or self._scenes.get(labels.scene)
+        folder = below(self._roots[1], labels.path)
+        found = self._names.get((folder, name)) or self._scenes.get(labels.scene)
         found = found or self._scenes.get(inside) or self._order.get(labels)
         if found is None:
             held = list_names([str(source.scene or source.name) for source in self._images])

@@ -12,9 +12,10 @@ from napari_ssp.registry.folders import cache_folder
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-_LOCKS = "locks"
+#: Folder of locks in the user's.
+LOCKS = "locks"
 #: Seconds that a change waits for those of others, which take milliseconds.
-_PATIENCE = 30.0
+PATIENCE = 30.0
 
 
 def read_list(name: str) -> list[str]:
@@ -34,7 +35,7 @@ def change_list(name: str, change: Callable[[list[str]], Iterable[str]]) -> None
     BlockingIOError
         When another process does not let go of it.
     """
-    with locked(name, _PATIENCE):
+    with locked(name, PATIENCE):
         text = json.dumps(list(change(read_list(name))), indent=2)
         write_text(cache_folder() / name, text + "\n")
 
@@ -50,7 +51,7 @@ def locked(name: str, patience: float = 0.0) -> Iterator[None]:
     """
     from filelock import FileLock, Timeout
 
-    folder = cache_folder() / _LOCKS
+    folder = cache_folder() / LOCKS
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / f"{name}.lock")
     try:

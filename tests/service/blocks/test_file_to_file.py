@@ -171,6 +171,23 @@ def test_a_run_that_was_ended_goes_on(
     assert list(tmp_path.iterdir()) == [target]
 
 
+def test_a_result_that_is_being_made_is_made_once(
+    service: ModelService, request_of_plane: SegmentRequest, tmp_path: Path
+) -> None:
+    target = tmp_path / "cells.zarr"
+    steps = segment_by_blocks(service, request_of_plane, Goal(target))
+    while next(steps).done < 1:
+        pass
+    there = sorted(unfinished_folder(target).rglob("*"))
+    for choice in ({"resume": True}, {"overwrite": True}, {}):
+        with pytest.raises(BlockingIOError, match=r"is making '.*cells\.zarr\.unfinished'"):
+            run(segment_by_blocks(service, request_of_plane, Goal(target, **choice)))
+    assert sorted(unfinished_folder(target).rglob("*")) == there
+    steps.close()
+    run(segment_by_blocks(service, request_of_plane, Goal(target, resume=True)))
+    assert list(tmp_path.iterdir()) == [target]
+
+
 def _flip(path: Path) -> None:
     """Change one byte in the middle of a file."""
     content = bytearray(path.read_bytes())

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +29,7 @@ from napari_ssp.io.label_names import leave_results_out
 from napari_ssp.io.ngff.reading import is_zarr
 from napari_ssp.io.objects.notes import is_corrected
 from napari_ssp.io.sources import with_subfolders
+from napari_ssp.registry.claims import claimed
 from napari_ssp.service import ModelService
 from napari_ssp.service.compute.places import find_place
 
@@ -101,7 +104,6 @@ class Batch:
         own = [] if self.json_path is None or str(self.json_path) == "-" else [self.json_path]
         for path in (*self.reports, *own):
             check_target(path, overwrite=True)
-        keep_choices(self.output, self.choices)
 
     def run(
         self,
@@ -123,20 +125,30 @@ class Batch:
             What is done with each request, with the rows of all, and for a report's pictures.
         """
         run = _Run(requests, outputs, work, draw, BatchReport(self.reports, map(_source, requests)))
+        with ExitStack() as held:
+            with as_usage_error():
+                held.enter_context(claimed(chain.from_iterable(outputs)))
+            keep_choices(self.output, self.choices)
+            ends = self._do_all(run)
+        in_order = [ends[number] for number in range(len(requests))]
+        write_report(conclude([end.row for end in in_order]), self.json_path)
+        if errors := [end.error for end in in_order if end.error]:
+            fail(errors)
+
+    def _do_all(self, run: _Run) -> dict[int, Ending]:
+        """Do what is left to do; the reports are written also after an interrupt."""
+        count = len(run.requests)
         ends = run.skip_finished() if self.resume else {}
-        left = [number for number in range(len(requests)) if number not in ends]
+        left = [number for number in range(count) if number not in ends]
         try:
             if left:
                 with ModelService(self.compute) as service:
                     places, do = _count_places(service), partial(run.do, service)
                     ends |= run_all(do, left, places, self.retries)
-        finally:  # also after an interrupt
+        finally:
             with as_usage_error():
                 run.report.write()
-        in_order = [ends[number] for number in range(len(requests))]
-        write_report(conclude([end.row for end in in_order]), self.json_path)
-        if errors := [end.error for end in in_order if end.error]:
-            fail(errors)
+        return ends
 
 
 @dataclass(frozen=True)

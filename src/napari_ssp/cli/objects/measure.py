@@ -48,6 +48,12 @@ _existing = click.Path(exists=True, path_type=Path)
     help="Table to write: cells.csv, or cells.parquet, one table of all label images.",
 )
 @label_options
+@click.option(
+    "--subfolders",
+    is_flag=True,
+    help="Also label images in the folders of LABELS, with their images in folders of the same "
+    "names, as segment --subfolders writes them; for a .parquet.",
+)
 @click.option("--image-axes", metavar="TEXT", help="Axes of the image, e.g. tcyx.")
 @click.option("--planewise", is_flag=True, help="Measure the planes of a stack one by one.")
 @click.option("--overwrite", is_flag=True, help="Replace a table that exists.")
@@ -79,6 +85,8 @@ def measure(
         if nuclei is not None:
             raise click.UsageError("Nuclei are measured into a CSV: give -o cells.csv.")
         return _measure_all(labels, image, output, overwrite, json_path, **choices)
+    if labels.subfolders:
+        raise click.UsageError("Folders are measured into one table: give -o cells.parquet.")
     with as_usage_error():
         check_target(output, overwrite=True)
         tasks = labels.tasks(output, overwrite, image, nuclei)

@@ -13,6 +13,7 @@ import numpy as np
 from napari_ssp.atomic import check_folder_target
 from napari_ssp.io.scene import is_labels_name
 from napari_ssp.progress import Progress, Steps
+from napari_ssp.registry.claims import claimed
 from napari_ssp.service.blocks.describing import check_same, describe
 from napari_ssp.service.blocks.estimate import MARGIN, check_possible, find_needs
 from napari_ssp.service.blocks.grid import count_up, in_quarters, index_of, make_grids
@@ -111,6 +112,8 @@ def segment_by_blocks(
         When the image cannot be done by blocks, or an unfinished result was begun otherwise.
     UnreachableError
         When workers do not see the files.
+    BlockingIOError
+        When another window or command is making the same result.
     OSError
         When the disk is full, or too small.
     """
@@ -119,10 +122,11 @@ def segment_by_blocks(
     check_possible(request, plan)
     request = replace(request, image=Path(str(request.image)).absolute())
     run = _Run(service, request, plan, goal)
-    run.begin()
-    yield from run.look()
-    yield from run.check()
-    return (yield from run.go_on())
+    with claimed([unfinished_folder(goal.path)]):
+        run.begin()
+        yield from run.look()
+        yield from run.check()
+        return (yield from run.go_on())
 
 
 def zarr_steps(request: SegmentZarrRequest, service: ModelService) -> Steps[BlocksResult]:
