@@ -138,7 +138,7 @@ def _say_plan(
     """Plan a training and say it; the pace is told of this computer alone."""
     if isinstance(request, FinishTrainingRequest):
         return None
-    plan = result_of(service.submit(PlanRequest(request)))
+    plan: Plan = result_of(service.submit(PlanRequest(request)))
     for line in (*plan.warnings, plan.summary):
         say(line)
     for line in _pace_lines(service, request, plan) if is_here else ():
