@@ -10,6 +10,7 @@ import re
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,8 +33,11 @@ def page(pictures: Path) -> str:
     import matplotlib as mpl
 
     mpl.use("Agg")
-    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
-        os.environ["NAPARI_SSP_CACHE"] = folder
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        contextlib.chdir(folder),
+        mock.patch.dict(os.environ, NAPARI_SSP_CACHE=folder),
+    ):
         parts = [part for name in NAMES for part in _parts(name, pictures)]
     return "\n\n".join([_HEAD, *parts]) + "\n"
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_ssp.io.layer_attributes import ORIGIN_KEY, SCENE_KEY, WARNINGS_KEY
+from napari_ssp.io.ngff.lazy import pick_channel
 from napari_ssp.io.ngff.reading import is_plate, is_zarr
 from napari_ssp.io.reading import (
     MAKERS_SUFFIXES,
@@ -227,7 +228,7 @@ def _ordered(array: Any, image: MicroscopyImage, channel: int | None) -> Any:
     """Pick the channel and bring the axes into napari's order; lazy arrays stay lazy."""
     axes = image.axes
     if channel is not None:
-        array = array[tuple(channel if a == "c" else slice(None) for a in axes)]
+        array = pick_channel(array, axes, channel)
         axes = axes.replace("c", "")
-    order = [axes.index(a) for a in f"{_LAYER_AXES}c" if a in axes]
-    return array.transpose(order)
+    # A tuple: dask returns the array itself where nothing changes, and its file stays known.
+    return array.transpose(tuple(axes.index(a) for a in f"{_LAYER_AXES}c" if a in axes))

@@ -13,6 +13,7 @@ from napari_ssp.service.api import (
     segment_compartments,
     track,
 )
+from napari_ssp.service.blocks.requests import SegmentZarrRequest
 from napari_ssp.service.classes.classifying import Classes, ClassifyRequest
 from napari_ssp.service.classes.examples import Examples
 from napari_ssp.service.comparing import CompareRequest, Comparison
@@ -142,6 +143,7 @@ __all__ = [
     "SaveTracksRequest",
     "SegmentPlan",
     "SegmentRequest",
+    "SegmentZarrRequest",
     "Segmentation",
     "StackPair",
     "StructurePrediction",

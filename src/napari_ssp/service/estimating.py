@@ -13,6 +13,8 @@ import numpy as np
 from napari_ssp.image import MicroscopyImage
 from napari_ssp.progress import Progress, Steps, run
 from napari_ssp.registry import CELLPOSE
+from napari_ssp.service.blocks.plan import BlocksPlan
+from napari_ssp.service.blocks.requests import SegmentZarrRequest
 from napari_ssp.service.compartments.plan import CompartmentsPlan
 from napari_ssp.service.compartments.requests import CompartmentsRequest
 from napari_ssp.service.planning import PlanRequest, plan_steps
@@ -36,7 +38,7 @@ class EstimateRequest(Request[float]):
 
     Attributes
     ----------
-    request : SegmentRequest, CompartmentsRequest or PredictRequest
+    request : SegmentRequest, SegmentZarrRequest, CompartmentsRequest or PredictRequest
         What is to be done.
     plan : Plan
         What it means.
@@ -50,6 +52,8 @@ def is_long(plan: Plan) -> bool:
     """Whether a plan is of an image so large that its time should be said."""
     if isinstance(plan, CompartmentsPlan):
         return is_long(plan.cells) or is_long(plan.nuclei)
+    if isinstance(plan, BlocksPlan):
+        return not plan.resumes and is_long(plan.segmentation)
     if isinstance(plan, SegmentPlan):  # its windows may be larger than those of the card
         larger = math.prod(plan.window) / math.prod(plan.card.window)
         return plan.num_windows * larger >= MANY_WINDOWS
@@ -75,6 +79,9 @@ def estimate_steps(
         cells, nuclei = (asked.cells, plan.cells), (asked.nuclei, plan.nuclei)
         seconds = yield from estimate_steps(EstimateRequest(*cells), models, begin)
         return seconds + (yield from estimate_steps(EstimateRequest(*nuclei), models, begin))
+    if isinstance(asked, SegmentZarrRequest) and isinstance(plan, BlocksPlan):
+        one = EstimateRequest(asked.segment, plan.segmentation)
+        return (yield from estimate_steps(one, models, begin))
     sample = _sample(request)
     if sample is None:
         return math.nan

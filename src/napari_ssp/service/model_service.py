@@ -93,7 +93,8 @@ class ModelService:
                 "ModelService()."
             )
         kind = find_lane(request)
-        lane, start = self._lanes[kind], prepare_steps(request, SHARED_MODELS, plan, self._begin)
+        start = prepare_steps(request, SHARED_MODELS, plan, self._begin, self)
+        lane = self._lanes[kind]
         if kind is Lane.COMPUTATION:
             start = partial(limit_threads, start)
         if (remote := self._find_remote(request)) is not None:

@@ -11,6 +11,7 @@ from napari_ssp.engine import prepare_torch
 from napari_ssp.registry import CELLPOSE, PACKAGE, STUDENT, find_family
 from napari_ssp.service.annotation.saving import SavePairsRequest
 from napari_ssp.service.annotation.suggestions import SuggestRequest
+from napari_ssp.service.blocks.requests import SegmentZarrRequest
 from napari_ssp.service.classes.classifying import ClassifyRequest
 from napari_ssp.service.classes.files import (
     FindExamplesRequest,
@@ -81,6 +82,7 @@ class Lane(Enum):
     """Work that waits for its like only; each has a thread of its own."""
 
     COMPUTATION = "computation"
+    BLOCKS = "blocks"
     LOOKUPS = "look-ups"
     PLANS = "plans"
     INSPECTION = "inspection"
@@ -107,7 +109,8 @@ class Pipeline:
         What it waits for.
     takes : tuple of str
         What the function takes besides the request: ``"models"``, the networks that are loaded;
-        ``"plan"``, the plan that was made already, or None; ``"begin"``, what starts other steps.
+        ``"plan"``, the plan that was made already, or None; ``"begin"``, what starts other steps;
+        ``"service"``, who takes the requests that this one consists of.
     """
 
     steps: str
@@ -119,6 +122,7 @@ _PIPELINES: dict[type[Request[Any]], Pipeline] = {
     SegmentRequest: Pipeline("segmentation.beginning:begin_segmentation", takes=("models", "plan")),
     CompartmentsRequest: Pipeline("compartments.steps:compartments_steps", takes=("begin", "plan")),
     BlockRequest: Pipeline("blocks.beginning:begin_block", takes=("models",)),
+    SegmentZarrRequest: Pipeline("blocks.running:zarr_steps", Lane.BLOCKS, ("service",)),
     DiameterRequest: Pipeline("segmentation.diameter:diameter_steps", takes=("models",)),
     PredictRequest: Pipeline("structures.steps:predict_steps", takes=("models", "plan")),
     GatesRequest: Pipeline("structures.gates:gates_steps", Lane.LOOKUPS, ("models",)),
@@ -197,7 +201,11 @@ def find_lane(request: Request[Any]) -> Lane:
 
 
 def prepare_steps(
-    request: Request[R], models: ModelCache, plan: Plan | None = None, begin: Begin | None = None
+    request: Request[R],
+    models: ModelCache,
+    plan: Plan | None = None,
+    begin: Begin | None = None,
+    service: Any = None,
 ) -> Callable[[], Steps[R]]:
     """Start of a request's work, to be called on the thread that does it.
 
@@ -211,6 +219,8 @@ def prepare_steps(
         What the request means, where that was found out already.
     begin : callable or None
         Starts the steps of other requests that this one consists of; None has them done here.
+    service : ModelService or None
+        Who was asked; without it what consists of requests to it cannot be done.
 
     Raises
     ------
@@ -222,7 +232,7 @@ def prepare_steps(
     def begin_here(other: Request[Any], known: Plan | None = None) -> Steps[Any]:
         return prepare_steps(other, models, known)()
 
-    given = {"models": models, "plan": plan, "begin": begin or begin_here}
+    given = {"models": models, "plan": plan, "begin": begin or begin_here, "service": service}
 
     def start() -> Steps[R]:
         if pipeline.lane not in (Lane.PLANS, Lane.INSPECTION, Lane.EDITS):

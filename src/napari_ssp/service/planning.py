@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from napari_ssp.engine.store import check_room
 from napari_ssp.progress import Progress, Steps
+from napari_ssp.service.blocks.plan import plan_blocks
+from napari_ssp.service.blocks.requests import SegmentZarrRequest
 from napari_ssp.service.compartments.plan import CompartmentsPlan, plan_compartments
 from napari_ssp.service.compartments.requests import CompartmentsRequest
 from napari_ssp.service.requests import PredictRequest, Request, SegmentRequest
@@ -29,6 +31,7 @@ def _plan_segmentation(request: SegmentRequest) -> SegmentPlan | ThroughPlan:
 
 _PLANNERS: dict[type[Request[Any]], Callable[[Any], Plan]] = {
     SegmentRequest: _plan_segmentation,
+    SegmentZarrRequest: plan_blocks,
     CompartmentsRequest: plan_compartments,
     PredictRequest: plan_prediction,
     ReviewRequest: plan_review,
@@ -44,7 +47,7 @@ class PlanRequest(Request[Plan]):
 
     Attributes
     ----------
-    request : SegmentRequest, CompartmentsRequest, PredictRequest, ReviewRequest, or one to train
+    request : SegmentRequest, SegmentZarrRequest, PredictRequest or another that has a plan
         What is to be done.
     """
 

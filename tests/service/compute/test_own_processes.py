@@ -24,6 +24,7 @@ from napari_ssp.cli import main
 from napari_ssp.cli.batch import image_batch
 from napari_ssp.image import MicroscopyImage
 from napari_ssp.io import ImageSource, read_image, read_label_image, write_image
+from napari_ssp.io.napari_reader import read_layers
 from napari_ssp.io.ngff.stored import StoredPixels
 from napari_ssp.progress import Progress, run
 from napari_ssp.service import (
@@ -170,6 +171,21 @@ def test_a_large_zarr_goes_by_its_name_and_not_through_this_process(
     _same_segmentation(local.submit(request).result(60), result)
     cut = SegmentRequest(replace(request.image, data=request.image.data[:50]), "any")
     assert name_pixels(cut)[0] is cut  # a part is no file
+
+
+@pytest.mark.parametrize("axes", ["zyx", "czyx"])
+def test_a_layer_of_a_large_zarr_goes_by_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, axes: str
+) -> None:
+    monkeypatch.setattr(by_path, "MOST_COPIED", 1000)
+    shape = (2, 3, 80, 90)[-len(axes) :]
+    pixels = np.random.default_rng(8).integers(0, 255, shape, np.uint8)
+    path = write_image(tmp_path / "cells.ome.zarr", MicroscopyImage(pixels, axes))
+    layer, *_ = read_layers(str(path))[-1]
+    named, words = name_pixels(SegmentRequest(MicroscopyImage(layer, "zyx"), "any"))
+    assert words == f"workers read '{path}' themselves"
+    last = pixels.reshape(-1, 3, 80, 90)[-1]
+    np.testing.assert_array_equal(named.image.data[1:, 4], last[1:, 4])
 
 
 def test_structures_are_the_same(

@@ -7,7 +7,7 @@ import torch
 
 from napari_ssp.engine.criticism.prediction import ask_head
 from napari_ssp.networks.critic import FeatureHead
-from napari_ssp.training.critic.heads import cross_predict, fit_head
+from napari_ssp.training.critic.heads import DECAY, LARGE_DECAY, cross_predict, fit_head
 
 
 def _objects(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -49,6 +49,23 @@ def test_groups_are_predicted_by_heads_that_did_not_see_them() -> None:
     true = np.concatenate(errors)
     assert np.corrcoef(seen, true)[0, 1] > 0.5
     assert np.corrcoef(unseen, true)[0, 1] < 0.3
+
+
+def test_what_costs_more_counts_for_less() -> None:
+    """A number that tells the error, and one that tells the object it was seen of."""
+    rng = np.random.default_rng(0)
+    told = rng.normal(size=(40, 1)).astype(np.float32)
+    errors = (told[:, 0] > 0).astype(np.float32) * 0.6 + 0.2
+    features = np.concatenate([told, rng.normal(size=(40, 9)).astype(np.float32)], axis=1)
+    moves = []
+    for decay in ([], [DECAY] + [LARGE_DECAY] * 9):
+        head = FeatureHead(10)
+        fit_head(head, features, errors, decay)
+        other = features.copy()
+        other[:, 1:] = rng.normal(size=(40, 9))
+        moves.append(np.abs(ask_head(head, other, "cpu") - ask_head(head, features, "cpu")).max())
+    assert moves[0] > 0.1
+    assert moves[1] < moves[0] / 3
 
 
 def test_nothing_to_fit_leaves_a_head_as_it_is() -> None:

@@ -12,8 +12,8 @@ from napari_ssp.io.errors import reading
 from napari_ssp.io.lazy import LazyArray
 from napari_ssp.io.memory import check_fits
 
-# Attribute of a dask array that is, unchanged, the full level of an image; what is made of it by
-# slicing or computing is another array, and has none.
+# Attribute of a dask array that is, unchanged, the full level of an image or one channel of it; what
+# is made of it by slicing or computing is another array, and has none.
 _FOLDER = "_napari_ssp_folder"
 
 _BLOCK_SIDE = 2048
@@ -54,13 +54,25 @@ class ZarrArray(LazyArray):
         return np.asarray(block, dtype=self.dtype)
 
 
-def remember_folder(level: Any, folder: Path) -> None:
-    """Note the folder of the image that a dask array is the full level of."""
+def remember_folder(level: Any, folder: Path, channel: int | None = None) -> None:
+    """Note the folder of the image that a dask array is the full level, or a channel of it, of."""
     if folder.is_dir():
-        setattr(level, _FOLDER, folder.absolute())
+        setattr(level, _FOLDER, (folder.absolute(), channel))
 
 
-def find_folder(array: Any) -> Path | None:
-    """Find the folder of the image that an array is the full level of; None where it is none."""
-    folder: Path | None = getattr(array, _FOLDER, None)
-    return folder
+def find_folder(array: Any) -> tuple[Path, int | None] | None:
+    """Find the image that an array is the full level of: its folder, and which channel of it.
+
+    None where it is none; without a channel it is the whole image.
+    """
+    found: tuple[Path, int | None] | None = getattr(array, _FOLDER, None)
+    return found
+
+
+def pick_channel(array: Any, axes: str, channel: int) -> Any:
+    """Take a channel of an array; of the full level of an image it is known which one it is."""
+    picked = array[tuple(channel if letter == "c" else slice(None) for letter in axes)]
+    found = find_folder(array)
+    if found is not None and found[1] is None:
+        remember_folder(picked, found[0], channel)
+    return picked

@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from napari_ssp.io.ngff.lazy import find_folder
+from napari_ssp.io.ngff.lazy import find_folder, pick_channel
 from napari_ssp.io.ngff.reading import read_zarr
 
 
 @dataclass(frozen=True)
 class StoredPixels:
-    """Full level of an image, opened when it is first looked at.
+    """Full level of an image or of one of its channels, opened when it is first looked at.
 
     Attributes
     ----------
@@ -25,17 +25,23 @@ class StoredPixels:
         Length of each axis.
     kind : str
         Data type, as numpy names it.
+    channel : int or None
+        Which channel of several; None are all of them.
     """
 
     folder: str
     shape: tuple[int, ...]
     kind: str
+    channel: int | None = None
 
     @classmethod
     def of(cls, array: Any) -> StoredPixels | None:
         """Name the pixels of an array; None where it is not just what a folder holds."""
-        folder = find_folder(array)
-        return None if folder is None else cls(str(folder), array.shape, array.dtype.str)
+        found = find_folder(array)
+        if found is None:
+            return None
+        folder, channel = found
+        return cls(str(folder), array.shape, array.dtype.str, channel)
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -52,4 +58,7 @@ class StoredPixels:
 
     @cached_property
     def _array(self) -> Any:
-        return read_zarr(Path(self.folder))[0].image.data
+        image = read_zarr(Path(self.folder))[0].image
+        if self.channel is None:
+            return image.data
+        return pick_channel(image.data, image.axes, self.channel)

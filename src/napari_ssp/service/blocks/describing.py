@@ -36,14 +36,17 @@ def describe(request: SegmentRequest, plan: SegmentPlan, grids: Grids) -> dict[s
 
 def check_same(found: Mapping[str, Any], wanted: Mapping[str, Any], folder: Path) -> None:
     """Refuse to go on with another run, with a ValueError that says what differs."""
+    if differing := find_differences(found, wanted):
+        raise ValueError(
+            f"'{folder}' was begun otherwise, so it cannot go on: {'; '.join(differing)}. Resume "
+            "it with the choices that it was begun with, or begin again with --overwrite."
+        )
+
+
+def find_differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
+    """Say in what two descriptions differ; empty where they are of the same run."""
     differing = [key for key in wanted if found.get(key) != _as_read(wanted[key])]
-    if not differing:
-        return
-    said = [_WORDS.get(k, f"{k} was {found.get(k)} and is {wanted[k]}") for k in differing]
-    raise ValueError(
-        f"'{folder}' was begun otherwise, so it cannot go on: {'; '.join(said)}. Resume it with "
-        "the choices that it was begun with, or begin again with --overwrite."
-    )
+    return [_WORDS.get(k, f"{k} was {found.get(k)} and is {wanted[k]}") for k in differing]
 
 
 def _as_read(value: Any) -> Any:

@@ -105,3 +105,9 @@ def find_obstacle(request: SegmentRequest, plan: SegmentPlan) -> str | None:
     if request.through is not None or plan.card.family in (CELLPOSE, PACKAGE, STUDENT):
         return f"'{plan.card.name}' sees whole planes"
     return None
+
+
+def check_possible(request: SegmentRequest, plan: SegmentPlan) -> None:
+    """Refuse an image that is not done by blocks, with a ValueError that says why."""
+    if obstacle := find_obstacle(request, plan):
+        raise ValueError(f"'{request.image}' is not done by blocks: {obstacle}.")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections import deque
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,8 +14,12 @@ from napari_ssp.atomic import check_folder_target
 from napari_ssp.io.scene import is_labels_name
 from napari_ssp.progress import Progress, Steps
 from napari_ssp.service.blocks.describing import check_same, describe
-from napari_ssp.service.blocks.estimate import find_needs, find_obstacle
+from napari_ssp.service.blocks.estimate import MARGIN, check_possible, find_needs
 from napari_ssp.service.blocks.grid import count_up, index_of, make_grids
+from napari_ssp.service.blocks.order import Order
+from napari_ssp.service.blocks.partial import PartialLabels
+from napari_ssp.service.blocks.plan import plan_blocks
+from napari_ssp.service.blocks.requests import BlocksResult
 from napari_ssp.service.blocks.unfinished import DAMAGE, LOOK, Unfinished, unfinished_folder
 from napari_ssp.service.blocks.written import read_labels
 from napari_ssp.service.jobs import JobState
@@ -26,9 +29,9 @@ from napari_ssp.service.segmentation.plan import plan_segmentation
 from napari_ssp.service.segmentation.run import assemble_planes, warn_of_few
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from napari_ssp.service.blocks.grid import Grid, Grids
+    from napari_ssp.service.blocks.order import Piece
+    from napari_ssp.service.blocks.requests import SegmentZarrRequest
     from napari_ssp.service.jobs import Job
     from napari_ssp.service.model_service import ModelService
     from napari_ssp.service.requests import SegmentRequest
@@ -47,6 +50,8 @@ _STAGES = {
     "clean": "filling holes",
     "choose": "counting pixels",
 }
+#: Steps whose pieces are made beside each other: the second of what the first has made by then.
+_BESIDE = ("network", "objects")
 
 
 @dataclass(frozen=True)
@@ -66,28 +71,6 @@ class Goal:
     path: Path
     overwrite: bool = False
     resume: bool = False
-
-
-@dataclass(frozen=True)
-class BlocksResult:
-    """Labels that were written by blocks.
-
-    Attributes
-    ----------
-    path : pathlib.Path
-        Their Zarr.
-    count : int
-        How many objects there are.
-    provenance : dict
-        As of `Segmentation`.
-    warnings : tuple of str
-        What the user should know before trusting the result.
-    """
-
-    path: Path
-    count: int
-    provenance: dict[str, Any]
-    warnings: tuple[str, ...]
 
 
 class UnreachableError(FileNotFoundError):
@@ -114,7 +97,7 @@ def segment_by_blocks(
     Yields
     ------
     Progress
-        After each piece.
+        After each piece; its preview are `PartialLabels`.
 
     Returns
     -------
@@ -133,14 +116,31 @@ def segment_by_blocks(
     """
     yield Progress("reading the image")
     plan = plan or plan_segmentation(request)
-    if obstacle := find_obstacle(request, plan):
-        raise ValueError(f"'{request.image}' is not done by blocks: {obstacle}.")
+    check_possible(request, plan)
     request = replace(request, image=Path(str(request.image)).absolute())
     run = _Run(service, request, plan, goal)
     run.begin()
     yield from run.look()
     yield from run.check()
     return (yield from run.go_on())
+
+
+def zarr_steps(
+    request: SegmentZarrRequest, service: ModelService
+) -> Steps[BlocksResult]:
+    """Segment an image from file to file as `segment_by_blocks`, going on where that is possible.
+
+    Parameters
+    ----------
+    request : SegmentZarrRequest
+        What to segment, and where labels go.
+    service : ModelService
+        Who makes the pieces.
+    """
+    yield Progress("reading the image")
+    plan = plan_blocks(request)  # anew: since it was shown, more may be done, or all
+    goal = Goal(request.path, request.overwrite, plan.resumes)
+    return (yield from segment_by_blocks(service, request.segment, goal, plan.segmentation))
 
 
 class _Run:
@@ -153,6 +153,7 @@ class _Run:
         self._grids: Grids = make_grids(plan)
         self._unfinished = Unfinished(unfinished_folder(goal.path.absolute()))
         self._steps = self._list_steps()
+        self._partial = PartialLabels(self._unfinished, plan, self._grids)
         self._began = time.monotonic()
 
     def begin(self) -> None:
@@ -177,7 +178,7 @@ class _Run:
     def look(self) -> Steps[None]:
         """Refuse workers that do not see the files."""
         try:
-            yield from self._make(LOOK, [LOOK], 1)
+            yield from self._make(LOOK)
         except FileNotFoundError as error:
             if not any(map(self._unfinished.finished, self._steps)):
                 shutil.rmtree(self._unfinished.folder, ignore_errors=True)
@@ -199,11 +200,15 @@ class _Run:
 
     def go_on(self) -> Steps[BlocksResult]:
         """Make what is missing, and give the result its name."""
-        for step, keys in self._steps.items():
-            finished = self._unfinished.finished(step)
-            yield from self._make(step, [key for key in keys if key not in finished], len(keys))
-            if step == "objects":
-                self._number_objects()
+        for key in self._unfinished.finished("objects"):
+            self._partial.add(key)
+        # Objects are found while the network goes on, so that they can be looked at.
+        first, *later = [step for step in self._steps if step not in _BESIDE]
+        yield from self._make(first)
+        yield from self._make(*_BESIDE)
+        self._number_objects()
+        for step in later:
+            yield from self._make(step)
             if step == "choose":
                 count = self._create_labels()
         return self._finish(count)
@@ -220,24 +225,47 @@ class _Run:
         steps |= {name: keys(full) for name in ("objects", "check", "clean", "choose", "labels")}
         return steps | {f"level-{n}": keys(grid) for n, grid in enumerate(smaller, 1)}
 
-    def _make(self, step: str, missing: Sequence[str], total: int) -> Steps[None]:
-        """Have the pieces of a step made, as many at a time as there are workers."""
-        waiting = deque(missing)
-        running: list[Job[None]] = []
-        stage = f"{_STAGES.get(step, 'writing labels')}, blocks"
+    def _make(self, *steps: str) -> Steps[None]:
+        """Have what is missing of steps made, as many pieces at a time as there are workers."""
+        wanted = {step: self._steps.get(step, [step]) for step in steps}
+        missing = {step: set(keys) - self._unfinished.finished(step) for step, keys in wanted.items()}
+        pieces = [(step, key) for step, keys in wanted.items() for key in keys if key in missing[step]]
+        order = Order(pieces, {piece: self._needs(piece) for piece in pieces})
+        running: dict[Job[None], Piece] = {}
         most = self._service.count_places() + 1  # one waits beside each worker's own
         try:
-            while waiting or running:
-                while waiting and len(running) < most:
-                    running.append(self._service.submit(self._request_of(step, waiting.popleft())))
+            while any(missing.values()):
+                while len(running) < most and (piece := order.take()) is not None:
+                    running[self._service.submit(self._request_of(*piece))] = piece
                 for job in [job for job in running if job.state in _ENDED]:
-                    running.remove(job)
+                    step, key = piece = running.pop(job)
                     job.result(0)
-                yield Progress(stage, total - len(waiting) - len(running), total)
+                    missing[step].discard(key)
+                    order.finish(piece)
+                    if step == "objects":
+                        self._partial.add(key)
+                step = next((step for step in steps if missing[step]), steps[-1])
+                stage, total = f"{_STAGES.get(step, 'writing labels')}, blocks", len(wanted[step])
+                yield Progress(stage, total - len(missing[step]), total, self._partial)
                 time.sleep(_PAUSE)
         finally:
             for job in running:
                 job.cancel()
+
+    def _needs(self, piece: Piece) -> set[Piece]:
+        """Find the blocks of the network that objects of a block are found in."""
+        step, key = piece
+        if step != "objects":
+            return set()
+        plane, *place = index_of(key)
+        full, seen = self._grids.labels[0], self._grids.seen
+        box = []
+        for part, n, m in zip(full.box(*place), full.shape, seen.shape, strict=True):
+            scale = m / n
+            reach = MARGIN * scale + max(scale, 1.0) + 1
+            start = max(int(part.start * scale - reach), 0)
+            box.append(slice(start, min(int(part.stop * scale + reach) + 1, m)))
+        return {("network", f"{plane}-{r}-{c}") for r, c in seen.touching(tuple(box))}
 
     def _request_of(self, step: str, key: str) -> BlockRequest:
         return BlockRequest(self._request, self._unfinished.folder, step, key)

@@ -19,13 +19,17 @@ if TYPE_CHECKING:
 
     Values = npt.NDArray[np.float32]
 
-#: Steps of the optimiser at most, and how much large weights cost.
-_ITERATIONS, _DECAY = 120, 1e-3
+#: Steps of the optimiser at most.
+_ITERATIONS = 120
+#: How much large weights cost: usually, and those of features that are to count for little.
+DECAY, LARGE_DECAY = 1e-3, 3.0
 #: Parts of which each is predicted by heads that were fitted to the others.
 FOLDS = 3
 
 
-def fit_head(head: FeatureHead, features: Values, errors: Values) -> None:
+def fit_head(
+    head: FeatureHead, features: Values, errors: Values, decay: Sequence[float] = ()
+) -> None:
     """Fit a head by cross entropy, whose best answer is the mean error: that calibrates it.
 
     Parameters
@@ -36,10 +40,14 @@ def fit_head(head: FeatureHead, features: Values, errors: Values) -> None:
         Float32 (N, F) of objects or images.
     errors : numpy.ndarray
         Float32 (N,), from 0 to 1.
+    decay : sequence of float
+        How much large weights of each feature cost; `DECAY` where it is empty.
     """
     if not len(errors):
         return
-    inputs, targets = torch.from_numpy(features), torch.from_numpy(errors)
+    device = head.mean.device
+    inputs, targets = torch.from_numpy(features).to(device), torch.from_numpy(errors).to(device)
+    costs = {"layers.0.weight": torch.tensor(decay, device=device)} if decay else {}
     with torch.inference_mode(False), torch.enable_grad():
         learned = _started(head, features)
         optimiser = torch.optim.LBFGS(
@@ -50,7 +58,8 @@ def fit_head(head: FeatureHead, features: Values, errors: Values) -> None:
             optimiser.zero_grad()
             logits = torch.func.functional_call(head, learned, inputs)
             loss = functional.binary_cross_entropy_with_logits(logits, targets)
-            loss = loss + _DECAY * sum(value.square().sum() for value in learned.values())
+            for name, value in learned.items():
+                loss = loss + (costs.get(name, DECAY) * value.square()).sum()
             loss.backward()  # type: ignore[no-untyped-call]
             return loss
 
@@ -61,7 +70,10 @@ def fit_head(head: FeatureHead, features: Values, errors: Values) -> None:
 
 
 def cross_predict(
-    head: FeatureHead, features: Sequence[Values], errors: Sequence[Values]
+    head: FeatureHead,
+    features: Sequence[Values],
+    errors: Sequence[Values],
+    decay: Sequence[float] = (),
 ) -> list[Values]:
     """Predict the errors of groups by heads that did not see them; then fit the head to all.
 
@@ -71,6 +83,8 @@ def cross_predict(
         Changed in place.
     features, errors : sequence of numpy.ndarray
         (N, F) and (N,) of each group, such as an image with all its labels.
+    decay : sequence of float
+        As of `fit_head`.
 
     Returns
     -------
@@ -80,16 +94,21 @@ def cross_predict(
     predicted = [np.zeros(0, np.float32)] * len(features)
     for chosen in _folds(len(features)):
         others = [k for k in range(len(features)) if k not in chosen] or chosen
-        _fit(head, [features[k] for k in others], [errors[k] for k in others])
+        _fit(head, [features[k] for k in others], [errors[k] for k in others], decay)
         for k in chosen:
             predicted[k] = ask_head(head, features[k], head.mean.device)
-    _fit(head, features, errors)
+    _fit(head, features, errors, decay)
     return predicted
 
 
-def _fit(head: FeatureHead, features: Sequence[Values], errors: Sequence[Values]) -> None:
+def _fit(
+    head: FeatureHead,
+    features: Sequence[Values],
+    errors: Sequence[Values],
+    decay: Sequence[float],
+) -> None:
     if features:
-        fit_head(head, np.concatenate(features), np.concatenate(errors))
+        fit_head(head, np.concatenate(features), np.concatenate(errors), decay)
 
 
 def _folds(count: int) -> Iterator[list[int]]:

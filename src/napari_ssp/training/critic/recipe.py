@@ -21,9 +21,10 @@ from napari_ssp.engine.criticism.pooling import image_features, object_features
 from napari_ssp.engine.criticism.prediction import ask_objects
 from napari_ssp.labels import number_labels
 from napari_ssp.metrics import spearman
+from napari_ssp.networks.critic import AGREEMENT_FEATURES, OBJECT_FEATURES
 from napari_ssp.progress import Progress
 from napari_ssp.training.critic.errors import error_targets, image_error, object_errors
-from napari_ssp.training.critic.heads import cross_predict
+from napari_ssp.training.critic.heads import DECAY, LARGE_DECAY, cross_predict
 from napari_ssp.training.critic.instances import plant_faults
 from napari_ssp.training.loop import SCORED
 
@@ -43,6 +44,9 @@ if TYPE_CHECKING:
 
 #: Score that decides which weights are kept: rank correlation of predicted and true 1 - IoU.
 METRIC = "spearman_object"
+#: What a model says of its own objects are few numbers that hold elsewhere; from the many others a
+#: head would learn by heart the objects of a few images.
+_AGREEMENT_DECAY = [LARGE_DECAY] * OBJECT_FEATURES + [DECAY] * AGREEMENT_FEATURES
 
 
 @dataclass(frozen=True, eq=False)
@@ -244,6 +248,7 @@ def _scores(critic: DenseCritic, groups: list[list[_Seen]]) -> dict[str, float]:
             critic.agreement_head,
             [group for group in agreeing if group],
             attrgetter("with_agreement"),
+            _AGREEMENT_DECAY,
         )
     device = critic.image_head.mean.device
     described = []
@@ -258,7 +263,10 @@ def _scores(critic: DenseCritic, groups: list[list[_Seen]]) -> dict[str, float]:
 
 
 def _fit_objects(
-    head: FeatureHead, groups: list[list[_Seen]], describe: Callable[[_Seen], Maps]
+    head: FeatureHead,
+    groups: list[list[_Seen]],
+    describe: Callable[[_Seen], Maps],
+    decay: Sequence[float] = (),
 ) -> float:
     """Fit a head to all objects whose error is known; rank correlation, cross-predicted."""
     known = [[~np.isnan(seen.errors) for seen in group] for group in groups]
@@ -269,7 +277,7 @@ def _fit_objects(
         ]
         for take in (describe, attrgetter("errors"))
     )
-    predicted = cross_predict(head, features, errors)
+    predicted = cross_predict(head, features, errors, decay)
     return spearman(np.concatenate(predicted), np.concatenate(errors))
 
 
