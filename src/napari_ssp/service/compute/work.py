@@ -145,8 +145,8 @@ class _Reports:
     def is_wanted(self) -> bool:
         """Whether somebody waits: not after a cancel, nor when the connection was lost."""
         task = self._worker.state.tasks.get(self._key)
-        is_done = task is not None and task.state == "executing"
-        return is_done and self._key not in _STOPPED
+        is_asked = task is not None and task.state == "executing"
+        return is_asked and self._key not in _STOPPED
 
     def forget(self) -> None:
         """Note that the job is over."""
@@ -186,6 +186,6 @@ def _follow(start: Callable[[], Steps[Any]], reports: _Reports) -> Any:
         reports.tell_last()
         return stop.value
     finally:
-        steps.close()
         reports.forget()
+        steps.close()
     return None

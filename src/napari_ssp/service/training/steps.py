@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from napari_ssp.progress import Progress
+from napari_ssp.progress import Progress, retell
 from napari_ssp.registry.folders import make_models_folder
 from napari_ssp.service.results import TrainedModel
 from napari_ssp.service.training.away import wait_home
@@ -90,7 +90,10 @@ def train_steps(
             request = yield from learn(request, plan, data)
         with connect_processes(processes):
             prepared = yield from kind.prepare(request, plan.base, data)
-            yield from fit(prepared.run, prepared.batches, prepared.score)
+            learning = fit(prepared.run, prepared.batches, prepared.score)
+            if learn is not None:  # nothing is left to learn, and nobody watches this computer
+                learning = retell(learning, lambda _: Progress("making the model"))
+            yield from learning
             if not processes.is_main:
                 return TrainedModel(request.name, request.output)
             model = yield from _conclude(prepared)

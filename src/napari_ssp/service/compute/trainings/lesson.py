@@ -78,7 +78,7 @@ def write_run(run: dict[str, NDArray[np.uint8]], folder: Path) -> None:
         When a name is that of a file elsewhere.
     """
     for name, content in run.items():
-        if name != (folder / name).name or name in _OF_HERE:
+        if name != (folder / name).name or name.startswith(".") or name in _OF_HERE:
             raise ValueError(f"'{name}' is no file of a run.")
         with atomic_path(folder / name, overwrite=True) as temporary:
             temporary.write_bytes(content.data)
