@@ -81,8 +81,10 @@ SUB_ROOMS: dict[str, set[str]] = {
     # Objects are named, and files beside labels kept, as those of a review.
     "service/classes": {"service/review"},
     "service/compartments": {"service/segmentation"},
-    "service/compute": {"service/review"},
+    # What travels: reviews with their labels, trainings with their data.
+    "service/compute": {"service/review", "service/training"},
     "service/compute/queues": set(),
+    "service/compute/trainings": {"service/training"},
     "service/packages": {"service/segmentation", "service/structures"},
     "service/review": {"service/training/segmentation"},
     "service/segmentation": set(),

@@ -75,17 +75,20 @@ def test_info_says_where_values_come_from(
     before = _info(call)
     assert before["options"]["segment"] == {
         "--model": {"value": "mediar-starter", "source": "default"},
+        "--compute": {"value": "local", "source": "default"},
         "--device": {"value": "auto", "source": "default"},
         "--precision": {"value": "auto", "source": "default"},
     }
     assert before["models_folder"]["source"] == before["threads"]["source"] == "default"
     assert before["other_models_folders"] == []
     preferences.compute.device, preferences.compute.threads = "cuda", 3
+    preferences.compute.where = "processes:2"
     preferences.models.images, preferences.models.folder = "mine", str(tmp_path / "models")
     monkeypatch.setenv("NAPARI_SSP_REVIEW_DEVICE", "cpu")
     after = _info(call)
     device = {"value": "cuda", "source": "Preferences"}
     assert after["options"]["segment"]["--device"] == device
+    assert after["options"]["compartments"]["--compute"]["value"] == "processes:2"
     assert after["options"]["predict"]["--model"] == {"value": "mine", "source": "Preferences"}
     assert after["options"]["review"]["--device"]["source"] == "NAPARI_SSP_REVIEW_DEVICE"
     folder = {"value": str(tmp_path / "models"), "source": "Preferences"}

@@ -216,3 +216,12 @@ def test_bad_choices_for_structures_are_refused(
     result = call("train", "structures", "--data", pairs, "-o", tmp_path / "run", *words)
     assert result.exit_code == 2
     assert message in result.stderr
+
+
+def test_a_place_to_train_at_is_looked_at_first(call: Call, folder: Path, tmp_path: Path) -> None:
+    words = ("train", "segmentation", "--data", folder, "-o", tmp_path / "run", "--steps", 1)
+    result = call(*words, "--compute", "nowhere")
+    assert (result.exit_code, "'nowhere' is no place to compute at" in result.stderr) == (2, True)
+    result = call(*words, "--compute", "processes", "--processes", 2)
+    assert (result.exit_code, "give only one of them" in result.stderr) == (2, True)
+    assert not (tmp_path / "run").exists()

@@ -10,18 +10,16 @@ import click
 
 from napari_ssp.cli.batch.image_batch import Batch
 from napari_ssp.cli.batch.report import check_report
+from napari_ssp.cli.options import compute_option
 from napari_ssp.cli.preferred import describe_preferred
 from napari_ssp.cli.reporting import json_option, say
-from napari_ssp.service.compute.places import HELP as COMPUTE_HELP, LOCAL
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 #: Options of all such commands, after their own.
 _ENDS = (
-    click.option(
-        "--compute", default=LOCAL, show_default=True, metavar="WHERE", help=f"{COMPUTE_HELP}."
-    ),
+    compute_option,
     click.option(
         "--format",
         "kind",

@@ -8,8 +8,13 @@ from typing import Any, TypeVar
 import click
 
 from napari_ssp.schema import FieldDescription, describe_fields
+from napari_ssp.service.compute.places import HELP as COMPUTE_HELP, LOCAL
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+
+compute_option = click.option(
+    "--compute", default=LOCAL, show_default=True, metavar="WHERE", help=f"{COMPUTE_HELP}."
+)
 
 
 def request_options(request: type[Any], *names: str) -> Callable[[Function], Function]:

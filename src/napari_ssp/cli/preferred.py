@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 #: Commands that begin with a preferred model, and what it makes.
 MODELS = {"segment": "objects", "compartments": "objects", "predict": "images", "review": "errors"}
 _COMPUTE = ("device", "precision")
+#: Where commands that make an image of each image compute; a training names it for itself.
+_PLACE = "compute"
 _TRAININGS = ("segmentation", "structures", "teacher", "student", "expansion", "critic")
 
 PREFERRED, BY_DEFAULT = "Preferences", "default"
@@ -32,9 +34,11 @@ def preferred_defaults(preferences: Preferences) -> dict[str, Any]:
     """Defaults of options by commands, as click's ``default_map``: what somebody has chosen."""
     chosen = preferences.chosen()
     compute = {name: chosen[name] for name in _COMPUTE if name in chosen}
+    place = {_PLACE: chosen["where"]} if "where" in chosen else {}
     models = {command: chosen.get(makes) for command, makes in MODELS.items()}
     commands: dict[str, Any] = {
-        command: compute | ({"model": model} if model else {}) for command, model in models.items()
+        command: compute | place | ({"model": model} if model else {})
+        for command, model in models.items()
     }
     return commands | {"train": dict.fromkeys(_TRAININGS, compute)}
 
@@ -57,7 +61,9 @@ def find_origins(group: click.Context) -> dict[str, dict[str, Origin]]:
         command = group.command.get_command(group, name)
         assert command is not None
         context = click.Context(command, info_name=name, parent=group)
-        options = (option for option in command.params if option.name in ("model", *_COMPUTE))
+        options = (
+            option for option in command.params if option.name in ("model", _PLACE, *_COMPUTE)
+        )
         found[name] = {option.opts[0]: _find_origin(context, option) for option in options}
     return found
 

@@ -47,8 +47,7 @@ class ModelService:
         beside it, ``"processes:4"`` so many of them; the file of a client bundle that
         ``napari-ssp serve`` has written, or the address of such a server, ``"tls://host:8786"``;
         a cluster file, ``"cluster.toml"``, whose queue's jobs are the workers. Wherever it is,
-        requests and results are the same. Plans, tables, work on files and training stay in this
-        process.
+        requests and results are the same. Plans, tables and work on files stay in this process.
 
     Raises
     ------

@@ -127,7 +127,7 @@ _PIPELINES: dict[type[Request[Any]], Pipeline] = {
     PredictRequest: Pipeline("structures.steps:predict_steps", takes=("models", "plan")),
     GatesRequest: Pipeline("structures.gates:gates_steps", Lane.LOOKUPS, ("models",)),
     ReviewRequest: Pipeline("review.steps:review_steps", takes=("models", "plan")),
-    RankFolderRequest: Pipeline("review.ranking:rank_steps", takes=("models",)),
+    RankFolderRequest: Pipeline("review.ranking:rank_steps", takes=("begin",)),
     TrainRequest: Pipeline("training.steps:train_steps", takes=("plan",)),
     TrainStructuresRequest: Pipeline("training.steps:train_steps", takes=("plan",)),
     TrainTeacherRequest: Pipeline("training.steps:train_steps", takes=("plan",)),

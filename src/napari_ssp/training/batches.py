@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
+from multiprocessing import current_process
 from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 
@@ -35,11 +36,12 @@ def batches_from(
     steps : range
         Steps to come.
     workers : int
-        Processes; 0 takes one thread of this one. Both give the same batches in the same order.
+        Processes; 0 takes one thread of this one, as does a process that may start no others. Both
+        give the same batches in the same order.
     pin : bool
         Keep batches of processes in memory that a GPU reads directly.
     """
-    if workers:
+    if workers and not current_process().daemon:  # as workers of Dask, which may start none
         return _by_processes(batch_of, steps, workers, pin)
     return _ahead(batch_of, steps)
 

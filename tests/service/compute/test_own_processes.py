@@ -42,6 +42,7 @@ from napari_ssp.service.compute import by_path
 from napari_ssp.service.compute.by_path import name_pixels
 from napari_ssp.service.model_cache import ModelCache
 from napari_ssp.service.model_service import SHARED_MODELS
+from napari_ssp.service.review.ranking import RankFolderRequest
 from napari_ssp.service.segmentation import beginning
 from napari_ssp.service.series.listing import ImageState, SeriesImage, Stage
 from napari_ssp.service.series.segmenting import SegmentSeriesRequest
@@ -200,7 +201,11 @@ def test_structures_are_the_same(
 
 
 def test_a_review_is_the_same(
-    service: ModelService, local: ModelService, comparing_critic: Path, tmp_path: Path
+    service: ModelService,
+    local: ModelService,
+    comparing_critic: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     labels = np.zeros((70, 80), np.uint16)
     labels[5:20, 8:30], labels[40:60, 30:44] = 3, 9
@@ -216,6 +221,9 @@ def test_a_review_is_the_same(
         assert list(there.table["label"]) == list(here.table["label"])
         assert list(there.table["likely"]) == list(here.table["likely"])
         assert (here.warnings, _record(here)) == (there.warnings, _record(there))
+    monkeypatch.setattr(ModelCache, "get", None)  # of this process
+    ranking = service.submit(RankFolderRequest(tmp_path, str(comparing_critic))).result(60)
+    assert [image.error for image in ranking.images] == [there.image_error]
 
 
 def test_errors_are_the_same(

@@ -75,6 +75,7 @@ CHANGED: dict[type[EditorForm], dict[str, Any]] = {
         "replay": Path("old"),
         "validation": Path("kept"),
         "device": "cpu",
+        "compute": "processes",
     },
 }
 

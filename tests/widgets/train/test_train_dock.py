@@ -167,6 +167,9 @@ def test_the_plan_says_what_a_time_is_worth_on_this_computer(
         r"about [\d.]+ steps a minute on this computer \(cpu in (float32|bfloat16)\)",
         plan.text().replace(NO_BREAK, " "),
     )
+    _choose(train_dock, duration=(60.0, MINUTES), compute="processes")
+    assert train_dock.update_plan() is not None
+    assert "steps a minute" not in plan.text().replace(NO_BREAK, " ")
 
 
 def test_stop_keeps_the_best_and_resume_goes_on(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from napari_ssp.cli.options import request_options
+from napari_ssp.cli.options import compute_option, request_options
 from napari_ssp.cli.reporting import as_usage_error, json_option
 from napari_ssp.cli.training.critic import critic
 from napari_ssp.cli.training.masks import expansion, student, teacher
@@ -81,8 +81,11 @@ train.add_command(finish)
     "workers",
     "device",
 )
+@compute_option
 @json_option
-def structures(describe: tuple[str, ...], json_path: Path | None, **choices: Any) -> None:
+def structures(
+    describe: tuple[str, ...], compute: str, json_path: Path | None, **choices: Any
+) -> None:
     """Train a RepMode on stacks of transmitted light with measured fluorescence.
 
     With --base, pairs of one structure that the base does not know add it to the others, whose
@@ -90,7 +93,7 @@ def structures(describe: tuple[str, ...], json_path: Path | None, **choices: Any
     """
     with as_usage_error():
         request = TrainStructuresRequest(descriptions=_descriptions(describe), **choices)
-    run_training(request, json_path)
+    run_training(request, json_path, compute)
 
 
 def _descriptions(words: tuple[str, ...]) -> dict[str, str]:

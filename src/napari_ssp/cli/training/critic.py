@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from napari_ssp.cli.options import request_options
+from napari_ssp.cli.options import compute_option, request_options
 from napari_ssp.cli.reporting import as_usage_error, json_option
 from napari_ssp.cli.training.running import (
     all_choices,
@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     "workers",
     "device",
 )
+@compute_option
 @json_option
 @click.pass_context
 def critic(
@@ -72,6 +73,7 @@ def critic(
     /,
     config: str | None,
     resume: bool,
+    compute: str,
     json_path: Path | None,
     **choices: Any,
 ) -> None:
@@ -87,4 +89,4 @@ def critic(
                 "Training needs --data: a folder of 'images' and 'labels', or a CSV file."
             )
         request = restore(TrainCriticRequest, values)
-    run_training(request, json_path)
+    run_training(request, json_path, compute)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from napari_ssp.cli.options import request_options
+from napari_ssp.cli.options import compute_option, request_options
 from napari_ssp.cli.reporting import as_usage_error, json_option, say, write_report
 from napari_ssp.cli.training.running import (
     all_choices,
@@ -62,6 +62,7 @@ def _mask_options(task: str, request: type[MaskTraining], *names: str) -> Callab
         request_options(request, "name", *names),
         request_options(request, "structure", "variation", *_PACE),
         request_options(request, "install", "seed", "workers", "device"),
+        compute_option,
         json_option,
         click.pass_context,
     ]
@@ -109,7 +110,8 @@ def expansion(context: click.Context, /, **choices: Any) -> None:
 def _train(
     context: click.Context, task: str, kind: type[MaskTraining], choices: dict[str, Any]
 ) -> None:
-    config, resume, json_path = (choices.pop(name) for name in ("config", "resume", "json_path"))
+    config, resume = choices.pop("config"), choices.pop("resume")
+    json_path, compute = choices.pop("json_path"), choices.pop("compute")
     with as_usage_error():
         written = written_choices(task, config, resume, choices["output"])
         values = all_choices(context, choices, written)
@@ -118,16 +120,18 @@ def _train(
             raise ValueError("Training needs --data: a folder of 'images' and 'masks', or a table.")
         request = restore(kind, values)
     if seeds and "seed" not in values:
-        _train_each(request, seeds, json_path)
+        _train_each(request, seeds, json_path, compute)
     else:
-        run_training(request, json_path)
+        run_training(request, json_path, compute)
 
 
-def _train_each(request: MaskTraining, seeds: list[int], json_path: Path | None) -> None:
+def _train_each(
+    request: MaskTraining, seeds: list[int], json_path: Path | None, compute: str
+) -> None:
     """Train with one seed after the other, and tell mean and spread of the scores."""
     scores = {}
     for seed in seeds:
-        model = run_training(for_seed(request, seed), None)
+        model = run_training(for_seed(request, seed), None, compute)
         scores[seed] = model.metrics if model is not None else {}
     table = summarise(scores, request.output)
     for line in describe_scores(table):

@@ -13,6 +13,7 @@ from click.core import ParameterSource
 
 from napari_ssp.cli.reporting import (
     USER_ERRORS,
+    as_usage_error,
     fail,
     json_option,
     one_line,
@@ -21,6 +22,7 @@ from napari_ssp.cli.reporting import (
     wait_for,
     write_report,
 )
+from napari_ssp.progress import run
 from napari_ssp.service import (
     FinishTrainingRequest,
     ModelService,
@@ -28,13 +30,15 @@ from napari_ssp.service import (
     TrainRequest,
     TrainStructuresRequest,
 )
+from napari_ssp.service.compute.places import LOCAL, find_place
 from napari_ssp.service.results import TrainingPlan
+from napari_ssp.service.training.away import is_away, wait_home
 from napari_ssp.service.training.pace import PaceRequest, describe_pace, is_limited_by_time
 from napari_ssp.service.training.recipes import read_recipe
 from napari_ssp.service.training.request_files import REQUEST_FILE, read_values
 
 if TYPE_CHECKING:
-    from napari_ssp.service import Plan, TrainedModel
+    from napari_ssp.service import Job, Plan, TrainedModel
     from napari_ssp.service.training.request_files import Training
 
 folder_type = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -94,29 +98,24 @@ def written_choices(task: str, config: str | None, resume: bool, output: Path) -
 
 
 def run_training(
-    request: Training | FinishTrainingRequest, json_path: Path | None
+    request: Training | FinishTrainingRequest, json_path: Path | None, compute: str = LOCAL
 ) -> TrainedModel | None:
     """Say what will be done, do it, and say what came of it; one of several processes says it."""
+    with as_usage_error():
+        place = find_place(compute)
     if os.environ.get("RANK", "0") != "0":
         with ModelService() as service:
             result_of(service.submit(request))
         return None
     try:
-        with ModelService() as service:
-            plan = None
-            if not isinstance(request, FinishTrainingRequest):
-                plan = result_of(service.submit(PlanRequest(request)))
-                for line in (*plan.warnings, plan.summary):
-                    say(line)
-                for line in _pace_lines(service, request, plan):
-                    say(line)
-            model = wait_for(service.submit(request, plan), getattr(request, "name", "finishing"))
+        with ModelService(compute) as service:
+            plan = _say_plan(service, request, place.kind == LOCAL)
+            model = _wait_for(service.submit(request, plan))
     except USER_ERRORS as error:
         fail([one_line(error)])
         return None
     if model.sentence:
         say(model.sentence)
-    trained: TrainedModel = model
     use = model.name if model.installed else model.folder
     say(f"The model is in {model.folder}. Use it with --model {use}.")
     report = {
@@ -130,7 +129,34 @@ def run_training(
         "warnings": list(model.warnings),
     }
     write_report(report, json_path)
-    return trained
+    return model
+
+
+def _say_plan(
+    service: ModelService, request: Training | FinishTrainingRequest, is_here: bool
+) -> Plan | None:
+    """Plan a training and say it; the pace is told of this computer alone."""
+    if isinstance(request, FinishTrainingRequest):
+        return None
+    plan: Plan = result_of(service.submit(PlanRequest(request)))
+    for line in (*plan.warnings, plan.summary):
+        say(line)
+    for line in _pace_lines(service, request, plan) if is_here else ():
+        say(line)
+    return plan
+
+
+def _wait_for(job: Job[TrainedModel]) -> TrainedModel:
+    """Wait for a training; an interrupt leaves the time to fetch what was learned elsewhere."""
+    folder: Path | None = getattr(job.request, "output", None)
+    try:
+        model: TrainedModel = wait_for(job, getattr(job.request, "name", "finishing"))
+        return model
+    except KeyboardInterrupt:
+        if folder is not None and is_away(folder):
+            say(f"Stopping it where it computes; what was learned comes to {folder}.")
+            run(wait_home(folder))
+        raise
 
 
 def _pace_lines(service: ModelService, request: Training, plan: Plan) -> tuple[str, ...]:

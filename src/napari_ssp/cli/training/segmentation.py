@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from napari_ssp.cli.options import request_options
+from napari_ssp.cli.options import compute_option, request_options
 from napari_ssp.cli.reporting import as_usage_error, json_option
 from napari_ssp.cli.training.running import (
     all_choices,
@@ -19,6 +19,7 @@ from napari_ssp.cli.training.running import (
 )
 from napari_ssp.schema import restore
 from napari_ssp.service import TrainRequest
+from napari_ssp.service.compute.places import LOCAL
 from napari_ssp.service.training.recipes import recipe_names
 
 if TYPE_CHECKING:
@@ -94,6 +95,7 @@ if TYPE_CHECKING:
     help="Processes that train together, as a rule one for each graphics card.",
 )
 @click.option("--decoder-channels", default="128,64,32,16", show_default=True, help="By commas.")
+@compute_option
 @json_option
 @click.pass_context
 def segmentation(
@@ -102,6 +104,7 @@ def segmentation(
     config: str | None,
     resume: bool,
     processes: int,
+    compute: str,
     json_path: Path | None,
     **choices: Any,
 ) -> None:
@@ -113,9 +116,14 @@ def segmentation(
     with as_usage_error():
         written = written_choices("segmentation", config, resume, choices["output"])
         request = _request(all_choices(context, choices, written))
+        if processes > 1 and compute != LOCAL:
+            raise ValueError(
+                f"--processes are {processes} of this computer, and --compute {compute} trains "
+                "elsewhere in one: give only one of them."
+            )
     if processes > 1 and "RANK" not in os.environ:
         run_in_processes(processes)
-    run_training(request, json_path)
+    run_training(request, json_path, compute)
 
 
 def _request(values: dict[str, Any]) -> TrainRequest:

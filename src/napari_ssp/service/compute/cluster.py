@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 import uuid
 from contextlib import suppress
 from queue import Empty, SimpleQueue
@@ -19,8 +20,9 @@ from napari_ssp.service.compute.lost import LostError
 from napari_ssp.service.compute.serving import make_security
 from napari_ssp.service.compute.shelf import keep_weights
 from napari_ssp.service.compute.standing import describe_standing, find_standing
+from napari_ssp.service.compute.trainings.previews import read_preview
 from napari_ssp.service.compute.wire import Parcel
-from napari_ssp.service.compute.work import Asked, do_request
+from napari_ssp.service.compute.work import Asked, do_request, stop_job
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 
 #: Seconds to wait for an answer of the server.
 _PATIENCE = 10.0
+#: Seconds between two looks whether a job has stopped.
+_PAUSE = 0.1
 #: A whole image is a part of the task: it must be there when the task goes to another worker.
 _CONFIG = {"distributed.admin.large-graph-warning-threshold": "1 TiB"}
 
@@ -154,7 +158,8 @@ class Cluster:
         _, said = event
         task = self._tasks.get(said["key"])
         if task is not None:
-            task.news.put(Progress(*said["progress"]))
+            stage, done, total = said["progress"]
+            task.news.put(Progress(stage, done, total, read_preview(said["preview"])))
 
 
 class Task:
@@ -216,6 +221,27 @@ class Task:
         if status == "error":
             raise RuntimeError(_explain(self._future.exception())) from None
         raise LostError
+
+    def stop(self, patience: float) -> Parcel | None:
+        """Have its worker end it before its next step, and take what it gives then.
+
+        Parameters
+        ----------
+        patience : float
+            Seconds to wait for that.
+
+        Returns
+        -------
+        Parcel or None
+            None where no worker has begun it, or none answers.
+        """
+        with suppress(OSError):
+            if any(self._client.run(stop_job, self._key).values()):
+                end = time.monotonic() + patience
+                while not self.is_over and time.monotonic() < end:
+                    time.sleep(_PAUSE)
+                return self.answer() if self._future.status == "finished" else None
+        return None
 
     def close(self) -> None:
         """Drop it; a worker in the midst of it stops before its next step."""

@@ -15,6 +15,8 @@ from napari_ssp.service.review.requests import ReviewRequest
 from napari_ssp.service.source_image import open_image
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from napari_ssp.image import MicroscopyImage
 
 #: How a request calls a model that was given as a folder: by the digest of its weights.
@@ -62,6 +64,12 @@ class Loan:
     books: tuple[Book, ...]
     weights: dict[str, Path]
 
+    @classmethod
+    def of(cls, request: Any, books: Mapping[Book, Path | None]) -> Loan:
+        """Loan of a request with models, each with the file of its weights where it has one."""
+        weights = {book.sha256: path for book, path in books.items() if path is not None}
+        return cls(request, tuple(books), weights)
+
 
 def lend(request: Any) -> Loan:
     """Make a request independent of this computer's files.
@@ -76,9 +84,9 @@ def lend(request: Any) -> Loan:
     is_outer = isinstance(request, DiameterRequest | BlockRequest)
     inner = request.segment if is_outer else request
     books: dict[Book, Path | None] = {}
-    names = {"model": _call(inner.model, books)}
+    names = {"model": call_model(inner.model, books)}
     if isinstance(inner, SegmentRequest) and inner.through is not None:
-        names["through_model"] = _call(inner.through_model, books)
+        names["through_model"] = call_model(inner.through_model, books)
     if isinstance(inner, ReviewRequest):
         inner = open_labels(inner)
     image = inner.image
@@ -86,9 +94,7 @@ def lend(request: Any) -> Loan:
         image = open_image(inner) if isinstance(image, str | Path) else image
         _check_size(image)
     inner = replace(inner, image=image, **names)
-    weights = {book.sha256: path for book, path in books.items() if path is not None}
-    loan = replace(request, segment=inner) if is_outer else inner
-    return Loan(loan, tuple(books), weights)
+    return Loan.of(replace(request, segment=inner) if is_outer else inner, books)
 
 
 def restore_names(result: Any, request: Any) -> Any:
@@ -107,8 +113,8 @@ def restore_names(result: Any, request: Any) -> Any:
     return replace(result, provenance=record)
 
 
-def _call(model: str, books: dict[Book, Path | None]) -> str:
-    """Name of a model, or of several, on the worker; what they are is noted."""
+def call_model(model: str, books: dict[Book, Path | None]) -> str:
+    """Find the name of a model, or of several, on the worker; what they are is noted."""
     parts = [model] if Path(model).is_dir() else [name.strip() for name in model.split("+")]
     return "+".join(_call_one(part, books) for part in parts)
 

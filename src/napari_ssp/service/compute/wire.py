@@ -12,14 +12,18 @@ import numpy as np
 
 from napari_ssp.image import MicroscopyImage
 from napari_ssp.io.ngff.stored import StoredPixels
+from napari_ssp.schema import flatten, restore
+from napari_ssp.service.compute.trainings.lesson import Learned, Lesson
 from napari_ssp.service.requests import (
     BlockRequest,
     DiameterRequest,
     PredictRequest,
     SegmentRequest,
 )
-from napari_ssp.service.results import Segmentation, StructurePrediction
+from napari_ssp.service.results import DataSize, Segmentation, StructurePrediction, TrainedModel
 from napari_ssp.service.review.requests import Review, ReviewRequest
+from napari_ssp.service.training.request_files import TASKS
+from napari_ssp.training.state import TrainingState
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,8 +42,15 @@ _KINDS: dict[str, type[Any]] = {
         Segmentation,
         StructurePrediction,
         Review,
+        Lesson,
+        Learned,
+        DataSize,
+        TrainingState,
+        TrainedModel,
     )
 }
+#: Trainings, whose choices are plain values in groups, by the word for their task.
+_TASKS = {kind: task for task, kind in TASKS.items()}
 _PLAIN = (type(None), bool, int, float, str)
 
 
@@ -123,6 +134,8 @@ def _encode(value: Any, arrays: list[NDArray[Any]]) -> Any:
     name = type(value).__name__
     if _KINDS.get(name) is type(value):
         return {"is": name, "fields": _encode_fields(value, arrays)}
+    if type(value) in _TASKS:
+        return {"training": [_TASKS[type(value)], flatten(value)]}
     if isinstance(value, np.generic) or hasattr(value, "__array__"):
         array = np.asarray(value)
         if array.dtype.hasobject:
@@ -163,6 +176,9 @@ def _decode(content: Any, arrays: list[NDArray[Any]]) -> Any:
     if mark == "array":
         array = arrays[inside]
         return np.require(array, requirements="W") if array.ndim else array[()]
+    if mark == "training":
+        task, values = inside
+        return restore(TASKS[task], values)
     if mark == "path":
         return Path(inside)
     if mark == "tuple":

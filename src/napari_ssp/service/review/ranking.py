@@ -11,10 +11,14 @@ from napari_ssp.service.review.requests import CRITIC_STARTER, ReviewRequest
 from napari_ssp.service.training.segmentation.pairs import scan_pairs
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
-    from napari_ssp.service.model_cache import ModelCache
+    from napari_ssp.service.review.requests import Review
     from napari_ssp.service.training.segmentation.pairs import Pair
+
+    #: Starts the review of an image, here or elsewhere.
+    Begin = Callable[[ReviewRequest], Steps[Review]]
 
 #: Predicted error of an object that is more likely wrong than right.
 _DOUBTFUL = 0.5
@@ -76,8 +80,15 @@ class RankFolderRequest(Request[FolderRanking]):
     device: str = "auto"
 
 
-def rank_steps(request: RankFolderRequest, models: ModelCache) -> Steps[FolderRanking]:
+def rank_steps(request: RankFolderRequest, begin: Begin) -> Steps[FolderRanking]:
     """Review the images of a folder one by one.
+
+    Parameters
+    ----------
+    request : RankFolderRequest
+        Which folder.
+    begin : callable
+        Starts the review of an image, here or elsewhere.
 
     Yields
     ------
@@ -95,7 +106,7 @@ def rank_steps(request: RankFolderRequest, models: ModelCache) -> Steps[FolderRa
         raise ValueError("\n".join(scan.problems or (f"{request.folder} holds no labels.",)))
     found, problems = [], list(scan.problems)
     for index, pair in enumerate(scan.pairs):
-        steps = _rank(pair, request, models)
+        steps = _rank(pair, request, begin)
         try:
             found.append((yield from count_through(steps, index, len(scan.pairs), "image")))
         except (OSError, ValueError, TypeError) as error:
@@ -104,9 +115,7 @@ def rank_steps(request: RankFolderRequest, models: ModelCache) -> Steps[FolderRa
     return FolderRanking(tuple(found), tuple(problems))
 
 
-def _rank(pair: Pair, request: RankFolderRequest, models: ModelCache) -> Steps[RankedImage]:
-    from napari_ssp.service.review.steps import review_steps  # loads torch
-
+def _rank(pair: Pair, request: RankFolderRequest, begin: Begin) -> Steps[RankedImage]:
     asked = ReviewRequest(
         pair.image,
         pair.labels,
@@ -116,6 +125,6 @@ def _rank(pair: Pair, request: RankFolderRequest, models: ModelCache) -> Steps[R
         scene=pair.scene,
         labels_scene=pair.label_scene,
     )
-    review = yield from review_steps(asked, models)
+    review = yield from begin(asked)
     doubtful = int((review.table["predicted_error"] > _DOUBTFUL).sum())
     return RankedImage(pair.image, pair.labels, review.image_error, doubtful, review.num_objects)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     import torch
     from torch import nn
@@ -45,6 +46,22 @@ def _all_of_it(network: nn.Module) -> nn.Module:
 Q = TypeVar("Q")
 F = TypeVar("F")
 D = TypeVar("D", bound=TrainingData)
+
+
+@dataclass(frozen=True)
+class Luggage(Generic[D]):
+    """How data that were read travel to another computer.
+
+    Attributes
+    ----------
+    pack : callable
+        Plain values and arrays of the data.
+    unpack : callable
+        The data again, of these and a folder for what is too much for memory.
+    """
+
+    pack: Callable[[D], dict[str, Any]]
+    unpack: Callable[[dict[str, Any], Path], D]
 
 
 @dataclass(frozen=True)
@@ -176,6 +193,8 @@ class TrainingKind(Generic[Q, F, D]):
         Steps from a request, its base and its data to a `PreparedTraining`.
     trial : callable or None
         The network of a request and its card, on a device, to be measured.
+    luggage : Luggage or None
+        How the data are sent; None where they are not.
     """
 
     entries: Callable[[F], list[Entry]]
@@ -183,3 +202,4 @@ class TrainingKind(Generic[Q, F, D]):
     check: Callable[[Q], Steps[None]]
     prepare: Callable[[Q, ModelCard | None, D], Steps[PreparedTraining]]
     trial: Callable[[Q, ModelCard, torch.device], Trial] | None = None
+    luggage: Luggage[D] | None = None

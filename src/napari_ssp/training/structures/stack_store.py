@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from napari_ssp.engine.volume import Read
 
 
+#: Folder of a run in which its stacks are kept.
+STACKS = ".stacks"
+
+
 @dataclass(frozen=True)
 class FileReader:
     """Reads boxes of an array in a file; of the file only what is used is read.

@@ -14,6 +14,7 @@ from napari_ssp.service.estimating import is_long
 from napari_ssp.widgets.docks.messages import obstacle_lines
 from napari_ssp.widgets.docks.relay import Outcome
 from napari_ssp.widgets.docks.runner import Runner
+from napari_ssp.widgets.docks.shared_service import PREDICTION
 from napari_ssp.widgets.docks.time_left import TimeLeft, duration
 
 if TYPE_CHECKING:
@@ -74,6 +75,8 @@ class JobSpec:
         Adds to a proposal what follows from its plan, or from there being none.
     about : callable
         Words in front of the progress that say what is worked on, where that is not plain.
+    purpose : str
+        Which of the shared services does it.
     """
 
     noun: str
@@ -83,6 +86,7 @@ class JobSpec:
     recover: Callable[[BaseException | None], None] = lambda error: None
     amend: Callable[[Proposal, Plan | None], Proposal] = lambda proposal, plan: proposal
     about: Callable[[], str] = lambda: ""
+    purpose: str = PREDICTION
 
 
 class JobController(QObject):
@@ -130,8 +134,9 @@ class JobController(QObject):
         self._asked: Request[Any] | None = None
         self._answer: Outcome | None = None
         self._time_left = TimeLeft()
-        self._planner, self._runner = Runner(service, self), Runner(service, self)
-        self._estimator = Runner(service, self)
+        self._planner, self._runner, self._estimator = (
+            Runner(service, self, spec.purpose) for _ in range(3)
+        )
         self._estimated: Plan | None = None
         self._time_needed = ""
         self._timer = QTimer(self)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QObject, Qt, Signal
 
 from napari_ssp.widgets.docks.relay import JobRelay
-from napari_ssp.widgets.docks.shared_service import shared_service
+from napari_ssp.widgets.docks.shared_service import PREDICTION, shared_service
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,6 +39,8 @@ class Runner(QObject):
         Who does the work; None takes the service that all docks share.
     parent : QObject
         When it is deleted, the run is cancelled.
+    purpose : str
+        Which shared service that is.
 
     Attributes
     ----------
@@ -49,9 +51,14 @@ class Runner(QObject):
     progressed = Signal(object)
     ended = Signal(object)
 
-    def __init__(self, service: ModelService | None = None, parent: QObject | None = None) -> None:
+    def __init__(
+        self,
+        service: ModelService | None = None,
+        parent: QObject | None = None,
+        purpose: str = PREDICTION,
+    ) -> None:
         super().__init__(parent)
-        self._service = service
+        self._service, self._purpose = service, purpose
         self.compute = "local"
         self._number = 0
         self._current = _Current()
@@ -82,7 +89,7 @@ class Runner(QObject):
         relay.progressed.connect(self._on_progress, Qt.ConnectionType.QueuedConnection)
         relay.ended.connect(self._on_end, Qt.ConnectionType.QueuedConnection)
         self._current.relay = relay
-        service = self._service or shared_service(compute=self.compute)
+        service = self._service or shared_service(self._purpose, self.compute)
         relay.follow(service.submit(request, plan))
 
     def cancel(self) -> None:

@@ -8,6 +8,9 @@ from functools import cache
 from napari_ssp.preferences import read_preferences
 from napari_ssp.service import ModelService
 
+#: Purposes that have services of their own: a training is not to keep others waiting.
+PREDICTION, TRAINING = "prediction", "training"
+
 
 def preferred_choices(makes: str = "") -> dict[str, str]:
     """Choices that new docks begin with, as the Preferences say.
@@ -28,7 +31,7 @@ def preferred_choices(makes: str = "") -> dict[str, str]:
     return {name: value for name, value in chosen.items() if value}
 
 
-def shared_service(purpose: str = "prediction", compute: str = "local") -> ModelService:
+def shared_service(purpose: str = PREDICTION, compute: str = "local") -> ModelService:
     """Service that all docks share for a purpose and a place; closed when Python ends.
 
     A training has its own, so that images can be segmented meanwhile.

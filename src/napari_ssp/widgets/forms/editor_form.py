@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QCheckBox, QFormLayout, QLabel, QWidget
 
 from napari_ssp.schema import describe_fields
 from napari_ssp.widgets.forms.choice_history import ChoiceHistory
+from napari_ssp.widgets.forms.compute_box import ComputeBox
 from napari_ssp.widgets.forms.elided import ElidedToolButton
 from napari_ssp.widgets.forms.fields import (
     ChoiceBox,
@@ -111,6 +112,11 @@ class EditorForm(QWidget):
     def _add_checks(self, *names: str) -> None:
         for name in names:
             self._editors[name] = check_editor(self._fields[name], self.changed)
+
+    def _add_compute(self) -> None:
+        box = ComputeBox(self._fields["compute"].help)
+        box.currentIndexChanged.connect(self.changed)
+        self._editors["compute"] = Editor(box, box.value, box.show_place)
 
     def _lay_out(self, plain: Sequence[str], advanced: Sequence[str]) -> None:
         """Lay out the editors by name, the advanced ones folded away."""

@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import Qt
 
 from napari_ssp.service.compute.places import LOCAL
-from napari_ssp.widgets.forms.compute_box import ComputeBox
 from napari_ssp.widgets.forms.editor_form import EditorForm
-from napari_ssp.widgets.forms.fields import Editor
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,9 +41,7 @@ class ChoiceForm(EditorForm):
         self._device = self._add_choice("device")
         self._device.set_choices(DEVICES)
         if "compute" in self._fields:
-            compute = ComputeBox(self._fields["compute"].help)
-            compute.currentIndexChanged.connect(self.changed)
-            self._editors["compute"] = Editor(compute, compute.value, compute.show_place)
+            self._add_compute()
 
     def change(self, **values: Any) -> None:
         """Show other values; a model that is not in the list is added to it."""

@@ -9,7 +9,8 @@ from typing import Any
 from napari_ssp.registry.folders import DEFAULT_MODEL
 from napari_ssp.schema import checked_dataclass, choice, describe_fields, same_choice
 from napari_ssp.service import TrainRequest, TrainStructuresRequest
-from napari_ssp.widgets.forms.choice_fields import request_values
+from napari_ssp.service.compute.places import LOCAL
+from napari_ssp.widgets.forms.choice_fields import COMPUTE_HELP, request_values
 
 _same = partial(same_choice, TrainRequest)
 CELLS, STRUCTURES = "cells", "structures"
@@ -34,6 +35,8 @@ class TrainChoices:
         As in :class:`napari_ssp.service.TrainRequest`.
     replay, validation : pathlib.Path or None
         Folder that is mixed in, and folder that is scored instead of a part of the data.
+    compute : str
+        Where it is trained.
 
     Raises
     ------
@@ -76,6 +79,7 @@ class TrainChoices:
         "Folder that is scored and never learned from; without one a part of the data is set aside",
     )
     device: str = _same("device")
+    compute: str = choice(LOCAL, "Compute", COMPUTE_HELP)
 
     def request(
         self, data: tuple[Path, ...], output: Path

@@ -12,6 +12,7 @@ from napari_ssp.io.layer_attributes import METADATA_KEY
 from napari_ssp.labels import NUMBER_PARTS
 from napari_ssp.registry import find_card, list_cards
 from napari_ssp.service import JobState, TrainingState
+from napari_ssp.service.compute.places import LOCAL, find_place
 from napari_ssp.service.training.runs import (
     last_interrupted,
     mark_ended,
@@ -24,7 +25,11 @@ from napari_ssp.widgets.docks.job_dock import JobDock
 from napari_ssp.widgets.docks.label_watch import LabelWatch, PartsButton
 from napari_ssp.widgets.docks.model_news import model_news
 from napari_ssp.widgets.docks.open_dock import use_model
-from napari_ssp.widgets.docks.shared_service import preferred_choices, shared_service
+from napari_ssp.widgets.docks.shared_service import (
+    TRAINING,
+    preferred_choices,
+    shared_service,
+)
 from napari_ssp.widgets.docks.viewer_watch import own_viewer
 from napari_ssp.widgets.train.choices import CELLS, STRUCTURES
 from napari_ssp.widgets.train.collect.collecting import Collecting
@@ -100,9 +105,9 @@ class TrainDock(JobDock):
         self.parts_button, self.label_watch = PartsButton(), LabelWatch(self)
         self.parts_button.setCheckable(True)
         self.collecting = Collecting(self._viewer, self.data, self)
-        spec = JobSpec("training", self._propose, self._show_result, amend=self._with_pace)
-        service = service or shared_service("training")
-        self._measured = PaceWatch(service, self)
+        works = self._propose, self._show_result
+        spec = JobSpec("training", *works, amend=self._with_pace, purpose=TRAINING)
+        self._measured = PaceWatch(service or shared_service(TRAINING), self)
         self._size: DataSize | None = None
         self.drive(JobController(spec, service, self), self._viewer)
         self.setup = SetupFold(self.form, self.data, self.collecting.panel)
@@ -171,8 +176,12 @@ class TrainDock(JobDock):
         choices = self.form.value()
         self.data.set_structures(choices.learn == STRUCTURES)
         proposal = propose(choices, self.data.value())
-        # Not while somebody draws: it loads torch and keeps the processor busy for seconds.
-        told = not self.collecting.autosave.is_used and self._measured.ask(proposal.request)
+        self.controller.compute_at(choices.compute)
+        is_here = find_place(choices.compute).kind == LOCAL
+        # Nothing is known of another computer's pace. Nor is this one's measured while somebody
+        # draws: it loads torch and keeps the processor busy for seconds.
+        may_measure = is_here and not self.collecting.autosave.is_used
+        told = may_measure and self._measured.ask(proposal.request)
         self._size = layers_size(self.data.value()) if told else None
         return proposal if choices.learn == STRUCTURES else self._with_doubts(proposal)
 

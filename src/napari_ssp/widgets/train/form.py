@@ -43,6 +43,7 @@ _ADVANCED = (
     "replay",
     "validation",
     "device",
+    "compute",
 )
 #: What a request for structures does not have, or has in another form.
 _OF_CELLS = ("trainable", "augmentation", "crop", "replay")
@@ -72,6 +73,7 @@ class TrainForm(EditorForm):
         self._add_own("replay", FolderBox)
         self._add_own("validation", FolderBox)
         self._add_choice("device").set_choices(DEVICES)
+        self._add_compute()
         crop: Any = self._editors["crop"].widget
         crop.setSingleStep(32)
         crop.setSuffix(" px")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, fields, replace
+from typing import TYPE_CHECKING, Any
 
 from napari_ssp.engine.contrast import describe_blank
 from napari_ssp.io import read_image
@@ -15,6 +15,8 @@ from napari_ssp.training.segmentation.annotation import set_strip_aside, without
 from napari_ssp.training.segmentation.image_store import ImageStore
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from napari_ssp.service.training.requests import Crops, TrainRequest
     from napari_ssp.service.training.segmentation.pairs import Pair
     from napari_ssp.service.training.segmentation.training_files import TrainingFiles
@@ -43,10 +45,37 @@ class TrainingImages:
         """What reading them gave reason to say."""
         return (f"Left out: {'; '.join(self.blank)}.",) if self.blank else ()
 
+    @classmethod
+    def in_folder(cls, folder: Path, place: int = 0) -> TrainingImages:
+        """Make stores without images, for one of several processes."""
+        names = (f".{role}-{place}.images" for role in ("train", "val", "replay", "known"))
+        return cls(*(ImageStore(folder / name) for name in names))
+
+    def stores(self) -> dict[str, ImageStore]:
+        """Images by what becomes of them."""
+        return {item.name: getattr(self, item.name) for item in fields(self) if item.init}
+
     def close(self) -> None:
         """Remove files in which they were kept."""
-        for store in (self.training, self.validation, self.replay, self.known):
+        for store in self.stores().values():
             store.close()
+
+
+def pack_images(images: TrainingImages) -> dict[str, Any]:
+    """Images as arrays that travel."""
+    return {
+        role: [(image.name, image.pixels, image.labels) for image in store]
+        for role, store in images.stores().items()
+    }
+
+
+def unpack_images(content: dict[str, Any], folder: Path) -> TrainingImages:
+    """Images that were sent."""
+    found = TrainingImages.in_folder(folder)
+    for role, store in found.stores().items():
+        for image in content[role]:
+            store.add(LabelledImage(*image))
+    return found
 
 
 def read_training_images(
@@ -73,8 +102,7 @@ def read_training_images(
     ValueError
         When images cannot be read, do not fit their labels, or teach nothing; all are listed.
     """
-    names = (f".{role}-{place}.images" for role in ("train", "val", "replay", "known"))
-    found = TrainingImages(*(ImageStore(request.output / name) for name in names))
+    found = TrainingImages.in_folder(request.output, place)
     annotation = _Annotation()
     try:
         yield from _read_all(files, request, found, annotation)

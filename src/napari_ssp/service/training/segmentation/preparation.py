@@ -16,14 +16,19 @@ from napari_ssp.registry import ModelCard, load_model
 from napari_ssp.registry.pretrained.loading import load_encoder
 from napari_ssp.registry.weights import build_network
 from napari_ssp.service.training.conclusion import Judged
-from napari_ssp.service.training.kind import PreparedTraining, TrainingKind, Trial
+from napari_ssp.service.training.kind import Luggage, PreparedTraining, TrainingKind, Trial
 from napari_ssp.service.training.segmentation.encoder_weights import (
     encoder_file_steps,
     note_encoder_weights,
     read_encoder_weights,
 )
 from napari_ssp.service.training.segmentation.image_features import feature_steps
-from napari_ssp.service.training.segmentation.images import entries, read_training_images
+from napari_ssp.service.training.segmentation.images import (
+    entries,
+    pack_images,
+    read_training_images,
+    unpack_images,
+)
 from napari_ssp.service.training.segmentation.workload import network_card
 from napari_ssp.training.adapting import choose_rate, choose_trainable
 from napari_ssp.training.depthwise import learn_depthwise_in_float32
@@ -261,5 +266,10 @@ def _trial(request: TrainRequest, card: ModelCard, device: torch.device) -> Tria
 
 
 SEGMENTATION = TrainingKind(
-    entries=entries, read=read_training_images, check=_check, prepare=_prepare, trial=_trial
+    entries=entries,
+    read=read_training_images,
+    check=_check,
+    prepare=_prepare,
+    trial=_trial,
+    luggage=Luggage(pack_images, unpack_images),
 )

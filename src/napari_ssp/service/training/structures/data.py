@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 
+from napari_ssp.engine.volume import Statistics
 from napari_ssp.io import read_image
 from napari_ssp.progress import Progress
 from napari_ssp.service.training.structures.pairs import PairFiles
@@ -16,18 +17,19 @@ from napari_ssp.service.training.structures.stack_headers import (
     common_size,
 )
 from napari_ssp.training.data import ScoredArray, StructurePair
+from napari_ssp.training.structures.stack_store import STACKS, StackStore
 from napari_ssp.training.structures.volumes import PreparedPair
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
-    from napari_ssp.engine.volume import Read, Statistics
+    from napari_ssp.engine.volume import Read
     from napari_ssp.image import MicroscopyImage, VoxelSize
     from napari_ssp.progress import Steps
     from napari_ssp.service.training.structures.pairs import Pair
-    from napari_ssp.training.structures.stack_store import StackStore
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,6 +127,43 @@ def load_structures(
         voxel_size=common_size(one.voxel_size for one in loaded),
         store=store,
     )
+
+
+#: What of the data is no stack.
+_FACTS = ("tasks", "descriptions", "target_statistics", "voxel_size", "warnings")
+
+
+def pack_stacks(data: StructureData) -> dict[str, Any]:
+    """Stacks as arrays that travel, in their own type, and what is known of them."""
+    found = {name: getattr(data, name) for name in _FACTS}
+    for role in ("training", "validation"):
+        found[role] = [
+            (pair.name, _pack_array(pair.signal), _pack_array(pair.target), pair.task)
+            for pair in getattr(data, role)
+        ]
+    return found
+
+
+def _pack_array(array: ScoredArray) -> tuple[NDArray[Any], float, float]:
+    whole = tuple(slice(0, length) for length in array.shape)
+    return array.read_raw(whole), array.statistics.mean, array.statistics.deviation
+
+
+def unpack_stacks(content: dict[str, Any], folder: Path) -> StructureData:
+    """Stacks that were sent."""
+    store = StackStore(folder / STACKS)
+
+    def scored(pixels: NDArray[Any], mean: float, deviation: float) -> ScoredArray:
+        return ScoredArray(store.keep(pixels), pixels.shape, Statistics(mean, deviation))
+
+    def pairs(role: str) -> list[StructurePair]:
+        return [
+            StructurePair(name, scored(*signal), scored(*target), task)
+            for name, signal, target, task in content[role]
+        ]
+
+    facts = {name: content[name] for name in _FACTS}
+    return StructureData(pairs("training"), pairs("validation"), **facts, store=store)
 
 
 def _load(files: Pair, task: int, store: StackStore) -> _Loaded:

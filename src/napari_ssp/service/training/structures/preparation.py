@@ -13,13 +13,14 @@ from napari_ssp.registry import load_model
 from napari_ssp.registry.weights import build_network, find_stored_type
 from napari_ssp.service.training.conclusion import Judged
 from napari_ssp.service.training.kind import (
+    Luggage,
     PreparedTraining,
     TrainingKind,
     Trial,
     nothing_to_check,
 )
 from napari_ssp.service.training.structures.card import new_card
-from napari_ssp.service.training.structures.data import load_structures
+from napari_ssp.service.training.structures.data import load_structures, pack_stacks, unpack_stacks
 from napari_ssp.service.training.structures.pairs import entries
 from napari_ssp.training.loop import LoopSettings, TrainingRun
 from napari_ssp.training.losses import structure_loss
@@ -35,7 +36,7 @@ from napari_ssp.training.structures.recipe import (
     choose_crop,
     score_structures,
 )
-from napari_ssp.training.structures.stack_store import StackStore
+from napari_ssp.training.structures.stack_store import STACKS, StackStore
 
 if TYPE_CHECKING:
     from torch import nn
@@ -72,7 +73,7 @@ def _read(
             "Structures are trained in one process, but this is one of "
             f"{read_process_group().world_size}. Start the command without torchrun."
         )
-    store = StackStore(request.output / ".stacks")
+    store = StackStore(request.output / STACKS)
     try:
         data = yield from load_structures(files.training, files.validation, files.order, store)
         if not files.validation:
@@ -193,5 +194,10 @@ def _trial(request: TrainStructuresRequest, card: ModelCard, device: torch.devic
 
 
 STRUCTURES = TrainingKind(
-    entries=_entries, read=_read, check=nothing_to_check, prepare=_prepare, trial=_trial
+    entries=_entries,
+    read=_read,
+    check=nothing_to_check,
+    prepare=_prepare,
+    trial=_trial,
+    luggage=Luggage(pack_stacks, unpack_stacks),
 )
