@@ -39,4 +39,5 @@ def test_napari_offers_all_but_its_own_pictures() -> None:
     pictures = {".png", ".jpg", ".jpeg"}
     named = {f"*{ending}" for ending in {*IMAGE_SUFFIXES, *LONGER} - pictures}
     labels = {f"*{ending}.png" for ending in LABEL_ENDINGS} - {"*_cp_masks.png"}  # ends as another
-    assert patterns == named | labels
+    refused = {"*.zarr.unfinished"}  # so that it is said what they are
+    assert patterns == named | labels | refused

@@ -11,14 +11,17 @@ from dock_driver import LONG, run, settle
 from napari_ssp.image import MicroscopyImage
 from napari_ssp.io import read_label_image, write_image
 from napari_ssp.io.layer_attributes import METADATA_KEY, UNFINISHED_KEY
+from napari_ssp.io.lazy import LazyArray
 from napari_ssp.io.napari_reader import read_layers
 from napari_ssp.io.napari_writer import write_labels_layer
 from napari_ssp.io.ngff import pyramid
-from napari_ssp.service import JobState, SegmentRequest, Tool
+from napari_ssp.service import Gesture, JobState, SegmentRequest, Tool
 from napari_ssp.service.blocks.unfinished import unfinished_folder
 from napari_ssp.widgets.compare.comparing import list_object_labels
 from napari_ssp.widgets.edit.editing import Editing
 from napari_ssp.widgets.layers.images import layer_file
+from napari_ssp.widgets.segment import partial_view
+from napari_ssp.widgets.segment.partial_view import PartialView
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -77,7 +80,7 @@ def _refusal(viewer: napari.Viewer, layer: Any, parent: QObject) -> str:
     """What is said to who removes an object by a click."""
     editing, said = Editing(viewer, parent), []
     editing.refused.connect(said.append)
-    editing.draw(layer, Tool.REMOVE, np.array([[5.0, 5.0]]), 1)
+    editing.draw(layer, Gesture(Tool.REMOVE, (), 1), np.array([[5.0, 5.0]]))
     return str(said[0])
 
 
@@ -146,6 +149,47 @@ def test_blocks_are_seen_kept_and_gone_on_with(
     assert run(large, qtbot).state is JobState.DONE
     np.testing.assert_array_equal(np.asarray(read_label_image(target).data), expected)
     assert [x.name for x in viewer.layers] == ["slide DNA", "slide actin", "slide actin labels"]
+
+
+class _Growing:
+    """Labels of which there is more at each look, as a pyramid of two levels."""
+
+    axes, origin, channel, count = "yx", (0, 0, 0, 0), 0, 1
+
+    def __init__(self) -> None:
+        self.pixels = np.zeros((600, 600), np.uint32)
+        self.pixels[:300, :300] = 1
+
+    def levels(self, axes: str) -> list[_Seen]:
+        return [_Seen(self.pixels[::step, ::step]) for step in (1, 2)]
+
+
+class _Seen(LazyArray):
+    def __init__(self, pixels: NDArray[Any]) -> None:
+        self._pixels = pixels
+        self.shape, self.dtype = pixels.shape, pixels.dtype
+
+    @property
+    def chunks(self) -> tuple[int, ...]:
+        return self.shape
+
+    def _read(self, box: tuple[range, ...]) -> NDArray[Any]:
+        return self._pixels[tuple(slice(part.start, part.stop) for part in box)].copy()
+
+
+def test_all_levels_are_read_anew_when_blocks_are_added(
+    viewer: napari.Viewer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(partial_view, "_PAUSE", 0.0)
+    image = viewer.add_image(np.zeros((600, 600), np.uint8), axis_labels=("y", "x"))
+    view, labels = PartialView(viewer), _Growing()
+    view.show(labels, image)
+    before = view.layer.thumbnail.copy()
+    labels.pixels[300:, 300:] = 7
+    labels.count = 2
+    view.show(labels, image)
+    assert not np.array_equal(view.layer.thumbnail, before)
+    assert viewer.layers.selection.active is image
 
 
 def test_the_viewer_may_be_closed_amid_a_run(

@@ -71,7 +71,7 @@ class PartialView:
         elif now < self._looked + _PAUSE:
             return
         elif (layer := self.layer) is not None and layer.visible:
-            layer.refresh(extent=False, highlight=False)
+            layer.data = _arrays(labels, source)
         self._count, self._looked = labels.count, now
 
     def clear(self) -> None:
@@ -82,10 +82,8 @@ class PartialView:
 
     def _add(self, labels: PartialLabels, source: Image) -> None:
         selected = set(self._viewer.layers.selection)
-        levels = [as_dask(level) for level in labels.levels(kept_axes(layer_axes(source)))]
         layer = self._viewer.add_labels(
-            levels if len(levels) > 1 else levels[0],
-            cache=False,  # what is read now is more the next time
+            _arrays(labels, source),
             name=f"{source.name} labels, unfinished",
             metadata={METADATA_KEY: {}, UNFINISHED_KEY: True},
             **placement(Placed(labels.axes, labels.origin, labels.channel, {}), source),
@@ -93,3 +91,9 @@ class PartialView:
         layer.editable = False
         self._viewer.layers.selection = selected
         self._layer = weakref.ref(layer)
+
+
+def _arrays(labels: PartialLabels, source: Image) -> Any:
+    """Make arrays of what is there now; what napari has read of those before, it keeps."""
+    levels = [as_dask(level) for level in labels.levels(kept_axes(layer_axes(source)))]
+    return levels if len(levels) > 1 else levels[0]
