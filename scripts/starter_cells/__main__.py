@@ -17,7 +17,7 @@ from preparing import prepare
 
 HERE = Path(__file__).resolve().parent
 #: Choices of each round, in order; a round starts from the model of the one before it.
-ROUNDS = ("outlines-excluded", "outlines-learned")
+ROUNDS = ("outlines-excluded", "outlines-learned", "learned-on")
 
 
 def learn(data: Path, runs: Path) -> None:
