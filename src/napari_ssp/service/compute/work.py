@@ -20,7 +20,7 @@ from napari_ssp.service.compute.trainings.previews import PreviewSender
 from napari_ssp.service.compute.wire import Parcel, pack, pack_error, pack_missing, unpack
 from napari_ssp.service.model_cache import ModelCache
 from napari_ssp.service.pipelines import prepare_steps
-from napari_ssp.service.preparing import SEGMENTATION
+from napari_ssp.service.preparing import SEGMENTATION_LIBRARIES
 from napari_ssp.service.requests import BlockRequest, DiameterRequest, SegmentRequest
 
 if TYPE_CHECKING:
@@ -171,8 +171,8 @@ class _Reports:
 
 
 def _when_prepared(start: Callable[[], Steps[Any]]) -> Steps[Any]:
-    """Begin when this worker has loaded its libraries: Python reads no sources in two threads."""
-    yield from SEGMENTATION.steps("preparing the worker")
+    """Begin when the libraries are loaded: Python 3.11 reads no sources in two threads."""
+    yield from SEGMENTATION_LIBRARIES.steps("loading the worker's libraries")
     return (yield from start())
 
 
