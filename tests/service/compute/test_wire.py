@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import logging
+import sys
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from napari_ssp.image import MicroscopyImage
 from napari_ssp.service import DiameterRequest, PredictRequest, SegmentRequest
 from napari_ssp.service.compute.bundle import Bundle
 from napari_ssp.service.compute.cluster import Cluster
+from napari_ssp.service.compute.lost import leave_out_of_log
 from napari_ssp.service.compute.wire import Parcel, pack, pack_error, raise_error, unpack
 
 
@@ -129,3 +132,18 @@ def test_a_broken_connection_is_dropped_whatever_its_end_raises() -> None:
     cluster._client = Broken()
     cluster.close()
     assert ended == ["ended"]
+
+
+def test_a_lost_connection_prints_no_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    leave_out_of_log()
+    logger = logging.getLogger("distributed.client")
+    handler = logging.StreamHandler(sys.stdout)
+    logger.addHandler(handler)
+    try:
+        for error in (ConnectionRefusedError("nobody is there"), ValueError("a fault of ours")):
+            logger.error("lost", exc_info=error)
+    finally:
+        logger.removeHandler(handler)
+    said = capsys.readouterr().out
+    assert "nobody is there" not in said
+    assert "a fault of ours" in said

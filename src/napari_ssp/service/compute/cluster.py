@@ -16,7 +16,7 @@ from distributed.scheduler import KilledWorker
 
 from napari_ssp.progress import Progress
 from napari_ssp.service.compute.entry import check_entry
-from napari_ssp.service.compute.lost import LostError
+from napari_ssp.service.compute.lost import LostError, leave_out_of_log
 from napari_ssp.service.compute.serving import make_security
 from napari_ssp.service.compute.shelf import keep_weights
 from napari_ssp.service.compute.standing import describe_standing, find_standing
@@ -146,6 +146,7 @@ class Cluster:
                 _close(old)
             bundle = self._find()
             check_entry(bundle, _PATIENCE)
+            leave_out_of_log()
             self._client = client = Client(
                 bundle.address,
                 security=make_security(bundle.identity),
