@@ -2,7 +2,7 @@
 
     python benchmarks/blocks.py                                 # 20,000 x 20,000 pixels
     python benchmarks/blocks.py --image nuclei/*.png --magnify 4 --model mediar-starter \
-        --zoom 0.25 --window 512 --check --part 4096            # of real nuclei
+        --zoom 0.25 --window 512 --check                        # of real nuclei
 
 The plane is made of mirrored copies of images, scikit-image's coins unless others are named, each
 stretched to the same grey values and magnified as a stronger lens would. ``--zoom`` and
@@ -10,8 +10,7 @@ stretched to the same grey values and magnified as a stronger lens would. ``--zo
 knows them, and must not take all the time. Without ``--model`` it is cheap, and built from
 nothing: its objects mean nothing.
 
-``--check`` compares the labels with those that one process returns, and ``--part`` those of a
-square amid the plane with the result of that square in one piece. Memory is what the operating
+``--check`` compares the labels with those that one process returns. Memory is what the operating
 system counts for the largest worker, looked at from outside five times a second, with and without
 pages of mapped files. ``benchmarks/block_faults.py`` has what is killed and damaged.
 """
@@ -26,7 +25,6 @@ import sys
 import tempfile
 import threading
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,9 +47,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
-
-#: Pixels at the rim of a part that are not compared: it does not see what lies beyond.
-RIM = 512
 
 
 def main() -> None:
@@ -76,8 +71,6 @@ def main() -> None:
         _limit_threads(options.workers)
         if options.check:
             _report(_compare(request, found))
-        if options.part:
-            _report(_compare_part(request, found, options.part))
 
 
 def _options() -> argparse.Namespace:
@@ -95,7 +88,6 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--window", type=int, default=512, help="side of the model's windows")
     parser.add_argument("--folder", type=Path, help="where the plane and the labels lie meanwhile")
     parser.add_argument("--check", action="store_true", help="compare with one process")
-    parser.add_argument("--part", type=int, help="compare a square of this side with one piece")
     return parser.parse_args()
 
 
@@ -257,25 +249,6 @@ def _compare(request: SegmentRequest, found: Any) -> dict[str, Any]:
         "the same labels": same,
         "AP at IoU 0.9": precision,
         "ids consecutive": bool((ids == np.arange(len(ids))).all()),
-    }
-
-
-def _compare_part(request: SegmentRequest, found: Any, side: int) -> dict[str, Any]:
-    """Compare with a square amid the plane that is computed in one piece."""
-    first = (len(found) - side) // 2
-    region = (first, first + side, first, first + side)
-    whole = replace(request, region=region, tile=side)
-    with ModelService() as service:
-        watch = Watch(lambda: [psutil.Process()])
-        expected = service.submit(whole).result().labels[RIM:-RIM, RIM:-RIM]
-        watch.stop()
-    inside = slice(first + RIM, first + side - RIM)
-    part = np.asarray(found[inside, inside])
-    objects = len(np.unique(expected)) - 1
-    return {
-        f"in one piece, {side} x {side}": f"{objects} objects",
-        **watch.figures,
-        "AP at IoU 0.9": _precision(expected, part),
     }
 
 
