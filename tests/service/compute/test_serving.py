@@ -28,6 +28,7 @@ from napari_ssp.registry.folders import models_folder
 from napari_ssp.service import ModelService, ReviewRequest, SegmentRequest
 from napari_ssp.service.compute import remote
 from napari_ssp.service.compute.bundle import BUNDLE_FILE, Bundle, write_private
+from napari_ssp.service.compute.cluster import Cluster
 from napari_ssp.service.review.calibrating import write_calibration
 
 if TYPE_CHECKING:
@@ -371,6 +372,26 @@ def test_a_job_goes_on_when_its_server_is_back(
     with ModelService() as local:
         here = local.submit(job.request).result(60)
     assert np.array_equal(here.labels, job.result(90).labels)
+
+
+def test_a_connection_that_failed_to_connect_anew_is_dropped(server: _Server) -> None:
+    import asyncio
+
+    bundle = Bundle.read(server.bundle)
+    cluster = Cluster(lambda: bundle)
+    cluster.connect()
+    client = cluster._client
+
+    async def fail() -> None:
+        raise ValueError("IOStream is not idle; cannot convert to SSL")
+
+    async def meet() -> None:
+        client._handle_report_task = asyncio.create_task(fail())
+        await asyncio.sleep(0)
+
+    client.sync(meet)
+    cluster.close()
+    assert client.status == "closed", "or it raises that again, wherever garbage is collected"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no kill -9")

@@ -149,7 +149,7 @@ def test_cells_are_learned_from_data_that_were_sent(
 ) -> None:
     small = {"encoder": f"tu-{SMALL}", "decoder_channels": (8, 8, 8, 8), "pab_channels": 4}
     few = {"crop": 64, "batch_size": 2, "steps": 2, "minutes": None, "device": "cpu"}
-    data, own = (_dots(tmp_path / "dots"),), {"name": "dots", "install": "always"}
+    data, own = (_dots(tmp_path / "dots"),), {"name": "sent-dots", "install": "always"}
     request = TrainRequest(data, tmp_path / "here", **small, **few, **own)
     torch.set_num_threads(job_threads)
     with ModelService() as local:
@@ -160,8 +160,8 @@ def test_cells_are_learned_from_data_that_were_sent(
     there = job.result(_PATIENCE)
     assert job.progress.stage == "making the model"
     _same_run(here, there)
-    assert (there.installed, there.name) == (True, "dots-2")
-    assert find_card("dots-2").sha256 == find_card("dots").sha256
+    assert (there.installed, there.name) == (True, "sent-dots-2")
+    assert find_card("sent-dots-2").sha256 == find_card("sent-dots").sha256
     told = [state for state in states if isinstance(state, TrainingState)]
     assert (told[-1].step, len(told[-1].rows)) == (2, len(_rows(there.folder)))
     pictures = [state.preview for state in told]

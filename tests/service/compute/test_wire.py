@@ -16,8 +16,6 @@ import pytest
 import napari_ssp as ssp
 from napari_ssp.image import MicroscopyImage
 from napari_ssp.service import DiameterRequest, PredictRequest, SegmentRequest
-from napari_ssp.service.compute.bundle import Bundle
-from napari_ssp.service.compute.cluster import Cluster
 from napari_ssp.service.compute.lost import leave_out_of_log
 from napari_ssp.service.compute.wire import Parcel, pack, pack_error, raise_error, unpack
 
@@ -120,18 +118,6 @@ def test_an_error_cannot_end_the_process() -> None:
         raise_error(Parcel(json.dumps({"error": "SystemExit", "said": ["2"]}), []))
     with pytest.raises(RuntimeError, match="2"):
         raise_error(Parcel(json.dumps({"error": "eval", "said": ["2"]}), []))
-
-
-def test_a_broken_connection_is_dropped_whatever_its_end_raises() -> None:
-    class Broken:
-        def close(self, timeout: float) -> None:
-            raise ValueError("IOStream is not idle; cannot convert to SSL")
-
-    ended: list[str] = []
-    cluster = Cluster(lambda: Bundle(""), lambda: ended.append("ended"))
-    cluster._client = Broken()
-    cluster.close()
-    assert ended == ["ended"]
 
 
 def test_a_lost_connection_prints_no_traceback(capsys: pytest.CaptureFixture[str]) -> None:

@@ -252,9 +252,16 @@ class Task:
 
 
 def _close(client: Any) -> None:
-    # It goes on to close by itself; one that lost its server raises what connecting anew has met.
-    with suppress(Exception):
+    try:
         client.close(timeout=1)
+    except TimeoutError:  # it goes on to close by itself
+        return
+    except Exception:
+        # One that lost its server awaits the task that failed to connect anew, each time it is
+        # closed, also as garbage: without it, it ends.
+        client._handle_report_task = None
+        with suppress(Exception):
+            client.close(timeout=1)
 
 
 def is_connected(client: Any) -> bool:
