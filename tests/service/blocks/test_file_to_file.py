@@ -23,28 +23,15 @@ from napari_ssp.service.blocks.unfinished import LOOK, Unfinished, unfinished_fo
 from napari_ssp.service.segmentation import plan as plan_module
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 pytestmark = pytest.mark.usefixtures("windows_seen_once")
 
 
 @pytest.fixture(scope="module")
-def service() -> Iterator[ModelService]:
-    with ModelService() as service:
-        yield service
-
-
-@pytest.fixture(scope="module")
-def request_of_stack(
-    finding_model: Path, tmp_path_factory: pytest.TempPathFactory
-) -> SegmentRequest:
-    """Two planes of 2 x 2 blocks."""
-    pixels = np.random.default_rng(5).integers(0, 4000, (2, 120, 80), np.uint16)
-    image = MicroscopyImage(pixels, "zyx", (2.0, 0.5, 0.5), position=(0.0, 3.0, 4.0))
-    path = write_image(tmp_path_factory.mktemp("stack") / "stack.ome.zarr", image)
+def request_of_stack(finding_model: Path, stack_file: Path) -> SegmentRequest:
     choices = {"cell_threshold": 0.3, "flow_threshold": 1.0, "min_size": 4}
-    return SegmentRequest(path, str(finding_model), tile=64, overlap=0.25, **choices)
+    return SegmentRequest(stack_file, str(finding_model), tile=64, overlap=0.25, **choices)
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from napari_ssp.image import MicroscopyImage
-from napari_ssp.io import read_label_image, write_image
+from napari_ssp.io import read_label_image
 from napari_ssp.io.ngff import pyramid
 from napari_ssp.service import (
     EstimateRequest,
@@ -25,28 +24,16 @@ from napari_ssp.service.blocks.running import Goal, segment_by_blocks
 from napari_ssp.service.blocks.unfinished import unfinished_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 pytestmark = pytest.mark.usefixtures("windows_seen_once")
 
 
 @pytest.fixture(scope="module")
-def service() -> Iterator[ModelService]:
-    with ModelService() as service:
-        yield service
-
-
-@pytest.fixture(scope="module")
-def request_of_stack(
-    finding_model: Path, tmp_path_factory: pytest.TempPathFactory
-) -> SegmentRequest:
-    """Two planes of 2 x 2 blocks, whose objects are neither checked nor filled."""
-    pixels = np.random.default_rng(5).integers(0, 4000, (2, 120, 80), np.uint16)
-    path = tmp_path_factory.mktemp("partial") / "stack.ome.zarr"
-    write_image(path, MicroscopyImage(pixels, "zyx", (2.0, 0.5, 0.5)))
+def request_of_stack(finding_model: Path, stack_file: Path) -> SegmentRequest:
+    """Its objects are neither checked nor filled."""
     choices = {"cell_threshold": 0.3, "flow_threshold": 0.0, "min_size": 0, "hole_size": 0}
-    return SegmentRequest(path, str(finding_model), tile=64, overlap=0.25, **choices)
+    return SegmentRequest(stack_file, str(finding_model), tile=64, overlap=0.25, **choices)
 
 
 def test_pieces_wait_for_what_they_are_made_of() -> None:

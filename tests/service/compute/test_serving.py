@@ -386,6 +386,8 @@ def test_a_connection_that_failed_to_connect_anew_is_dropped(server: _Server) ->
         raise ValueError("IOStream is not idle; cannot convert to SSL")
 
     async def meet() -> None:
+        client._handle_report_task.cancel()
+        await client.scheduler_comm.close()
         client._handle_report_task = asyncio.create_task(fail())
         await asyncio.sleep(0)
 
