@@ -57,17 +57,9 @@ class Needs:
             f"memory for each worker, {self.disk / 2**30:.1f} GiB of disk until it is finished"
         )
 
-    def check_disk(self, folder: Path, there: int = 0) -> None:
-        """Refuse a disk with too little room, with an OSError.
-
-        Parameters
-        ----------
-        folder : pathlib.Path
-            On the disk.
-        there : int
-            Bytes of pieces that are there already.
-        """
-        free = shutil.disk_usage(folder).free + there
+    def check_disk(self, folder: Path) -> None:
+        """Refuse the disk of a folder with too little room, with an OSError."""
+        free = shutil.disk_usage(folder).free
         if free < self.disk:
             raise OSError(
                 f"The blocks need {self.disk / 2**30:.1f} GiB beside the result until it is "
