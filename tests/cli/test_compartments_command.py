@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import tifffile
+from image_files import write_plate
 from threshold_student import write_threshold_student
 
 import napari_ssp as ssp
+from napari_ssp.cli.compartment_names import COMPARTMENTS
 from napari_ssp.cli.compartments import compartments
-from napari_ssp.io import write_image, write_labels
+from napari_ssp.io import read_label_image, write_image, write_labels
 from napari_ssp.service import as_command, compartments_request, restore_request
 
 if TYPE_CHECKING:
@@ -31,13 +33,17 @@ def student(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(write_threshold_student(tmp_path_factory.mktemp("models") / "thresholds"))
 
 
-@pytest.fixture
-def field(tmp_path: Path) -> Path:
+def two_cells() -> np.ndarray:
     """Two cells in the second channel, one with a nucleus in the first."""
     pixels = np.zeros((2, 32, 32), np.uint8)
     pixels[1, 2:14, 2:14], pixels[1, 18:30, 16:30] = 200, 200
     pixels[0, 4:10, 4:10] = 200
-    image = ssp.MicroscopyImage(pixels, "cyx", (1, 0.5, 0.5), ("DAPI", "actin"))
+    return pixels
+
+
+@pytest.fixture
+def field(tmp_path: Path) -> Path:
+    image = ssp.MicroscopyImage(two_cells(), "cyx", (1, 0.5, 0.5), ("DAPI", "actin"))
     return write_image(tmp_path / "field.ome.tif", image)
 
 
@@ -106,7 +112,62 @@ def test_what_cannot_be_done_is_said_before_any_work(
     done = call("compartments", grey, "-o", out, *models)
     assert done.exit_code == 1
     assert "has a single channel, but cells and nuclei are found in two" in done.output
-    cells = write_labels(tmp_path / "cells_label.tif", np.eye(9, dtype=np.uint8))
-    done = call("measure", cells, "--nuclei", cells, "-o", tmp_path / "cells.parquet")
-    assert done.exit_code == 2
-    assert "Nuclei are measured into a CSV" in done.output
+
+
+def test_a_plate_takes_the_three_and_is_measured_with_its_nuclei(
+    call: Call, student: str, tmp_path: Path
+) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    plate = write_plate(tmp_path / "p.ome.zarr", ["B/3"], [two_cells(), two_cells()[:, ::-1]])
+    models = ["--model", student, "--nuclei-model", student, "--channel", 1, "--nuclei", 0]
+    done = call("compartments", plate, "-o", plate, *models, "--device", "cpu")
+    assert done.exit_code == 0, done.output
+    for place in ("B/3/0", "B/3/1"):
+        cells, nuclei, cytoplasm = (
+            read_label_image(plate, f"{place} {part}").plane() for part in COMPARTMENTS
+        )
+        assert cells.max() == 2 and nuclei.any()
+        np.testing.assert_array_equal(nuclei + cytoplasm, cells)
+    assert call("compartments", plate, "-o", plate, *models).exit_code == 2  # they exist
+
+    table = tmp_path / "cells.parquet"
+    words = ("measure", plate, "--image", plate, "--nuclei", plate, "-o", table)
+    done = call(*words)
+    assert done.exit_code == 0, done.output
+    rows_of = parquet.read_table(table).to_pylist()
+    assert [(row["well"], row["field"]) for row in rows_of] == [("B03", f) for f in "0011"]
+    assert sorted(row["num_nuclei"] for row in rows_of) == [0, 0, 1, 1]
+    with_nucleus = [row for row in rows_of if row["num_nuclei"]]
+    assert [row["nucleus_to_cytoplasm_area"] for row in with_nucleus] == [36 / 108] * 2
+    # One field alone, into a CSV.
+    one = tmp_path / "one.csv"
+    done = call(*words[:-1], one, "--scene", "B/3/1 cells")
+    assert done.exit_code == 0, done.output
+    assert [row["num_nuclei"] for row in rows(one)] == [
+        str(row["num_nuclei"]) for row in rows_of if row["field"] == "1"
+    ]
+
+
+def test_a_folder_of_both_is_measured_with_its_nuclei(call: Call, tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    cells, nuclei = np.zeros((2, 12, 12), np.uint16)
+    cells[1:11, 1:11], nuclei[2:6, 2:6] = 1, 1
+    for place in ("", "day2"):
+        for part, labels in (("cells", cells), ("nuclei", nuclei), ("cytoplasm", cells - nuclei)):
+            (tmp_path / "out" / place).mkdir(parents=True, exist_ok=True)
+            write_labels(tmp_path / "out" / place / f"a_{part}_label.tiff", labels)
+    write_labels(tmp_path / "out" / "b_cells_label.tiff", cells)
+    out, table = tmp_path / "out", tmp_path / "cells.parquet"
+    done = call("measure", out, "--nuclei", out, "-o", table, "--subfolders")
+    assert done.exit_code == 1
+    assert "it is open which one 'b' belongs to" in done.output
+    found = parquet.read_table(table).to_pylist()
+    assert [(row["file"], row["num_nuclei"], row["area_px2"]) for row in found] == [
+        (str(out / "a_cells_label.tiff"), 1, 100),
+        (str(out / "day2" / "a_cells_label.tiff"), 1, 100),
+    ]
+    # Labels whose name says no part are the cells of nuclei that lie elsewhere.
+    write_labels(tmp_path / "a_label.tiff", cells)
+    words = ("measure", tmp_path / "a_label.tiff", "--nuclei", out / "a_nuclei_label.tiff")
+    assert call(*words, "-o", tmp_path / "a.csv").exit_code == 0
+    assert [row["num_nuclei"] for row in rows(tmp_path / "a.csv")] == ["1"]

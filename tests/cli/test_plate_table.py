@@ -120,7 +120,9 @@ def test_folders_in_folders_are_no_files(call: Call, plate: Path, tmp_path: Path
     for places in ((folder, "--image", plate), (folder / "a_label.tiff",)):
         refused = call("measure", *places, *words)
         assert refused.exit_code == 2
-        assert "LABELS and --image are folders of folders" in " ".join(refused.output.split())
+        assert "LABELS, --image and --nuclei are folders of folders" in " ".join(
+            refused.output.split()
+        )
     refused = call("measure", folder, "-o", tmp_path / "cells.csv", "--subfolders")
     assert refused.exit_code == 2 and "give -o cells.parquet" in refused.output
 

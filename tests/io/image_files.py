@@ -98,8 +98,9 @@ def write_appended(path: Path, pages: Sequence[np.ndarray]) -> Path:
 
 
 def _field(place: Any, pixels: np.ndarray, version: str) -> None:
-    axes = [{"name": a, "type": "space", "unit": "micrometer"} for a in "yx"]
-    scale = [{"type": "scale", "scale": [0.65, 0.65]}]
+    channels = [{"name": "c", "type": "channel"}] * (pixels.ndim - 2)
+    axes = [*channels, *({"name": a, "type": "space", "unit": "micrometer"} for a in "yx")]
+    scale = [{"type": "scale", "scale": [1.0] * len(channels) + [0.65, 0.65]}]
     entry = {"axes": axes, "datasets": [{"path": "0", "coordinateTransformations": scale}]}
     place.create_array("0", data=pixels, chunks=pixels.shape)
     _describe(place, {"multiscales": [{**entry, "version": version}]}, version)

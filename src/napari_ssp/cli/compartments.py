@@ -10,6 +10,7 @@ import click
 
 from napari_ssp.cli.batch.image_batch import Batch, title
 from napari_ssp.cli.batch.thumbnails import draw_thumbnail
+from napari_ssp.cli.compartment_names import COMPARTMENTS
 from napari_ssp.cli.files import name_labels_inside
 from napari_ssp.cli.image_command import batch_options, image_command
 from napari_ssp.cli.options import request_options
@@ -31,7 +32,6 @@ from napari_ssp.service.source_image import open_image
 if TYPE_CHECKING:
     from pathlib import Path
 
-_PARTS = ("cells", "nuclei", "cytoplasm")
 _TABLE = "_objects.csv"
 
 
@@ -76,7 +76,8 @@ def compartments(paths: tuple[Path, ...], batch: Batch, scene: str | None, **cho
 
     Writes NAME_cells_label.tiff, NAME_nuclei_label.tiff and NAME_cytoplasm_label.tiff (or .zarr),
     and NAME_objects.csv: the cells with the number of their nuclei, and sizes and intensities of
-    nuclei and cytoplasm with their ratios.
+    nuclei and cytoplasm with their ratios. Where the output is the OME-Zarr image or plate itself,
+    the labels are added to it, without a table: measure --nuclei makes one of all fields.
 
     A nucleus belongs to the cell that holds most of it, and is clipped to it; one whose larger part
     lies outside every cell is left out. Cells without a nucleus and with several are counted.
@@ -90,9 +91,10 @@ def compartments(paths: tuple[Path, ...], batch: Batch, scene: str | None, **cho
         channels = {name: choices[name] or 0 for name in ("channel", "nuclei")}
         compartments_request(sources[0].path, **choices | channels)
         if is_zarr(batch.output):
-            name_labels_inside(sources, batch.output, ", ".join(_PARTS))
-        endings = [*(f"_{part}_label.{batch.kind}" for part in _PARTS), _TABLE]
-        named = (batch.name_outputs(sources, paths, ending) for ending in endings)
+            named = [name_labels_inside(sources, batch.output, name=part) for part in COMPARTMENTS]
+        else:
+            endings = [*(f"_{part}_label.{batch.kind}" for part in COMPARTMENTS), _TABLE]
+            named = [batch.name_outputs(sources, paths, ending) for ending in endings]
         outputs = list(zip(*named, strict=True))
         batch.prepare(chain.from_iterable(outputs))
     files = {cells: (cells, *others) for cells, *others in outputs}
@@ -122,12 +124,13 @@ def compartments(paths: tuple[Path, ...], batch: Batch, scene: str | None, **cho
 def _write(result: Compartments, paths: tuple[Path, ...], overwrite: bool) -> None:
     for path, labels in zip(paths, result.labels.values(), strict=False):
         write_labels(path, result.cells.image(labels), overwrite=overwrite)
-    write_table(paths[-1], result.table, overwrite)
+    for table in paths[len(COMPARTMENTS) :]:
+        write_table(table, result.table, overwrite)
 
 
 def _row(result: Compartments, paths: tuple[Path, ...]) -> dict[str, Any]:
     return {
-        **dict(zip((*_PARTS, "table"), map(str, paths), strict=True)),
+        **dict(zip((*COMPARTMENTS, "table"), map(str, paths), strict=False)),
         "counts": asdict(result.tally),
         "provenance": result.provenance,
         "warnings": list(result.warnings),

@@ -16,9 +16,6 @@ if TYPE_CHECKING:
 
     from napari_ssp.io import ImageSource
 
-#: How labels are called that are added to an OME-Zarr image.
-_LABELS_NAME = "cells"
-
 
 def find_sources(paths: Iterable[Path], scene: str | None = None) -> list[ImageSource]:
     """Images of files and folders; what was found in files with several is said.
@@ -85,8 +82,21 @@ def below(roots: Sequence[Path], path: Path) -> Path:
     return next((path.parent.relative_to(r) for r in roots if path.is_relative_to(r)), Path())
 
 
-def name_labels_inside(images: Sequence[ImageSource], output: Path, also: str) -> list[Path]:
+def name_labels_inside(
+    images: Sequence[ImageSource], output: Path, also: str = "", name: str = "cells"
+) -> list[Path]:
     """Places for labels in the OME-Zarr images themselves: "plate.ome.zarr/A/1/0/labels/cells".
+
+    Parameters
+    ----------
+    images : sequence of ImageSource
+        The images.
+    output : pathlib.Path
+        The OME-Zarr.
+    also : str
+        What else is to be saved.
+    name : str
+        Of the labels.
 
     Raises
     ------
@@ -106,7 +116,7 @@ def name_labels_inside(images: Sequence[ImageSource], output: Path, also: str) -
             f"A Zarr of images has no place for {also}. Give a folder, or leave that out."
         )
     folders = image_folders(output)
-    targets = [folders[image.scene] / "labels" / _LABELS_NAME for image in images]
+    targets = [folders[image.scene] / "labels" / name for image in images]
     for target in targets:
         check_labels_place(target)
     return targets

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from napari_ssp.cli.compartment_names import choose_compartment
 from napari_ssp.cli.files import below, find_label_sources, refuse_existing
-from napari_ssp.cli.pairing import name_without_endings, split_name
+from napari_ssp.cli.pairing import label_sources, name_without_endings, split_name
 from napari_ssp.cli.reporting import say
 from napari_ssp.image import MicroscopyImage
 from napari_ssp.io import (
@@ -104,10 +105,13 @@ class LabelFile:
             When one is none, has no image, or its result would replace a file.
         """
         sources = _label_sources(self.path, self.scene)
+        if nuclei is not None:
+            sources = choose_compartment(sources, "cells")
         targets = _name_results(sources, output)
         refuse_existing(targets, overwrite)
         images = ImagesOfLabels(list_images(image) if image else [], sources)
-        of_nuclei = ImagesOfLabels(list_images(nuclei) if nuclei else [], sources)
+        inner = choose_compartment(label_sources(nuclei), "nuclei") if nuclei else []
+        of_nuclei = ImagesOfLabels(inner, sources)
         for source, target in zip(sources, targets, strict=True):
             labels = self.read(source)
             own, inside = images.find(source), of_nuclei.find(source)

@@ -96,29 +96,30 @@ def folder_images(folder: Path) -> list[Path]:
     return [path for path in named if not (is_left_by_system(path) or is_special(path))]
 
 
-def with_subfolders(paths: Iterable[Path], without: Path) -> list[Path]:
+def with_subfolders(paths: Iterable[Path], without: Iterable[Path]) -> list[Path]:
     """Add the folders in folders that hold images, in the order of their names.
 
     Parameters
     ----------
     paths : iterable of pathlib.Path
         Files and folders.
-    without : pathlib.Path
-        A folder that is left out, with all that is in it.
+    without : iterable of pathlib.Path
+        Folders that are left out, with all that is in them.
     """
+    left_out = {path.resolve() for path in without}
     found: list[Path] = []
     for path in paths:
-        inside = _folders_in(path, without.resolve()) if is_folder(path) else []
+        inside = _folders_in(path, left_out) if is_folder(path) else []
         found += [folder for folder in inside if folder_images(folder)] or [path]
     return found
 
 
-def _folders_in(folder: Path, without: Path) -> Iterator[Path]:
+def _folders_in(folder: Path, without: set[Path]) -> Iterator[Path]:
     """Go through a folder and those in it; links to folders are not followed."""
     yield folder
     for path in sorted(folder.iterdir()):
         if is_folder(path) and not (path.is_symlink() or is_left_by_system(path)):
-            if path.resolve() != without:
+            if path.resolve() not in without:
                 yield from _folders_in(path, without)
 
 

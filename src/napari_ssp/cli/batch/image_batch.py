@@ -71,7 +71,7 @@ class Batch:
 
         Labels and flows that an earlier run has put beside their images are none when it goes on.
         """
-        folders = with_subfolders(paths, self.output) if self.subfolders else paths
+        folders = with_subfolders(paths, [self.output]) if self.subfolders else paths
         found = find_sources(folders, scene)
         if not self.resume:
             return found

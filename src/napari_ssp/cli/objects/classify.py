@@ -176,9 +176,13 @@ def _write_one_table(
     work: _Work, labels: LabelFile, image: Path | None, output: Path, overwrite: bool
 ) -> tuple[Row, int]:
     """Write one table of all label images; gives the report, and how many failed."""
+
+    def classify_one(found: MicroscopyImage, own: MicroscopyImage | None, _: Any) -> Any:
+        return work.classify(found, own)
+
     with as_usage_error():
         check_target(output, overwrite)
-        rows = write_object_table(labels, image, output, overwrite, work.classify)
+        rows = write_object_table(labels, (image, None), output, overwrite, classify_one)
     count = sum(row.get("rows", 0) for row in rows)
     say(f"{labels.path}: {count} objects -> {output}")
     failed = sum("error" in row for row in rows)

@@ -38,7 +38,7 @@ _existing = click.Path(exists=True, path_type=Path)
 @click.option(
     "--nuclei",
     type=_existing,
-    help="Label image of the nuclei of LABELS, which are cells then: ratios are measured, too.",
+    help="Label images of the nuclei of LABELS, which are cells then: ratios are measured, too.",
 )
 @click.option(
     "-o",
@@ -79,12 +79,11 @@ def measure(
 
     With --nuclei a row is a cell, and has the number of its nuclei, sizes and mean intensities of
     nuclei and cytoplasm, and their ratios, nucleus_to_cytoplasm_... A nucleus belongs to the cell
-    that holds most of it.
+    that holds most of it. In a plate or folder with both, as compartments writes them, cells and
+    nuclei are told apart by their names: measure PLATE --nuclei PLATE -o cells.parquet.
     """
     if output.suffix.lower() == PARQUET_SUFFIX:
-        if nuclei is not None:
-            raise click.UsageError("Nuclei are measured into a CSV: give -o cells.csv.")
-        return _measure_all(labels, image, output, overwrite, json_path, **choices)
+        return _measure_all(labels, image, nuclei, output, overwrite, json_path, **choices)
     if labels.subfolders:
         raise click.UsageError("Folders are measured into one table: give -o cells.parquet.")
     with as_usage_error():
@@ -101,6 +100,7 @@ def measure(
 def _measure_all(
     labels: LabelFile,
     image: Path | None,
+    nuclei: Path | None,
     output: Path,
     overwrite: bool,
     json_path: Path | None,
@@ -108,13 +108,15 @@ def _measure_all(
 ) -> None:
     """Measure all label images into one table, then tell which ones failed."""
 
-    def measure_one(found: MicroscopyImage, own: MicroscopyImage | None) -> tuple[Table, Row]:
-        table, doubts = _measure(found, own, **choices)
+    def measure_one(
+        found: MicroscopyImage, own: MicroscopyImage | None, inner: MicroscopyImage | None
+    ) -> tuple[Table, Row]:
+        table, doubts = _measure(found, own, nuclei=inner, **choices)
         return table, {"rows": len(table["label"]), "warnings": doubts}
 
     with as_usage_error():
         check_target(output, overwrite)
-        rows = write_object_table(labels, image, output, overwrite, measure_one)
+        rows = write_object_table(labels, (image, nuclei), output, overwrite, measure_one)
     count = sum(row.get("rows", 0) for row in rows)
     say(f"{labels.path}: {count} objects -> {output}")
     made = {"table": str(output), "rows": count, "images": rows}

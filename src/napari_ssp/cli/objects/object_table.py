@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from napari_ssp.cli.compartment_names import choose_compartment
 from napari_ssp.cli.files import find_sources
 from napari_ssp.cli.label_files import ImagesOfLabels
 from napari_ssp.cli.pairing import label_sources
@@ -22,11 +23,16 @@ if TYPE_CHECKING:
     from napari_ssp.io import ImageSource
     from napari_ssp.measure import Table
 
-    Measure = Callable[[MicroscopyImage, MicroscopyImage | None], tuple[Table, dict[str, Any]]]
+    Image = MicroscopyImage | None
+    Measure = Callable[[MicroscopyImage, Image, Image], tuple[Table, dict[str, Any]]]
 
 
 def write_object_table(
-    labels: LabelFile, image: Path | None, output: Path, overwrite: bool, measure: Measure
+    labels: LabelFile,
+    others: tuple[Path | None, Path | None],
+    output: Path,
+    overwrite: bool,
+    measure: Measure,
 ) -> list[dict[str, Any]]:
     """Measure label images one by one into a Parquet file; one that fails stops no other.
 
@@ -34,14 +40,15 @@ def write_object_table(
     ----------
     labels : LabelFile
         A file, a plate or a folder, with the folders in it where that is said.
-    image : pathlib.Path or None
-        File, plate or folder of the images that they belong to, in folders of the same names.
+    others : pair of pathlib.Path or None
+        File, plate or folder of the images that they belong to, in folders of the same names; and
+        of the labels of their nuclei, alike, which may be that of the labels.
     output : pathlib.Path
         The table: columns plate, well, field, file, scene, then those of the measurements.
     overwrite : bool
         Replace a table that exists.
     measure : callable
-        Gives the table of labels and their image, and a row of the report.
+        Gives the table of labels, their image and their nuclei, and a row of the report.
 
     Returns
     -------
@@ -53,15 +60,16 @@ def write_object_table(
     ImportError, OSError, ValueError
         If nothing could be measured, or the table cannot be written.
     """
-    found, images = _find(labels, image)
+    found, images, of_nuclei = _find(labels, *others)
     rows = []
     with object_file(output, overwrite) as file:
         for source in found:
             row: dict[str, Any] = {"file": str(source.path), "scene": source.scene}
             try:
-                own = images.find(source)
+                own, inside = images.find(source), of_nuclei.find(source)
                 read = read_image(own.path, own.scene) if own else None
-                table, said = measure(labels.read(source), read)
+                inner = labels.read(inside) if inside else None
+                table, said = measure(labels.read(source), read, inner)
                 file.add(object_place(own or source), table)
             except USER_ERRORS as error:
                 say(f"Error: {source}: {one_line(error)}")
@@ -72,15 +80,35 @@ def write_object_table(
     return rows
 
 
-def _find(labels: LabelFile, image: Path | None) -> tuple[list[ImageSource], ImagesOfLabels]:
-    """Find label images and their images; refuses files where folders in folders are wanted."""
-    if not labels.subfolders:
-        found = label_sources(labels.path, labels.scene)
-        return found, ImagesOfLabels(find_sources([image]) if image else [], found)
-    roots = [labels.path] if image is None else [labels.path, image]
-    if not all(map(is_folder, roots)):
-        raise ValueError("With --subfolders, LABELS and --image are folders of folders.")
-    folders = with_subfolders(roots[:1], without=roots[-1])
-    found = [source for folder in folders for source in label_sources(folder, labels.scene)]
-    images = find_sources(with_subfolders(roots[1:], without=labels.path))
-    return found, ImagesOfLabels(images, found, (roots[1:], roots[:1]))
+def _find(
+    labels: LabelFile, image: Path | None, nuclei: Path | None
+) -> tuple[list[ImageSource], ImagesOfLabels, ImagesOfLabels]:
+    """Find label images, their images and their nuclei.
+
+    Raises
+    ------
+    ValueError
+        If there are none, or files where folders in folders are wanted.
+    """
+    places = [path for path in (labels.path, image, nuclei) if path is not None]
+    if labels.subfolders and not all(map(is_folder, places)):
+        raise ValueError("With --subfolders, LABELS, --image and --nuclei are folders of folders.")
+
+    def folders(place: Path | None) -> list[Path]:
+        """Add the folders in a place; images may lie around their labels, or among them."""
+        if place is None or not labels.subfolders:
+            return [] if place is None else [place]
+        others = [path for path in places if path.resolve() != place.resolve()]
+        return with_subfolders([place], without=others)
+
+    found = [one for here in folders(labels.path) for one in label_sources(here, labels.scene)]
+    inner = [one for here in folders(nuclei) for one in label_sources(here)]
+    if nuclei is not None:
+        found = choose_compartment(found, "cells")
+
+    def belonging(sources: list[ImageSource], place: Path | None) -> ImagesOfLabels:
+        roots = ([place] if place else [], [labels.path]) if labels.subfolders else ((), ())
+        return ImagesOfLabels(sources, found, roots)
+
+    images = find_sources(folders(image)) if image else []
+    return found, belonging(images, image), belonging(choose_compartment(inner, "nuclei"), nuclei)
