@@ -55,7 +55,10 @@ def main() -> None:
         report["overhead"] = measure_overhead(options.repeats)
         for name, value in report["overhead"].items():
             print(f"{name:24} {value:.3f}", flush=True)
-    requests = [SegmentRequest(make_image(512, n), device="cpu") for n in range(options.images)]
+    requests = [
+        SegmentRequest(make_image(512, n), device="cpu", fallback=False)
+        for n in range(options.images)
+    ]
     report["network"] = measure_workers("network", options.workers, requests)
     with tempfile.TemporaryDirectory() as name, slow_drive(Path(name), options.latency) as drive:
         if drive is not None:
@@ -68,7 +71,7 @@ def main() -> None:
 
 def measure_overhead(repeats: int) -> dict[str, float]:
     """Seconds of one image here and in a process beside, and the share that is added."""
-    request = SegmentRequest(make_image(1024), device="cpu")
+    request = SegmentRequest(make_image(1024), device="cpu", fallback=False)
     found: dict[str, list[float]] = {"local": [], "processes": []}
     with ModelService() as here, ModelService("processes:1") as beside:
         for number in range(repeats + 1):
@@ -156,7 +159,7 @@ def store_images(folder: Path, count: int) -> list[SegmentRequest]:
         path = folder / f"{number}.ome.zarr"
         group = zarr.create_group(path, zarr_format=3, attributes={"ome": ome})
         group.create_array("0", data=make_image(512, number), chunks=(64, 64))
-        requests.append(SegmentRequest(path, device="cpu", **choices))
+        requests.append(SegmentRequest(path, device="cpu", fallback=False, **choices))
     return requests
 
 

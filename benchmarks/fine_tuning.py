@@ -62,7 +62,7 @@ def mean_f1(model: str, folder: Path, chosen: argparse.Namespace) -> float:
     with ModelService() as service:
         for pair in scan_pairs(folder).pairs[: chosen.most]:
             image = read_image(pair.image)
-            request = SegmentRequest(image, model, precision=chosen.precision)
+            request = SegmentRequest(image, model, precision=chosen.precision, fallback=False)
             found = service.submit(request).result().labels
             scores.append(f1_score(read_image(pair.labels).plane(), found))
     return 100 * float(np.mean(scores))

@@ -152,7 +152,9 @@ def measure(path: Path, device: str, repeats: int) -> Figures:
     with ssp.ModelService() as service, tempfile.TemporaryDirectory() as folder:
         for _ in range(repeats + 1):
             began = clock()
-            result = service.submit(ssp.SegmentRequest(pixels, device=device)).result()
+            result = service.submit(
+                ssp.SegmentRequest(pixels, device=device, fallback=False)
+            ).result()
             times.append(clock() - began)
         image = write_image(Path(folder) / "image.zarr", ssp.MicroscopyImage(pixels, "yx"))
         labels = write_labels(Path(folder) / "labels.zarr", result.labels)

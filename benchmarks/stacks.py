@@ -52,7 +52,7 @@ def _score(path: Path, model: str, way: str, size: str) -> float:
     labels = path.parent.parent / "labels" / f"{path.stem}_label.tiff"
     voxel_size = tuple(float(word) for word in size.split(","))
     began = time.perf_counter()
-    found = ssp.segment(stack, model, axes="zyx", voxel_size=voxel_size, stacks=way)
+    found = ssp.segment(stack, model, axes="zyx", voxel_size=voxel_size, stacks=way, fallback=False)
     seconds = time.perf_counter() - began
     counts = match_counts(tifffile.imread(labels), found.labels, 0.5)
     said = f"{counts.true_positives} of {counts.true_positives + counts.false_negatives} objects"

@@ -102,7 +102,7 @@ def _look(out: Path, name: str, model: str, way: str, look: Look) -> None:
     options: dict[str, Any] = {"flow_threshold": 0.0}
     if look.diameter and typical:
         options["diameter"] = look.diameter * typical
-    found = ssp.segment(worsened(image, look), model=model, **options)
+    found = ssp.segment(worsened(image, look), model=model, fallback=False, **options)
     for limit, (cell, flow, least) in LIMITS.items():
         labels = flows_to_labels(
             found.flows,

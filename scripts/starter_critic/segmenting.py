@@ -79,11 +79,11 @@ def _segmented(image: NDArray[Any], path: Path, model: str, tta: bool) -> dict[s
     if path.exists():
         with np.load(path) as file:
             return dict(file)
-    found = ssp.segment(image, model=model)
+    found = ssp.segment(image, model=model, fallback=False)
     agreement = measure_agreement(found.labels, found.flows, found.cell_probability)
     known = {"labels": found.labels, "agreement": agreement}
     if tta:
-        mirrored = ssp.segment(image, model=model, tta=True).labels
+        mirrored = ssp.segment(image, model=model, tta=True, fallback=False).labels
         known["TTA disagreement"] = object_errors(mirrored, found.labels).astype(np.float64)
     np.savez_compressed(path, **known)
     return known

@@ -57,6 +57,7 @@ LATER = {"scene": None, "missing": "refuse"}
 LATER_BY_KIND = {
     "segment": LATER
     | {
+        "fallback": True,
         "normalise": "auto",
         "nuclei": None,
         "through": None,

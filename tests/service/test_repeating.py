@@ -214,6 +214,7 @@ _IMAGE_FIELDS = {
     "precision": st.sampled_from(PRECISIONS),
 }
 _CELLS = _IMAGE_FIELDS | {
+    "fallback": st.booleans(),
     "nuclei": st.none() | st.integers(0, 9),
     "plane": st.none() | st.tuples(st.integers(0, 10**6), st.integers(0, 10**6)),
     "diameter": st.none() | _numbers(SegmentRequest, "diameter"),

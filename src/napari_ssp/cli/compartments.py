@@ -40,6 +40,7 @@ _TABLE = "_objects.csv"
 @request_options(NucleiChoices, "model", "nuclei_model", "channel", "nuclei", "cells_alone")
 @request_options(
     SegmentRequest,
+    "fallback",
     "scene",
     "missing",
     "axes",

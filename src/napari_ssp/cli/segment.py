@@ -46,6 +46,7 @@ _FLOWS, _PREDICTION, _TABLE = "flows", "prediction", "table"
 @request_options(
     SegmentRequest,
     "model",
+    "fallback",
     "scene",
     "missing",
     "axes",

@@ -54,6 +54,7 @@ _LATER_ENTRIES = {
     "overlap": 0.6,
     "encoder_weights": None,
     "calibration": None,
+    "fallback": None,
 }
 #: What families make that find no objects.
 _MAKES = {"repmode": IMAGES, TEACHER: ERRORS, CRITIC: ERRORS}
@@ -179,6 +180,8 @@ class ModelCard:
         What the encoder began with; None where that was random, or nobody said it.
     calibration : CriticCalibration or None
         Of a critic, by which objects can be accepted; None where it was not calibrated.
+    fallback : str or None
+        Name of the model to take for images that this one fails on.
     parameters : int
         How many numbers were learned; 0 where that is not stated.
     members : tuple of str
@@ -213,6 +216,7 @@ class ModelCard:
     origin: Text = ""
     encoder_weights: EncoderWeights | None = None
     calibration: CriticCalibration | None = None
+    fallback: ModelName | None = None
     parameters: Count = 0
     members: Members = ()
     remote: Remote | None = None

@@ -39,6 +39,7 @@ def card_lines(card: ModelCard) -> list[tuple[str, str]]:
         ("origin", card.origin),
         ("encoder began with", _encoder_weights(card)),
         ("average of", ", ".join(card.members)),
+        ("where it fails", f"{card.fallback} takes over" if card.fallback else ""),
         ("network", _network(card)),
         ("sha256", card.sha256),
     ]

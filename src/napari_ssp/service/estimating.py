@@ -114,7 +114,8 @@ def _sample(request: EstimateRequest) -> Any:
             return None
         shape = tuple(max(1, round(n / plan.zoom)) for n in plan.window)
         image = MicroscopyImage(_noise(shape), "yx", plan.image.voxel_size)
-        return replace(asked, image=image, plane=None, nuclei=None, stacks="planes", **everything)
+        alone: dict[str, Any] = {"plane": None, "nuclei": None, "fallback": False}
+        return replace(asked, image=image, stacks="planes", **alone, **everything)
     if isinstance(asked, PredictRequest) and isinstance(plan, PredictionPlan):
         image = MicroscopyImage(_noise(plan.window), "zyx")
         return replace(asked, image=image, time=0, z_range=None, **everything)

@@ -70,6 +70,8 @@ def _restore(provenance: dict[str, Any], image: Any) -> Single:
         _on_disk(values["labels"])
     chosen = {key: _tuple(value) for key, value in values.items() if key != "image"}
     chosen["model"] = _model(str(values["model"]), provenance)
+    if kind is SegmentRequest:  # nothing took over when no model did
+        chosen.setdefault("fallback", find_members(chosen["model"])[0].fallback is None)
     if chosen.get("through") is not None:
         first = provenance.get("through", {})
         chosen["through_model"] = _model(str(values["through_model"]), first)

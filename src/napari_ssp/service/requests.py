@@ -169,6 +169,10 @@ class SegmentRequest(ImageRequest, Request[Segmentation]):
         Share of a window that its neighbours cover too; None takes the model's.
     model : str
         Name of a model, or a model's folder; several, joined by ``+``, are averaged.
+    fallback : bool
+        Where the model fails, take the one that its card names: when nothing is found, or more than
+        15 % of what it takes for cells is left without an object. Not for volumes, averaged models,
+        large planes from file to file, and other thresholds than the usual ones.
     channel : int or None
         Channel to segment; None means the colours of an RGB image, else the first channel.
     nuclei : int or None
@@ -221,6 +225,9 @@ class SegmentRequest(ImageRequest, Request[Segmentation]):
         DEFAULT_MODEL, "Model", "Name of a model, or a model's folder", kw_only=False
     )
     _: KW_ONLY
+    fallback: bool = choice(
+        True, "Fall back", "Where the model fails, take the one that its card names for it"
+    )
     channel: int | None = choice(
         None, "Channel", "Channel to segment, from 0 [default: colours, or the first]", min=0
     )

@@ -188,7 +188,7 @@ def _segmentation(request: SegmentRequest, image: MicroscopyImage) -> SegmentReq
         ("scene", "axes", "voxel_size", "channel", "region", "through")
     )
     plane = None if request.plane is None else (0, request.plane[1])
-    return replace(request, image=image, missing="refuse", plane=plane, **theirs)
+    return replace(request, image=image, missing="refuse", plane=plane, fallback=False, **theirs)
 
 
 def _predicted(

@@ -24,6 +24,7 @@ CHANGED: dict[type[EditorForm], dict[str, Any]] = {
     SegmentForm: {
         "normalise": "region",
         "model": "mine",
+        "fallback": False,
         "average_with": "mine",
         "channel": 1,
         "nuclei": 0,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from dock_driver import LONG, run, settle
+from strange_pictures import draw_dark_rods
 
 from napari_ssp.registry import find_card
 from napari_ssp.registry.folders import cache_folder
@@ -61,6 +62,19 @@ def test_run_adds_labels_where_the_image_is(
     assert f"Found {labels.data.max()} cells" in dock.panel.message.text()
     assert dock.panel.run_button.isEnabled()
     assert not dock.panel.cancel_button.isEnabled()
+
+
+def test_another_model_helps_where_the_chosen_one_fails_and_the_dock_says_so(
+    viewer: napari.Viewer, dock: SegmentDock, qtbot: QtBot
+) -> None:
+    viewer.add_image(draw_dark_rods(), name="rods")
+    run(dock, qtbot)
+    record = viewer.layers["rods labels"].metadata["napari_ssp"]
+    assert record["model"]["name"] == "generalist-starter"
+    assert f"Another model was taken: '{MODEL}'" in dock.panel.message.text()
+    dock.form.change(fallback=False)
+    run(dock, qtbot)
+    assert dock.panel.message.text().startswith("No cells found")
 
 
 def test_without_an_image_run_is_refused_with_a_reason(

@@ -1,9 +1,11 @@
-"""Begin of a segmentation: libraries load, and kernels are compiled while the network computes."""
+"""Segmentation from its begin: libraries load, kernels compile beside it, another model helps."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from napari_ssp.progress import Progress
 from napari_ssp.service.preparing import KERNELS, SEGMENTATION_LIBRARIES
 
 if TYPE_CHECKING:
@@ -19,6 +21,8 @@ def begin_segmentation(
 ) -> Steps[Segmentation]:
     """Segment as `segment_steps` does, once the libraries are there that it needs.
 
+    Where the model fails and its card names another one, that one does it.
+
     Parameters
     ----------
     request, models, plan
@@ -26,6 +30,19 @@ def begin_segmentation(
     """
     KERNELS.begin()
     yield from SEGMENTATION_LIBRARIES.steps("loading PyTorch and the network's libraries")
-    from napari_ssp.service.segmentation.steps import segment_steps  # loads torch
+    from napari_ssp.service.segmentation.fallback import (  # load torch
+        MOST_LEFT_OUT,
+        choose_better,
+        find_fallback,
+        left_out,
+    )
+    from napari_ssp.service.segmentation.steps import segment_steps
 
-    return (yield from segment_steps(request, models, plan))
+    result = yield from segment_steps(request, models, plan)
+    other = find_fallback(request)
+    if other is None or (share := left_out(result)) <= MOST_LEFT_OUT:
+        return result
+    yield Progress(f"loading {other.name}, as the first model fails here")
+    asked = replace(request, model=other.name, fallback=False)
+    second = yield from segment_steps(asked, models)
+    return choose_better(result, second, share)

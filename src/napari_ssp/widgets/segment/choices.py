@@ -35,7 +35,7 @@ class SegmentChoices:
         Add layers of what the network predicted, beside the labels.
     stacks
         As in :class:`napari_ssp.SegmentRequest`, where all planes are segmented.
-    model, channel, nuclei, diameter, device, precision, cell_threshold, flow_threshold
+    model, fallback, channel, nuclei, diameter, device, precision, cell_threshold, flow_threshold
         As in :class:`napari_ssp.SegmentRequest`.
     min_size, hole_size, normalise, overlap, batch_size, tile, tta, eightfold
         As in :class:`napari_ssp.SegmentRequest`.
@@ -47,6 +47,7 @@ class SegmentChoices:
     """
 
     model: str = _same("model")
+    fallback: bool = _same("fallback")
     average_with: str | None = choice(
         None, "Average with", "Another model that magnifies alike: better, twice as slow"
     )

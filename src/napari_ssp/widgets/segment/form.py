@@ -39,6 +39,7 @@ _ADVANCED = (
     "tta",
     "eightfold",
     "average_with",
+    "fallback",
     "keep_flows",
     "keep_probability",
 )
@@ -96,7 +97,9 @@ class SegmentForm(ChoiceForm):
         self._editors["tile"] = optional_number_editor(
             self._fields["tile"], self.changed, "2048, above 16 Mpx"
         )
-        self._add_checks("visible_only", "tta", "eightfold", "keep_flows", "keep_probability")
+        self._add_checks(
+            "visible_only", "fallback", "tta", "eightfold", "keep_flows", "keep_probability"
+        )
         for name in ("min_size", "hole_size", "tile"):
             self._editors[name].widget.setSuffix(" px")  # type: ignore[attr-defined]
         self._lay_out(_PLAIN, _ADVANCED)

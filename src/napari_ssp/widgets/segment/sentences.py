@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_ssp.registry import STUDENT
-from napari_ssp.service.results import COVER_LITTLE, NOTHING_TO_SEE
+from napari_ssp.service.results import COVER_LITTLE, FELL_BACK, NOTHING_TO_SEE
 
 if TYPE_CHECKING:
     from napari_ssp.service import Edits, Thresholds
@@ -20,8 +20,8 @@ def result_line(prepared: Prepared) -> str:
     """Say what was found and how long it took."""
     seconds = f"{prepared.provenance['seconds']:.1f} s"
     noun = _NOUNS.get(prepared.provenance["model"]["family"], "cell")
+    warnings = prepared.segmentation.warnings
     if prepared.num_objects == 0:
-        warnings = prepared.segmentation.warnings
         blank = [line for line in warnings if line.startswith(NOTHING_TO_SEE)]
         if blank:
             return f"No {noun}s found ({seconds}). {blank[0]}"
@@ -37,10 +37,10 @@ def result_line(prepared: Prepared) -> str:
     extra = (
         f" The {' and '.join(kept)} layer{'s are' if len(kept) > 1 else ' is'} below the labels."
     )
-    few = [line for line in prepared.segmentation.warnings if line.startswith(COVER_LITTLE)]
+    said = [line for line in warnings if line.startswith((COVER_LITTLE, FELL_BACK))]
     parts = [
         f"Found {count_line(prepared.num_objects, noun)} in {seconds}.{extra if kept else ''}",
-        *few,
+        *said,
     ]
     return " ".join(parts)
 
