@@ -136,6 +136,9 @@ def test_an_image_without_objects_has_a_map_and_no_rows(tiny_critic: Path) -> No
     assert found.error_map.any()
     assert 0 <= found.image_error <= 1
     assert {len(column) for column in found.table.values()} == {0}
+    assert [w for w in found.warnings if w.startswith("There is no object in the labels.")]
+    with_objects = ssp.review(_image(), _labels(), str(tiny_critic)).warnings
+    assert not [w for w in with_objects if "no object" in w]
 
 
 def test_as_many_objects_as_there_are(tiny_critic: Path) -> None:

@@ -29,6 +29,12 @@ if TYPE_CHECKING:
     from napari_ssp.service.model_cache import ModelCache
 
 
+_NO_OBJECT = (
+    "There is no object in the labels. Critics learn from labels with objects: where all of them "
+    "are missed, the predicted errors are too low."
+)
+
+
 @dataclass(frozen=True, eq=False)
 class _Run:
     plan: ReviewPlan
@@ -76,6 +82,8 @@ def review_steps(
         errors[index] = found.image
         tables.append(columns)
     table = join_planes(tables)
+    if not len(table["label"]):
+        warnings += (_NO_OBJECT,)
     if plan.calibration is not None:
         mark_accepted(table, plan.calibration, request.wrong_share)
     seconds = time.monotonic() - began
