@@ -99,7 +99,7 @@ def test_median_diameter() -> None:
 
 def test_an_enlarged_image_needs_its_diameter(nuclei: tuple[Any, Any]) -> None:
     image, truth = nuclei
-    options: dict[str, Any] = {"overlap": 0.25}
+    options: dict[str, Any] = {"overlap": 0.25, "fallback": False}
     original = f1_score(truth, ssp.segment(image, **options).labels)
     large, large_truth = enlarged(image, 3, 1), enlarged(truth, 3, 0)
     diameter = median_diameter([large_truth])

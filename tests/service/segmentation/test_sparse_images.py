@@ -52,7 +52,7 @@ def _whole(found: levels.Levels) -> NDArray[np.float32]:
 
 def test_the_starter_finds_in_a_field_what_it_finds_in_its_crop() -> None:
     field = _field()
-    choices: dict[str, Any] = {"device": "cpu", "overlap": 0.25}
+    choices: dict[str, Any] = {"device": "cpu", "overlap": 0.25, "fallback": False}
     crop = ssp.segment(field[CROP], **choices)
     found = ssp.segment(field, region=(320, 576, 310, 566), **choices)  # one window
     assert found.num_objects == crop.num_objects > 3

@@ -66,7 +66,8 @@ def test_old_structures_stay_the_same_to_the_bit_and_the_new_one_learns(
     tmp_path: Path, base: RepMode, batches: StructureBatches, own: bool
 ) -> None:
     before = copy.deepcopy(base)
-    finished = _learn(base, batches, tmp_path, own)
+    # A processor may round otherwise in the order of memory that training leaves kernels in.
+    finished = _learn(base, batches, tmp_path, own).to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     x, old, new = torch.randn(3, 1, *CROP), torch.arange(3), torch.full((3,), 3)
     with torch.inference_mode():
         assert torch.equal(finished(x, old), before(x, old))

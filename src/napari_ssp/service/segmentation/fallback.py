@@ -77,5 +77,9 @@ def choose_better(first: Segmentation, second: Segmentation, share: float) -> Se
         f"{FELL_BACK}: '{chosen}' {failed}, so this is the result of '{other}'. To keep to the "
         "chosen model, switch 'Fall back' off (--no-fallback)."
     )
-    record = {**second.provenance, "instead_of": {"model": chosen, "left_out": round(share, 3)}}
+    record = {
+        **second.provenance,
+        "seconds": round(sum(one.provenance["seconds"] for one in (first, second)), 3),
+        "instead_of": {"model": chosen, "left_out": round(share, 3)},
+    }
     return replace(second, provenance=record, warnings=(*second.warnings, said))
