@@ -5,7 +5,8 @@
 
 One seed takes about 12 minutes on two cores: 7 of learning, up to 2 in which what was learned is
 mixed with the base until the replayed images are kept, and the figures after; the figures before
-are taken once. Seeds can be run one by one; ``--table`` prints all that are in the folder.
+are taken once. Seeds can be run one by one; ``--table`` prints all that are in the folder. What a
+user gets who chooses nothing but images to replay: ``--replay-share 0.25 --most-learned 1``.
 
 The other kind are planes of a stack of plant tissue with stained cell walls (plant-seg's sample
 ovule): dark cells that fill the plane, of which the starter has seen nothing. Five of the planes 0
@@ -81,7 +82,7 @@ def fine_tune(chosen: argparse.Namespace, seed: int) -> dict[str, Any]:
         (write_planes(chosen.data, run / "data", planes),),
         run / "run",
         name=f"ovule-{seed}",
-        base=BASE,
+        base=chosen.base,
         trainable=chosen.trainable,
         learning_rate=chosen.learning_rate,
         minutes=chosen.minutes,
@@ -113,9 +114,9 @@ def fine_tune(chosen: argparse.Namespace, seed: int) -> dict[str, Any]:
 
 def _before(chosen: argparse.Namespace, name: str, folder: Path) -> float:
     """Score of the base, which is the same for all seeds."""
-    path = chosen.output / f"before-{name}-{chosen.precision}-{chosen.most}.json"
+    path = chosen.output / f"before-{name}-{chosen.base}-{chosen.precision}-{chosen.most}.json"
     if not path.exists():
-        path.write_text(json.dumps(mean_f1(BASE, folder, chosen)), encoding="utf-8")
+        path.write_text(json.dumps(mean_f1(chosen.base, folder, chosen)), encoding="utf-8")
     return float(json.loads(path.read_text(encoding="utf-8")))
 
 
@@ -141,6 +142,7 @@ def main() -> int:
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("-o", "--output", type=Path, default=Path("runs/fine-tuning"))
     parser.add_argument("--seed", type=int, action="append", help="again for several [0 1 2]")
+    parser.add_argument("--base", default=BASE)
     parser.add_argument("--minutes", type=float, default=7.0, help="of learning")
     parser.add_argument("--steps", type=int, help="at most, for a quick look")
     parser.add_argument("--most", type=int, help="images of each kind that are scored at most")
