@@ -6,6 +6,7 @@ import base64
 import csv
 import errno
 import importlib
+import json
 import re
 import shutil
 from dataclasses import replace
@@ -23,7 +24,7 @@ from napari_ssp.cli.batch.thumbnails import draw_thumbnail
 from napari_ssp.image import MicroscopyImage
 from napari_ssp.io import read_image
 from napari_ssp.io.objects.notes import is_corrected, read_provenance, write_provenance
-from napari_ssp.registry import find_card
+from napari_ssp.registry import data_folder, find_card
 from napari_ssp.registry.claims import claimed
 from napari_ssp.service import pipelines
 from napari_ssp.service.requests import SegmentRequest
@@ -148,8 +149,16 @@ def test_results_of_other_choices_are_not_mixed(
     assert segment("--min-size", 20, "--device", "cpu", "--resume").exit_code == 0
     assert names(out) == ["a_label.tiff", "b_label.tiff"]
 
-    replace(find_card(model), sha256="0" * 64).write(model)
+    kept = max((data_folder() / "batches").glob("*.json"), key=lambda path: path.stat().st_mtime)
+    of_before = json.loads(kept.read_text())
+    assert of_before.pop("fallback") is True
+    kept.write_text(json.dumps(of_before))
     refused = segment("--min-size", 20, "--resume")
+    assert "fallback was False and is True" in " ".join(refused.output.split())
+    assert segment("--min-size", 20, "--resume", "--no-fallback").exit_code == 0
+
+    replace(find_card(model), sha256="0" * 64).write(model)
+    refused = segment("--min-size", 20, "--resume", "--no-fallback")
     assert refused.exit_code == 2
     assert "the model's weights are others" in " ".join(refused.output.split())
     shutil.rmtree(model)

@@ -93,6 +93,8 @@ def test_the_result_is_written_beside_the_image_and_shown(
     plan = settle(large, qtbot)
     assert "6 blocks of 64 px, about " in plan
     assert "GiB of disk until it is finished, written to slide_label.zarr" in plan
+    large.form.set_advanced_open(True)
+    assert "fallback" in large.form._idle  # blocks keep their model
     assert run(large, qtbot).state is JobState.DONE
     np.testing.assert_array_equal(np.asarray(read_label_image(target).data), expected)
     assert list(slide.parent.glob("*.unfinished")) == []

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from napari_ssp.service.requests import SegmentRequest
     from napari_ssp.service.segmentation.plan import SegmentPlan
 
-#: Choices that change how a result is made, not what it is.
-_FREE = ("image", "device", "batch_size", "tile")
+#: Choices that change how a result is made, not what it is; blocks keep their model in any case.
+_FREE = ("image", "device", "batch_size", "tile", "fallback")
 _WORDS = {
     "pixels": "the image is another one, or was changed since",
     "sha256": "the model's weights are others",

@@ -1,4 +1,4 @@
-"""Segmentation from its begin: libraries load, kernels compile beside it, another model helps."""
+"""Begin and end of a segmentation: libraries load, kernels compile, another model may help."""
 
 from __future__ import annotations
 

@@ -133,7 +133,11 @@ class SegmentForm(ChoiceForm):
         self._set_applies("tile", lies_there)
 
     def set_written(self, is_written: bool) -> None:
-        """Offer layers of what the network said, unless labels are written as they are made."""
+        """Offer what there is only where labels are not written as they are made.
+
+        That is layers of what the network said, and another model where the first one fails.
+        """
+        self._set_applies("fallback", not is_written)
         self._set_applies("keep_flows", not is_written)
         self._set_applies("keep_probability", not is_written)
 
