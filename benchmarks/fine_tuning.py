@@ -114,7 +114,8 @@ def fine_tune(chosen: argparse.Namespace, seed: int) -> dict[str, Any]:
 
 def _before(chosen: argparse.Namespace, name: str, folder: Path) -> float:
     """Score of the base, which is the same for all seeds."""
-    path = chosen.output / f"before-{name}-{chosen.base}-{chosen.precision}-{chosen.most}.json"
+    base = Path(chosen.base).name
+    path = chosen.output / f"before-{name}-{base}-{chosen.precision}-{chosen.most}.json"
     if not path.exists():
         path.write_text(json.dumps(mean_f1(chosen.base, folder, chosen)), encoding="utf-8")
     return float(json.loads(path.read_text(encoding="utf-8")))
