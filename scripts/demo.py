@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import virtual_screen
+from window import start
 
 if TYPE_CHECKING:
     import napari
@@ -57,8 +58,7 @@ def _show(sample: str, picture: Path | None, began: float) -> int:
     print(f"Segmenting the sample '{sample}' ...", flush=True)
     finish = Finish(viewer, dock, picture, began)
     dock.done.connect(finish)
-    dock.update_plan()
-    dock.panel.run_button.click()
+    start(dock)
     napari.run()
     return 1 if finish.failed else 0
 
