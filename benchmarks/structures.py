@@ -73,7 +73,7 @@ def main() -> None:
 def _speed(options: argparse.Namespace) -> dict[str, Any]:
     import torch
 
-    from napari_ssp.engine.winograd import use_winograd
+    from napari_ssp.engine.acceleration.winograd import use_winograd
     from napari_ssp.networks import RepMode
 
     device = torch.device(options.device)
@@ -222,7 +222,7 @@ def _operations(network: Any, patch: torch.Tensor) -> float:
     import torch
     from torch import nn
 
-    from napari_ssp.engine.winograd import WinogradConv3d
+    from napari_ssp.engine.acceleration.winograd import WinogradConv3d
 
     counted, kinds = 0.0, (nn.Conv3d, nn.ConvTranspose3d, WinogradConv3d)
 

@@ -58,6 +58,7 @@ SUB_ROOMS: dict[str, set[str]] = {
     "cli/evaluate": set(),
     "cli/objects": set(),
     "cli/training": set(),
+    "engine/acceleration": set(),
     "engine/criticism": set(),
     "flows/editing": set(),
     "io/czi": set(),

@@ -58,7 +58,7 @@ class ModelCache:
         """
         import torch
 
-        from napari_ssp.engine.winograd import use_winograd  # loads torch
+        from napari_ssp.engine.acceleration.winograd import use_winograd  # loads torch
 
         is_winograd = (device.type, dtype) == ("cpu", torch.float32)
         # By depth, though it could serve thinner patches: the last digits must not depend on which
@@ -128,12 +128,14 @@ class ModelCache:
 def _load_for_planes(card: ModelCard, device: str, dtype: torch.dtype) -> nn.Module:
     import torch
 
-    from napari_ssp.engine.folding import fold_batch_norm  # loads torch
+    from napari_ssp.engine.acceleration.folding import fold_batch_norm  # loads torch
+    from napari_ssp.engine.acceleration.mish import use_quick_mish
     from napari_ssp.registry import load_model
 
     network = load_model(card)  # folded in float32 on the CPU, wherever it computes later
     channels, side = card.network.get("in_channels", 3), 2 * cast("Any", network).stride
     noise = torch.Generator().manual_seed(0)
     fold_batch_norm(network, torch.rand(1, channels, side, side, generator=noise))
+    use_quick_mish(network)
     # Channels last is faster for 2D convolutions, on cards and on processors.
     return network.to(device, dtype).to(memory_format=torch.channels_last)

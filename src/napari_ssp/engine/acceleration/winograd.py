@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from napari_ssp.engine.winograd_matrices import TAPS, group_tiles, winograd_scheme
+from napari_ssp.engine.acceleration.winograd_matrices import TAPS, group_tiles, winograd_scheme
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

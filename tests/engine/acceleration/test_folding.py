@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from napari_ssp.engine.folding import fold_batch_norm
+from napari_ssp.engine.acceleration.folding import fold_batch_norm
 from napari_ssp.networks import MediarFormer
 
 

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings, strategies as st
 from torch import nn
 
-from napari_ssp.engine.winograd import WinogradConv3d, use_winograd
+from napari_ssp.engine.acceleration.winograd import WinogradConv3d, use_winograd
 from napari_ssp.networks import RepMode
 
 
