@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from drawn import drawn
 from examples import Example, colours, divided, planes
 from incomplete import (
     from_boxes,
@@ -271,4 +272,5 @@ SETS: tuple[Callable[[Path], Iterator[Example]], ...] = (
     cells,
     nuclei_3d,
     blood,
+    drawn,
 )

@@ -1,0 +1,207 @@
+"""Drawn pictures of kinds of which few labelled ones may be used: bacteria, yeast, blood, worms.
+
+Their labels are exact. They are learned from and never scored.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import optics
+from bodies import Body, Dish, beside, grow, rod, scatter
+from examples import Example
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from numpy.random import Generator
+    from numpy.typing import NDArray
+
+    Looks = dict[str, Callable[[Generator, NDArray[np.int32], float], NDArray[np.float64]]]
+
+#: Side of a picture in pixels, and pictures of each kind.
+_SIDE, _EACH = 320, 40
+
+_LIGHT: Looks = {
+    "phase": optics.phase_contrast,
+    "bright_field": optics.bright_field,
+    "fluorescence": optics.fluorescence,
+}
+_ROUND: Looks = {
+    "ring": optics.bright_ring,
+    "phase": optics.phase_contrast,
+    "bright_field": optics.bright_field,
+    "relief": optics.interference_contrast,
+}
+
+
+def drawn(_: Path) -> Iterator[Example]:
+    """Draw all kinds; the same pictures each time."""
+    kinds: tuple[tuple[str, Callable[[Generator], tuple[Dish, float]], Looks], ...] = (
+        ("bacteria", _bacteria, _LIGHT),
+        ("chains", _chains, _LIGHT),
+        ("filaments", _filaments, _LIGHT),
+        ("cocci", _cocci, _LIGHT),
+        ("channels", _channel, _LIGHT),
+        ("yeast", _yeast, _ROUND),
+        ("discs", _discs, {"relief": optics.interference_contrast, "smear": optics.smear}),
+        ("worms", _worms, {"phase": optics.phase_contrast, "bright_field": optics.bright_field}),
+    )
+    for kind, (name, make, looks) in enumerate(kinds):
+        for number in range(_EACH):
+            rng = np.random.default_rng((kind, number))
+            look = list(looks)[number % len(looks)]
+            dish, width = make(rng)
+            yield Example(
+                f"drawn_{name}_{look}_{number:02}",
+                f"drawn {name}",
+                _picture(rng, looks[look], dish, width),
+                dish.labels,
+                scored=False,
+                licence="CC0",
+                origin="scripts/starter_cells/drawn.py",
+            )
+
+
+def _picture(rng: Generator, look: Any, dish: Dish, width: float) -> NDArray[np.uint8]:
+    signal = look(rng, dish.labels, width)
+    ground = optics.backdrop(rng, len(dish.labels)) * rng.uniform(0.3, 2)
+    return optics.as_picture(rng, signal, ground if signal.ndim == 2 else 0.1 * ground[..., None])
+
+
+def _anywhere(rng: Generator) -> NDArray[np.float64]:
+    return rng.uniform(0, _SIDE, 2)
+
+
+def _bacteria(rng: Generator) -> tuple[Dish, float]:
+    """Rods, scattered or in colonies, loose or dense."""
+    width, dish = rng.uniform(5, 22), Dish(_SIDE, int(rng.integers(0, 3)))
+    slim, spread = rng.uniform(1.6, 4.5), rng.uniform(0.02, 0.3)
+    room = (_SIDE / width) ** 2 / slim
+
+    def alone() -> Body:
+        long = width * slim * rng.uniform(0.7, 1.4)
+        return rod(rng, _anywhere(rng), long, width * rng.uniform(0.92, 1.08), rng.uniform(0, 0.4))
+
+    scatter(dish, alone, int(rng.integers(2, 12)))
+    gap = rng.uniform(0, 2)
+    share = rng.choice([0.05, 0.2, 0.5, 1.0])
+    grow(
+        dish,
+        rng,
+        lambda body: beside(rng, _other(rng, body, slim), gap, spread, 0.4),
+        int(share * room),
+    )
+    return dish, width
+
+
+def _other(rng: Generator, body: Body, slim: float) -> Body:
+    """Of another length, so that a colony's cells stay of one kind."""
+    width = 2 * float(body.radii.max())
+    fresh = rod(rng, body.line.mean(axis=0), width * slim * rng.uniform(0.7, 1.4), width, 0.15)
+    return fresh.moved(np.zeros(2), body.direction - fresh.direction)
+
+
+def _chains(rng: Generator) -> tuple[Dish, float]:
+    """Rods end to end."""
+    width, dish = rng.uniform(6, 16), Dish(_SIDE, 1)
+    slim = rng.uniform(1.5, 3.5)
+    for _ in range(int(rng.integers(2, 9))):
+        at, angle = _anywhere(rng), rng.uniform(0, 2 * np.pi)
+        for _ in range(int(rng.integers(2, 14))):
+            long = width * slim * rng.uniform(0.7, 1.3)
+            body = rod(rng, at, long, width, 0.1)
+            dish.put(body.moved(np.zeros(2), angle - body.direction))
+            at = at + (long + 2) * np.array([np.sin(angle), np.cos(angle)])
+            angle += rng.normal(0, 0.15)
+    return dish, width
+
+
+def _filaments(rng: Generator) -> tuple[Dish, float]:
+    """Long bacteria, alone and in bundles."""
+    width, dish = rng.uniform(6, 14), Dish(_SIDE, int(rng.integers(0, 2)))
+    scatter(
+        dish,
+        lambda: rod(rng, _anywhere(rng), width * rng.uniform(6, 25), width, rng.uniform(0, 1.5)),
+        int(rng.integers(2, 8)),
+    )
+    grow(dish, rng, lambda body: beside(rng, body, 1.0, 0.03, 0.3), int(rng.integers(0, 40)))
+    return dish, width
+
+
+def _cocci(rng: Generator) -> tuple[Dish, float]:
+    """Balls, alone, in pairs and in grapes."""
+    width, dish = rng.uniform(8, 24), Dish(_SIDE, int(rng.integers(0, 2)))
+    scatter(dish, lambda: rod(rng, _anywhere(rng), width, width, 0), int(rng.integers(3, 20)))
+
+    def neighbour(body: Body) -> Body:
+        angle = rng.uniform(0, 2 * np.pi)
+        size = width * rng.uniform(0.85, 1.12)
+        by = 0.97 * (size / 2 + body.radii.max()) + 1
+        return rod(rng, body.line[0] + by * np.array([np.sin(angle), np.cos(angle)]), size, size, 0)
+
+    grow(dish, rng, neighbour, int(rng.integers(3, 80)))
+    return dish, width
+
+
+def _channel(rng: Generator) -> tuple[Dish, float]:
+    """Rods one behind the other in straight channels."""
+    width, dish = rng.uniform(8, 20), Dish(_SIDE, 1)
+    apart = width * rng.uniform(1.6, 5)
+    for x in np.arange(rng.uniform(0, apart), _SIDE, apart):
+        y = rng.uniform(-20, 120)
+        while y < _SIDE - rng.uniform(0, 60):
+            long = width * rng.uniform(1.6, 4)
+            body = rod(rng, np.array([y + long / 2, x]), long, width, 0.05)
+            dish.put(body.moved(np.zeros(2), np.pi / 2 - body.direction))
+            y += long + rng.uniform(0.5, 3)
+    return dish, width
+
+
+def _yeast(rng: Generator) -> tuple[Dish, float]:
+    """Ovals with buds, in small colonies."""
+    width, dish = rng.uniform(14, 56), Dish(_SIDE, int(rng.integers(0, 2)))
+
+    def oval(at: NDArray[np.float64], size: float) -> Body:
+        return rod(rng, at, size * rng.uniform(1.02, 1.4), size, 0)
+
+    scatter(
+        dish, lambda: oval(_anywhere(rng), width * rng.uniform(0.8, 1.2)), int(rng.integers(1, 8))
+    )
+
+    def neighbour(body: Body) -> Body:
+        angle = rng.uniform(0, 2 * np.pi)
+        size = width * (rng.uniform(0.35, 0.7) if rng.random() < 0.35 else rng.uniform(0.75, 1.2))
+        by = (size / 2 + body.radii.max()) * rng.uniform(0.98, 1.1)
+        return oval(body.line.mean(axis=0) + by * np.array([np.sin(angle), np.cos(angle)]), size)
+
+    grow(dish, rng, neighbour, int(rng.integers(1, 3 + int(0.6 * (_SIDE / width) ** 2))))
+    return dish, width
+
+
+def _discs(rng: Generator) -> tuple[Dish, float]:
+    """Red blood cells, which overlap."""
+    width, dish = rng.uniform(24, 80), Dish(_SIDE, 0)
+
+    def disc() -> Body:
+        size = width * rng.uniform(0.85, 1.1)
+        return rod(rng, _anywhere(rng), size * rng.uniform(1, 1.12), size, 0)
+
+    scatter(dish, disc, int(rng.integers(5, 4 + int(2.5 * (_SIDE / width) ** 2))), hidden=0.25)
+    return dish, width
+
+
+def _worms(rng: Generator) -> tuple[Dish, float]:
+    """Long bodies with thin ends, which cross."""
+    width, dish = rng.uniform(8, 16), Dish(_SIDE, 0)
+    scatter(
+        dish,
+        lambda: rod(
+            rng, _anywhere(rng), width * rng.uniform(8, 16), width, rng.uniform(0, 2), taper=0.7
+        ),
+        int(rng.integers(3, 14)),
+        hidden=0.15,
+    )
+    return dish, width
