@@ -131,7 +131,8 @@ SUB_ROOMS: dict[str, set[str]] = {
         "widgets/measure",
         "widgets/train/collect",
     },
-    "widgets/segment": {"widgets/docks", "widgets/forms", "widgets/layers"},
+    # The critic beside a model does what Review does.
+    "widgets/segment": {"widgets/docks", "widgets/forms", "widgets/layers", "widgets/review"},
     # Images of a series are segmented as the Segment dock says.
     "widgets/series": {"widgets/docks", "widgets/forms", "widgets/layers", "widgets/segment"},
     "widgets/track": {"widgets/docks", "widgets/forms", "widgets/layers", "widgets/compare"},

@@ -77,6 +77,7 @@ def ship(
         "annotations, CC0) with planted faults and with what mediar-starter made of them",
         figures=named,
         calibration=CriticCalibration(calibration.count, calibration.wrong, KEPT_BACK),
+        reviews=("mediar-starter",),
     )
     save_model(load_model(run), card, STARTER_FOLDER / NAME)
 

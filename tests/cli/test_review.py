@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import imageio.v3 as iio
@@ -15,7 +17,9 @@ from skimage import data
 import napari_ssp as ssp
 from napari_ssp.flows import labels_to_flows
 from napari_ssp.io import read_image, write_image, write_labels
+from napari_ssp.io.objects.notes import write_provenance
 from napari_ssp.metrics import error_maps, object_errors, panoptic_quality, reliability_table
+from napari_ssp.registry import ModelCard, cache_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -212,3 +216,27 @@ def test_one_image_that_fails_does_not_stop_the_others(
         "b_review.csv",
         "review.json",
     ]
+
+
+def test_the_critic_that_knows_the_model_is_taken(
+    call: Call, folder: Path, tiny_critic: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NAPARI_SSP_CACHE", str(folder / "user"))
+    installed = cache_folder() / "models" / "mito-critic"
+    shutil.copytree(tiny_critic, installed)
+    replace(ModelCard.read(installed), name="mito-critic", reviews=("mito",)).write(installed)
+    write_provenance(folder / "labels" / "a_label.tif", {"model": {"name": "mito"}})
+    words = ("--labels", folder / "labels", "-o", folder / "out", "--overwrite")
+    for more, wanted in (
+        ((), ["mito-critic", "critic-starter"]),
+        (("--number-parts",), ["mito-critic", "critic-starter"]),
+        (("--made-by", "mito"), ["mito-critic", "mito-critic"]),
+        (("--model", "critic-starter"), ["critic-starter", "critic-starter"]),
+    ):
+        done = call("review", folder / "images", *words, *more)
+        assert done.exit_code == 0, done.output
+        rows = json.loads((folder / "out" / "review.json").read_text())["images"]
+        assert [row["provenance"]["model"]["name"] for row in rows] == wanted
+        said = " ".join(done.output.split())
+        count = said.count("reviewed by mito-critic, which knows results of mito.")
+        assert count == wanted.count("mito-critic")

@@ -62,7 +62,8 @@ def _rows(report: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _words(origin: dict[str, Any]) -> str:
-    return f"{origin['value']} ({origin['source']})"
+    value = "automatic" if origin["value"] is None else origin["value"]  # a critic, by the labels
+    return f"{value} ({origin['source']})"
 
 
 def _find_folder() -> Origin:

@@ -18,10 +18,12 @@ from napari_ssp.cli.options import request_options
 from napari_ssp.cli.pairing import by_name, label_name, label_sources
 from napari_ssp.cli.reporting import as_usage_error, say, wait_for, write_report
 from napari_ssp.io import is_folder, number_mask, read_label_image, write_image
+from napari_ssp.io.objects.notes import read_provenance
 from napari_ssp.io.objects.tables import write_table
 from napari_ssp.registry import find_card
 from napari_ssp.service import ModelService, PlanRequest, Review, ReviewRequest
 from napari_ssp.service.network_outputs import find_outputs
+from napari_ssp.service.review.choosing import name_maker
 from napari_ssp.service.review.judging import JudgeRequest
 
 if TYPE_CHECKING:
@@ -65,6 +67,7 @@ class _Labelled(NamedTuple):
 @request_options(
     ReviewRequest,
     "model",
+    "made_by",
     "scene",
     "missing",
     "axes",
@@ -93,12 +96,17 @@ def review(
     error of each image. Images and labels are paired by name; endings such as '_label' do not
     count. Where the flows lie beside the labels (segment --save-flows), the critic compares both.
 
+    Without --model the critic is the one that learned from results of the model that made the
+    labels (train critic --reviews), where --made-by or a note beside their file names that. Else it
+    is critic-starter.
+
     With --truth also reliability.png, and how well predicted and true errors agree. With a
     calibration the table says which objects are accepted: on average at most --wrong-share of them
     are wrong (IoU below 0.5), where your objects are like those of the calibration (exchangeable).
     """
     with as_usage_error():
-        find_card(choices["model"])
+        if choices["model"] is not None:
+            find_card(choices["model"])
         _check_calibrate(calibrate, truth, choices["calibration"])
         found = _pairs(find_sources(paths, scene), labels, truth)
         requests = [_request(each, flows, number_parts, choices) for each in found]
@@ -127,6 +135,8 @@ class _Writer:
         """Review one image; returns a line for a person and a row of the report."""
         name = Path(str(request.image)).name
         plan = self.plan = wait_for(service.submit(PlanRequest(request)), name)
+        if plan.reason:
+            say(f"{title(request)}: reviewed by {plan.card.name}, {plan.reason}.")
         for warning in plan.warnings:
             say(f"{title(request)}: {warning}")
         result = wait_for(service.submit(request, plan), name)
@@ -219,6 +229,8 @@ def _request(
     image, labels = each.image, each.labels
     shared: dict[str, Any] = {"scene": image.scene, "flows": _flows(flows, labels.path), **choices}
     if number_parts:
+        # An array has no note beside it.
+        shared["made_by"] = choices["made_by"] or name_maker(read_provenance(labels.path))
         mask = read_label_image(labels.path, labels.scene)
         numbered = number_mask(mask, f"file {labels.path}")
         return ReviewRequest(image.path, numbered, **shared)

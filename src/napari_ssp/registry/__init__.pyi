@@ -32,6 +32,7 @@ from .cellpose_models import (
     cellpose_weights as cellpose_weights,
     with_cellpose_digest as with_cellpose_digest,
 )
+from .critics import find_critic as find_critic
 from .describing import (
     card_lines as card_lines,
     matches as matches,

@@ -55,6 +55,8 @@ _LATER_ENTRIES = {
     "encoder_weights": None,
     "calibration": None,
     "fallback": None,
+    "base": None,
+    "reviews": (),
 }
 #: What families make that find no objects.
 _MAKES = {"repmode": IMAGES, TEACHER: ERRORS, CRITIC: ERRORS}
@@ -182,6 +184,10 @@ class ModelCard:
         Of a critic, by which objects can be accepted; None where it was not calibrated.
     fallback : str or None
         Name of the model to take for images that this one fails on.
+    base : str or None
+        Name of the model that this one was trained further from.
+    reviews : tuple of str
+        Of a critic, names of the models whose results it learned to judge.
     parameters : int
         How many numbers were learned; 0 where that is not stated.
     members : tuple of str
@@ -217,6 +223,8 @@ class ModelCard:
     encoder_weights: EncoderWeights | None = None
     calibration: CriticCalibration | None = None
     fallback: ModelName | None = None
+    base: ModelName | None = None
+    reviews: Members = ()
     parameters: Count = 0
     members: Members = ()
     remote: Remote | None = None

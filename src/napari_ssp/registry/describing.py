@@ -40,6 +40,8 @@ def card_lines(card: ModelCard) -> list[tuple[str, str]]:
         ("encoder began with", _encoder_weights(card)),
         ("average of", ", ".join(card.members)),
         ("where it fails", f"{card.fallback} takes over" if card.fallback else ""),
+        ("trained from", card.base or ""),
+        ("reviews results of", ", ".join(card.reviews)),
         ("network", _network(card)),
         ("sha256", card.sha256),
     ]

@@ -22,7 +22,7 @@ from napari_ssp.service.requests import (
     SegmentRequest,
     SourceRequest,
 )
-from napari_ssp.service.review.requests import CRITIC_STARTER, ReviewRequest
+from napari_ssp.service.review.requests import ReviewRequest
 from napari_ssp.service.source_image import open_image
 from napari_ssp.service.tracking.requests import TrackRequest
 
@@ -194,7 +194,7 @@ def predict_structures(
 def review(
     image: Any,
     labels: Any,
-    model: str = CRITIC_STARTER,
+    model: str | None = None,
     device: str = "auto",
     **options: Any,
 ) -> Review:
@@ -206,13 +206,15 @@ def review(
         As for :func:`segment`.
     labels : array, MicroscopyImage, str or pathlib.Path
         Labels of the image, of any origin: 0 is background, -1 is not annotated.
-    model : str
-        Name of a critic, or a critic's folder.
+    model : str or None
+        Name of a critic, or a critic's folder; None takes the one that learned from results of the
+        model that made the labels, where that is known and one is installed, else
+        ``critic-starter``.
     device : str
         ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
     **options
         The other fields of :class:`napari_ssp.ReviewRequest`: ``axes``, ``channel``,
-        ``calibration``, ``wrong_share`` ...
+        ``made_by``, ``calibration``, ``wrong_share`` ...
 
     Returns
     -------

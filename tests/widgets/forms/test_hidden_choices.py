@@ -44,6 +44,7 @@ CHANGED: dict[type[EditorForm], dict[str, Any]] = {
         "stacks": "linked",
         "all_planes": True,
         "visible_only": True,
+        "error_map": True,
         "keep_flows": True,
         "keep_probability": True,
     },
@@ -92,6 +93,7 @@ def _full(kind: type[EditorForm]) -> Any:
         form.set_planes(5)
     if isinstance(form, SegmentForm):
         form.set_in_zarr(True)
+        form.set_critic("mine", "my-critic", False)
     if isinstance(form, PredictForm):
         form.set_tasks([("dna", ""), ("actin", "")])
         form.set_units_known(True)

@@ -42,6 +42,12 @@ if TYPE_CHECKING:
     type=folder_type,
     help="A folder of labels that a model made of the images, as 'napari-ssp segment' writes them.",
 )
+@click.option(
+    "--reviews",
+    multiple=True,
+    metavar="MODEL",
+    help="A model that made such labels: this critic is taken for its results from then on.",
+)
 @click.option("--exclude", multiple=True, help="Name, without ending, of an image to leave out.")
 @output_option
 @click.option("--config", help="JSON file with choices; options given here win.")

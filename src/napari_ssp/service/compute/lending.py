@@ -10,6 +10,7 @@ import numpy as np
 
 from napari_ssp.registry import CELLPOSE, ModelCard, find_card
 from napari_ssp.service.requests import BlockRequest, DiameterRequest, SegmentRequest
+from napari_ssp.service.review.choosing import choose_critic
 from napari_ssp.service.review.plan import open_labels
 from napari_ssp.service.review.requests import ReviewRequest
 from napari_ssp.service.source_image import open_image
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 #: How a request calls a model that was given as a folder: by the digest of its weights.
 SHELF = "shelf:"
 #: Choices of a request that name files and models of this computer.
-_OF_HERE = ("image", "model", "through_model", "labels", "labels_scene", "flows")
+_OF_HERE = ("image", "model", "through_model", "labels", "labels_scene", "flows", "made_by")
 #: Bytes of an image that are sent at most.
 MOST_SENT = 4 * 2**30
 
@@ -84,6 +85,8 @@ def lend(request: Any) -> Loan:
     is_outer = isinstance(request, DiameterRequest | BlockRequest)
     inner = request.segment if is_outer else request
     books: dict[Book, Path | None] = {}
+    if isinstance(inner, ReviewRequest):
+        inner = choose_critic(inner)
     names = {"model": call_model(inner.model, books)}
     if isinstance(inner, SegmentRequest) and inner.through is not None:
         names["through_model"] = call_model(inner.through_model, books)
@@ -103,6 +106,8 @@ def restore_names(result: Any, request: Any) -> Any:
     if not provenance:
         return result
     asked, own = request.provenance(), dict(provenance["request"])
+    if asked["model"] is None:  # a critic that was chosen before it travelled
+        asked["model"] = own["model"]
     own |= {key: asked[key] for key in _OF_HERE if key in own}
     record = {**provenance, "request": own}
     if record["model"]["name"] == provenance["request"]["model"]:  # several, called by their names

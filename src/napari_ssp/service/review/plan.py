@@ -11,9 +11,11 @@ from napari_ssp.io import read_image, read_label_image
 from napari_ssp.io.label_images import check_label_header
 from napari_ssp.labels import explain_shapes
 from napari_ssp.place import PLACES, cut_like, drop_axes, translation
-from napari_ssp.registry import CRITIC, find_card, list_cards
+from napari_ssp.registry import CRITIC, STUDENT, find_card, find_family, list_cards
 from napari_ssp.service.network_outputs import CHANNELS, check_outputs
 from napari_ssp.service.review.calibrating import find_calibration
+from napari_ssp.service.review.choosing import choose_critic
+from napari_ssp.service.review.requests import CRITIC_STARTER
 from napari_ssp.service.source_image import choose_channel, open_image
 
 if TYPE_CHECKING:
@@ -47,6 +49,8 @@ class ReviewPlan:
         Flows and cell probability that the labels were made from, where the critic looks at them.
     calibration : ConformalCalibration or None
         For accepting objects.
+    reason : str
+        Why this critic was taken, where nobody chose one and it is not the shipped one.
     warnings : tuple of str
         What the user should know before trusting the result.
     """
@@ -57,6 +61,7 @@ class ReviewPlan:
     channel: int | None
     flows: MicroscopyImage | None = None
     calibration: ConformalCalibration | None = None
+    reason: str = ""
     warnings: tuple[str, ...] = ()
 
     @property
@@ -88,7 +93,8 @@ class ReviewPlan:
         sizes, count = self.labels.sizes, len(self.planes)
         planes = "" if count == 1 else f"{count} planes one by one, "
         kind = "" if self.calibration is None else ", objects can be accepted"
-        return f"{planes}{sizes['x']} × {sizes['y']} px, by {self.card.name}{kind}"
+        reason = f", {self.reason}" if self.reason else ""
+        return f"{planes}{sizes['x']} × {sizes['y']} px, by {self.card.name}{reason}{kind}"
 
 
 def plan_review(request: ReviewRequest) -> ReviewPlan:
@@ -106,7 +112,8 @@ def plan_review(request: ReviewRequest) -> ReviewPlan:
         When image and labels are not of one place, the model is no critic, or the calibration is
         another critic's.
     """
-    card = _critic(request.model)
+    asked, request = request.model, choose_critic(request)
+    card = _critic(str(request.model))
     image, request = open_image(request), open_labels(request)
     labels = _labels(request, image)
     check_label_header(labels, f"label image '{labels.name}'")
@@ -128,6 +135,7 @@ def plan_review(request: ReviewRequest) -> ReviewPlan:
         channel=choose_channel(image, request.channel),
         flows=flows,
         calibration=calibration,
+        reason=_reason(card, request) if asked is None else "",
         warnings=tuple(dict.fromkeys((*image.warnings, *labels.warnings, *doubts))),
     )
 
@@ -159,6 +167,11 @@ def _critic(model: str) -> ModelCard:
     return card
 
 
+def _reason(card: ModelCard, request: ReviewRequest) -> str:
+    known = card.name != CRITIC_STARTER
+    return f"which knows results of {request.made_by}" if known else ""
+
+
 def _labels(request: ReviewRequest, image: MicroscopyImage) -> MicroscopyImage:
     source: Any = request.labels
     if isinstance(source, MicroscopyImage):
@@ -180,7 +193,7 @@ def _flows(
 ) -> tuple[MicroscopyImage | None, list[str]]:
     """Flows for a critic that knows of them; where they cannot be used, a sentence why."""
     source = request.flows
-    if source is None:
+    if source is None or _are_empty(request.made_by, card):
         return None, []
     if not isinstance(source, MicroscopyImage):
         source = MicroscopyImage(source, "c" + labels.axes, labels.voxel_size, name="flows")
@@ -189,6 +202,13 @@ def _flows(
     check_outputs(source)
     _check_lengths(source, labels, "flows")
     return (source if card.network.get("agreement") else None), []
+
+
+def _are_empty(maker: str | None, card: ModelCard) -> bool:
+    """Whether flows are all 0, as a student's, and the critic has never seen such."""
+    if maker is None or find_family(maker) != STUDENT:
+        return False
+    return STUDENT not in map(find_family, card.reviews)
 
 
 def _check_lengths(image: MicroscopyImage, labels: MicroscopyImage, noun: str) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from napari_ssp.progress import Progress, Steps, count_through
 from napari_ssp.service.requests import Request
-from napari_ssp.service.review.requests import CRITIC_STARTER, ReviewRequest
+from napari_ssp.service.review.requests import ReviewRequest
 from napari_ssp.service.training.segmentation.pairs import scan_pairs
 
 if TYPE_CHECKING:
@@ -69,14 +69,14 @@ class RankFolderRequest(Request[FolderRanking]):
     ----------
     folder : pathlib.Path
         Laid out as one to train on: ``images`` and ``labels``, or labels beside their images.
-    model : str
-        Name of a critic, or its folder.
+    model : str or None
+        Name of a critic, or its folder; None chooses for each image as a review does.
     device : str
         ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
     """
 
     folder: Path
-    model: str = CRITIC_STARTER
+    model: str | None = None
     device: str = "auto"
 
 

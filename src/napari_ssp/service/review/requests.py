@@ -111,8 +111,11 @@ class ReviewRequest(SourceRequest, Request[Review]):
         Flows and cell probability that the labels were made from, channels flow_y, flow_x and
         cell_probability in front of the axes of the labels: objects that do not agree with them are
         doubtful. None, and those of volumes, leave the critic with the image and the labels.
-    model : str
-        Name of a critic, or its folder.
+    model : str or None
+        Name of a critic, or its folder; None takes the one that learned from results of the model
+        that made the labels, where one is installed, else the shipped one.
+    made_by : str or None
+        Name of the model that made the labels; None takes what is noted beside their file.
     channel : int or None
         Channel that was segmented; None means the colours of an RGB image, else the first channel.
     labels_scene : str or None
@@ -128,8 +131,12 @@ class ReviewRequest(SourceRequest, Request[Review]):
     """
 
     labels: Source = field(kw_only=False)
-    model: ModelName = choice(
-        CRITIC_STARTER, "Critic", "Name of a critic, or a critic's folder", kw_only=False
+    model: ModelName | None = choice(
+        None,
+        "Critic",
+        "Name of a critic, or a critic's folder [default: the one that knows the model that made "
+        "the labels, else critic-starter]",
+        kw_only=False,
     )
     _: KW_ONLY
     channel: int | None = choice(
@@ -137,6 +144,11 @@ class ReviewRequest(SourceRequest, Request[Review]):
         "Channel",
         "Channel that was segmented, from 0 [default: colours, or the first]",
         min=0,
+    )
+    made_by: ModelName | None = choice(
+        None,
+        "Made by",
+        "Model that made the labels [default: as is known of their file]",
     )
     flows: Source | None = choice(
         None, "Flows", "File of flows and cell probability that the labels were made from"

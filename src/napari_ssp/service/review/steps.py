@@ -98,8 +98,13 @@ def review_steps(
         full_axes=plan.labels.full_axes,
         wrong_share=None if plan.calibration is None else request.wrong_share,
         warnings=(*plan.warnings, *warnings),
-        provenance=describe_run(request.provenance(), plan.card, str(device), seconds),
+        provenance=describe_run(_record(request, plan), plan.card, str(device), seconds),
     )
+
+
+def _record(request: ReviewRequest, plan: ReviewPlan) -> dict[str, Any]:
+    """Request as it was understood: with the critic that was taken."""
+    return {**request.provenance(), "model": request.model or plan.card.name}
 
 
 def _review_plane(work: _Run, plane: tuple[int, int]) -> Steps[tuple[ErrorPrediction, Columns]]:

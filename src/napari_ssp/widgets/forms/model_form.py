@@ -66,10 +66,7 @@ class ChoiceForm(EditorForm):
 
     def set_models(self, models: Sequence[tuple[str, str]]) -> None:
         """Offer models, each by name and description."""
-        self._model.set_choices((name, name) for name, _ in models)
-        for index, (_, description) in enumerate(models):
-            self._model.setItemData(index, description, Qt.ItemDataRole.ToolTipRole)
-        self._show_model_description()
+        self._offer_models([(name, name, description) for name, description in models])
 
     def set_channels(self, channels: Sequence[tuple[str, int | None]]) -> None:
         """Offer channels by name and number; without any the row is hidden."""
@@ -90,9 +87,14 @@ class ChoiceForm(EditorForm):
             self._form.setRowVisible(self._editors[name].widget, True)
 
     def _model_choices(self) -> list[tuple[str, Any]]:
-        return [
-            (self._model.itemText(i), self._model.itemText(i)) for i in range(self._model.count())
-        ]
+        return [(self._model.itemText(i), value) for i, value in enumerate(self._model.values())]
+
+    def _offer_models(self, models: Sequence[tuple[str, str | None, str]]) -> None:
+        """Offer models by what is shown, the name, and a description."""
+        self._model.set_choices((shown, name) for shown, name, _ in models)
+        for index, (_, _, description) in enumerate(models):
+            self._model.setItemData(index, description, Qt.ItemDataRole.ToolTipRole)
+        self._show_model_description()
 
     def _show_model_description(self) -> None:
         text = self._model.itemData(self._model.currentIndex(), Qt.ItemDataRole.ToolTipRole)

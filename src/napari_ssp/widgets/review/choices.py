@@ -33,7 +33,7 @@ class ReviewChoices:
         When a number is out of its limits.
     """
 
-    model: str = _same("model")
+    model: str | None = _same("model")
     channel: int | None = _same("channel")
     wrong_share: float = _same("wrong_share")
     calibration: str | None = _same("calibration")
@@ -46,7 +46,8 @@ class ReviewChoices:
         image: MicroscopyImage,
         labels: MicroscopyImage,
         flows: MicroscopyImage | None = None,
+        made_by: str | None = None,
     ) -> ReviewRequest:
-        """Make the request for an image, its labels, and what these were made from."""
+        """Make the request for an image, its labels, and what these were made from, and by whom."""
         shared: dict[str, Any] = request_values(self, ReviewRequest)
-        return ReviewRequest(image, labels, flows=flows, **shared)
+        return ReviewRequest(image, labels, flows=flows, made_by=made_by, **shared)

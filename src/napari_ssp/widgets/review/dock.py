@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,6 @@ from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QWidget
 
 from napari_ssp.io.layer_attributes import METADATA_KEY
 from napari_ssp.registry import CRITIC, list_cards
-from napari_ssp.service.network_outputs import outputs_image
 from napari_ssp.service.review.decisions import Decision
 from napari_ssp.service.review.object_table import wrong_first
 from napari_ssp.service.review.ranking import RankFolderRequest
@@ -30,15 +29,15 @@ from napari_ssp.widgets.docks.shared_service import preferred_choices
 from napari_ssp.widgets.docks.viewer_watch import own_viewer
 from napari_ssp.widgets.forms.wrapped_label import SmallPrint
 from napari_ssp.widgets.layers.alignment import image_under, lies_on
-from napari_ssp.widgets.layers.images import channel_choices, layer_image
+from napari_ssp.widgets.layers.images import channel_choices
 from napari_ssp.widgets.layers.layer_state import LayerState, lost_reason
 from napari_ssp.widgets.layers.object_classes import wrong_objects
-from napari_ssp.widgets.layers.shown_segmentations import find_segmentation
-from napari_ssp.widgets.review.error_layer import ErrorLayers, features_with_errors
+from napari_ssp.widgets.review.error_layer import ErrorLayers, Reviewed, make_ready
 from napari_ssp.widgets.review.folder_list import FolderList
 from napari_ssp.widgets.review.form import ReviewForm
 from napari_ssp.widgets.review.keeper import DecisionKeeper
 from napari_ssp.widgets.review.keys import REVIEW_KEYS
+from napari_ssp.widgets.review.layer_request import layer_request
 from napari_ssp.widgets.review.list_panel import ListPanel
 from napari_ssp.widgets.review.sentences import known_line, progress_line, review_line
 from napari_ssp.widgets.review.tour import Tour
@@ -51,7 +50,6 @@ if TYPE_CHECKING:
     import napari
     from napari.layers import Labels
 
-    from napari_ssp.image import MicroscopyImage
     from napari_ssp.service import ModelService, Review
     from napari_ssp.service.review.decisions import ObjectKey
     from napari_ssp.service.review.ranking import FolderRanking, RankedImage
@@ -66,14 +64,6 @@ _NO_LABELS = (
 )
 _NO_IMAGE = "Open the image that '{name}' is of, too: the critic compares both."
 _NO_CRITIC = "No critic is installed. Look for one in the Models dock."
-
-
-@dataclass(frozen=True, eq=False)
-class Reviewed:
-    """A review made ready for its layers, by the worker."""
-
-    review: Review
-    features: dict[str, Any]
 
 
 class ReviewDock(JobDock):
@@ -165,10 +155,9 @@ class ReviewDock(JobDock):
     def rank_folder(self, folder: str = "") -> None:
         """Rank the images of a folder, the worst labels first; asks for one, as the button does."""
         folder = folder or QFileDialog.getExistingDirectory(self, "Images and their labels")
-        critic = self.form.chosen_model()
-        if folder and critic and not self.controller.is_running:
-            device = self.form.value().device
-            request = RankFolderRequest(Path(folder), critic, device)
+        if folder and self.form.has_critics() and not self.controller.is_running:
+            chosen = self.form.value()
+            request = RankFolderRequest(Path(folder), chosen.model, chosen.device)
             self.controller.start(request, self._show_ranking)
 
     def open_image(self, image: RankedImage) -> None:
@@ -194,7 +183,7 @@ class ReviewDock(JobDock):
 
     def _propose(self) -> Proposal:
         labels, image = self.labels_box.value(), self.image_box.value()
-        if not self.form.chosen_model():
+        if not self.form.has_critics():
             raise ValueError(_NO_CRITIC)
         if labels is None:
             raise ValueError(_NO_LABELS)
@@ -205,13 +194,13 @@ class ReviewDock(JobDock):
         doubts = self.label_watch.look_at([labels], [image])
         self.parts_button.offer(doubts)
         self.controller.compute_at(self.form.chosen_compute())
-        request = self.form.value().request(part, layer_image(labels), _flows(labels))
+        request = layer_request(self.form.value(), part, labels)
         return Proposal(request, warnings=doubts, needs_plan=True)
 
     def _preparation(self) -> Callable[[Any], Any]:
         labels, image = self.labels_box.value(), self.image_box.value()
         self._states = (LayerState(labels), LayerState(image))
-        return partial(_prepared, before=labels.features)
+        return partial(make_ready, before=labels.features)
 
     def _show(self, value: Reviewed) -> None:
         lost = lost_reason(self._states, self._viewer, "review")
@@ -219,8 +208,7 @@ class ReviewDock(JobDock):
             self.panel.set_message(lost, "warning")
             return
         labels = self._states[0].layer
-        self._layers.show(value.review, labels)
-        labels.features = value.features
+        self._layers.show(value, labels)
         self._reviews[labels] = value.review
         self._wrong.pop(labels, None)
         self._take_classes()
@@ -406,16 +394,3 @@ class ReviewDock(JobDock):
         )
         self.add(SmallPrint(_EXPLANATION), self.form, self.parts_button, self.panel)
         self.add(self.list, self.leads, self.folder_button, self.folder_list, self.truth_view)
-
-
-def _prepared(review: Review, before: Any) -> Reviewed:
-    return Reviewed(review, features_with_errors(review, before))
-
-
-def _flows(labels: Labels) -> MicroscopyImage | None:
-    """Flows that a layer's labels were made from, as long as a dock keeps them."""
-    found = find_segmentation(labels)
-    if found is None or len(found.flows) != len("yx"):
-        return None
-    outputs = outputs_image(found, f"flows of {labels.name}")
-    return outputs if layer_image(labels).shape == outputs.shape[1:] else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,21 @@ if TYPE_CHECKING:
 
 _NAME = "error map"
 _COLUMN = "predicted_error"
+#: Maps by the labels that they are of, whichever dock has shown them.
+_SHOWN: weakref.WeakKeyDictionary[Labels, weakref.ref[Image]] = weakref.WeakKeyDictionary()
+
+
+@dataclass(frozen=True, eq=False)
+class Reviewed:
+    """A review made ready for its layers, by the worker."""
+
+    review: Review
+    features: dict[str, Any]
+
+
+def make_ready(review: Review, before: Any) -> Reviewed:
+    """Work out features; parameters as of `features_with_errors`."""
+    return Reviewed(review, features_with_errors(review, before))
 
 
 class ErrorLayers:
@@ -31,21 +47,31 @@ class ErrorLayers:
 
     def __init__(self, viewer: napari.Viewer) -> None:
         self._viewer = viewer
-        self._shown: weakref.WeakKeyDictionary[Labels, weakref.ref[Image]] = (
-            weakref.WeakKeyDictionary()
-        )
 
-    def show(self, review: Review, labels: Labels) -> Image:
-        """Add the map of a review, or bring the one of an earlier review up to date."""
+    def show(self, value: Reviewed, labels: Labels) -> Image:
+        """Add the map of a review, or bring an earlier one up to date; note errors as features."""
+        review = value.review
         data = in_layer_axes(review.error_map, review.axes, labels)  # type: ignore[arg-type]
-        known = self._shown.get(labels)
-        layer = known() if known else None
-        if layer is None or layer not in self._viewer.layers or layer.data.shape != data.shape:
+        layer = self._find(labels)
+        if layer is None or layer.data.shape != data.shape:
             layer = self._add(data, labels)
         else:
             layer.data = data
         layer.metadata = {**layer.metadata, METADATA_KEY: review.provenance}
+        labels.features = value.features
         return layer
+
+    def take_away(self, labels: Labels) -> bool:
+        """Remove the map of labels that are others by now; whether there was one."""
+        layer = self._find(labels)
+        if layer is not None:
+            self._viewer.layers.remove(layer)
+        return layer is not None
+
+    def _find(self, labels: Labels) -> Image | None:
+        known = _SHOWN.get(labels)
+        layer = known() if known else None
+        return layer if layer in self._viewer.layers else None
 
     def _add(self, data: Any, labels: Labels) -> Image:
         selected, active = set(self._viewer.layers.selection), self._viewer.layers.selection.active
@@ -64,7 +90,7 @@ class ErrorLayers:
         )
         self._viewer.layers.selection = selected
         self._viewer.layers.selection.active = active
-        self._shown[labels] = weakref.ref(layer)
+        _SHOWN[labels] = weakref.ref(layer)
         return layer
 
 

@@ -13,9 +13,16 @@ from napari_ssp.widgets.forms.model_form import ChoiceForm
 from napari_ssp.widgets.review.choices import ReviewChoices
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from napari_ssp.schema import FieldDescription
 
 _PLAIN = ("model", "channel")
+_AUTOMATIC = (
+    "Automatic",
+    None,
+    "The critic that knows the model that made the labels, else critic-starter",
+)
 _ADVANCED = ("wrong_share", "calibration", "overlap", "device", "compute")
 
 
@@ -47,6 +54,15 @@ class ReviewForm(ChoiceForm):
         self._form.insertRow(self._form.rowCount(), "Truth", self.truth_box)
         self._show_advanced()
         self.set_channels(())
+
+    def set_models(self, models: Sequence[tuple[str, str]]) -> None:
+        """Offer critics, each by name and description, and to leave the choice to the plan."""
+        offered = [(name, name, description) for name, description in models]
+        self._offer_models([_AUTOMATIC, *offered] if offered else [])
+
+    def has_critics(self) -> bool:
+        """Whether any critic is on offer."""
+        return bool(self._model.values())
 
     def _show_advanced(self) -> None:
         super()._show_advanced()

@@ -31,6 +31,8 @@ class SegmentChoices:
         Another model, whose results are averaged with those of the first.
     compute : str
         Where the network runs, as `napari_ssp.ModelService` takes it.
+    error_map : bool
+        Have the critic that knows the model review the labels, and add its map of errors.
     keep_flows, keep_probability : bool
         Add layers of what the network predicted, beside the labels.
     stacks
@@ -78,6 +80,11 @@ class SegmentChoices:
     stacks: str = choice("planes", "Objects", "What becomes of an object in several planes")
     all_planes: bool = choice(False, "Planes", "Planes of a stack or time series to segment")
     visible_only: bool = choice(False, "Visible region only", "Segment only what the canvas shows")
+    error_map: bool = choice(
+        False,
+        "Error map",
+        "Have the critic that knows this model show where the labels are probably wrong",
+    )
     keep_flows: bool = choice(
         False,
         "Keep flow layer",

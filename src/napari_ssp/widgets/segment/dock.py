@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_ssp.io.layer_attributes import FILE_KEY, has_fields
 from napari_ssp.io.ngff.lazy import find_source
-from napari_ssp.registry import OBJECTS
+from napari_ssp.registry import OBJECTS, STUDENT, find_critic
 from napari_ssp.schema import describe_fields
 from napari_ssp.service import DiameterRequest, SegmentZarrRequest, find_members
 from napari_ssp.service.blocks.partial import PartialLabels
@@ -28,6 +28,7 @@ from napari_ssp.widgets.layers.images import (
     visible_region,
 )
 from napari_ssp.widgets.segment.choices import SegmentChoices
+from napari_ssp.widgets.segment.critic_beside import CriticBeside
 from napari_ssp.widgets.segment.form import SegmentForm
 from napari_ssp.widgets.segment.partial_view import PartialView
 from napari_ssp.widgets.segment.refining import Refining
@@ -84,6 +85,7 @@ class SegmentDock(JobDock):
         self.form.insert_before_advanced(self.result_file)
         self.partial = PartialView(self._viewer)
         self._is_written = False  # by the last run, as it is made
+        self._chosen = SegmentChoices()  # of the last run
         task = LayerTask(
             makes=OBJECTS,
             noun="segmentation",
@@ -102,6 +104,8 @@ class SegmentDock(JobDock):
         self.controller.progressed.connect(self._show_partial)
         self.refining = Refining(self._viewer, self.layers.results, self)
         self.refining.committed.connect(self._start_from)
+        self.critic = CriticBeside(self._viewer, self)
+        self.refining.settled.connect(self._take_map)
         self.left.connect(self.refining.clear)
         self.controller.started.connect(self.refining.pause)
         self.controller.stopped.connect(self.refining.go_on)
@@ -135,9 +139,19 @@ class SegmentDock(JobDock):
     def cancel(self) -> None:
         """Stop the run, as the Cancel button does; of one that is written, blocks are kept."""
         was_written = self._is_written and self.controller.is_running
+        was_review = self.critic.is_at_work
         super().cancel()
-        if was_written:
+        if was_review:
+            self.critic.say_cancelled()
+        elif was_written:
             self.panel.set_message(_KEPT)
+
+    def show_error(self, error: BaseException | None) -> None:
+        """Say why a run failed; a review that fails leaves the labels."""
+        if self.critic.is_at_work:
+            self.critic.say_failed(error)
+        else:
+            super().show_error(error)
 
     def measure_shape(self) -> None:
         """Take the diameter of what is drawn, as the From shape button does."""
@@ -152,6 +166,8 @@ class SegmentDock(JobDock):
     def _fit_to_model(self, model: str) -> None:
         card, _ = find_members(model)
         self.form.size_box.set_model(card.object_diameter, card.zoom)
+        critic = find_critic(card.name)
+        self.form.set_critic(model, None if critic is None else critic.name, card.family == STUDENT)
 
     def _request(self, layer: Image) -> SegmentRequest | SegmentZarrRequest:
         image = layer_image(layer)
@@ -181,7 +197,8 @@ class SegmentDock(JobDock):
         self._is_written = self.result_file.value() is not None
         if self._is_written:
             self.partial.prepare()
-        return partial(_make_ready, choices=self.form.value())
+        self._chosen = self.form.value()
+        return partial(_make_ready, choices=self._chosen)
 
     def _show_size(self, diameter: float) -> None:
         self.form.size_box.set_value(diameter)
@@ -193,19 +210,35 @@ class SegmentDock(JobDock):
             self.partial.show(progress.preview, source)
 
     def _conclude(self, value: Prepared | StoredResult, layer: Image) -> str:
+        labels: Any = self.layers.results.layer(layer, "labels")
         if isinstance(value, StoredResult):
             self.partial.clear()
             self.refining.set_stored(layer)
-            labels = self.layers.results.layer(layer, "labels")
             if labels is not None and labels.multiscale:  # no result in memory takes its place
                 labels.metadata[FILE_KEY] = str(value.result.path)
             return written_line(value)
         self.refining.set_result(value, layer)
-        return result_line(value)
+        line = result_line(value)
+        self.critic.remember(line)
+        if self._chosen.error_map and value.num_objects:
+            about_map = self.critic.review(value, self._chosen, labels, layer)
+        else:
+            about_map = self.critic.take_away(labels)
+        return f"{line} {about_map}".strip()
+
+    def _take_map(self) -> None:
+        """Leave no error map on labels that the sliders have changed."""
+        source = self.layers.source
+        labels: Any = None if source is None else self.layers.results.layer(source, "labels")
+        about_map = self.critic.take_away(labels)
+        if about_map:
+            self.refining.panel.add_message(about_map)
 
     def _update_layers(self) -> None:
         self.layers.update_layers()
         self.refining.follow_layers()
+        if self.critic.has_lost_labels():
+            self.cancel()
 
     def _start_from(self, chosen: Thresholds, name: str) -> None:
         """Begin the next run with thresholds that a person found to be good."""

@@ -26,6 +26,7 @@ _PLAIN = (
     "min_size",
     "device",
     "visible_only",
+    "error_map",
 )
 _ADVANCED = (
     "diameter",
@@ -64,8 +65,8 @@ _STACKS = (
 class SegmentForm(ChoiceForm):
     """Form of the choices of a segmentation.
 
-    Setters in: those of :class:`ChoiceForm`, ``set_planes`` and ``take_thresholds``; ``size_box``
-    has its own.
+    Setters in: those of :class:`ChoiceForm`, ``set_planes``, ``set_critic`` and
+    ``take_thresholds``; ``size_box`` has its own.
     """
 
     value_type = SegmentChoices
@@ -73,6 +74,10 @@ class SegmentForm(ChoiceForm):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._taken: tuple[dict[str, Any], str] = ({}, "")
+        # The model and the critic that knows it; and what was chosen for other such pairs.
+        self._reviewed: tuple[str, str | None] = ("", None)
+        self._error_maps: dict[tuple[str, str | None], bool] = {}
+        self._is_written = False
         self._channel.setToolTip("Channel to segment")
         self._nuclei = self._add_choice("nuclei")
         self._planes = self._add_choice("all_planes")
@@ -98,7 +103,13 @@ class SegmentForm(ChoiceForm):
             self._fields["tile"], self.changed, "2048, above 16 Mpx"
         )
         self._add_checks(
-            "visible_only", "fallback", "tta", "eightfold", "keep_flows", "keep_probability"
+            "visible_only",
+            "error_map",
+            "fallback",
+            "tta",
+            "eightfold",
+            "keep_flows",
+            "keep_probability",
         )
         for name in ("min_size", "hole_size", "tile"):
             self._editors[name].widget.setSuffix(" px")  # type: ignore[attr-defined]
@@ -109,6 +120,7 @@ class SegmentForm(ChoiceForm):
         self.set_planes(1)
         self._set_applies("average_with", False)
         self.set_in_zarr(False)
+        self._show_error_map()
 
     def set_models(self, models: Sequence[tuple[str, str]]) -> None:
         """Offer models, each by name and description, also to be averaged with another."""
@@ -140,6 +152,29 @@ class SegmentForm(ChoiceForm):
         self._set_applies("fallback", not is_written)
         self._set_applies("keep_flows", not is_written)
         self._set_applies("keep_probability", not is_written)
+        self._is_written = is_written
+        self._show_error_map()
+
+    def set_critic(self, model: str, critic: str | None, by_itself: bool) -> None:
+        """Offer an error map by the critic that knows the model; without one the row is hidden.
+
+        Parameters
+        ----------
+        model : str
+            The chosen model.
+        critic : str or None
+            Name of the critic.
+        by_itself : bool
+            Whether the choice is ticked until a person has chosen otherwise for this model.
+        """
+        if (model, critic) != self._reviewed:
+            tick = self._editors["error_map"]
+            self._error_maps[self._reviewed] = tick.get()
+            self._reviewed = model, critic
+            tick.set(self._error_maps.get(self._reviewed, by_itself))
+            words = f": {critic}" if critic else ""
+            tick.widget.setToolTip(f"{self._fields['error_map'].help}{words}")
+        self._show_error_map()
 
     def insert_before_advanced(self, widget: QWidget) -> None:
         """Put a widget of the connected dock below the plain choices."""
@@ -177,6 +212,9 @@ class SegmentForm(ChoiceForm):
 
     def _reset_thresholds(self) -> None:
         self.change(**{name: self._fields[name].default for name in _THRESHOLDS})
+
+    def _show_error_map(self) -> None:
+        self._set_applies("error_map", self._reviewed[1] is not None and not self._is_written)
 
     def _show_stacks(self) -> None:
         several = "all_planes" not in self._idle and bool(self._planes.value())

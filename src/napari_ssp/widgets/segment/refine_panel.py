@@ -109,6 +109,10 @@ class RefinePanel(QWidget):
         """Show one line."""
         self.message.setText(text)
 
+    def add_message(self, text: str) -> None:
+        """Say one thing more."""
+        self.message.setText(f"{self.message.text()} {text}")
+
     def set_name(self, name: str) -> None:
         """Say which layer changes."""
         self.fold.setText(f"Refine '{name}'")

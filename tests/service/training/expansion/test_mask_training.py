@@ -287,5 +287,6 @@ def test_cards_say_what_a_student_learned_from(
     run(train_steps(replace(expansion, install="never")))
     card = ModelCard.read(expansion.output)
     assert card.network == find_card(student).network
+    assert card.base == "my-student"
     assert card.description.startswith("'my-student', expanded on 5 images without masks as judged")
     assert card.training_data == "labelled, images; before: labelled"

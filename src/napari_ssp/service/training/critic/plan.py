@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from napari_ssp.io import image_stem, is_image_name
 from napari_ssp.io.label_names import find_labels
 from napari_ssp.networks.arguments import check_arguments
-from napari_ssp.registry import CRITIC
+from napari_ssp.registry import CRITIC, list_cards
 from napari_ssp.service.results import TrainingPlan
 from napari_ssp.service.training.kind import TrainingPlanner
 from napari_ssp.service.training.pair_sources import list_files
@@ -123,6 +123,13 @@ def _warnings(request: TrainCriticRequest, files: CriticFiles) -> list[str]:
         warnings.append(
             "Without labels that models made of these images the critic learns from planted faults "
             "alone, and trusts real mistakes too much. Name such labels with --mistakes."
+        )
+    installed = {card.name for card in list_cards()}
+    unknown = [name for name in request.reviews if name not in installed]
+    if unknown:
+        warnings.append(
+            f"Not installed here: {', '.join(unknown)}. The critic is for results of models with "
+            "just these names; look for a slip of the pen in --reviews."
         )
     return warnings
 

@@ -116,6 +116,7 @@ def _card(request: TrainCriticRequest, images: CriticImages) -> ModelCard:
         description=f"Critic of labels, trained on {count} image{'s' * (count != 1)} with planted "
         f"faults and {made} label images that models made.",
         training_data=", ".join(folder.name for folder in request.data),
+        reviews=tuple(dict.fromkeys(request.reviews)),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import field
 from pathlib import Path
 
+from napari_ssp.registry.card_checks import check_name
 from napari_ssp.schema import checked_dataclass, choice
 from napari_ssp.service.requests import Request
 from napari_ssp.service.results import TrainedModel
@@ -92,6 +93,9 @@ class TrainCriticRequest(Request[TrainedModel]):
     mistakes : tuple of pathlib.Path
         Folders of label files that models made of these images, under the images' names, as
         ``napari-ssp segment -o`` writes them; one folder for each way of segmenting.
+    reviews : tuple of str
+        Names of the models that made these labels, for the card: where one of them has segmented an
+        image, this critic reviews the result unless another one is chosen.
     name : str
         Name of the new model.
     install : str
@@ -107,6 +111,7 @@ class TrainCriticRequest(Request[TrainedModel]):
     validation: tuple[Path, ...] = ()
     exclude: tuple[str, ...] = ()
     mistakes: tuple[Path, ...] = ()
+    reviews: tuple[str, ...] = ()
     name: str = choice("my-critic", "Name", "Name of the new model")
     network: CriticNetwork = field(default_factory=CriticNetwork)
     schedule: CriticSchedule = field(default_factory=CriticSchedule)
@@ -121,3 +126,5 @@ class TrainCriticRequest(Request[TrainedModel]):
             raise ValueError(
                 "Training needs at least one folder of 'images' and 'labels', or a table."
             )
+        for model in self.reviews:
+            check_name(model)

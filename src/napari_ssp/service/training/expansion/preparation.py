@@ -178,6 +178,7 @@ def _expanded_card(
         description=f"'{base.name}', expanded on {len(images.unlabelled)} images without masks as "
         f"judged by {', '.join(request.teachers)}.",
         training_data=f"{folders}; before: {base.training_data or base.name}",
+        base=base.name,
     )
 
 

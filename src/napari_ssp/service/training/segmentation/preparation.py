@@ -212,6 +212,7 @@ def _card(
         description=f"'{base.name}', trained further ({request.forgetting.trainable}) on {count} "
         f"image{'s' * (count != 1)}.",
         training_data=f"{data}; before: {base.training_data or base.name}",
+        base=base.name,
     )
 
 

@@ -133,6 +133,7 @@ def _of_base(card: ModelCard, base: ModelCard, request: TrainStructuresRequest) 
         citation=base.citation,
         description=f"'{base.name}', {what}. {card.description}",
         training_data=f"{card.training_data}; before: {base.training_data or base.name}",
+        base=base.name,
     )
 
 
