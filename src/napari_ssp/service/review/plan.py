@@ -168,8 +168,7 @@ def _critic(model: str) -> ModelCard:
 
 
 def _reason(card: ModelCard, request: ReviewRequest) -> str:
-    known = card.name != CRITIC_STARTER
-    return f"which knows results of {request.made_by}" if known else ""
+    return "" if card.name == CRITIC_STARTER else f"which knows results of {request.made_by}"
 
 
 def _labels(request: ReviewRequest, image: MicroscopyImage) -> MicroscopyImage:
