@@ -76,9 +76,9 @@ class Hand:
             self._backend._vispy_mouse_move(pos=place, modifiers=())
         self._backend._vispy_mouse_release(pos=places[-1], button=1, modifiers=())
 
-    def _on_canvas(self, point: tuple[float, ...]) -> tuple[float, float]:
+    def _on_canvas(self, point: tuple[float, ...]) -> tuple[int, int]:
         world = np.array(self._layer.data_to_world(point))[-2:]
         camera = self._viewer.scene.camera
         height, width = self._viewer.canvas.size
         y, x = (world - camera.center[-2:]) * camera.zoom + (height / 2, width / 2)
-        return float(x), float(y)
+        return round(float(x)), round(float(y))

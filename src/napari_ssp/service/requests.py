@@ -171,8 +171,9 @@ class SegmentRequest(ImageRequest, Request[Segmentation]):
         Name of a model, or a model's folder; several, joined by ``+``, are averaged.
     fallback : bool
         Where the model fails, take the one that its card names: when nothing is found, or more than
-        15 % of what it takes for cells is left without an object. Not for volumes, averaged models,
-        large planes from file to file, and other thresholds than the usual ones.
+        15 % of what it takes for cells is left without an object. Of large planes from file to
+        file one block decides. Not for volumes, averaged models, and other thresholds than the
+        usual ones.
     channel : int or None
         Channel to segment; None means the colours of an RGB image, else the first channel.
     nuclei : int or None

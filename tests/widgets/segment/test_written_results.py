@@ -16,12 +16,16 @@ from napari_ssp.io.napari_reader import read_layers
 from napari_ssp.io.napari_writer import write_labels_layer
 from napari_ssp.io.ngff import pyramid
 from napari_ssp.service import Gesture, JobState, SegmentRequest, Tool
+from napari_ssp.service.blocks.requests import BlocksResult
 from napari_ssp.service.blocks.unfinished import unfinished_folder
+from napari_ssp.service.results import FELL_BACK
 from napari_ssp.widgets.compare.comparing import list_object_labels
 from napari_ssp.widgets.edit.editing import Editing
 from napari_ssp.widgets.layers.images import layer_file
 from napari_ssp.widgets.segment import partial_view
 from napari_ssp.widgets.segment.partial_view import PartialView
+from napari_ssp.widgets.segment.sentences import written_line
+from napari_ssp.widgets.segment.stored_result import StoredResult
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -94,7 +98,7 @@ def test_the_result_is_written_beside_the_image_and_shown(
     assert "6 blocks of 64 px, about " in plan
     assert "GiB of disk until it is finished, written to slide_label.zarr" in plan
     large.form.set_advanced_open(True)
-    assert "fallback" in large.form._idle  # blocks keep their model
+    assert "fallback" not in large.form._idle  # one block decides
     assert run(large, qtbot).state is JobState.DONE
     np.testing.assert_array_equal(np.asarray(read_label_image(target).data), expected)
     assert list(slide.parent.glob("*.unfinished")) == []
@@ -239,3 +243,11 @@ def test_small_planes_and_others_are_not_offered_a_file(
     layer.data = [level + 1 for level in layer.data]  # no longer what lies in the file
     large.update_plan()
     assert large.result_file.isHidden()
+
+
+def test_another_model_that_was_taken_is_said(tmp_path: Path) -> None:
+    said = (f"{FELL_BACK}: one finds nothing.", "Something about memory.")
+    result = BlocksResult(tmp_path / "a.zarr", 3, {"seconds": 2.0}, said)
+    line = written_line(StoredResult("yx", (0, 0, 0, 0), 0, {}, (), result))
+    assert line.startswith("Found 3 cells in 2.0 s, written to")
+    assert line.endswith(f"a.zarr'. {FELL_BACK}: one finds nothing.")

@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from napari_ssp.service.requests import SegmentRequest
     from napari_ssp.service.segmentation.plan import SegmentPlan
 
-#: Choices that change how a result is made, not what it is; blocks keep their model in any case.
-_FREE = ("image", "device", "batch_size", "tile", "fallback")
+#: Choices that change how a result is made, not what it is.
+_FREE = ("image", "device", "batch_size", "tile")
+#: Choices that results of before do not name; they go on with the model that they have.
+_LATER = ("fallback",)
 _WORDS = {
     "pixels": "the image is another one, or was changed since",
     "sha256": "the model's weights are others",
@@ -45,7 +47,8 @@ def check_same(found: Mapping[str, Any], wanted: Mapping[str, Any], folder: Path
 
 def find_differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
     """Say in what two descriptions differ; empty where they are of the same run."""
-    differing = [key for key in wanted if found.get(key) != _as_read(wanted[key])]
+    told = [key for key in wanted if key in found or key not in _LATER]
+    differing = [key for key in told if found.get(key) != _as_read(wanted[key])]
     return [_WORDS.get(k, f"{k} was {found.get(k)} and is {wanted[k]}") for k in differing]
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from napari_ssp.atomic import check_folder, check_folder_target
 from napari_ssp.io.scene import is_labels_name
+from napari_ssp.service.blocks.decision import find_decision
 from napari_ssp.service.blocks.describing import describe, find_differences
 from napari_ssp.service.blocks.estimate import check_possible, find_needs
 from napari_ssp.service.blocks.grid import make_grids
@@ -98,6 +99,9 @@ def plan_blocks(request: SegmentZarrRequest) -> BlocksPlan:
             "name, or replace it."
         )
     done = len(unfinished.finished("network")) if not differing else 0
+    decision = find_decision(unfinished)
+    if decision is not None and not differing:  # another model may see planes of another size
+        grids = make_grids(plan_segmentation(decision.request(segment)))
     total = grids.seen.size * len(plan.planes)
     return BlocksPlan(plan, needs, path, not differing, done, total)
 

@@ -14,6 +14,7 @@ from napari_ssp.atomic import check_folder_target
 from napari_ssp.io.scene import is_labels_name
 from napari_ssp.progress import Progress, Steps
 from napari_ssp.registry.claims import claimed
+from napari_ssp.service.blocks.decision import find_decision
 from napari_ssp.service.blocks.describing import check_same, describe
 from napari_ssp.service.blocks.estimate import MARGIN, check_possible, find_needs
 from napari_ssp.service.blocks.grid import count_up, in_quarters, index_of, make_grids
@@ -21,15 +22,18 @@ from napari_ssp.service.blocks.order import Order
 from napari_ssp.service.blocks.partial import PartialLabels
 from napari_ssp.service.blocks.plan import plan_blocks
 from napari_ssp.service.blocks.requests import BlocksResult
+from napari_ssp.service.blocks.trial import decide_steps
 from napari_ssp.service.blocks.unfinished import DAMAGE, LOOK, Unfinished, unfinished_folder
 from napari_ssp.service.blocks.written import read_labels
 from napari_ssp.service.jobs import JobState
 from napari_ssp.service.provenance import describe_run
 from napari_ssp.service.requests import BlockRequest
+from napari_ssp.service.segmentation.fallback import find_fallback
 from napari_ssp.service.segmentation.plan import plan_segmentation
 from napari_ssp.service.segmentation.run import assemble_planes, warn_of_few
 
 if TYPE_CHECKING:
+    from napari_ssp.service.blocks.decision import Decision
     from napari_ssp.service.blocks.grid import Grid, Grids
     from napari_ssp.service.blocks.order import Piece
     from napari_ssp.service.blocks.requests import SegmentZarrRequest
@@ -125,6 +129,7 @@ def segment_by_blocks(
     with claimed([unfinished_folder(goal.path)]):
         run.begin()
         yield from run.look()
+        yield from run.choose_model()
         yield from run.check()
         return (yield from run.go_on())
 
@@ -156,6 +161,7 @@ class _Run:
         self._unfinished = Unfinished(unfinished_folder(goal.path.absolute()))
         self._steps = self._list_steps()
         self._partial = PartialLabels(self._unfinished, plan, self._grids)
+        self._decision: Decision | None = None
         self._began = time.monotonic()
 
     def begin(self) -> None:
@@ -185,6 +191,24 @@ class _Run:
             if not any(map(self._unfinished.finished, self._steps)):
                 shutil.rmtree(self._unfinished.folder, ignore_errors=True)
             raise UnreachableError(*error.args) from error
+
+    def choose_model(self) -> Steps[None]:
+        """Let one block say whether another model takes over, or go on with what was decided."""
+        request = self._request
+        decision = find_decision(self._unfinished)
+        if decision is None:
+            is_of_before = "fallback" not in self._read_description()
+            if is_of_before or find_fallback(request) is None:
+                return
+            decision = yield from decide_steps(self._service, request, self._plan, self._grids)
+            decision.note(self._unfinished)
+        decision.check(self._unfinished)
+        self._decision, self._request = decision, decision.request(request)
+        if self._request is not request:
+            self._plan = plan_segmentation(self._request)
+            check_possible(self._request, self._plan)
+            self._grids = make_grids(self._plan)
+            self._steps = self._list_steps()
 
     def check(self) -> Steps[None]:
         """Forget pieces that were damaged, and what was made with numbers of theirs."""
@@ -323,6 +347,9 @@ class _Run:
         seconds = time.monotonic() - self._began
         record = describe_run(asked, card, self._request.device, seconds)
         warnings = (*self._assemble(count).warnings, *warn_of_few(plan, few))
+        if self._decision is not None and self._decision.instead_of is not None:
+            record["instead_of"] = self._decision.instead_of
+            warnings += (self._decision.warning,)
         return BlocksResult(self._goal.path, count, record, warnings)
 
     def _is_whole(self, step: str, key: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 from napari.layers import Image, Layer
 
@@ -12,8 +12,9 @@ from napari_ssp.registry import OBJECTS
 from napari_ssp.service.compartments.choosing import names_dna, sees_nuclei
 from napari_ssp.service.preparing import SEGMENTATION
 from napari_ssp.widgets.compartments.choices import repeated
+from napari_ssp.widgets.compartments.cytoplasm import follow_edits
 from napari_ssp.widgets.compartments.form import CompartmentsForm
-from napari_ssp.widgets.compartments.results import CELLS, prepare, result_line
+from napari_ssp.widgets.compartments.results import prepare, result_line
 from napari_ssp.widgets.docks.job_dock import JobDock
 from napari_ssp.widgets.docks.layer_job import LayerJob, LayerTask
 from napari_ssp.widgets.docks.run_panel import RunPanel
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     import napari
+    from napari.layers import Labels
 
     from napari_ssp.image import MicroscopyImage
     from napari_ssp.service import Compartments, CompartmentsRequest, ModelService
@@ -150,7 +152,10 @@ class CompartmentsDock(JobDock):
         return partial(prepare, channel=self.form.value().channel or 0, layers=layers)
 
     def _conclude(self, value: PreparedCompartments, layer: Image) -> str:
-        cells: Any = self.layers.results.layer(layer, CELLS)
+        cells, nuclei, cytoplasm = (
+            cast("Labels", self.layers.results.layer(layer, name)) for name in value.result.labels
+        )
+        follow_edits(self._viewer, cells, nuclei, cytoplasm)
         cells.features = value.features
         cells.metadata = {**cells.metadata, MEASURED_KEY: value.digest}
         return result_line(value.result)

@@ -11,11 +11,9 @@ from napari_ssp.widgets.measure.object_table import measured
 if TYPE_CHECKING:
     from napari_ssp.service import Compartments
 
-#: Part with the table of all.
-CELLS = "cells"
 # Cells are outlines, so that their nuclei and cytoplasm are seen, all in one colour.
 _LOOKS = {
-    CELLS: {"contour": 2, "opacity": 1.0},
+    "cells": {"contour": 2, "opacity": 1.0},
     "nuclei": {"opacity": 0.7},
     "cytoplasm": {"opacity": 0.3},
 }

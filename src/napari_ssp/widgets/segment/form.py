@@ -145,11 +145,7 @@ class SegmentForm(ChoiceForm):
         self._set_applies("tile", lies_there)
 
     def set_written(self, is_written: bool) -> None:
-        """Offer what there is only where labels are not written as they are made.
-
-        That is layers of what the network said, and another model where the first one fails.
-        """
-        self._set_applies("fallback", not is_written)
+        """Offer layers of what the network said only where labels are not written as made."""
         self._set_applies("keep_flows", not is_written)
         self._set_applies("keep_probability", not is_written)
         self._is_written = is_written

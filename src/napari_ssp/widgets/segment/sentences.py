@@ -49,7 +49,8 @@ def written_line(stored: StoredResult) -> str:
     """Say what was found, and where it was written."""
     result = stored.result
     found = count_line(result.count, "cell")
-    said = [line for line in result.warnings if line.startswith((NOTHING_TO_SEE, COVER_LITTLE))]
+    told = (NOTHING_TO_SEE, COVER_LITTLE, FELL_BACK)
+    said = [line for line in result.warnings if line.startswith(told)]
     first = f"Found {found} in {result.provenance['seconds']:.1f} s, written to '{result.path}'."
     return " ".join([first, *said])
 
