@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     Looks = dict[str, Callable[[Generator, NDArray[np.int32], float], NDArray[np.float64]]]
 
-#: Side of a picture in pixels, and pictures of each kind.
-_SIDE, _EACH = 320, 40
+#: Side of a picture in pixels, and pictures of a kind in one look.
+_SIDE, _EACH = 320, 14
 
 _LIGHT: Looks = {
     "phase": optics.phase_contrast,
@@ -50,12 +50,11 @@ def drawn(_: Path) -> Iterator[Example]:
         ("worms", _worms, {"phase": optics.phase_contrast, "bright_field": optics.bright_field}),
     )
     for kind, (name, make, looks) in enumerate(kinds):
-        for number in range(_EACH):
+        for number, look in enumerate(sorted(looks) * _EACH):
             rng = np.random.default_rng((kind, number))
-            look = list(looks)[number % len(looks)]
             dish, width = make(rng)
             yield Example(
-                f"drawn_{name}_{look}_{number:02}",
+                f"drawn_{name}_{look}_{number:03}",
                 f"drawn {name}",
                 _picture(rng, looks[look], dish, width),
                 dish.labels,
@@ -67,7 +66,7 @@ def drawn(_: Path) -> Iterator[Example]:
 
 def _picture(rng: Generator, look: Any, dish: Dish, width: float) -> NDArray[np.uint8]:
     signal = look(rng, dish.labels, width)
-    ground = optics.backdrop(rng, len(dish.labels)) * rng.uniform(0.3, 2)
+    ground = optics.backdrop(rng, len(dish.labels)) * rng.uniform(0.2, 1.2)
     return optics.as_picture(rng, signal, ground if signal.ndim == 2 else 0.1 * ground[..., None])
 
 
@@ -77,7 +76,7 @@ def _anywhere(rng: Generator) -> NDArray[np.float64]:
 
 def _bacteria(rng: Generator) -> tuple[Dish, float]:
     """Rods, scattered or in colonies, loose or dense."""
-    width, dish = rng.uniform(5, 22), Dish(_SIDE, int(rng.integers(0, 3)))
+    width, dish = 5 * 7 ** rng.random(), Dish(_SIDE, int(rng.integers(0, 3)))
     slim, spread = rng.uniform(1.6, 4.5), rng.uniform(0.02, 0.3)
     room = (_SIDE / width) ** 2 / slim
 

@@ -93,13 +93,13 @@ def bright_field(rng: Generator, labels: Labels, width: float) -> Picture:
     return float(rng.choice([-1, 1])) * rng.uniform(1.5, 3) * edges - rng.uniform(0, 0.3) * inner
 
 
-def interference_contrast(rng: Generator, labels: Labels, width: float) -> Picture:
+def interference_contrast(rng: Generator, labels: Labels, _: float) -> Picture:
     """Relief, lit from one side."""
-    flat = rng.uniform(0, 1) * np.minimum(1, 3 * thickness(labels)) + thickness(labels)
+    flat = np.minimum(1, rng.choice([1, 2, 4, 8]) * thickness(labels))
     inner = _blur(flat, rng.uniform(0.6, 1.6))
     angle = rng.uniform(0, 2 * np.pi)
     dy, dx = np.gradient(inner)
-    relief = (np.sin(angle) * dy + np.cos(angle) * dx) * width * rng.uniform(0.1, 0.35)
+    relief = (np.sin(angle) * dy + np.cos(angle) * dx) * rng.uniform(1, 5)
     return np.asarray(relief + rng.uniform(-0.15, 0.1) * inner)
 
 

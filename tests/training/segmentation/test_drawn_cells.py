@@ -62,7 +62,8 @@ def test_pictures_show_their_labels_and_are_the_same_each_time(
     monkeypatch.setattr(drawn, "_EACH", 1)
     monkeypatch.setattr(drawn, "_SIDE", 160)
     pictures = list(drawn.drawn(Path()))
-    assert len({picture.group for picture in pictures}) == len(pictures) == 8
+    assert len({picture.group for picture in pictures}) == 8
+    assert len({picture.name for picture in pictures}) == len(pictures)
     for picture, again in zip(pictures, drawn.drawn(Path()), strict=True):
         np.testing.assert_array_equal(picture.pixels, again.pixels)
         assert picture.pixels.dtype == np.uint8
@@ -72,4 +73,4 @@ def test_pictures_show_their_labels_and_are_the_same_each_time(
         inside, around = picture.labels > 0, ndimage.binary_dilation(picture.labels, iterations=6)
         difference = picture.pixels[inside].mean() - picture.pixels[around & ~inside].mean()
         spread = picture.pixels[picture.labels == 0].std()
-        assert abs(difference) > 0.3 * spread or picture.name.endswith("relief_00")
+        assert abs(difference) > 0.3 * spread or "_relief_" in picture.name
