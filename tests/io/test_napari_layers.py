@@ -221,6 +221,33 @@ def test_layers_are_saved_as_ome_zarr(tmp_path: Path, name: str) -> None:
     assert [p.name for p in tmp_path.iterdir()] == [name]
 
 
+@pytest.mark.parametrize("ending", [".ome.tif", ".ome.zarr"])
+@pytest.mark.parametrize("name", ["cells", "A01.tif labels", "v1.2"])
+def test_a_name_without_an_ending_gets_that_of_the_chosen_type(
+    tmp_path: Path, name: str, ending: str
+) -> None:
+    pixels = np.random.default_rng(0).integers(0, 99, (20, 30))
+    for layer in (Image(pixels.astype("f4")), Labels(pixels)):
+        folder = tmp_path / type(layer).__name__
+        folder.mkdir()
+        kind = layer._type_string
+        (writer,) = (
+            found
+            for found in PluginManager.instance().iter_compatible_writers([kind])
+            if found.command.startswith(PLUGIN) and ending in found.filename_extensions
+        )
+        viewer = ViewerModel()
+        viewer.add_layer(layer)
+        # As napari's dialog, which proposes the layer's name.
+        (written,) = viewer.layers.save(str(folder / name), _writer=writer)
+        assert [path.name for path in folder.iterdir()] == [name + ending]
+        (again,) = opened(Path(written))
+        np.testing.assert_array_equal(np.asarray(again.data), pixels)
+        # About the name with its ending nobody was asked.
+        with pytest.raises(FileExistsError, match="exists"):
+            viewer.layers.save(str(folder / name), _writer=writer)
+
+
 @pytest.mark.parametrize(
     ("scale", "unit", "expected"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,13 +16,20 @@ from napari_ssp.io.layer_attributes import (
     layer_voxel_size,
 )
 from napari_ssp.io.objects.notes import write_provenance
+from napari_ssp.io.scene import is_zarr_name
 from napari_ssp.io.writing import write_image, write_labels
 
+TIFF, ZARR = ".ome.tif", ".ome.zarr"
+_TIFFS = (".tif", ".tiff")
 
-def write_image_layer(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
+
+def write_image_layer(
+    path: str, data: Any, attributes: dict[str, Any], ending: str = TIFF
+) -> list[str]:
     """Write one Image layer as OME-TIFF, or as OME-Zarr where the name ends with ".zarr".
 
-    napari asks before it saves over a file, so an existing file or Zarr is replaced.
+    napari asks before it saves over a file, so an existing file or Zarr of the whole name is
+    replaced.
 
     Parameters
     ----------
@@ -31,6 +39,8 @@ def write_image_layer(path: str, data: Any, attributes: dict[str, Any]) -> list[
         The layer's data; of a pyramid the first level is saved.
     attributes : dict
         The layer's attributes: rgb, scale, units, axis_labels, translate, affine, name.
+    ending : str
+        Of a name that has none: napari proposes the layer's.
 
     Returns
     -------
@@ -39,17 +49,27 @@ def write_image_layer(path: str, data: Any, attributes: dict[str, Any]) -> list[
 
     Raises
     ------
+    FileExistsError
+        If a file has the name with its ending, about which napari did not ask.
     ValueError
         If the layer's axis labels leave open what its axes are.
     """
-    return [str(write_image(path, _layer_image(data, attributes), overwrite=True))]
+    target, asked = _target(path, ending)
+    return [str(write_image(target, _layer_image(data, attributes), overwrite=asked))]
 
 
-def write_labels_layer(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
+def write_image_zarr(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
+    """As `write_image_layer`, as OME-Zarr where the name does not say."""
+    return write_image_layer(path, data, attributes, ZARR)
+
+
+def write_labels_layer(
+    path: str, data: Any, attributes: dict[str, Any], ending: str = TIFF
+) -> list[str]:
     """Write one Labels layer as OME-TIFF or OME-Zarr, uint16 when the numbers fit, else uint32.
 
-    napari asks before it saves over a file, so an existing file or Zarr is replaced. How a result
-    was made, and how its objects were edited, is written beside it as JSON.
+    napari asks before it saves over a file, so an existing file or Zarr of the whole name is
+    replaced. How a result was made, and how its objects were edited, is written beside it as JSON.
 
     Parameters
     ----------
@@ -59,6 +79,8 @@ def write_labels_layer(path: str, data: Any, attributes: dict[str, Any]) -> list
         The layer's data; of a pyramid the first level is saved.
     attributes : dict
         The layer's attributes: scale, units, axis_labels, translate, affine, metadata.
+    ending : str
+        Of a name that has none: napari proposes the layer's.
 
     Returns
     -------
@@ -67,6 +89,8 @@ def write_labels_layer(path: str, data: Any, attributes: dict[str, Any]) -> list
 
     Raises
     ------
+    FileExistsError
+        If a file has the name with its ending, about which napari did not ask.
     ValueError
         If the layer's axis labels leave open what its axes are, labels are below 0, or the result
         is not complete.
@@ -76,10 +100,30 @@ def write_labels_layer(path: str, data: Any, attributes: dict[str, Any]) -> list
             f"'{attributes.get('name')}' shows a result that is being made, so it is not saved. It "
             "is written to its own file as it is made; save a copy when it is complete."
         )
-    written = write_labels(path, _layer_image(data, attributes), overwrite=True)
+    target, asked = _target(path, ending)
+    written = write_labels(target, _layer_image(data, attributes), overwrite=asked)
     record = (attributes.get("metadata") or {}).get(METADATA_KEY)
     beside = write_provenance(written, record)
     return [str(written), *([] if beside is None else [str(beside)])]
+
+
+def write_labels_zarr(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
+    """As `write_labels_layer`, as OME-Zarr where the name does not say."""
+    return write_labels_layer(path, data, attributes, ZARR)
+
+
+def _target(path: str, ending: str) -> tuple[Path, bool]:
+    """Name with an ending by which it is found again, and whether napari asked about it."""
+    target = Path(path)
+    if target.suffix.lower() in _TIFFS or is_zarr_name(target):
+        return target, True
+    named = target.with_name(f"{target.name}{ending}")
+    if named.exists():
+        raise FileExistsError(
+            f"'{named}' exists already and was left as it is. To replace it, save under its whole "
+            f"name, '{named.name}'."
+        )
+    return named, False
 
 
 def _layer_image(data: Any, attributes: dict[str, Any]) -> MicroscopyImage:

@@ -68,7 +68,7 @@ def build_command(viewer: Viewer) -> str:
     if path is None:
         raise ValueError(
             f"'{source.name}' was not read from a file, and a command needs one. Save the layer "
-            "(File > Save Selected Layers), open that file and run on it."
+            "(File > Save Selected Layers, as OME-TIFF), open that file and run on it."
         )
     if "layers" not in record:
         changes = _within_file(str(path), source, image)
@@ -188,7 +188,7 @@ def _within_file(path: str, layer: Image, image: MicroscopyImage) -> dict[str, A
     if len(images) > 1 or not same or found.dtype != image.dtype:
         raise ValueError(
             f"'{layer.name}' is not the whole image in {path}, so no command finds it there. Save "
-            "the layer (File > Save Selected Layers), open that file and run on it."
+            "the layer (File > Save Selected Layers, as OME-TIFF), open that file and run on it."
         )
     if found.voxel_size != image.voxel_size:
         if image.voxel_size is None:
