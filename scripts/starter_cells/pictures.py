@@ -3,6 +3,7 @@
 ``python scripts/starter_cells/pictures.py DATA PREDICTED REPORT PICTURE`` takes the prepared data,
 the labels of ``napari-ssp segment DATA/val/images``, the JSON report of ``napari-ssp evaluate`` and
 the PNG to write. Of each set the image of middle F1 is taken, so that failures show as well.
+``python scripts/starter_cells/pictures.py drawn PICTURE`` shows drawn pictures with their labels.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from drawn import drawn
 from matplotlib.figure import Figure
 from skimage.io import imread
 from skimage.segmentation import find_boundaries
@@ -22,6 +24,7 @@ from napari_ssp.engine.normalise import normalise
 from napari_ssp.metrics import compare_objects
 
 if TYPE_CHECKING:
+    from examples import Example
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
@@ -69,7 +72,28 @@ def draw(axes: Axes, image: NDArray[Any], truth: NDArray[Any], predicted: NDArra
     axes.imshow(picture[window], interpolation="nearest")
 
 
+def show_drawn(target: Path) -> None:
+    """Write a picture of each drawn kind in each look, with the outlines of its labels."""
+    chosen: dict[str, Example] = {}
+    for example in drawn(target):
+        chosen.setdefault(example.name.rsplit("_", 1)[0], example)
+    rows = -(-len(chosen) // COLUMNS)
+    figure = Figure(figsize=(2.2 * COLUMNS, 2.3 * rows), layout="constrained")
+    panels = figure.subplots(rows, COLUMNS, squeeze=False).ravel()
+    for axes in panels:
+        axes.axis("off")
+    for axes, (name, example) in zip(panels, chosen.items(), strict=False):
+        picture = np.moveaxis(normalise(example.pixels), 0, -1)
+        picture[find_boundaries(example.labels, mode="inner")] = FOUND
+        axes.imshow(picture, interpolation="nearest")
+        axes.set_title(name.removeprefix("drawn_").replace("_", " "), fontsize=7)
+    figure.savefig(target, dpi=60)
+
+
 def main() -> None:
+    if sys.argv[1] == "drawn":
+        show_drawn(Path(sys.argv[2]))
+        return
     data, predicted, report, target = map(Path, sys.argv[1:])
     content = json.loads(report.read_text(encoding="utf-8"))
     chosen = middle_images(data / "manifest.csv", content)
