@@ -72,16 +72,22 @@ def draw(axes: Axes, image: NDArray[Any], truth: NDArray[Any], predicted: NDArra
     axes.imshow(picture[window], interpolation="nearest")
 
 
+def _make_panels(count: int) -> tuple[Figure, NDArray[Any]]:
+    """Figure with at least so many empty panels, in rows."""
+    rows = -(-count // COLUMNS)
+    figure = Figure(figsize=(2.2 * COLUMNS, 2.45 * rows), layout="constrained")
+    panels = figure.subplots(rows, COLUMNS, squeeze=False).ravel()
+    for axes in panels:
+        axes.axis("off")
+    return figure, panels
+
+
 def show_drawn(target: Path) -> None:
     """Write a picture of each drawn kind in each look, with the outlines of its labels."""
     chosen: dict[str, Example] = {}
     for example in drawn(target):
         chosen.setdefault(example.name.rsplit("_", 1)[0], example)
-    rows = -(-len(chosen) // COLUMNS)
-    figure = Figure(figsize=(2.2 * COLUMNS, 2.3 * rows), layout="constrained")
-    panels = figure.subplots(rows, COLUMNS, squeeze=False).ravel()
-    for axes in panels:
-        axes.axis("off")
+    figure, panels = _make_panels(len(chosen))
     for axes, (name, example) in zip(panels, chosen.items(), strict=False):
         picture = np.moveaxis(normalise(example.pixels), 0, -1)
         picture[find_boundaries(example.labels, mode="inner")] = FOUND
@@ -97,11 +103,7 @@ def main() -> None:
     data, predicted, report, target = map(Path, sys.argv[1:])
     content = json.loads(report.read_text(encoding="utf-8"))
     chosen = middle_images(data / "manifest.csv", content)
-    rows = -(-len(chosen) // COLUMNS)
-    figure = Figure(figsize=(2.2 * COLUMNS, 2.45 * rows), layout="constrained")
-    panels = figure.subplots(rows, COLUMNS, squeeze=False).ravel()
-    for axes in panels:
-        axes.axis("off")
+    figure, panels = _make_panels(len(chosen))
     for axes, (name, row) in zip(panels, chosen.items(), strict=False):
         labels = imread(predicted / f"{row['id']}_label.tiff")
         draw(axes, imread(data / row["image"]), imread(data / row["label"]), labels)

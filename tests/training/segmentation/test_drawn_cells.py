@@ -2,28 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pytest
 from scipy import ndimage
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-SCRIPT = Path(__file__).resolve().parents[3] / "scripts" / "starter_cells"
-_MODULES = ("examples", "bodies", "optics", "drawn")
-
-
-@pytest.fixture
-def scripts(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """Import a module of the recipe by name; none stays imported."""
-    monkeypatch.syspath_prepend(str(SCRIPT))
-    yield __import__
-    for name in _MODULES:
-        sys.modules.pop(name, None)
 
 
 def test_a_rod_has_its_length_and_width(scripts: Any) -> None:

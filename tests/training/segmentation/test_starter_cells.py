@@ -4,31 +4,18 @@ from __future__ import annotations
 
 import csv
 import json
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pytest
 
 from napari_ssp.service import TrainRequest
 from napari_ssp.service.training.recipes import read_recipe
 from napari_ssp.service.training.segmentation.pairs import scan_pairs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from pathlib import Path
 
-SCRIPT = Path(__file__).resolve().parents[3] / "scripts" / "starter_cells"
-_MODULES = ("examples", "incomplete", "sets", "preparing")
-
-
-@pytest.fixture
-def scripts(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """Import a module of the recipe by name; none stays imported."""
-    monkeypatch.syspath_prepend(str(SCRIPT))
-    yield __import__
-    for name in _MODULES:
-        sys.modules.pop(name, None)
+    import pytest
 
 
 def _disks(*centres: tuple[int, int], radius: int = 6, shape: tuple[int, int] = (80, 120)) -> Any:
@@ -118,8 +105,8 @@ def test_channels_of_one_field_keep_their_own_range(scripts: Any) -> None:
     assert not picture[..., 2].any()
 
 
-def test_rounds_are_requests_to_train(tmp_path: Path) -> None:
-    for path in SCRIPT.glob("*.json"):
+def test_rounds_are_requests_to_train(recipe: Path, tmp_path: Path) -> None:
+    for path in recipe.glob("*.json"):
         values = read_recipe(str(path))
         assert values.pop("task") == "segmentation"
         request = TrainRequest((tmp_path,), tmp_path, **values)
