@@ -1,4 +1,4 @@
-"""Drawn pictures of kinds of which few labelled ones may be used: bacteria, yeast, blood, worms.
+"""Drawn pictures of kinds of which few labelled ones may be used: bacteria, yeast, blood, tissue.
 
 Their labels are exact. They are learned from and never scored.
 """
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import optics
+import tissue
 from bodies import Body, Dish, beside, grow, rod, scatter
 from examples import Example
 
@@ -35,6 +36,14 @@ _ROUND: Looks = {
     "bright_field": optics.bright_field,
     "relief": optics.interference_contrast,
 }
+_LYING: Looks = {"phase": optics.phase_contrast, "bright_field": optics.bright_field}
+_TISSUE = {
+    "fluorescence": tissue.nuclei_in_focus,
+    "membranes": tissue.membranes,
+    "sections": tissue.sections,
+}
+#: Kinds of one look, or of which many differ, are drawn more often.
+_MORE = {"colonies": 4, "worms": 2}
 
 
 def drawn(_: Path) -> Iterator[Example]:
@@ -47,26 +56,40 @@ def drawn(_: Path) -> Iterator[Example]:
         ("channels", _channel, _LIGHT),
         ("yeast", _yeast, _ROUND),
         ("discs", _discs, {"relief": optics.interference_contrast, "smear": optics.smear}),
-        ("worms", _worms, {"phase": optics.phase_contrast, "bright_field": optics.bright_field}),
+        ("worms", _worms, {**_LYING, "well": optics.in_a_well}),
+        ("colonies", _colonies, {"phase": optics.phase_colony}),
     )
     for kind, (name, make, looks) in enumerate(kinds):
-        for number, look in enumerate(sorted(looks) * _EACH):
+        for number, look in enumerate(sorted(looks) * _EACH * _MORE.get(name, 1)):
             rng = np.random.default_rng((kind, number))
             dish, width = make(rng)
-            yield Example(
-                f"drawn_{name}_{look}_{number:03}",
-                f"drawn {name}",
-                _picture(rng, looks[look], dish, width),
-                dish.labels,
-                scored=False,
-                licence="CC0",
-                origin="scripts/starter_cells/drawn.py",
-            )
+            picture = _picture(rng, looks[look](rng, dish.labels, width))
+            yield _example(f"{name}_{look}_{number:03}", name, picture, dish.labels)
+    for kind, look in enumerate(("fluorescence", "membranes", "sections"), len(kinds)):
+        for number in range(3 * _EACH):
+            rng = np.random.default_rng((kind, number))
+            size = 9 * 6 ** rng.random()
+            cells = tissue.packed(rng, _SIDE, size)
+            signal = _TISSUE[look](rng, cells, size)
+            labels = cells.cells if look == "membranes" else cells.nuclei
+            if labels.any():
+                yield _example(f"tissue_{look}_{number:03}", look, _picture(rng, signal), labels)
 
 
-def _picture(rng: Generator, look: Any, dish: Dish, width: float) -> NDArray[np.uint8]:
-    signal = look(rng, dish.labels, width)
-    ground = optics.backdrop(rng, len(dish.labels)) * rng.uniform(0.2, 1.2)
+def _example(name: str, group: str, pixels: Any, labels: Any) -> Example:
+    return Example(
+        f"drawn_{name}",
+        f"drawn {group}",
+        pixels,
+        labels,
+        scored=False,
+        licence="CC0",
+        origin="scripts/starter_cells/drawn.py",
+    )
+
+
+def _picture(rng: Generator, signal: NDArray[np.float64]) -> NDArray[np.uint8]:
+    ground = optics.backdrop(rng, len(signal)) * rng.uniform(0.2, 1.2)
     return optics.as_picture(rng, signal, ground if signal.ndim == 2 else 0.1 * ground[..., None])
 
 
@@ -92,6 +115,25 @@ def _bacteria(rng: Generator) -> tuple[Dish, float]:
         rng,
         lambda body: beside(rng, _other(rng, body, slim), gap, spread, 0.4),
         int(share * room),
+    )
+    return dish, width
+
+
+def _colonies(rng: Generator) -> tuple[Dish, float]:
+    """Rods pressed together, side by side."""
+    width, dish = rng.uniform(6, 26), Dish(_SIDE, int(rng.integers(0, 2)))
+    slim, spread = rng.uniform(1.8, 6), rng.uniform(0.01, 0.15)
+
+    def alone() -> Body:
+        return rod(rng, _anywhere(rng), width * slim, width, rng.uniform(0, 0.3))
+
+    scatter(dish, alone, int(rng.integers(1, 4)))
+    most = 0.7 * (_SIDE / width) ** 2 / slim
+    grow(
+        dish,
+        rng,
+        lambda body: beside(rng, _other(rng, body, slim), rng.uniform(-0.3, 1), spread, 0.3),
+        int(min(most, rng.integers(2, 90))),
     )
     return dish, width
 

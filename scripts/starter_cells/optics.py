@@ -69,6 +69,19 @@ def phase_contrast(rng: Generator, labels: Labels, width: float) -> Picture:
     return rng.uniform(0.6, 1.6) * halo - rng.uniform(1.2, 2.2) * sharp + grain * (labels > 0)
 
 
+def phase_colony(rng: Generator, labels: Labels, width: float) -> Picture:
+    """Dark flat bodies that lie close: gaps between them shine, those in the middle are greyer."""
+    each = np.append(0, rng.uniform(0.85, 1.1, labels.max()))[labels]
+    flat = each * thickness(labels) ** rng.uniform(0.2, 0.6)
+    sharp = _blur(flat, rng.uniform(0.5, 0.04 * width + 0.7))
+    near = _blur((labels > 0).astype(float), rng.uniform(0.5, 0.9) * width + 1)
+    free = 1 - _blur((labels > 0).astype(float), 0.8)
+    shine = rng.uniform(0.8, 2.5) * near * free + rng.uniform(0.2, 1) * near
+    for _ in range(rng.poisson(2)):
+        shine += _speck(rng, len(labels), width) * free
+    return np.asarray(shine - rng.uniform(1.2, 2) * sharp)
+
+
 def bright_ring(rng: Generator, labels: Labels, width: float) -> Picture:
     """Bodies with a bright rim and bright bubbles inside, as yeast in phase contrast."""
     outside = _blur((labels > 0).astype(float), rng.uniform(0.08, 0.2) * width + 0.7)
@@ -83,6 +96,22 @@ def bright_ring(rng: Generator, labels: Labels, width: float) -> Picture:
         - rng.uniform(0, 0.5) * edge
         + rng.uniform(0, 0.5) * _blur(bubbles, 0.7)
     )
+
+
+def in_a_well(rng: Generator, labels: Labels, width: float) -> Picture:
+    """Dark grainy bodies in the light of a well, whose wall is black."""
+    side = len(labels)
+    inner = thickness(labels, rng.uniform(0.7, 1.1, labels.max())) ** rng.uniform(0.3, 1)
+    grain = _blur(rng.normal(size=labels.shape), 0.06 * width + 0.5)
+    dark = inner * np.clip(1 + rng.uniform(0, 0.4) * grain / grain.std(), 0.2, None)
+    dark = dark + rng.uniform(0, 0.6) * rim(labels, 1.5)
+    y, x = np.mgrid[:side, :side] - rng.uniform(0.2, 0.8, 2)[:, None, None] * side
+    light = np.exp(-(y**2 + x**2) / (2 * (rng.uniform(0.4, 2) * side) ** 2))
+    wall = np.hypot(y, x) > rng.uniform(0.5, 1.6) * side
+    light = light * _blur(1.0 - wall, 1.5)
+    spots = sum((abs(_speck(rng, side, width)) for _ in range(rng.poisson(5))), np.zeros(1))
+    seen = np.exp(-rng.uniform(0.6, 1.6) * _blur(dark, 0.7) - rng.uniform(0, 0.6) * spots)
+    return np.asarray(rng.uniform(1, 2.5) * light * seen)
 
 
 def bright_field(rng: Generator, labels: Labels, width: float) -> Picture:
@@ -113,6 +142,14 @@ def fluorescence(rng: Generator, labels: Labels, width: float) -> Picture:
     return np.asarray(
         _blur(inner, rng.uniform(0.6, 0.15 * width + 0.8)) + rng.uniform(0, 0.4) * spread
     )
+
+
+def _speck(rng: Generator, side: int, width: float) -> Picture:
+    """Draw a ring or a spot of dirt, out of focus."""
+    y, x = np.mgrid[:side, :side] - rng.uniform(0, side, 2)[:, None, None]
+    far, radius = np.hypot(y, x), rng.uniform(0.2, 0.9) * width
+    ring = np.exp(-(((far - radius) / (0.25 * radius + 0.7)) ** 2))
+    return np.asarray(rng.uniform(0.3, 1) * (ring - rng.uniform(0, 1) * (far < radius)))
 
 
 def smear(rng: Generator, labels: Labels, width: float) -> Picture:

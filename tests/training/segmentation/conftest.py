@@ -23,5 +23,5 @@ def scripts(recipe: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """Import a module of the recipe by name; none stays imported."""
     monkeypatch.syspath_prepend(str(recipe))
     yield __import__
-    for file in recipe.glob("*.py"):
+    for file in recipe.glob("[!_]*.py"):
         sys.modules.pop(file.stem, None)

@@ -46,7 +46,7 @@ def test_pictures_show_their_labels_and_are_the_same_each_time(
     monkeypatch.setattr(drawn, "_EACH", 1)
     monkeypatch.setattr(drawn, "_SIDE", 160)
     pictures = list(drawn.drawn(Path()))
-    assert len({picture.group for picture in pictures}) == 8
+    assert len({picture.group for picture in pictures}) == 12
     assert len({picture.name for picture in pictures}) == len(pictures)
     for picture, again in zip(pictures, drawn.drawn(Path()), strict=True):
         np.testing.assert_array_equal(picture.pixels, again.pixels)
