@@ -1,18 +1,18 @@
 """What predicting structures is worth: a model against two baselines on a field it never saw.
 
-The real pairs of ``../shared/data/transmitted_light``: bright field to lamin B1 (tiles of fovA to
-learn from, fovB held out), phase contrast to the maximum projections of DAPI, MAP2 and NFH
-(quadrants q00 and q01 to learn from, q10 held out).
+The real pairs of FOLDER, as ``python scripts/starter_model.py pairs DATA FOLDER`` writes them:
+its tables say what of each structure is learned from, and what is held out.
 
 * blurred: the transmitted light, inverted and blurred by a Gaussian; its sigma is the best one on
   the training images.
 * filters: ridge regression on local filters of several scales (Gaussian, derivatives, Laplacian of
   Gaussian, gradient magnitude, local standard deviation); of a projected target on the mean,
-  maximum, minimum and spread along z of each. The ridge is chosen by leaving training images out.
+  maximum, minimum and spread along z of each. The ridge is chosen by leaving training images out,
+  of a single one each half.
 * model: ``napari_ssp.predict_structures`` with ``--model``, by its projection along z where the
   target is one.
 
-    python benchmarks/structure_baselines.py --model repmode-starter --json out/structures.json
+    python benchmarks/structure_baselines.py FOLDER --model repmode-starter --json structures.json
 
 Pearson correlation with the measured fluorescence, mean over the held-out images. Bar: the model is
 above both baselines for every structure; the exit code says whether it holds.
@@ -41,8 +41,6 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float32]
 
-DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "transmitted_light"
-HELD_OUT = ("fovB", "q10")
 SCALES = (0.7, 1.0, 1.5, 2.0, 3.0, 5.0, 8.0)
 SIGMAS = (0.0, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0)
 RIDGES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
@@ -62,17 +60,14 @@ def scored(array: NDArray[Any]) -> Array:
 
 
 def read_pairs(data: Path) -> dict[str, tuple[list[Pair], list[Pair]]]:
-    """Task to its training and its held-out pairs."""
+    """Task to its training and its held-out pairs, of all tables of a folder."""
     found: dict[str, tuple[list[Pair], list[Pair]]] = defaultdict(lambda: ([], []))
-    with (data / "manifest.csv").open(newline="", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            if row["group"] == "pairs_2d":
-                continue
-            is_3d = row["group"] == "pairs_3d"
-            task = "lamin_b1" if is_3d else row["id"].rsplit("_", 1)[1].lower()
-            raw, target = (tifffile.imread(data / row[role]) for role in ("signal", "target"))
-            held_out = any(part in row["id"].split("_") for part in HELD_OUT)
-            found[task][held_out].append(Pair(raw, scored(raw), scored(target)))
+    for table in sorted(data.glob("*.csv")):
+        with table.open(newline="", encoding="utf-8") as file:
+            for row in csv.DictReader(file):
+                raw, target = (tifffile.imread(data / row[role]) for role in ("signal", "target"))
+                pair = Pair(raw, scored(raw), scored(target))
+                found[row["task"]][row["split"] == "test"].append(pair)
     return dict(found)
 
 
@@ -109,13 +104,15 @@ def features(pair: Pair) -> Array:
             np.sqrt(sum(slope**2 for slope in slopes)),
             np.sqrt(np.maximum(square - smooth**2, 0)),
         ]
-    if pair.target.ndim == 2:
+    if pair.target.ndim < pair.signal.ndim:
         along_z = (np.mean, np.max, np.min, np.std)
         responses = [reduce(stack, axis=0) for stack in responses for reduce in along_z]
     return np.stack([*responses, np.ones_like(responses[0])]).astype(np.float32)
 
 
 def filters(train: Sequence[Pair], test: Sequence[Pair]) -> tuple[float, str]:
+    if len(train) == 1:
+        train = _halves(train[0])
     known = [features(pair) for pair in train]
     sums = [_moments(x, pair.target) for x, pair in zip(known, train, strict=True)]
 
@@ -130,6 +127,14 @@ def filters(train: Sequence[Pair], test: Sequence[Pair]) -> tuple[float, str]:
     weights = _solve(sums, best)
     found = mean_score(test, lambda pair: np.tensordot(weights, features(pair), 1))
     return found, f"ridge {best:g}"
+
+
+def _halves(pair: Pair) -> list[Pair]:
+    middle = pair.raw.shape[-1] // 2
+    return [
+        Pair(*(array[..., part] for array in pair))
+        for part in (slice(0, middle), slice(middle, None))
+    ]
 
 
 def _moments(x: Array, y: Array) -> tuple[NDArray[np.float64], NDArray[np.float64], int]:
@@ -151,8 +156,10 @@ def model_scores(model: str, task: str, test: Sequence[Pair]) -> dict[str, float
 
     found: dict[str, list[float]] = defaultdict(list)
     for pair in test:
-        stack = napari_ssp.predict_structures(pair.raw, tasks=[task], model=model, axes="zyx")[task]
-        shown = stack.max(axis=0) if pair.target.ndim == 2 else stack
+        axes = "zyx"[-pair.raw.ndim :]
+        found_here = napari_ssp.predict_structures(pair.raw, tasks=[task], model=model, axes=axes)
+        made = found_here[task]
+        shown = made.max(axis=0) if pair.target.ndim < made.ndim else made
         for name, value in structure_metrics(pair.target, shown).items():
             found[name].append(value)
     return {name: float(np.mean(values)) for name, values in found.items()}
@@ -182,7 +189,7 @@ def report(data: Path, model: str | None, tasks: Sequence[str]) -> dict[str, Any
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, default=DATA)
+    parser.add_argument("data", type=Path, metavar="FOLDER")
     parser.add_argument("--model", help="name or folder of a model; without it the baselines only")
     parser.add_argument("--task", action="append", default=[], help="only this structure")
     parser.add_argument("--json", type=Path)

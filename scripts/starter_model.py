@@ -1,14 +1,14 @@
 """Put finished training runs into the package as its starter models, with figures and curves.
 
 ``python scripts/starter_model.py pairs DATA OUT`` copies the real pairs of ``transmitted_light``
-that ``repmode-starter`` is made of into one folder with a table, ready for ``napari-ssp train
-structures``. ``python scripts/starter_model.py mediar RUN REPORT``, ``... generalist RUN REPORT``
-and ``... repmode RUN REPORT`` take a run's folder and a JSON report: of ``napari-ssp evaluate
-segmentation`` on the images that were kept back, or of ``benchmarks/structure_baselines.py --model
-RUN``. ``python scripts/starter_model.py stacks STARTER REPORT`` adds what ``benchmarks/stacks.py``
-has measured to a starter's card. ``python scripts/starter_model.py average OUT MODEL MODEL ...``
-averages the weights of runs that went on from one another. The pages in docs/models have all
-commands.
+that ``repmode-starter`` is made of into one folder with tables, ready for ``napari-ssp train
+structures`` and for ``benchmarks/structure_baselines.py``. ``python scripts/starter_model.py mediar
+RUN REPORT``, ``... generalist RUN REPORT`` and ``... repmode RUN REPORT`` take a run's folder and a
+JSON report: of ``napari-ssp evaluate segmentation`` on the images that were kept back, or of
+``benchmarks/structure_baselines.py --model RUN``. ``python scripts/starter_model.py stacks STARTER
+REPORT`` adds what ``benchmarks/stacks.py`` has measured to a starter's card. ``python
+scripts/starter_model.py average OUT MODEL MODEL ...`` averages the weights of runs that went on
+from one another. The pages in docs/models have all commands.
 """
 
 from __future__ import annotations
@@ -17,16 +17,18 @@ import csv
 import json
 import shutil
 import sys
+from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import tifffile
 from matplotlib.figure import Figure
 
 from napari_ssp.registry import ModelCard, find_card, load_model, save_model
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 ROOT = Path(__file__).resolve().parent.parent
 STARTERS = ROOT / "src" / "napari_ssp" / "registry" / "starter"
@@ -79,36 +81,68 @@ REPMODE = Text(
     "Christiansen et al.: In silico labeling, Cell 173 (2018)",
 )
 
-#: Task and description of each real target.
+#: Task and description of each real target; of the last three a plane is learned from.
 STRUCTURES = {
     "lamin_b1": "Nuclear envelope (lamin B1), from bright field",
     "dapi": "DNA (DAPI), from phase contrast; learned from its maximum projection",
     "map2": "Dendrites and cell bodies (MAP2), from phase contrast; from its maximum projection",
     "nfh": "Axons (neurofilament H), from phase contrast; from its maximum projection",
+    "ecoli_body": "E. coli, whole cells, from one plane of flattened bright field",
+    "saureus_membrane": "Membrane of S. aureus (Nile Red), from one plane of phase contrast",
+    "saureus_dna": "DNA of S. aureus (Hoechst), from one plane of phase contrast",
 }
-#: Fields of view that are kept out of training entirely.
-HELD_OUT = ("fovB", "q10")
+#: Fields of view, recordings and images that are kept out of training entirely.
+HELD_OUT = ("fovB", "q10", "ds2")
+HELD_OUT_IMAGES = ("ecoli_ds1_00010", "ecoli_ds4_00014", "ecoli_ds4_00017")
+#: Columns of the one field of S. aureus that are learned from, and those that are kept back.
+FIELD_PARTS = {"train": slice(0, 896), "test": slice(928, None)}
+#: Nothing but noise is seen in its fluorescence.
+LEFT_OUT = "worm_embryo"
 
 
 def copy_pairs(data: Path, folder: Path) -> None:
-    """Copy the pairs into one folder, with the table of tasks and splits."""
+    """Copy the pairs into one folder: a table of stacks, and one of each structure of planes.
+
+    What is kept back has the split ``test``, which no training looks at.
+    """
     folder.mkdir(parents=True, exist_ok=True)
+    tables: dict[str, list[dict[str, str]]] = defaultdict(list)
     with (data / "manifest.csv").open(newline="", encoding="utf-8") as file:
-        rows = [row for row in csv.DictReader(file) if row["group"] != "pairs_2d"]
-    names = ("signal", "target", "task", "split", "description")
-    with (folder / "pairs.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, names)
-        writer.writeheader()
-        for row in rows:
-            for role in ("signal", "target"):
-                shutil.copyfile(data / row[role], folder / Path(row[role]).name)
-            is_3d = row["group"] == "pairs_3d"
-            task = "lamin_b1" if is_3d else row["id"].rsplit("_", 1)[1].lower()
-            held_out = any(part in row["id"].split("_") for part in HELD_OUT)
-            signal, target = (Path(row[role]).name for role in ("signal", "target"))
-            split = "validation" if held_out else "train"
-            values = (signal, target, task, split, STRUCTURES[task])
-            writer.writerow(dict(zip(names, values, strict=True)))
+        for row in csv.DictReader(file):
+            if row["id"] == LEFT_OUT:
+                continue
+            task = _task(row)
+            table = task if row["group"] == "pairs_2d" else "pairs"
+            tables[table] += _parts(data, row, task, folder)
+    for name, rows in tables.items():
+        with (folder / f"{name}.csv").open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)
+
+
+def _task(row: dict[str, str]) -> str:
+    if row["group"] == "pairs_3d":
+        return "lamin_b1"
+    if row["group"] == "pairs_2d":
+        return row["id"] if row["id"] in STRUCTURES else "ecoli_body"
+    return row["id"].rsplit("_", 1)[1].lower()
+
+
+def _parts(data: Path, row: dict[str, str], task: str, folder: Path) -> Iterator[dict[str, str]]:
+    """Copy an image, or the two parts of the only one, and give their lines of the table."""
+    held_out = row["id"] in HELD_OUT_IMAGES or set(HELD_OUT) & set(row["id"].split("_"))
+    whole = {"test" if held_out else "train": None}
+    for split, columns in (FIELD_PARTS if task.startswith("saureus") else whole).items():
+        names = {}
+        for role in ("signal", "target"):
+            source = data / row[role]
+            names[role] = source.name if columns is None else f"{split}_{source.name}"
+            if columns is None:
+                shutil.copyfile(source, folder / names[role])
+            else:
+                tifffile.imwrite(folder / names[role], tifffile.imread(source)[:, columns])
+        yield {**names, "task": task, "split": split, "description": STRUCTURES[task]}
 
 
 def segmentation_figures(report: dict[str, Any], images: str) -> dict[str, float]:

@@ -57,6 +57,7 @@ _LATER_ENTRIES = {
     "fallback": None,
     "base": None,
     "reviews": (),
+    "from_planes": (),
 }
 #: What families make that find no objects.
 _MAKES = {"repmode": IMAGES, TEACHER: ERRORS, CRITIC: ERRORS}
@@ -172,6 +173,9 @@ class ModelCard:
     target_statistics : dict
         Name of a task to (mean, standard deviation) of its measured training targets, where those
         were raw; a prediction times the deviation plus the mean is in measured units.
+    from_planes : tuple of str
+        Names of the tasks of a network of stacks that were learned from single planes: a plane is
+        enough for these.
     description, licence, citation, training_data : str
         For the reader.
     figures : dict
@@ -214,6 +218,7 @@ class ModelCard:
     tasks: Names = ("cells",)
     task_descriptions: Texts = field(default_factory=dict)
     target_statistics: Statistics = field(default_factory=dict)
+    from_planes: Names = ()
     description: Text = ""
     licence: Text = ""
     citation: Text = ""

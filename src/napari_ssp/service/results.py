@@ -127,9 +127,10 @@ class StructurePrediction:
     Attributes
     ----------
     images : dict of str to array
-        Float32 (Z, Y, X) by task, on the input's own grid; a large result is a memory map.
+        Float32 (Z, Y, X), or (Y, X) of a plane, by task, on the input's own grid; a large result is
+        a memory map.
     axes : str
-        Axes of each image: ``"zyx"``.
+        Axes of each image: ``"zyx"``, or ``"yx"``.
     voxel_size : tuple of float or None
         (z, y, x) in µm, the input's.
     origin : tuple of int

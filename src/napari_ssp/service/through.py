@@ -80,6 +80,8 @@ def plan_through(request: SegmentRequest) -> ThroughPlan:
     times = _times(stack, request)
     prediction = plan_prediction(_prediction(request, stack, times[0]))
     empty = np.broadcast_to(np.float32(0), prediction.shape)
+    if "z" not in stack.axes:
+        empty = empty[0]
     image = _predicted(request, prediction, times, [empty] * len(times))
     return ThroughPlan(prediction, times, plan_segmentation(_segmentation(request, image)))
 
@@ -197,14 +199,14 @@ def _predicted(
     times: tuple[int, ...],
     images: Sequence[NDArray[Any]],
 ) -> MicroscopyImage:
-    """Image of what is predicted, (Z, Y, X) at each time point, at its place in the stack."""
+    """Image of what is predicted, (Z, Y, X) or a plane at each time point, at its place."""
     starts = (times[0], *(first for first, _ in plan.box))
     lengths = dict(zip("tzyx", (len(times), *plan.shape), strict=True))
     place = {**plan.place, "full_axes": place_in(plan.image, starts, lengths)["full_axes"]}
     is_movie = len(times) > 1
     return MicroscopyImage(
         as_dask(Stacked(images)) if is_movie else images[0],
-        "tzyx" if is_movie else "zyx",
+        "t" * is_movie + ("zyx" if "z" in plan.image.axes else "yx"),
         plan.voxel_size,
         (str(request.through),),
         name=str(request.through),

@@ -110,6 +110,31 @@ def test_what_cannot_be_predicted_is_refused_with_a_sentence(
     assert predict_dock.panel.run_button.isEnabled()
 
 
+def test_a_plane_is_enough_for_what_was_learned_from_planes(
+    viewer: napari.Viewer,
+    predict_dock: PredictDock,
+    structures: Path,
+    stack: NDArray[Any],
+    qtbot: QtBot,
+) -> None:
+    replace(find_card(MODEL), from_planes=("dna",)).write(structures)
+    viewer.add_image(stack[0], name="flat", scale=(0.29, 0.29), units=MICROMETRES[1:])
+    _choose(predict_dock, tasks=("lamin_b1",))
+    said = settle(predict_dock, qtbot)
+    assert "'flat' has no z axis" in said
+    assert said.endswith("Of 'tiny-structures' a plane is enough for: dna.")
+    _choose(predict_dock, tasks=("dna",))
+    assert settle(predict_dock, qtbot).startswith("3D 1 × 40 × 48 voxels")
+    run(predict_dock, qtbot)
+    layer = viewer.layers["flat dna"]
+    assert layer.data.shape == (40, 48)
+    np.testing.assert_array_equal(layer.scale, (0.29, 0.29))
+    assert predict_dock.panel.message.text().startswith("Predicted dna in ")
+    predict_dock.objects_button.click()
+    qtbot.waitUntil(lambda: not predict_dock.controller.is_running, timeout=LONG)
+    assert viewer.layers["flat dna objects"].data.shape == (40, 48)
+
+
 def test_a_selected_plane_does_not_replace_the_stack(
     viewer: napari.Viewer, predict_dock: PredictDock, stack: NDArray[Any], qtbot: QtBot
 ) -> None:

@@ -16,6 +16,8 @@ from napari_ssp.service.source_image import choose_channel, clip_region, open_im
 from napari_ssp.service.stack_grid import network_grid
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from napari_ssp.image import MicroscopyImage
     from napari_ssp.service.requests import PredictRequest
 
@@ -139,7 +141,7 @@ def plan_prediction(request: PredictRequest) -> PredictionPlan:
     image = open_image(request)
     is_flat = len(card.axes) == 2
     if not is_flat:
-        check_stack(image)
+        check_stack(image, card, request.tasks)
     tasks = tuple(task_index(card, name) for name in request.tasks)
     if not tasks:
         raise ValueError(f"Choose at least one structure of: {', '.join(card.tasks)}.")
@@ -147,6 +149,8 @@ def plan_prediction(request: PredictRequest) -> PredictionPlan:
     voxel_size, warnings = _voxel_size(image, card)
     shape = tuple(stop - start for start, stop in box)
     network_shape = network_grid(shape, voxel_size, card)
+    if "z" not in image.axes:  # a plane has no depth that could be resampled
+        network_shape = (1, *network_shape[1:])
     window, seen = (1, *card.window) if is_flat else card.window, network_shape
     if card.family != PACKAGE:  # of which only the windows that it names are known to fit
         seen = add_margin(network_shape, card.margin)
@@ -166,6 +170,7 @@ def plan_prediction(request: PredictRequest) -> PredictionPlan:
         warnings=(
             *image.warnings,
             *_axis_warnings(image),
+            *_depth_warnings(request, card, shape[0]),
             *warnings,
             *_unit_warnings(request, card),
             *warn_emulated(request.precision, request.device),
@@ -185,24 +190,35 @@ def check_structures_card(card: ModelCard) -> None:
         )
 
 
-def check_stack(image: MicroscopyImage) -> None:
-    """Refuse what is no z-stack of intensities.
+def check_stack(image: MicroscopyImage, card: ModelCard, tasks: Sequence[str]) -> None:
+    """Refuse what is no z-stack of intensities; a plane will do for what was learned from planes.
 
     Raises
     ------
     ValueError
-        For colours and for images without a z axis.
+        For colours, and for images without a z axis unless a plane is enough for all tasks.
     """
     if image.rgb:
         raise ValueError(
             f"'{image.name}' is a colour image; structures are predicted from a grey z-stack of "
             "transmitted light. Choose the stack itself, or one of its channels."
         )
-    if "z" not in image.axes:
+    if "z" not in image.axes and not suits_planes(card, tasks):
         raise ValueError(
             f"'{image.name}' has the axes '{image.axes}' and no z: structures are predicted from a "
-            "z-stack. Name the axes if one of them is z, e.g. axes='zyx'."
+            "z-stack. Name the axes if one of them is z, e.g. axes='zyx'." + enough_for(card)
         )
+
+
+def suits_planes(card: ModelCard, tasks: Sequence[str]) -> bool:
+    """Whether a plane is enough for all tasks, as far as any were chosen."""
+    return bool(card.from_planes) and set(tasks) <= set(card.from_planes)
+
+
+def enough_for(card: ModelCard) -> str:
+    """Say what a plane is enough for; nothing where it is for no task."""
+    names = ", ".join(card.from_planes)
+    return f" Of '{card.name}' a plane is enough for: {names}." if names else ""
 
 
 def task_index(card: ModelCard, name: str) -> int:
@@ -250,7 +266,11 @@ def _voxel_size(
         return card.voxel_size, (
             f"The stack's voxel size is unknown; it is taken to be the model's, {wanted} µm.",
         )
-    factors = [s / w for s, w in zip(image.voxel_size, card.voxel_size, strict=True)]
+    factors = [
+        s / w
+        for letter, s, w in zip("zyx", image.voxel_size, card.voxel_size, strict=True)
+        if letter in image.axes
+    ]
     if any(not 1 / USUAL_FACTOR <= f <= USUAL_FACTOR for f in factors):
         found = " × ".join(f"{s:g}" for s in image.voxel_size)
         return image.voxel_size, (
@@ -268,6 +288,16 @@ def _axis_warnings(image: MicroscopyImage) -> tuple[str, ...]:
             f"not so, its axes are in another order than '{image.axes}'.",
         )
     return ()
+
+
+def _depth_warnings(request: PredictRequest, card: ModelCard, depth: int) -> tuple[str, ...]:
+    names = [name for name in request.tasks if name in card.from_planes]
+    if depth == 1 or not names:
+        return ()
+    return (
+        f"{', '.join(names)} of '{card.name}' was learned from single planes, and here {depth} are "
+        "predicted together. Expect little; choose one plane.",
+    )
 
 
 def _unit_warnings(request: PredictRequest, card: ModelCard) -> tuple[str, ...]:

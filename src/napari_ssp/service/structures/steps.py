@@ -82,9 +82,13 @@ def predict_steps(
     made = yield from _on_own_grid(found, plan, request)
     tasks = len(plan.tasks)
     record = describe_run(request.provenance(), plan.card, str(device), time.monotonic() - began)
+    has_planes = "z" in plan.image.axes
+    if not has_planes:
+        made = made[:, 0]
     return StructurePrediction(
         images=dict(zip(request.tasks, made[:tasks], strict=True)),
         spread=dict(zip(request.tasks if plan.spread else (), made[tasks:], strict=True)),
+        axes="zyx" if has_planes else "yx",
         voxel_size=plan.voxel_size,
         **plan.place,
         warnings=plan.warnings,
@@ -100,7 +104,7 @@ def _source(plan: PredictionPlan) -> Steps[VolumeSource]:
     """
     image, (first, last), (y0, y1), (x0, x1) = plan.image, *plan.box
     raw = ArrayStore(plan.shape, image.dtype)
-    seen, (depth, height, width) = RunningStatistics(), (image.sizes[a] for a in "zyx")
+    seen, (depth, height, width) = RunningStatistics(), (image.sizes.get(a, 1) for a in "zyx")
     step = max(1, _BAND // width)
     for z, top in product(range(depth), range(0, height, step)):
         bottom = min(top + step, height)

@@ -38,7 +38,7 @@ def sample_contrast(array: NDArray[Any]) -> Contrast:
     Parameters
     ----------
     array : numpy.ndarray
-        (Z, Y, X); of a memory map only every so manieth row of a few planes is read.
+        (Z, Y, X) or (Y, X); of a memory map only every so manieth row of a few planes is read.
     """
     sample = _sample(array)
     sample = sample[np.isfinite(sample)]
@@ -52,6 +52,8 @@ def sample_contrast(array: NDArray[Any]) -> Contrast:
 
 
 def _sample(array: NDArray[Any]) -> NDArray[np.float64]:
+    if array.ndim == 2:
+        array = array[None]
     planes = np.unique(np.linspace(0, len(array) - 1, _PLANES).astype(int))
     rows, columns = (max(length // _SIDE, 1) for length in array.shape[1:])
     picked = [np.asarray(array[z, ::rows, ::columns], np.float64).ravel() for z in planes]

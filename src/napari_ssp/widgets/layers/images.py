@@ -11,12 +11,15 @@ import numpy as np
 from napari_ssp.image import MicroscopyImage
 from napari_ssp.io import layer_attributes
 from napari_ssp.service import Display
+from napari_ssp.service.structures.plan import enough_for
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import napari
     from napari.layers import Image, Layer
+
+    from napari_ssp.registry import ModelCard
 
 
 def layer_axes(layer: Layer) -> str:
@@ -101,13 +104,13 @@ def is_stack(layer: Image) -> bool:
         return False
 
 
-def check_planes(image: MicroscopyImage) -> None:
+def check_planes(image: MicroscopyImage, card: ModelCard) -> None:
     """Refuse a layer's image that is no stack, with a ValueError that says what to do in napari."""
     if "z" not in image.axes and not image.rgb:
         raise ValueError(
             f"'{image.name}' has no z axis (its axes are {', '.join(image.axes)}), and structures "
             "are predicted from a z-stack. Choose a layer with planes; if one of its axes is z, "
-            "say so in layer.axis_labels."
+            "say so in layer.axis_labels." + enough_for(card)
         )
 
 

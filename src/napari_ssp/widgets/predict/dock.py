@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from napari_ssp.registry import IMAGES, find_card
 from napari_ssp.service import GatesRequest, JobState, objects_request
 from napari_ssp.service.preparing import PREDICTION
+from napari_ssp.service.structures.plan import suits_planes
 from napari_ssp.widgets.docks.job_dock import JobDock
 from napari_ssp.widgets.docks.layer_job import LayerJob, LayerTask
 from napari_ssp.widgets.docks.messages import error_line
@@ -68,7 +69,7 @@ class PredictDock(JobDock):
             noun="prediction",
             image="a transmitted-light stack",
             things="structures",
-            image_help="Image layer with the transmitted-light stack; follows the selected layer",
+            image_help="Image layer with the transmitted light; follows the selected layer",
             fit_to_model=self._fit_to_model,
             request=self._request,
             prepare=self._preparation,
@@ -129,9 +130,10 @@ class PredictDock(JobDock):
         self.form.set_channels(channel_choices(image))
         self.form.set_planes(image.sizes.get("z", 1))
         self.form.set_layer_voxel_size(image.voxel_size)
-        if "z" in find_card(self.form.value().model).axes:
-            check_planes(image)
         choices = self.form.value()
+        card = find_card(choices.model)
+        if "z" in card.axes and not suits_planes(card, choices.tasks):
+            check_planes(image, card)
         request: PredictRequest = choices.request(
             image,
             time=current_time(layer, self._viewer),

@@ -22,7 +22,7 @@ def prediction_line(prepared: PreparedStructures, plane: int | None = None) -> s
     listed = f"{', '.join(names)} and {last}" if names else last
     line = f"Predicted {listed} in {prepared.provenance['seconds']:.1f} s."
     first = prepared.origin[1]
-    end = first + len(prepared.images[last])
+    end = first + (len(prepared.images[last]) if "z" in prepared.axes else 1)
     if plane is None or first <= plane < end:
         return line
     where = f"plane {first}" if end == first + 1 else f"planes {first} to {end - 1}"

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from napari_ssp.service.annotation.annotations import Annotation
+from napari_ssp.service.training.structures.stack_headers import as_stack
 from napari_ssp.widgets.layers.alignment import image_under
 from napari_ssp.widgets.layers.images import layer_image, stack_image
 from napari_ssp.widgets.train.area import outline_annotated_area
@@ -79,10 +80,12 @@ def pair_annotation(pair: LayerPair) -> Annotation:
 def pair_stacks(pair: LayerPair) -> tuple[MicroscopyImage, MicroscopyImage]:
     """Stack of transmitted light and measured fluorescence, of one channel each.
 
+    A plane is a stack of one.
+
     Raises
     ------
     ValueError
-        When they are no grey stacks, or do not lie pixel on pixel.
+        When they are not grey, or do not lie pixel on pixel.
     """
     signal, target = stack_image(pair.image), layer_image(pair.target)
     if "z" in target.axes:
@@ -91,16 +94,10 @@ def pair_stacks(pair: LayerPair) -> tuple[MicroscopyImage, MicroscopyImage]:
         if image.rgb or image.sizes.get("t", 1) > 1:
             what = "colours" if image.rgb else "several time points"
             raise ValueError(
-                f"'{image.name}' has {what}; structures are learned from grey stacks. Split the "
+                f"'{image.name}' has {what}; structures are learned from grey images. Split the "
                 "layer and choose one of its parts."
             )
-    if "z" not in signal.axes:
-        raise ValueError(
-            f"'{signal.name}' has no z axis (its axes are {', '.join(signal.axes)}), and "
-            "structures are learned from z-stacks. If one of its axes is z, say so in "
-            "layer.axis_labels."
-        )
-    return _plain(signal, pair.channel), _plain(target, pair.target_channel)
+    return _plain(as_stack(signal), pair.channel), _plain(target, pair.target_channel)
 
 
 def find_image(labels: Labels, images: Sequence[Image]) -> Image | None:

@@ -97,7 +97,7 @@ def test_all_problems_are_said_together(tmp_path: Path) -> None:
         "dna0: ",
         "no target for dna1.tif",
         "dna2: the signal is (4, 200, 24) and the target (4, 20, 25)",
-        "dna3: the signal has the axes 'yx'",
+        "dna3: the signal is (1, 20, 24)",
         "actin0: the signal is a colour image",
         "has no 'signal'",
     ):

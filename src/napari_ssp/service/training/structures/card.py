@@ -95,15 +95,28 @@ def new_card(
         tasks=data.tasks,
         task_descriptions={**data.descriptions, **request.descriptions},
         target_statistics=data.target_statistics,
+        from_planes=_from_planes(data),
         description=_description(request, data),
         training_data=", ".join(source.name for source in request.data),
     )
     return card if base is None else _of_base(card, base, request)
 
 
+def _from_planes(data: StructureData) -> tuple[str, ...]:
+    """Tasks that were learned from planes alone."""
+    pairs = data.training
+    stacks = {data.tasks[pair.task] for pair in pairs if pair.signal.shape[0] > 1}
+    planes = {data.tasks[pair.task] for pair in pairs} - stacks
+    return tuple(task for task in data.tasks if task in planes)
+
+
 def _description(request: TrainStructuresRequest, data: StructureData) -> str:
     flat = sorted({data.tasks[pair.task] for pair in data.training if pair.is_projected})
-    words = f"RepMode trained on {len(data.training)} stacks."
+    flat = [task for task in flat if task not in _from_planes(data)]
+    planes = sum(pair.signal.shape[0] == 1 for pair in data.training)
+    counts = {"stacks": len(data.training) - planes, "planes": planes}
+    listed = " and ".join(f"{number} {what}" for what, number in counts.items() if number)
+    words = f"RepMode trained on {listed}."
     if flat:
         words += (
             f" For {', '.join(flat)} only the {request.stacks.projection} projection along z was"
@@ -129,12 +142,20 @@ def _of_base(card: ModelCard, base: ModelCard, request: TrainStructuresRequest) 
         voxel_size=base.voxel_size or card.voxel_size,
         task_descriptions={**base.task_descriptions, **card.task_descriptions},
         target_statistics={**base.target_statistics, **card.target_statistics},
+        from_planes=_kept_planes(base, card),
         licence=base.licence,
         citation=base.citation,
         description=f"'{base.name}', {what}. {card.description}",
         training_data=f"{card.training_data}; before: {base.training_data or base.name}",
         base=base.name,
     )
+
+
+def _kept_planes(base: ModelCard, card: ModelCard) -> tuple[str, ...]:
+    """Tasks of a base that stay those of planes, and new ones; none that now learns stacks."""
+    learned = set(card.target_statistics)
+    kept = {task for task in base.from_planes if task not in learned}
+    return tuple(task for task in card.tasks if task in kept | set(card.from_planes))
 
 
 def check_voxel_size(size: VoxelSize | None, base: ModelCard) -> None:

@@ -12,6 +12,7 @@ from napari_ssp.io import read_image
 from napari_ssp.progress import Progress
 from napari_ssp.service.training.structures.pairs import PairFiles
 from napari_ssp.service.training.structures.stack_headers import (
+    as_stack,
     check_shapes,
     check_stack,
     common_size,
@@ -180,6 +181,7 @@ def _load_files(files: PairFiles, task: int, store: StackStore) -> _Loaded:
     target = read_image(files.target, files.scene_target)
     check_stack(signal, "signal", files.channel_signal)
     check_stack(target, "target", files.channel_target)
+    signal = as_stack(signal)
     source = _scored(signal, files.channel_signal, "signal", store)
     measured = _scored(target, files.channel_target, "target", store)
     check_shapes(source.shape, measured.shape)

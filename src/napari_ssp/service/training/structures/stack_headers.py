@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -20,7 +21,7 @@ _SAME_SIZE = 0.02
 
 
 class StackHeader(NamedTuple):
-    """Shape (Z, Y, X), or (Y, X) of a projection, and voxel size (z, y, x) in µm."""
+    """Shape (Z, Y, X), or (Y, X) of a projection or plane, and voxel size (z, y, x) in µm."""
 
     shape: tuple[int, ...]
     voxel_size: VoxelSize | None
@@ -57,8 +58,18 @@ def _header(
 ) -> StackHeader:
     image = read_image(source.path, source.scene)
     check_stack(image, role, channel)
+    if role == "signal":
+        image = as_stack(image)
     shape = tuple(image.sizes[letter] for letter in "zyx" if letter in image.axes)
     return StackHeader(shape, image.voxel_size)
+
+
+def as_stack(image: MicroscopyImage) -> MicroscopyImage:
+    """Make a plane a stack of one, as thick as a pixel; a stack stays as it is."""
+    if "z" in image.axes:
+        return image
+    size = image.voxel_size and (image.voxel_size[1], *image.voxel_size[1:])
+    return replace(image, data=image.data[None], axes=f"z{image.axes}", voxel_size=size, levels=())
 
 
 def check_stack(image: MicroscopyImage, role: str, channel: int | None) -> None:
@@ -67,16 +78,11 @@ def check_stack(image: MicroscopyImage, role: str, channel: int | None) -> None:
     Raises
     ------
     ValueError
-        When it has colours or several time points, no such channel, or as a signal no z axis.
+        When it has colours or several time points, or no such channel.
     """
     if image.rgb or image.sizes.get("t", 1) > 1:
         what = "a colour image" if image.rgb else "a time series"
-        raise ValueError(f"the {role} is {what}; give a grey stack")
-    if role == "signal" and "z" not in image.axes:
-        raise ValueError(
-            f"the signal has the axes '{image.axes}', shape {image.shape}, and no z; structures "
-            "are learned from z-stacks"
-        )
+        raise ValueError(f"the {role} is {what}; give a grey stack or plane")
     if channel is not None and channel >= image.num_channels:
         raise ValueError(f"the {role} has {image.num_channels} channels, so there is no {channel}")
 
@@ -89,10 +95,10 @@ def check_shapes(signal: tuple[int, ...], target: tuple[int, ...]) -> None:
     ValueError
         When the target's is neither the signal's nor that of its planes.
     """
-    if len(signal) != 3 or target not in (signal, signal[1:]):
+    if target not in (signal, signal[1:]):
         raise ValueError(
             f"the signal is {signal} and the target {target}; a target has the signal's shape "
-            "(Z, Y, X), or (Y, X) where it is a projection"
+            "(Z, Y, X), or (Y, X) where it is a projection or the signal is a plane"
         )
 
 
