@@ -57,8 +57,8 @@ GENERALIST = Text(
     "Cells and nuclei of many kinds: fluorescence, stained tissue, phase contrast, DIC, bright "
     "field, bacteria and yeast, blood; two channels (cells, nuclei) where there are. Of nuclei in "
     "fluorescence mediar-starter finds more.",
-    "804 pieces of 28 collections, split by image, and 322 drawn pictures of bacteria, yeast, "
-    "blood cells and worms (CC0): 2018 Data Science Bowl (BBBC038), BBBC009, "
+    "804 pieces of 28 collections, split by image, and 560 drawn pictures of bacteria, yeast, "
+    "blood cells, worms and tissue (CC0): 2018 Data Science Bowl (BBBC038), BBBC009, "
     "CellBinDB (CC0); BBBC010, BBBC020, BBBC030, BBBC050 (CC-BY-3.0), MorphoLibJ's maize "
     "(CC-BY-4.0); Usiigaci, MNFinder, CODEX expert annotations, ColiCoords, baby, midap, BCCD, "
     "WSU_PlantBio_ML, QCANet, plant-seg (MIT); stardist, epitools, ndev-sampledata (BSD-3). "

@@ -17,7 +17,7 @@ from preparing import prepare
 
 HERE = Path(__file__).resolve().parent
 #: Choices of each round, in order; a round starts from the model of the one before it.
-ROUNDS = ("outlines-excluded", "outlines-learned", "learned-on", "with-drawn")
+ROUNDS = ("outlines-excluded", "outlines-learned", "learned-on", "with-drawn", "with-tissue")
 
 
 def learn(data: Path, runs: Path) -> None:
