@@ -162,7 +162,8 @@ def predict_structures(
     Parameters
     ----------
     stack : array, MicroscopyImage, str or pathlib.Path
-        3D (Z, Y, X), possibly with t and c; an array, an image or a file.
+        3D (Z, Y, X), possibly with t and c; an array, an image or a file. (Y, X) where the model
+        learned all tasks from planes.
     tasks : sequence of str, or str
         Names of structures, as on the model's card.
     model : str
@@ -178,7 +179,7 @@ def predict_structures(
     Returns
     -------
     dict of str to numpy.ndarray
-        Float32 (Z, Y, X) by task, on the stack's own grid; mean 0 and standard deviation 1 are
+        Float32 (Z, Y, X), or (Y, X), by task, on the stack's own grid; mean 0 and standard deviation 1 are
         those of the measured fluorescence unless ``measured_units`` is chosen.
 
     Raises

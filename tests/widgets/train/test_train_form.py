@@ -191,6 +191,8 @@ def test_stacks_are_grey_and_of_one_channel(layers: dict[str, Any]) -> None:
         pair_stacks(pair)
     signal, target = pair_stacks(LayerPair(layers["stack"], layers["a"], structure="dna"))
     assert (signal.axes, target.axes) == ("zyx", "yx")
+    signal, target = pair_stacks(LayerPair(layers["a"], layers["a"], structure="dna"))
+    assert (signal.axes, signal.shape) == ("zyx", (1, *target.shape)), "a plane is a stack of one"
 
 
 def test_another_kind_empties_the_list(data: TrainData) -> None:
