@@ -179,8 +179,8 @@ def predict_structures(
     Returns
     -------
     dict of str to numpy.ndarray
-        Float32 (Z, Y, X), or (Y, X), by task, on the stack's own grid; mean 0 and standard deviation 1 are
-        those of the measured fluorescence unless ``measured_units`` is chosen.
+        Float32 (Z, Y, X), or (Y, X), by task, on the stack's own grid; mean 0 and standard
+        deviation 1 are those of the measured fluorescence unless ``measured_units`` is chosen.
 
     Raises
     ------
