@@ -157,8 +157,7 @@ def model_scores(model: str, task: str, test: Sequence[Pair]) -> dict[str, float
     found: dict[str, list[float]] = defaultdict(list)
     for pair in test:
         axes = "zyx"[-pair.raw.ndim :]
-        found_here = napari_ssp.predict_structures(pair.raw, tasks=[task], model=model, axes=axes)
-        made = found_here[task]
+        made = napari_ssp.predict_structures(pair.raw, task, model, axes=axes)[task]
         shown = made.max(axis=0) if pair.target.ndim < made.ndim else made
         for name, value in structure_metrics(pair.target, shown).items():
             found[name].append(value)

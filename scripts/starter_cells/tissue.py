@@ -98,9 +98,7 @@ def membranes(rng: Generator, tissue: Tissue, size: float) -> Picture:
 def sections(rng: Generator, tissue: Tissue, size: float) -> Picture:
     """Purple nuclei in pink tissue, (Y, X, 3), as in haematoxylin and eosin."""
     side = len(tissue.nuclei)
-    fibres = ndimage.gaussian_filter(
-        rng.normal(size=(side, side)), rng.permutation([0.06 * size + 0.5, 0.4 * size])
-    )
+    fibres = _blur(rng.normal(size=(side, side)), rng.permutation([0.06 * size + 0.5, 0.4 * size]))
     fibres /= fibres.std()
     pink = np.clip(rng.uniform(0.1, 0.6) + rng.uniform(0, 0.2) * fibres, 0, None)
     pink = pink * np.clip(1 + 0.5 * _waves(rng, side, 3 * size), 0.1, None)
@@ -119,7 +117,7 @@ def sections(rng: Generator, tissue: Tissue, size: float) -> Picture:
 
 
 def _apart(rng: Generator, side: int, size: float) -> Picture:
-    """Points that are not nearer to each other than four fifths of a size."""
+    """Points about a size from each other: a shaken grid, every other row shifted."""
     steps = np.arange(-size, side + size, size)
     grid = np.stack(np.meshgrid(steps, steps * 1.0, indexing="ij"), axis=-1)
     grid[::2, :, 1] += size / 2
