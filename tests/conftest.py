@@ -48,6 +48,16 @@ def _what_stays_is_no_garbage() -> None:
     gc.freeze()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _kernels_are_awaited() -> Iterator[None]:
+    """Let compiled code make all labels: the first ones of a new computer are tested apart."""
+    from napari_ssp.service.preparing import KERNELS
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(KERNELS, "first_steps", KERNELS.steps)
+        yield
+
+
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 

@@ -111,6 +111,73 @@ def test_a_preparation_ends_between_two_steps_when_python_does() -> None:
     assert done == [1]
 
 
+def counted(done: list[int], free: threading.Event) -> Iterator[None]:
+    for number in range(3):
+        free.wait(10)
+        done.append(number)
+        yield
+
+
+def test_a_preparation_rests_behind_the_first_result_only() -> None:
+    done: list[int] = []
+    free = threading.Event()
+    ahead = Ahead(lambda: counted(done, free))
+    ahead.GRACE = 0.01
+    with ahead.resting():
+        ahead.begin()
+        assert not ahead.is_under_way
+        free.set()
+        run(ahead.first_steps("loading"))
+        assert ahead.is_under_way
+        time.sleep(0.1)
+        assert done == [0]
+        with ahead.resting():  # of a second request, which takes no part in it
+            pass
+        time.sleep(0.1)
+        assert done == [0]
+    run(ahead.steps("compiling"))
+    assert done == [0, 1, 2]
+    assert not ahead.is_under_way
+
+
+def test_who_cannot_do_without_a_preparation_ends_its_rest() -> None:
+    done: list[int] = []
+    free = threading.Event()
+    free.set()
+    ahead = Ahead(lambda: counted(done, free))
+    ahead.GRACE = 0.01
+    with ahead.resting():
+        run(ahead.steps("compiling"))
+        assert done == [0, 1, 2]
+
+
+def test_a_preparation_at_rest_ends_when_python_does() -> None:
+    done: list[int] = []
+    free = threading.Event()
+    free.set()
+    ahead = Ahead(lambda: counted(done, free))
+    with ahead.resting():
+        run(ahead.first_steps("loading"))
+        began = time.monotonic()
+        ahead.stop()
+    assert time.monotonic() - began < Ahead.GRACE
+    assert done == [0]
+
+
+def test_a_preparation_without_long_steps_is_waited_for() -> None:
+    done = []
+
+    def prepare() -> Iterator[None]:
+        time.sleep(0.05)
+        done.append(1)
+        yield from ()
+
+    ahead = Ahead(prepare)
+    assert set(ahead.first_steps("loading", patience=0.01)) == {Progress("loading")}
+    assert done == [1]
+    assert not ahead.is_under_way
+
+
 def test_a_preparation_that_fails_leaves_the_error_to_who_needs_it() -> None:
     def prepare() -> Iterator[None]:
         yield

@@ -5,11 +5,11 @@ from __future__ import annotations
 import atexit
 import logging
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from queue import Empty, SimpleQueue
-from threading import Lock, Thread
+from threading import Event, Lock, Thread
 from typing import Any, Generic, NoReturn, TypeVar
 
 Item = TypeVar("Item")
@@ -226,11 +226,22 @@ class Ahead:
         Makes an iterator that does a step, of a few seconds at most, before each item.
     """
 
+    #: Seconds between what came first and the next step: a process that ends now does so at once.
+    GRACE = 3.0
+
     def __init__(self, prepare: Callable[[], Iterator[None]]) -> None:
         self._prepare = prepare
         self._lock = Lock()
         self._thread: Thread | None = None
-        self._is_stopped = False
+        self._may_work, self._ended = Event(), Event()
+        self._may_work.set()
+        self._has_rested = False
+        self._is_long = False
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether a step was done, and others may have to follow."""
+        return self._is_long and self._thread is not None and self._thread.is_alive()
 
     def begin(self) -> None:
         """Begin, unless that was done before; returns at once."""
@@ -244,21 +255,52 @@ class Ahead:
     def steps(self, stage: str, patience: float = 0.1) -> Steps[None]:
         """Begin, and wait for the end; says what is waited for as long as there is none."""
         self.begin()
+        self.go_on()
         assert self._thread is not None
         while self._thread.is_alive():
             yield Progress(stage)
             self._thread.join(patience)
 
+    def first_steps(self, stage: str, patience: float = 0.1) -> Steps[None]:
+        """Begin, and wait until it is done or known to be long."""
+        self.begin()
+        assert self._thread is not None
+        while self._thread.is_alive() and not self._is_long:
+            yield Progress(stage)
+            self._thread.join(patience)
+
+    @contextmanager
+    def resting(self) -> Iterator[None]:
+        """Let what is done meanwhile come first, but only once: what follows goes beside."""
+        with self._lock:
+            rests, self._has_rested = not self._has_rested, True
+        if rests:
+            self._may_work.clear()
+        try:
+            yield
+        finally:
+            if rests:
+                self.go_on()
+
+    def go_on(self) -> None:
+        """End the rest."""
+        self._may_work.set()
+
     def stop(self, timeout: float = 30.0) -> None:
         """Ask for an end between two steps, and wait: Python cannot end amid a library's work."""
-        self._is_stopped = True
+        self._ended.set()
+        self.go_on()
         if self._thread is not None:
             self._thread.join(timeout)
 
     def _work(self) -> None:
         try:
             for _ in self._prepare():
-                if self._is_stopped:
+                self._is_long = True
+                if not self._may_work.is_set():
+                    self._may_work.wait()
+                    self._ended.wait(self.GRACE)
+                if self._ended.is_set():
                     return
         except Exception:
             _LOG.debug("A preparation failed", exc_info=True)

@@ -39,12 +39,15 @@ def _compile() -> Iterator[None]:
 
 def _prepare_segmentation() -> Iterator[None]:
     yield from _load_for_segmentation()
-    yield from _compile()
+    KERNELS.begin()
 
 
 def _prepare_prediction() -> Iterator[None]:
     yield from _load(_PREDICTION)
 
+
+#: What is said where nothing else can be done meanwhile.
+COMPILING = "compiling the tracking of flows, on this computer's first run"
 
 #: torch and what the networks that segment are made of.
 SEGMENTATION_LIBRARIES = Ahead(_load_for_segmentation)

@@ -1,9 +1,14 @@
-"""Kernels compiled beforehand are those that labels of an image use."""
+"""Kernels compiled beforehand are those that labels use; the first result does without them."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 # In a process of its own: here other tests have compiled whatever they needed.
 _LABELS_AFTER_COMPILING = """
@@ -38,3 +43,21 @@ def test_labels_of_a_plane_compile_nothing_more() -> None:
     command = [sys.executable, "-c", _LABELS_AFTER_COMPILING]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.split("\n")[:2] == ["[]", "True"]
+
+
+_FIRST_RESULT = """
+import sys
+from skimage import data
+import napari_ssp as ssp
+from napari_ssp.service.preparing import KERNELS
+
+found = ssp.segment(data.coins()[:200, :300], fallback=False)
+print(KERNELS.is_under_way, "napari_ssp.flows.on_device" in sys.modules, found.num_objects > 5)
+"""
+
+
+def test_first_labels_do_not_wait_for_the_compiler(tmp_path: Path) -> None:
+    empty = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    command = [sys.executable, "-c", _FIRST_RESULT]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=empty)
+    assert done.stdout.split() == ["True", "True", "True"]

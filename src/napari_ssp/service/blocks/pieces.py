@@ -19,11 +19,11 @@ from napari_ssp.service.blocks.grid import index_of, make_grids
 from napari_ssp.service.blocks.stored import StoredPlane, renumber
 from napari_ssp.service.blocks.unfinished import LOOK, Unfinished
 from napari_ssp.service.blocks.written import open_plane, read_labels
+from napari_ssp.service.preparing import COMPILING, KERNELS
 from napari_ssp.service.segmentation.levels import find_ranges, read_part
 from napari_ssp.service.segmentation.plan import plan_segmentation
 from napari_ssp.service.segmentation.run import choose_tracking
 from napari_ssp.service.segmentation.steps import prepare_run
-from napari_ssp.service.segmentation.tracking import await_kernels
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -162,7 +162,7 @@ def _around(box: Tile, seen: tuple[int, int], plan: SegmentPlan) -> Tile:
 
 def _objects(work: _Work, _: int) -> Steps[None]:
     """Find the objects that meet in a block, before any check."""
-    yield from await_kernels()
+    yield from KERNELS.steps(COMPILING)
     yield Progress("tracking flows")
     tracked = track_block(work.stored.outputs(work.place.seen), work.place, work.tracking)
     if tracked is None:

@@ -29,20 +29,22 @@ def begin_segmentation(
         As for `segment_steps`.
     """
     KERNELS.begin()
-    yield from SEGMENTATION_LIBRARIES.steps("loading PyTorch and the network's libraries")
-    from napari_ssp.service.segmentation.fallback import (  # load torch
-        MOST_LEFT_OUT,
-        choose_better,
-        find_fallback,
-        left_out,
-    )
-    from napari_ssp.service.segmentation.steps import segment_steps
+    # The first result comes before what makes later ones quicker.
+    with KERNELS.resting():
+        yield from SEGMENTATION_LIBRARIES.steps("loading PyTorch and the network's libraries")
+        from napari_ssp.service.segmentation.fallback import (  # load torch
+            MOST_LEFT_OUT,
+            choose_better,
+            find_fallback,
+            left_out,
+        )
+        from napari_ssp.service.segmentation.steps import segment_steps
 
-    result = yield from segment_steps(request, models, plan)
-    other = find_fallback(request)
-    if other is None or (share := left_out(result)) <= MOST_LEFT_OUT:
-        return result
-    yield Progress(f"loading {other.name}, as the first model fails here")
-    asked = replace(request, model=other.name, fallback=False)
-    second = yield from segment_steps(asked, models)
-    return choose_better(result, second, share)
+        result = yield from segment_steps(request, models, plan)
+        other = find_fallback(request)
+        if other is None or (share := left_out(result)) <= MOST_LEFT_OUT:
+            return result
+        yield Progress(f"loading {other.name}, as the first model fails here")
+        asked = replace(request, model=other.name, fallback=False)
+        second = yield from segment_steps(asked, models)
+        return choose_better(result, second, share)

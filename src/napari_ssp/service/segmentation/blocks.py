@@ -72,7 +72,7 @@ def segment_blocks(
         # The sigmoid comes after the averaging, as in MEDIAR.
         values[2] = expit(values[2])
         outputs.write((slice(None), *box), values)
-    yield from await_kernels(run.on_device)
+    yield from await_kernels(run)
     return (
         yield from stitch_labels(tracked, labels, plan.shape, run.tracking, plan.tile, first_id)
     )

@@ -14,6 +14,7 @@ from napari_ssp import flows  # its parts are imported when they are used: they 
 from napari_ssp.labels import number_from
 from napari_ssp.progress import Progress, Steps
 from napari_ssp.schema import checked_dataclass, same_choice
+from napari_ssp.service.preparing import COMPILING, KERNELS
 from napari_ssp.service.requests import Request, SegmentRequest
 from napari_ssp.service.results import Segmentation
 from napari_ssp.service.segmentation.editing import (
@@ -157,7 +158,8 @@ class Refinement:
         Yields
         ------
         Progress
-            The first one of a large result has a `Patch` as its preview.
+            The first one of a large result has a `Patch` as its preview; before it, that kernels
+            are compiled, where that goes on.
 
         Returns
         -------
@@ -167,6 +169,8 @@ class Refinement:
         """
         from napari_ssp.engine.store import ArrayStore
 
+        if KERNELS.is_under_way:  # the run before was a computer's first one
+            yield from KERNELS.steps(COMPILING)
         settings = flows.TrackingSettings(**asdict(chosen))
         before = before if self._planes * math.prod(self._shape) <= KEPT_PIXELS else None
         patch = self._patch(settings, display)

@@ -23,6 +23,7 @@ from napari_ssp.engine.memory import move_values
 from napari_ssp.engine.store import ArrayStore
 from napari_ssp.labels import number_from
 from napari_ssp.progress import Progress, Steps, count_through
+from napari_ssp.service.preparing import KERNELS
 from napari_ssp.service.provenance import describe_run
 from napari_ssp.service.segmentation.blocks import segment_blocks
 from napari_ssp.service.segmentation.levels import read_levels
@@ -38,6 +39,7 @@ from napari_ssp.service.segmentation.run import (
 )
 from napari_ssp.service.segmentation.tracking import (
     await_kernels,
+    can_do_without_kernels,
     run_where_it_fits,
     stays_on_device,
     track_labels,
@@ -78,6 +80,8 @@ def segment_steps(
     began = time.monotonic()
     yield Progress("reading the image")
     plan = plan or plan_segmentation(request)
+    if not can_do_without_kernels(plan):
+        KERNELS.go_on()
     yield Progress(f"loading {plan.card.name}")
     device = resolve_device(request.device)
     run = prepare_run(request, plan, models, device)
@@ -141,7 +145,7 @@ def _segment_whole(
     output = run_where_it_fits(lambda planes: resample_tensor(planes, plan.shape), output)
     # The sigmoid comes after the averaging, as in MEDIAR.
     output[2].sigmoid_()
-    yield from await_kernels(run.on_device)
+    yield from await_kernels(run)
     yield Progress("tracking flows")
     found = track_labels(run, output)
     outputs.write((slice(None), *whole), output.cpu().numpy())
