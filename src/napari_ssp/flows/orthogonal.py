@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.special import expit
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -33,8 +34,9 @@ def combine_orthogonal_flows(
     -------
     flows : numpy.ndarray
         Float32 (3, Z, Y, X): flow_z, flow_y, flow_x, each the mean of the two that see it.
-    logits : numpy.ndarray
-        Float32 (Z, Y, X), the mean of the three.
+    probability : numpy.ndarray
+        Float32 (Z, Y, X) in [0, 1], the geometric mean of the two sides that are surest of a cell:
+        two have to see it, and the third may fail, as it does where planes are far apart.
 
     Raises
     ------
@@ -48,5 +50,5 @@ def combine_orthogonal_flows(
             f"{a.shape}, {b.shape} and {c.shape}. Turn each back to z, y, x first."
         )
     flows = np.stack([b[0] + c[0], a[0] + c[1], a[1] + b[1]]) / np.float32(2)
-    logits = (a[2] + b[2] + c[2]) / np.float32(3)
-    return np.asarray(flows, np.float32), np.asarray(logits, np.float32)
+    _, second, first = np.sort(expit(np.stack([a[2], b[2], c[2]])), axis=0)
+    return np.asarray(flows, np.float32), np.sqrt(first * second)

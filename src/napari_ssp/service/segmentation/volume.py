@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from scipy.special import expit
 
 from napari_ssp.engine import predict_tiles
 from napari_ssp.engine.memory import move_values
@@ -110,8 +109,8 @@ def _predicted(run: SegmentRun, levels: Levels) -> Steps[NDArray[np.float32]]:
     output = np.empty((4, *grid), np.float32)
     for z in range(grid[0]):
         slab = (slice(None), slice(z, z + 1))
-        flows, logits = combine_orthogonal_flows(*(side.read(slab) for side in sides))
-        output[:3, z : z + 1], output[3, z : z + 1] = flows, expit(logits)
+        found = combine_orthogonal_flows(*(side.read(slab) for side in sides))
+        output[:3, z : z + 1], output[3, z : z + 1] = found
     return output
 
 
