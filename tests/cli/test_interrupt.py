@@ -1,4 +1,4 @@
-"""Ctrl-C ends a command, not only the image that it is at."""
+"""Ctrl-C, or a scheduler, ends a command, not only the image that it is at."""
 
 from __future__ import annotations
 
@@ -118,6 +118,7 @@ main()
     ("end", "code", "said"),
     [
         ("signal.raise_signal(signal.SIGINT)", 130, "waiting\ncleaned up "),
+        ("signal.raise_signal(signal.SIGTERM)", 130, "waiting\ncleaned up "),
         ("raise SystemExit(3)", 3, "waiting\ncleaned up taken apart "),
     ],
 )
@@ -152,8 +153,9 @@ def _endless_model(folder: Path) -> Path:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signal for one process")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_ends_a_network_that_never_does(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
 ) -> None:
     monkeypatch.setenv("NAPARI_SSP_CACHE", str(tmp_path / "cache"))
     model = _endless_model(tmp_path / "endless")
@@ -168,7 +170,7 @@ def test_an_interrupt_ends_a_network_that_never_does(
             with suppress(psutil.NoSuchProcess):
                 children = psutil.Process(program.pid).children()
                 started = [child for child in children if "graph_worker" in str(child.cmdline())]
-        os.kill(program.pid, signal.SIGINT)
+        os.kill(program.pid, number)
         _, said = program.communicate(timeout=15)
     assert (program.returncode, said.decode()) == (130, "Aborted!\n")
     assert started

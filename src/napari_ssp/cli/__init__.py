@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import importlib
 import os
+import signal
 import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -34,7 +35,7 @@ _COMMANDS = {
     "compute-script": "napari_ssp.cli.compute_script:compute_script",
     "info": "napari_ssp.cli.info:info",
 }
-#: Exit code of what Ctrl-C has ended, as shells give it.
+#: Exit code of what Ctrl-C or a scheduler has ended, as shells give it.
 _INTERRUPTED = 130
 
 
@@ -43,6 +44,8 @@ class _LazyGroup(click.Group):
         codes: list[Any] = []
         if args is None:  # those of this process, which ends with the command
             atexit.register(_leave, codes)  # before all others, so that it is called after them
+            # Schedulers of clusters end a job so: it stops as cleanly as by Ctrl-C.
+            signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
             return super().main(args, *more, **how)
         except SystemExit as end:

@@ -63,6 +63,7 @@ def _trained(data: Path, base: Path, output: Path) -> Any:
 
 def test_a_plane_is_predicted_as_a_stack_of_one(planar: Path) -> None:
     image = ssp.MicroscopyImage(PLANE, "yx", (1.0, 0.29, 0.29), name="field")
+    assert _plan(image, planar, "dna").summary.startswith("2D 40 × 52 pixels of 0.29 × 0.29 µm, ")
     request = PredictRequest(image, ("dna",), str(planar), spread=True)
     with ssp.ModelService() as service:
         found = service.submit(request).result()

@@ -91,7 +91,10 @@ def test_a_review_is_shown(
     direct = ssp.review(viewer.layers["nuclei"].data, squares.data, str(tiny_critic))
     layer = viewer.layers["cells error map"]
     np.testing.assert_array_equal(layer.data, direct.error_map)
-    assert layer.colormap.name == "inferno"
+    none, some, most = layer.colormap.map(np.array([0.0, 0.25, 1.0]))
+    assert none[3] == 0, "where nothing is wrong the image is seen"
+    assert 0.4 < some[3] < most[3] < 1
+    assert layer.blending == "translucent_no_depth", "seen on bright images, too"
     assert tuple(layer.contrast_limits) == (0.0, 1.0)
     assert layer.colorbar.visible
     assert np.allclose(layer.scale, squares.scale)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from dock_driver import LONG, SlowService, run, settle
+from qtpy.QtWidgets import QFileDialog
 
 from napari_ssp.io import read_image, read_label_image, write_labels
 from napari_ssp.io.layer_attributes import METADATA_KEY
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
 
     from napari_ssp.service import ModelService
+    from napari_ssp.service.series.table import MeasureSeriesRequest
     from napari_ssp.widgets.segment.dock import SegmentDock
 else:
     tifffile = pytest.importorskip("tifffile")
@@ -260,6 +262,41 @@ def test_all_are_segmented_as_the_segment_dock_says_and_measured(
     lines = (folder / "all.csv").read_text(encoding="utf-8").splitlines()
     assert len(lines) == 1 + count + 1, "those of both images"
     assert f"Measured {count + 1} objects of 2 images" in series.panel.message.text()
+
+
+@pytest.mark.parametrize(
+    ("typed", "kind", "written"),
+    [
+        ("objects.csv", "Parquet (*.parquet)", "objects.parquet"),
+        ("all", "Parquet (*.parquet)", "all.parquet"),
+        ("all.parquet", "CSV (*.csv)", "all.csv"),
+        ("day 1.2", "CSV (*.csv)", "day 1.2.csv"),
+        ("objects.csv", "CSV (*.csv)", "objects.csv"),
+    ],
+)
+def test_the_chosen_type_of_a_table_wins_over_the_proposed_ending(
+    series: SeriesDock,
+    folder: Path,
+    qtbot: QtBot,
+    monkeypatch: pytest.MonkeyPatch,
+    typed: str,
+    kind: str,
+    written: str,
+) -> None:
+    _open(series, folder, qtbot)
+    answer = (str(folder / typed), kind)
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: answer)
+    asked: list[MeasureSeriesRequest] = []
+    monkeypatch.setattr(series.controller, "start", lambda request, _: asked.append(request))
+    series.measure_all()
+    assert [request.path for request in asked] == [folder / written]
+    (folder / written).touch()
+    series.measure_all()
+    if typed == written:
+        assert len(asked) == 2, "the dialog has asked whether it may be replaced"
+    else:
+        assert len(asked) == 1
+        assert f"{written} exists already" in series.panel.message.text()
 
 
 def test_a_run_is_cancelled_between_two_images(

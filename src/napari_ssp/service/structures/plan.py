@@ -105,12 +105,15 @@ class PredictionPlan:
             names = self.image.channel_names
             name = f" ({names[self.channel]})" if names else ""
             channel = f"channel {self.channel + 1} of {self.image.num_channels}{name}, "
-        size = "voxel size unknown"
+        is_stack = "z" in self.image.axes
+        first = 0 if is_stack else 1  # of a plane z is nothing to speak of
+        size = "voxel size unknown" if is_stack else "pixel size unknown"
         if self.voxel_size is not None:
-            size = " × ".join(f"{s:.3g}" for s in self.voxel_size) + " µm"
-        parts = [f"3D {channel}{_lengths(self.shape)} voxels of {size}"]
+            size = " × ".join(f"{s:.3g}" for s in self.voxel_size[first:]) + " µm"
+        kind, points = ("3D", "voxels") if is_stack else ("2D", "pixels")
+        parts = [f"{kind} {channel}{_lengths(self.shape[first:])} {points} of {size}"]
         if self.network_shape != self.shape:
-            parts.append(f"seen as {_lengths(self.network_shape)}")
+            parts.append(f"seen as {_lengths(self.network_shape[first:])}")
         parts.append(_count(self.num_patches, "patch", "patches"))
         parts.append(_count(len(self.tasks), "structure", "structures"))
         if self.spread:

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from napari.utils.colormaps import Colormap, ensure_colormap
+
 from napari_ssp.io.layer_attributes import METADATA_KEY
 from napari_ssp.widgets.layers.alignment import place_of
 from napari_ssp.widgets.layers.placement import in_layer_axes
@@ -19,6 +22,8 @@ if TYPE_CHECKING:
 
 _NAME = "error map"
 _COLUMN = "predicted_error"
+#: Opacity of the highest error; below it cells can still be made out.
+_MOST_COVERED = 0.85
 #: Maps by the labels that they are of, whichever dock has shown them.
 _SHOWN: weakref.WeakKeyDictionary[Labels, weakref.ref[Image]] = weakref.WeakKeyDictionary()
 
@@ -78,9 +83,9 @@ class ErrorLayers:
         layer: Image = self._viewer.add_image(
             data,
             name=f"{labels.name} {_NAME}",
-            colormap="inferno",
+            colormap=_colours(),
             contrast_limits=(0.0, 1.0),
-            blending="additive",
+            blending="translucent_no_depth",
             metadata={METADATA_KEY: {}},  # no image to be segmented
             **place_of(labels),
         )
@@ -92,6 +97,15 @@ class ErrorLayers:
         self._viewer.layers.selection.active = active
         _SHOWN[labels] = weakref.ref(layer)
         return layer
+
+
+def _colours() -> Colormap:
+    """Make colours that cover more where the error is higher: seen on bright images, too."""
+    shares = np.linspace(0, 1, 256)
+    # The darkest third would be lost on dark images.
+    colours = np.array(ensure_colormap("inferno").map((1 + 2 * shares) / 3))
+    colours[:, 3] = _MOST_COVERED * np.sqrt(shares)
+    return Colormap(colours, name="error")
 
 
 def features_with_errors(review: Review, before: Any) -> dict[str, Any]:

@@ -46,6 +46,9 @@ _NO_SERIES = "Choose the folder of your images first."
 _TO_DO = (Stage.WAITING, Stage.FAILED)
 _ALL_DONE = "All images that can be read have labels."
 
+#: Types of a table, as the file dialog names them, and their endings.
+_TABLES = {"CSV (*.csv)": ".csv", "Parquet (*.parquet)": ".parquet"}
+
 
 class SeriesDock(JobDock):
     """Goes through the images of a folder in a viewer.
@@ -132,12 +135,29 @@ class SeriesDock(JobDock):
         """Measure all images into one table; asks for its name, as the button does."""
         if self.series is None or self.controller.is_running:
             return
-        suggested = str(self.series.folder / "objects.csv")
-        kinds = "CSV (*.csv);;Parquet (*.parquet)"
-        path = path or QFileDialog.getSaveFileName(self, "One table of all", suggested, kinds)[0]
-        if path:
-            request = MeasureSeriesRequest(self.series.images, Path(path))
+        goal = Path(path) if path else self._ask_for_table(self.series.folder / "objects.csv")
+        if goal is not None:
+            request = MeasureSeriesRequest(self.series.images, goal)
             self.controller.start(request, self._show_table)
+
+    def _ask_for_table(self, suggested: Path) -> Path | None:
+        """Ask for a file; the chosen type wins over the ending of the proposed name."""
+        text, kind = QFileDialog.getSaveFileName(
+            self, "One table of all", str(suggested), ";;".join(_TABLES)
+        )
+        if not text:
+            return None
+        path, suffix = Path(text), _TABLES.get(kind)
+        if suffix in (None, path.suffix.lower()):
+            return path
+        is_other = path.suffix.lower() in _TABLES.values()
+        path = path.with_name((path.stem if is_other else path.name) + suffix)
+        if path.exists():  # the dialog has asked about another name
+            self.panel.set_message(
+                f"{path.name} exists already. Choose that name to replace it.", "error"
+            )
+            return None
+        return path
 
     def _propose(self) -> Proposal:
         self.table_button.setEnabled(self.series is not None)
