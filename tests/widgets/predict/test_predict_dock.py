@@ -124,7 +124,7 @@ def test_a_plane_is_enough_for_what_was_learned_from_planes(
     assert "'flat' has no z axis" in said
     assert said.endswith("Of 'tiny-structures' a plane is enough for: dna.")
     _choose(predict_dock, tasks=("dna",))
-    assert settle(predict_dock, qtbot).startswith("3D 1 × 40 × 48 voxels")
+    assert settle(predict_dock, qtbot).startswith("2D 40 × 48 pixels")
     run(predict_dock, qtbot)
     layer = viewer.layers["flat dna"]
     assert layer.data.shape == (40, 48)
