@@ -145,10 +145,12 @@ def test_who_cannot_do_without_a_preparation_ends_its_rest() -> None:
     free = threading.Event()
     free.set()
     ahead = Ahead(lambda: counted(done, free))
-    ahead.GRACE = 0.01
     with ahead.resting():
+        run(ahead.first_steps("loading"))
+        began = time.monotonic()
         run(ahead.steps("compiling"))
         assert done == [0, 1, 2]
+    assert time.monotonic() - began < Ahead.GRACE
 
 
 def test_a_preparation_at_rest_ends_when_python_does() -> None:

@@ -226,15 +226,16 @@ class Ahead:
         Makes an iterator that does a step, of a few seconds at most, before each item.
     """
 
-    #: Seconds between what came first and the next step: a process that ends now does so at once.
+    #: Seconds from what came first to the next step: a process that ends by then does so at once.
     GRACE = 3.0
 
     def __init__(self, prepare: Callable[[], Iterator[None]]) -> None:
         self._prepare = prepare
         self._lock = Lock()
         self._thread: Thread | None = None
-        self._may_work, self._ended = Event(), Event()
+        self._may_work, self._is_wanted = Event(), Event()
         self._may_work.set()
+        self._is_stopped = False
         self._has_rested = False
         self._is_long = False
 
@@ -255,6 +256,7 @@ class Ahead:
     def steps(self, stage: str, patience: float = 0.1) -> Steps[None]:
         """Begin, and wait for the end; says what is waited for as long as there is none."""
         self.begin()
+        self._is_wanted.set()
         self.go_on()
         assert self._thread is not None
         while self._thread.is_alive():
@@ -288,7 +290,8 @@ class Ahead:
 
     def stop(self, timeout: float = 30.0) -> None:
         """Ask for an end between two steps, and wait: Python cannot end amid a library's work."""
-        self._ended.set()
+        self._is_stopped = True
+        self._is_wanted.set()
         self.go_on()
         if self._thread is not None:
             self._thread.join(timeout)
@@ -299,8 +302,8 @@ class Ahead:
                 self._is_long = True
                 if not self._may_work.is_set():
                     self._may_work.wait()
-                    self._ended.wait(self.GRACE)
-                if self._ended.is_set():
+                    self._is_wanted.wait(self.GRACE)
+                if self._is_stopped:
                     return
         except Exception:
             _LOG.debug("A preparation failed", exc_info=True)

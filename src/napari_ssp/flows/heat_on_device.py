@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import product
 from typing import TYPE_CHECKING
 
@@ -17,14 +18,26 @@ _PLANE = ((0, 0), (-1, 0), (1, 0), (0, -1), (0, 1), (-1, -1), (-1, 1), (1, -1), 
 _VOLUME = tuple(product((-1, 0, 1), repeat=3))
 
 
-def own_flows(grid: Grid, labels: Tensor, pixels: Tensor) -> Tensor:
+class TooMuchHeatError(RuntimeError):
+    """Large objects, for whose flows heat would have to spread for longer than was allowed."""
+
+
+def own_flows(grid: Grid, labels: Tensor, pixels: Tensor, most: float = math.inf) -> Tensor:
     """Give unit flows (n, axes) of the labelled pixels, as ``labels_to_flows`` of each image.
 
     ``labels`` is flat with ids 1..k over the whole batch; ``pixels`` are its places, sorted.
+
+    Raises
+    ------
+    TooMuchHeatError
+        When pixels times steps would be more than ``most``.
     """
     owner = labels[pixels] - 1
     places = grid.places(pixels)
-    sources, steps = _sources(owner, places), _steps(grid, owner, places, pixels)
+    steps = _steps(grid, owner, places, pixels)
+    if (work := int(steps[pixels // grid.pixels].sum())) > most:
+        raise TooMuchHeatError(f"{work} pixels times steps are more than {most}.")
+    sources = _sources(owner, places)
     number = torch.full_like(labels, len(pixels))
     number[pixels] = torch.arange(len(pixels), device=labels.device)
     offsets = _PLANE if grid.axes == 2 else _VOLUME

@@ -6,6 +6,7 @@ code. The results are those of ``FlowField``, up to the rounding of float32 posi
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,7 +32,11 @@ _STRIDE = 8
 
 @torch.no_grad()
 def track(
-    flows: Tensor, probability: Tensor, settings: TrackingSettings, n_steps: int = 200
+    flows: Tensor,
+    probability: Tensor,
+    settings: TrackingSettings,
+    n_steps: int = 200,
+    most_heat: float = math.inf,
 ) -> Tensor:
     """Labels of a batch, on the device of the tensors.
 
@@ -45,6 +50,8 @@ def track(
         Thresholds and sizes.
     n_steps : int
         Euler steps that a pixel follows.
+    most_heat : float
+        Pixels times steps that the flow check may take.
 
     Returns
     -------
@@ -62,7 +69,8 @@ def track(
     labels[starts] = _group(grid, follow(grid, unit, starts, n_steps))
     labels = _numbered(labels, _sizes(labels) <= LARGEST_SHARE * grid.pixels)
     if settings.flow_threshold:
-        labels = _numbered(labels, _errors(grid, labels, unit) <= settings.flow_threshold)
+        errors = _errors(grid, labels, unit, most_heat)
+        labels = _numbered(labels, errors <= settings.flow_threshold)
     labels = fill_holes(labels.reshape(grid.shape), settings.holes).reshape(-1)
     kept = _numbered(labels, _sizes(labels) >= max(settings.min_size, 1))
     return _by_image(grid, kept).reshape(grid.shape)
@@ -134,12 +142,12 @@ def _group(grid: Grid, ends: Tensor) -> Tensor:
     return painted[ends]
 
 
-def _errors(grid: Grid, labels: Tensor, unit: Tensor) -> Tensor:
+def _errors(grid: Grid, labels: Tensor, unit: Tensor, most_heat: float) -> Tensor:
     """Mean squared difference between own and predicted flows, by label (0: background)."""
     pixels = labels.nonzero()[:, 0]
     if len(pixels) == 0:
         return torch.zeros(1, device=labels.device)
-    own = own_flows(grid, labels, pixels)
+    own = own_flows(grid, labels, pixels, most_heat)
     predicted = unit.transpose(0, 1).reshape(grid.axes, -1)[:, pixels].T
     squared = ((own - predicted) ** 2).sum(dim=1)
     total = torch.zeros(int(labels.max()) + 1, dtype=squared.dtype, device=labels.device)
@@ -183,6 +191,7 @@ def track_batch(
     settings: TrackingSettings,
     n_steps: int,
     device: str,
+    most_heat: float = math.inf,
 ) -> list[NDArray[np.uint32]]:
     """Label arrays or tensors; those on the device already are not copied to the host."""
     if len(flows) == 0:
@@ -204,7 +213,8 @@ def track_batch(
         return [np.zeros(p.shape, np.uint32) for p in probability]
     lowest, highest = torch.aminmax(probability)
     check_values(bool(torch.isfinite(flow).all()), float(lowest), float(highest))
-    return list(track(flow, probability, settings, n_steps).cpu().numpy().astype(np.uint32))
+    found = track(flow, probability, settings, n_steps, most_heat)
+    return list(found.cpu().numpy().astype(np.uint32))
 
 
 def _tensor(values: ArrayLike, device: str) -> Tensor:

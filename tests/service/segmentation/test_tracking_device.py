@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from napari_ssp.engine import TileSettings
 from napari_ssp.flows import TrackingSettings, flows_to_labels, labels_to_flows, on_device
 from napari_ssp.metrics import average_precision
 from napari_ssp.progress import run
-from napari_ssp.service.segmentation import steps as segmentation
+from napari_ssp.service.segmentation import steps as segmentation, tracking
 from napari_ssp.service.segmentation.refinement import Refinement, Thresholds
 from napari_ssp.service.segmentation.run import SegmentRun
 from napari_ssp.service.segmentation.tracking import (
@@ -133,6 +134,35 @@ def test_the_processor_follows_what_does_not_fit(monkeypatch: pytest.MonkeyPatch
     whole = SegmentRun(None, None, TileSettings((64, 64)), TrackingSettings(), on_device=True)  # type: ignore[arg-type]
     monkeypatch.setattr(on_device, "track", _out_of_memory)
     np.testing.assert_array_equal(track_labels(whole, torch.from_numpy(output)), labels)
+
+
+@pytest.mark.parametrize(("most", "ended"), [(1e6, True), (100, False)])
+def test_torch_follows_small_cells_while_kernels_are_compiled(
+    monkeypatch: pytest.MonkeyPatch, most: float, ended: bool
+) -> None:
+    labels = np.zeros((40, 50), np.int32)
+    labels[5:20, 8:30] = 1
+    output = np.concatenate([5 * labels_to_flows(labels), (labels > 0)[None]]).astype(np.float32)
+    plan = SimpleNamespace(volume=None, tile=None, shape=labels.shape)
+    here = SegmentRun(plan, None, TileSettings((64, 64)), TrackingSettings())  # type: ignore[arg-type]
+    done, track = [], on_device.track
+
+    def noted(*values: Any) -> torch.Tensor:
+        done.append(False)
+        found = track(*values)
+        done[-1] = True
+        return found
+
+    monkeypatch.setattr(on_device, "track", noted)
+    monkeypatch.setattr(tracking, "_MOST_HEAT_WITHOUT_KERNELS", most)
+    np.testing.assert_array_equal(track_labels(here, torch.from_numpy(output)), labels)
+    assert not done, "compiled code is there"
+    monkeypatch.setattr(type(tracking.KERNELS), "is_under_way", True)
+    np.testing.assert_array_equal(track_labels(here, torch.from_numpy(output)), labels)
+    assert done == [ended], "heat spreads for long in large objects"
+    far = replace(here, plan=SimpleNamespace(volume=None, tile=None, shape=(4096, 4096)))
+    np.testing.assert_array_equal(track_labels(far, torch.from_numpy(output)), labels)
+    assert len(done) == 1
 
 
 def test_other_errors_are_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:

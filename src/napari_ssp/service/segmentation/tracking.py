@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import torch
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 #: Pixels of a plane; of 1024 x 1024 with 447 cells torch takes 2.8 s, compiled code 0.1 s.
 _MOST_WITHOUT_KERNELS = 2048**2
+#: Pixels times steps of the flow check, of which torch takes some ten seconds.
+_MOST_HEAT_WITHOUT_KERNELS = 2e8
 
 
 def stays_on_device(device: torch.device) -> bool:
@@ -82,14 +85,26 @@ def track_labels(run: SegmentRun, output: torch.Tensor) -> NDArray[np.uint32]:
     """
     is_there = output.device.type == torch.device(run.results_on).type
     # Of an output that its device had no room for, compiled code is faster.
-    if (run.on_device and is_there) or (KERNELS.is_under_way and can_do_without_kernels(run.plan)):
-        from napari_ssp.flows.on_device import track_batch
+    if run.on_device and is_there:
+        most_heat = math.inf
+    elif KERNELS.is_under_way and can_do_without_kernels(run.plan):
+        most_heat = _MOST_HEAT_WITHOUT_KERNELS
+    else:
+        return _track_compiled(run, output)
+    from napari_ssp.flows.heat_on_device import TooMuchHeatError
+    from napari_ssp.flows.on_device import track_batch
 
-        try:
-            image = [output[:-1]], [output[-1]]
-            return track_batch(*image, run.tracking, N_STEPS, str(output.device))[0]
-        except (RuntimeError, MemoryError) as error:
-            if not is_out_of_memory(error):
-                raise
-        release_memory(output.device)
+    try:
+        image = [output[:-1]], [output[-1]]
+        return track_batch(*image, run.tracking, N_STEPS, str(output.device), most_heat)[0]
+    except TooMuchHeatError:
+        pass
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+    release_memory(output.device)
+    return _track_compiled(run, output)
+
+
+def _track_compiled(run: SegmentRun, output: torch.Tensor) -> NDArray[np.uint32]:
     return FlowField(output[:-1], output[-1], N_STEPS).labels(run.tracking)
