@@ -45,7 +45,8 @@ class _LazyGroup(click.Group):
         if args is None:  # those of this process, which ends with the command
             atexit.register(_leave, codes)  # before all others, so that it is called after them
             # Schedulers of clusters end a job so: it stops as cleanly as by Ctrl-C.
-            signal.signal(signal.SIGTERM, signal.default_int_handler)
+            with suppress(ValueError):  # in another thread than the main one
+                signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
             return super().main(args, *more, **how)
         except SystemExit as end:
