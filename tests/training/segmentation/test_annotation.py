@@ -6,6 +6,7 @@ import torch
 
 from napari_ssp.flows import labels_to_flows
 from napari_ssp.progress import run
+from napari_ssp.registry import ModelCard
 from napari_ssp.training.data import LabelledImage, numbered
 from napari_ssp.training.losses import segmentation_loss
 from napari_ssp.training.segmentation.annotation import set_strip_aside, targets, without_outlines
@@ -138,8 +139,6 @@ def test_without_augmentation_a_crop_is_a_piece_of_the_image() -> None:
 class _Oracle(torch.nn.Module):
     """Answers with the flows and cells of known labels."""
 
-    stride = 32
-
     def __init__(self, labels: np.ndarray) -> None:
         super().__init__()
         self.weight = torch.nn.Parameter(torch.zeros(1))
@@ -156,9 +155,10 @@ def test_objects_found_where_nobody_annotated_are_no_mistakes() -> None:
     truth = np.where(found == 4, -1, found)
     truth[36:, 36:] = -1
     pixels = np.random.default_rng(0).integers(0, 255, (1, 64, 64)).astype(np.uint8)
-    scores = run(score_segmentation(_Oracle(found), [LabelledImage("x", pixels, truth)]))
+    card = ModelCard("oracle", "mediar", {}, "", window=(64, 64))
+    scores = run(score_segmentation(_Oracle(found), [LabelledImage("x", pixels, truth)], card))
     assert scores["f1_0.50"] == 1.0
     strict = run(
-        score_segmentation(_Oracle(found), [LabelledImage("x", pixels, np.maximum(truth, 0))])
+        score_segmentation(_Oracle(found), [LabelledImage("x", pixels, np.maximum(truth, 0))], card)
     )
     assert strict["f1_0.50"] == pytest.approx(6 / 7)

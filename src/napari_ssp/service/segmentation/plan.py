@@ -321,9 +321,9 @@ def _window(
     request: SegmentRequest, card: ModelCard, seen: tuple[int, ...], overlap: float
 ) -> tuple[int, ...]:
     """Window for a plane; one size for all views, so that those that are turned keep to squares."""
-    if card.largest_window is None or request.eightfold:
+    if request.eightfold:
         return card.window
-    return grow_window(seen, card.window, card.largest_window, overlap)
+    return grow_window(seen, card.window, card.largest_window or card.window, overlap)
 
 
 def _zoom(request: SegmentRequest, card: ModelCard, image: MicroscopyImage) -> float:

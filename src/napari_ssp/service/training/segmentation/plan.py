@@ -6,6 +6,7 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from napari_ssp.engine.tiling import compute_resized_shape
 from napari_ssp.registry import find_card
 from napari_ssp.service.results import DataSize, TrainingPlan
 from napari_ssp.service.training.kind import TrainingPlanner
@@ -23,7 +24,7 @@ from napari_ssp.service.training.segmentation.training_files import (
     set_aside,
     warn_of_pairs,
 )
-from napari_ssp.service.training.segmentation.workload import WORKLOAD
+from napari_ssp.service.training.segmentation.workload import WORKLOAD, network_card
 from napari_ssp.training.holdout import STRIP_SHARE, WHOLE_FROM, choose_holdout
 from napari_ssp.training.scored_parts import divide_plane
 
@@ -51,10 +52,12 @@ def _zoom(request: TrainRequest, base: ModelCard | None) -> float:
 
 def _size(request: TrainRequest, base: ModelCard | None, files: TrainingFiles) -> DataSize:
     shapes = tuple(pair.shape for pair in files.training)
-    scored = STRIP_SHARE * sum(map(math.prod, shapes))
+    scored = [_strip(shape) for shape in shapes]
     if not files.strip:
-        scored = sum(math.prod(pair.shape) for pair in files.validation)
-    return DataSize(shapes, _zoom(request, base) ** 2 * scored)
+        scored = [pair.shape for pair in files.validation]
+    zoom, window = _zoom(request, base), network_card(request, base).window
+    seen = (compute_resized_shape(shape, (zoom, zoom)) for shape in scored)
+    return DataSize(shapes, float(sum(math.prod(map(max, shape, window)) for shape in seen)))
 
 
 def base_card(request: TrainRequest) -> ModelCard | None:

@@ -101,37 +101,38 @@ def _prepare(
         run,
         card,
         batches,
-        partial(_score, request, zoom, run.validation),
+        partial(_score, request, card, run.validation),
         Judged("F1", request.install, base is not None),
         torch.float16,
-        mix=partial(_mix, run, request, zoom, images) if mixed else None,
+        mix=partial(_mix, run, request, card, images) if mixed else None,
     )
 
 
 def _score(
     request: TrainRequest,
-    zoom: float,
+    card: ModelCard,
     images: ScoredImages[LabelledImage],
     network: torch.nn.Module,
 ) -> Steps[dict[str, float]]:
-    return score_segmentation(network, images, zoom, request.machine.precision)
+    return score_segmentation(network, images, card, request.machine.precision)
 
 
 def _mix(
-    run: TrainingRun, request: TrainRequest, zoom: float, images: TrainingImages
+    run: TrainingRun, request: TrainRequest, card: ModelCard, images: TrainingImages
 ) -> Steps[Interpolated]:
     """Mix winner and base until little enough is forgotten, and score the mixture."""
-    known = _in_time(images.known, seconds_of_scoring(run.settings.minutes, known=True), zoom)
+    seconds = seconds_of_scoring(run.settings.minutes, known=True)
+    known = _in_time(images.known, seconds, card.zoom)
     stage = "scoring replayed images"
     mixture = yield from interpolate_until(
         load_model(str(request.base)).to(run.device),
         run.winner(),
-        lambda network: scored(run, network, partial(_score, request, zoom, known), stage),
+        lambda network: scored(run, network, partial(_score, request, card, known), stage),
         request.forgetting.most_forgotten,
         request.forgetting.most_learned,
     )
     if mixture.share < 1.0 and images.validation:
-        score = partial(_score, request, zoom, run.validation)
+        score = partial(_score, request, card, run.validation)
         run.best = run.best | (yield from scored(run, mixture.network, score))
     return mixture
 
