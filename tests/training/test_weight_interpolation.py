@@ -35,21 +35,22 @@ def test_a_mixture_lies_between_both_statistics_too_and_changes_neither() -> Non
 
 
 @pytest.mark.parametrize(
-    ("kept_until", "most", "share", "scorings"),
+    ("least_at", "most_forgotten", "most", "share", "scorings"),
     [
-        (1.0, 1.0, 1.0, 2),
-        (0.99, 1.0, 0.875, 5),
-        (0.5, 1.0, 0.5, 5),
-        (0.3, 1.0, 0.25, 5),
-        (0.1, 1.0, 0.0, 5),
-        (1.0, 0.375, 0.375, 2),
-        (0.2, 0.5, 0.1875, 5),
+        (1.0, 0.0, 1.0, 1.0, 9),  # what is known gains to the end
+        (0.5, 0.0, 1.0, 0.5, 9),
+        (0.5, 0.011, 1.0, 0.75, 9),  # a sixteenth more than 6 is 0.0104 of it
+        (0.0, 0.0, 1.0, 0.0, 9),  # what is known loses from the start
+        (0.0, 0.011, 1.0, 0.25, 9),
+        (0.0, 1.0, 1.0, 1.0, 2),  # as it is
+        (0.5, 0.0, 0.25, 0.25, 9),
+        (0.25, 0.0, 0.5, 0.25, 9),
     ],
 )
-def test_as_much_is_taken_as_the_known_bears(
-    kept_until: float, most: float, share: float, scorings: int
+def test_as_much_is_taken_as_the_loss_of_the_known_bears(
+    least_at: float, most_forgotten: float, most: float, share: float, scorings: int
 ) -> None:
-    """One score falls from 0.9 to 0.8 beyond some share; 0.01 less would be borne."""
+    """The loss is a parabola; the count of found objects says nothing, and decides nothing."""
     base, learned = nn.Conv2d(1, 1, 1), nn.Conv2d(1, 1, 1)
     with torch.no_grad():
         base.weight.fill_(0.0)
@@ -60,10 +61,20 @@ def test_as_much_is_taken_as_the_known_bears(
         yield from ()
         at = float(network.state_dict()["weight"])
         seen.append(at)
-        return {"f1": 0.9, "other": 0.9 - 0.01 * at if at <= kept_until else 0.8}
+        return {"f1": 0.9 - 0.5 * at, "loss": 6.0 + (at - least_at) ** 2}
 
-    mixture = run(interpolate_until(base, learned, score, 0.0101, most))  # type: ignore[arg-type]
+    mixture = run(interpolate_until(base, learned, score, most_forgotten, most))  # type: ignore[arg-type]
     assert (mixture.share, len(seen)) == (share, scorings)
-    assert mixture.before == {"f1": 0.9, "other": 0.9}
-    assert mixture.after == {"f1": 0.9, "other": pytest.approx(0.9 - 0.01 * share)}
+    assert max(seen) == most
+    assert mixture.before == {"f1": 0.9, "loss": 6.0 + least_at**2}
+    assert mixture.after == {"f1": 0.9 - 0.5 * share, "loss": 6.0 + (share - least_at) ** 2}
     assert float(mixture.network.state_dict()["weight"]) == share
+
+
+def test_without_anything_known_all_that_may_be_is_taken() -> None:
+    def score(network: nn.Module) -> Iterator[None]:
+        yield from ()
+        return {}
+
+    mixture = run(interpolate_until(_network(0), _network(1), score, 0.0, 0.5))  # type: ignore[arg-type]
+    assert (mixture.share, mixture.before, mixture.after) == (0.5, {}, {})

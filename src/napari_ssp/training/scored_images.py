@@ -100,10 +100,10 @@ def seconds_of_scoring(minutes: float, known: bool = False) -> float:
     minutes : float
         Time of the run; infinity sets no limit.
     known : bool
-        Whether replayed images are scored in the end: the base, at most five mixtures of it, and
-        the validation images once more.
+        Whether replayed images are scored in the end: the base, eight mixtures of it, and the
+        validation images once more.
     """
-    before_and_after = 2 + 7 * known
+    before_and_after = 2 + 10 * known
     return 60.0 * minutes * SHARE / 2 / before_and_after
 
 

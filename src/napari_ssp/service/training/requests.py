@@ -183,10 +183,10 @@ class Forgetting:
     replay_share : float
         Share of every batch that comes from them.
     most_forgotten : float
-        F1, at IoU 0.5 or 0.75, that may be lost on replayed images, of which a fifth, 32 at most,
-        is not mixed in but scored. Where more was lost, the model is a mixture of the base's
-        weights and the learned ones, see :mod:`napari_ssp.training.weight_interpolation`; 1 takes
-        what was learned.
+        By which share the loss of replayed images, of which a fifth, 32 at most, is not mixed in
+        but scored, may exceed the least that a mixture of the base's weights and the learned ones
+        has. The model is the one with most of what was learned, see
+        :mod:`napari_ssp.training.weight_interpolation`; 1 takes what was learned.
     most_learned : float
         Share of the learned change that the model takes at most; the rest stays as in the base.
         Scores on images that the base learned from hide what it forgets of others, so less than
@@ -205,7 +205,11 @@ class Forgetting:
         0.25, "Replay share", "Share of every batch from the replayed images", min=0.0, max=0.9
     )
     most_forgotten: float = choice(
-        0.005, "Forgotten at most", "F1 that may be lost on replayed images", min=0.0, max=1.0
+        0.002,
+        "Forgotten at most",
+        "Rise of the loss of replayed images that is borne; 1 takes what was learned",
+        min=0.0,
+        max=1.0,
     )
     most_learned: float = choice(
         1.0, "Learned at most", "Share of the change of the base that is taken", min=0.05, max=1.0

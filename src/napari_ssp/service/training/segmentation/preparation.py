@@ -44,6 +44,7 @@ from napari_ssp.training.segmentation.recipe import (
     METRIC,
     SegmentationBatches,
     count_objects,
+    score_known,
     score_segmentation,
 )
 from napari_ssp.training.weight_interpolation import interpolate_until
@@ -124,10 +125,14 @@ def _mix(
     seconds = seconds_of_scoring(run.settings.minutes, known=True)
     known = _in_time(images.known, seconds, card.zoom)
     stage = "scoring replayed images"
+
+    def score_replayed(network: torch.nn.Module) -> Steps[dict[str, float]]:
+        return score_known(network, known, card, request.machine.precision)
+
     mixture = yield from interpolate_until(
         load_model(str(request.base)).to(run.device),
         run.winner(),
-        lambda network: scored(run, network, partial(_score, request, card, known), stage),
+        lambda network: scored(run, network, score_replayed, stage),
         request.forgetting.most_forgotten,
         request.forgetting.most_learned,
     )
