@@ -46,7 +46,8 @@ MADE: dict[str, Any] = {
     "predict-layer": PredictRequest(LAYER, TASKS, "tiny-structures"),
 }
 TRAININGS: dict[str, Any] = {
-    "train-defaults": TrainRequest(**TRAIN_DATA, output=Path("run")),
+    # The default of then, which is 0.002 today.
+    "train-defaults": TrainRequest(**TRAIN_DATA, output=Path("run"), most_forgotten=0.005),
     "train-every-field": TrainRequest(**TRAIN, output=Path("run")),
     "structures-defaults": TrainStructuresRequest(**TRAIN_STRUCTURES_DATA, output=Path("run")),
     "structures-every-field": TrainStructuresRequest(**TRAIN_STRUCTURES, output=Path("run")),

@@ -99,13 +99,14 @@ def interpolate_until(
     Interpolated
         The largest number of eighths of the way whose loss is borne.
     """
-    parts = (0, PARTS) if most_forgotten >= 1 else range(PARTS + 1)
-    scores = {}
-    for part in parts:
+    scores: dict[int, dict[str, float]] = {}
+    for part in (0, PARTS) if most_forgotten >= 1 else range(PARTS + 1):
         network = interpolate_weights(base, learned, most_learned * part / PARTS)
         scores[part] = yield from score(network)
-    most = (1.0 + most_forgotten) * min(found[LOSS] for found in scores.values())
-    borne = [part for part, found in scores.items() if found[LOSS] <= most]
-    taken = PARTS if most_forgotten >= 1 else max(borne)
+    taken = PARTS
+    if most_forgotten < 1 and scores[0]:
+        most = (1.0 + most_forgotten) * min(found[LOSS] for found in scores.values())
+        taken = max(part for part, found in scores.items() if found[LOSS] <= most)
     share = most_learned * taken / PARTS
-    return Interpolated(interpolate_weights(base, learned, share), share, scores[0], scores[taken])
+    network = interpolate_weights(base, learned, share)
+    return Interpolated(network, share, scores[0], scores[taken])

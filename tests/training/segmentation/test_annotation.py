@@ -15,7 +15,7 @@ from napari_ssp.training.segmentation.augmentation import (
     AugmentationSettings,
     augment_crop,
 )
-from napari_ssp.training.segmentation.recipe import score_segmentation
+from napari_ssp.training.segmentation.recipe import score_known, score_segmentation
 
 
 def _squares(size: int = 64) -> np.ndarray:
@@ -162,3 +162,22 @@ def test_objects_found_where_nobody_annotated_are_no_mistakes() -> None:
         score_segmentation(_Oracle(found), [LabelledImage("x", pixels, np.maximum(truth, 0))], card)
     )
     assert strict["f1_0.50"] == pytest.approx(6 / 7)
+
+
+def test_the_known_are_scored_with_their_loss_and_unknown_pixels_count_for_nothing() -> None:
+    labels = _squares()
+    pixels = np.random.default_rng(0).integers(0, 255, (1, 64, 64)).astype(np.uint8)
+    card = ModelCard("oracle", "mediar", {}, "", window=(64, 64))
+    whole = LabelledImage("x", pixels, labels)
+    scores = run(score_known(_Oracle(labels), [whole], card))
+    assert (scores["f1_0.50"], scores["f1_0.75"]) == (1.0, 1.0)
+    assert scores["loss"] == pytest.approx(np.log1p(np.exp(-8.0)), rel=1e-3)
+    missed = np.where(labels == 4, 0, labels)
+    share = (labels == 4).mean()
+    worse = run(score_known(_Oracle(missed), [whole, whole], card))
+    assert worse["f1_0.50"] == pytest.approx(6 / 7)
+    flows = 25 * share / 4  # unit flows, scaled by 5: half the square, mean of two axes
+    assert worse["loss"] == pytest.approx(8 * share + flows, rel=0.01)
+    masked = LabelledImage("x", pixels, np.where(labels == 4, -1, labels))
+    known = run(score_known(_Oracle(missed), [masked], card))
+    assert (known["f1_0.50"], known["loss"]) == (1.0, pytest.approx(scores["loss"], rel=1e-3))
