@@ -45,9 +45,10 @@ def request_(tmp_path: Path, tiny_model: Path) -> TrainRequest:
 
 
 def test_the_base_is_scored_first_and_a_model_that_is_no_better_is_not_installed(
-    request_: TrainRequest, tiny_model: Path
+    request_: TrainRequest, tiny_model: Path, tmp_path: Path
 ) -> None:
-    request = replace(request_, learning_rate=1e-7, trainable="heads")
+    others = (write_discs(tmp_path / "others", 3, seed=9),)
+    request = replace(request_, validation=others, learning_rate=1e-7, trainable="heads")
     states: list[TrainingState] = []
     steps = train_steps(request)
     try:
@@ -67,9 +68,9 @@ def test_the_base_is_scored_first_and_a_model_that_is_no_better_is_not_installed
     assert last.base == model.base_metrics
     assert last.preview is not None
     name, image, truth, labels = last.preview
-    assert (name, image.shape, truth.dtype, labels.dtype) == ("im2", (80, 80), "int32", "uint32")
+    assert (name, image.shape, truth.dtype, labels.dtype) == ("im0", (80, 80), "int32", "uint32")
     assert max(state.step for state in states) == 4
-    assert states[-1].epoch == 2.0
+    assert states[-1].epoch == 1.6
 
     card = ModelCard.read(request.output)
     assert card.network == ModelCard.read(tiny_model).network
@@ -79,7 +80,7 @@ def test_the_base_is_scored_first_and_a_model_that_is_no_better_is_not_installed
         assert (folder / file).is_file(), file
     with (folder / "data.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert [row["role"] for row in rows].count("validation") == 2
+    assert [row["role"] for row in rows].count("validation") == 6
     assert all(len(row["sha256"]) == 64 for row in rows)
     assert {row["shape"] for row in rows} == {"80x80"}
 
@@ -237,16 +238,19 @@ def test_a_plan_that_was_made_is_what_is_trained(request_: TrainRequest) -> None
     assert roles.count(("train", "image")) == 2
 
 
-@pytest.mark.parametrize(("objects", "is_better"), [(2, None), (25, True)])
-def test_a_better_score_of_few_objects_is_too_little_to_judge_by(
-    finished: TrainingRun, objects: int, is_better: bool | None
+@pytest.mark.parametrize("base", [0.1, 0.9])
+@pytest.mark.parametrize("objects", [2, 25])
+def test_a_score_of_few_objects_is_too_little_to_judge_by(
+    finished: TrainingRun, objects: int, base: float
 ) -> None:
     finished.validation = ScoredImages([objects], count_objects=lambda image: image)
+    finished.base = {"f1_0.50": base}
     model = conclude(finished, CARD, Judged("F1", "better", has_base=True))
-    assert (model.is_better, model.installed) == (is_better, bool(is_better))
-    assert ("Only 2 objects could be scored: too few to judge by" in model.sentence) == (
-        is_better is None
-    )
+    better = base < 0.5 if objects == 25 else None
+    assert (model.is_better, model.installed) == (better, bool(better))
+    few = "Only 2 objects could be scored: too few to judge by" in model.sentence
+    assert few == (better is None)
+    assert ("not better than its base" in model.sentence) == (better is False)
 
 
 def test_the_verdict_says_how_many_images_were_scored(finished: TrainingRun) -> None:

@@ -79,7 +79,7 @@ def conclude(
     before = dict(run.base)
     compared = judged.has_base and metric in metrics and metric in run.base
     better = beats(metrics, run.base, metric, run.settings.minimise) if compared else None
-    if better and are_too_few(run.validation.objects):
+    if are_too_few(run.validation.objects):
         better = None
     wanted = judged.install == "always" or (
         judged.install == "better" and (bool(better) or not judged.has_base)
