@@ -2,7 +2,12 @@ from __future__ import annotations
 
 import pytest
 
-from napari_ssp.training.scored_images import ScoredImages, are_too_few, seconds_of_scoring
+from napari_ssp.training.scored_images import (
+    ScoredImages,
+    are_too_few,
+    find_enough,
+    seconds_of_scoring,
+)
 
 
 class Clock:
@@ -75,4 +80,11 @@ def test_all_scorings_together_take_at_most_a_fifth() -> None:
     """Before and after half of it; a run goes nine times as long on as it was scored."""
     minutes, between = 10.0, 0.1 * 600
     assert 2 * seconds_of_scoring(minutes) + between == pytest.approx(0.2 * 600)
-    assert 12 * seconds_of_scoring(minutes, known=True) + between == pytest.approx(0.2 * 600)
+    assert 15 * seconds_of_scoring(minutes, known=True) + between == pytest.approx(0.2 * 600)
+
+
+def test_an_f1_of_few_objects_is_told_from_a_lower_one_only_by_its_standard_error() -> None:
+    assert find_enough(0.5, 25) == pytest.approx(0.4)
+    assert find_enough(0.5, 2500) == pytest.approx(0.49)
+    assert find_enough(1.0, 3) == 1.0
+    assert find_enough(0.6, None) == find_enough(0.6, 0) == 0.6

@@ -78,3 +78,36 @@ def test_without_anything_known_all_that_may_be_is_taken() -> None:
 
     mixture = run(interpolate_until(_network(0), _network(1), score, 0.0, 0.5))  # type: ignore[arg-type]
     assert (mixture.share, mixture.before, mixture.after) == (0.5, {}, {})
+
+
+@pytest.mark.parametrize(
+    ("needed", "most_forgotten", "share"),
+    [
+        (0.0, 0.0011, 0.0),  # enough as it is
+        (0.25, 0.0011, 0.25),
+        (0.2, 0.0011, 0.25),
+        (0.9, 0.0011, 0.25),  # ten times 0.0011 of 6 is 0.066; 0.375 squared is 0.14
+        (0.9, 0.0, 0.0),
+        (0.9, 0.01, 0.75),
+    ],
+)
+def test_what_is_needed_is_taken_as_far_as_ten_times_the_rise(
+    needed: float, most_forgotten: float, share: float
+) -> None:
+    base, learned = nn.Conv2d(1, 1, 1), nn.Conv2d(1, 1, 1)
+    with torch.no_grad():
+        base.weight.fill_(0.0)
+        learned.weight.fill_(1.0)
+
+    def score(network: nn.Module) -> Iterator[None]:
+        yield from ()
+        return {"loss": 6.0 + float(network.state_dict()["weight"]) ** 2}
+
+    def is_enough(network: nn.Module) -> Iterator[None]:
+        yield from ()
+        return float(network.state_dict()["weight"]) >= needed
+
+    steps = interpolate_until(base, learned, score, most_forgotten, 1.0, is_enough)  # type: ignore[arg-type]
+    mixture = run(steps)
+    assert mixture.share == share
+    assert mixture.after == {"loss": 6.0 + share**2}

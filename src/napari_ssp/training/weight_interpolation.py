@@ -20,11 +20,14 @@ if TYPE_CHECKING:
     from napari_ssp.progress import Progress, Steps
 
     ScoreOf = Callable[[nn.Module], Generator[Progress, None, dict[str, float]]]
+    IsEnough = Callable[[nn.Module], Generator[Progress, None, bool]]
 
 #: Parts into which the way from the base to what was learned is divided.
 PARTS = 8
 #: The score, the lower the better, by which it shows what is forgotten.
 LOSS = "loss"
+#: How many times the rise of the loss that may be is borne where what was learned needs it.
+_NEEDED = 10.0
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,7 @@ def interpolate_until(
     score: ScoreOf,
     most_forgotten: float,
     most_learned: float = 1.0,
+    is_enough: IsEnough | None = None,
 ) -> Steps[Interpolated]:
     """Take as much of what was learned as the base's knowledge bears.
 
@@ -88,6 +92,9 @@ def interpolate_until(
         By which share the loss may exceed the least on the way; 1 and more takes what was learned.
     most_learned : float
         Share of the learned change that is taken at most.
+    is_enough : callable, optional
+        Tells whether a mixture does well enough what was to be learned. One that does not gives way
+        to the next, up to ten times the rise that may be.
 
     Yields
     ------
@@ -97,7 +104,7 @@ def interpolate_until(
     Returns
     -------
     Interpolated
-        The largest number of eighths of the way whose loss is borne.
+        The largest number of eighths of the way whose loss is borne, or is needed.
     """
     scores: dict[int, dict[str, float]] = {}
     for part in (0, PARTS) if most_forgotten >= 1 else range(PARTS + 1):
@@ -105,8 +112,15 @@ def interpolate_until(
         scores[part] = yield from score(network)
     taken = PARTS
     if most_forgotten < 1 and scores[0]:
-        most = (1.0 + most_forgotten) * min(found[LOSS] for found in scores.values())
-        taken = max(part for part, found in scores.items() if found[LOSS] <= most)
+        least = min(found[LOSS] for found in scores.values())
+        rises = {part: found[LOSS] / least - 1.0 for part, found in scores.items()}
+        taken = max(part for part, rise in rises.items() if rise <= most_forgotten)
+        bearable = max(part for part, rise in rises.items() if rise <= _NEEDED * most_forgotten)
+        while is_enough is not None and taken < bearable:
+            network = interpolate_weights(base, learned, most_learned * taken / PARTS)
+            if (yield from is_enough(network)):
+                break
+            taken += 1
     share = most_learned * taken / PARTS
     network = interpolate_weights(base, learned, share)
     return Interpolated(network, share, scores[0], scores[taken])

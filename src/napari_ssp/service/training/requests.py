@@ -185,8 +185,9 @@ class Forgetting:
     most_forgotten : float
         By which share the loss of replayed images, of which a fifth, 32 at most, is not mixed in
         but scored, may exceed the least that a mixture of the base's weights and the learned ones
-        has. The model is the one with most of what was learned, see
-        :mod:`napari_ssp.training.weight_interpolation`; 1 takes what was learned.
+        has. The model is the one with most of what was learned; up to ten times that rise is borne
+        where the validation part needs it, see :mod:`napari_ssp.training.weight_interpolation`. 1
+        takes what was learned.
     most_learned : float
         Share of the learned change that the model takes at most; the rest stays as in the base.
         Scores on images that the base learned from hide what it forgets of others, so less than

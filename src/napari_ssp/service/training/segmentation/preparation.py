@@ -36,7 +36,7 @@ from napari_ssp.training.loop import LoopSettings, TrainingRun, scored
 from napari_ssp.training.losses import segmentation_loss
 from napari_ssp.training.processes import read_process_group, synchronise_batch_norm
 from napari_ssp.training.run_files import has_checkpoint
-from napari_ssp.training.scored_images import ScoredImages, seconds_of_scoring
+from napari_ssp.training.scored_images import ScoredImages, find_enough, seconds_of_scoring
 from napari_ssp.training.scored_parts import in_parts
 from napari_ssp.training.segmentation.augmentation import STRENGTHS
 from napari_ssp.training.segmentation.parts import cut_image, divide_image
@@ -129,16 +129,24 @@ def _mix(
     def score_replayed(network: torch.nn.Module) -> Steps[dict[str, float]]:
         return score_known(network, known, card, request.machine.precision)
 
+    def score_new(network: torch.nn.Module) -> Steps[dict[str, float]]:
+        return scored(run, network, partial(_score, request, card, run.validation))
+
+    def is_enough(network: torch.nn.Module) -> Steps[bool]:
+        found = yield from score_new(network)
+        return found.get(METRIC, 0.0) >= enough
+
+    enough = find_enough(run.best.get(METRIC, 0.0), run.validation.objects)
     mixture = yield from interpolate_until(
         load_model(str(request.base)).to(run.device),
         run.winner(),
         lambda network: scored(run, network, score_replayed, stage),
         request.forgetting.most_forgotten,
         request.forgetting.most_learned,
+        is_enough if images.validation else None,
     )
     if mixture.share < 1.0 and images.validation:
-        score = partial(_score, request, card, run.validation)
-        run.best = run.best | (yield from scored(run, mixture.network, score))
+        run.best = run.best | (yield from score_new(mixture.network))
     return mixture
 
 
