@@ -80,7 +80,7 @@ def test_all_scorings_together_take_at_most_a_fifth() -> None:
     """Before and after half of it; a run goes nine times as long on as it was scored."""
     minutes, between = 10.0, 0.1 * 600
     assert 2 * seconds_of_scoring(minutes) + between == pytest.approx(0.2 * 600)
-    assert 15 * seconds_of_scoring(minutes, known=True) + between == pytest.approx(0.2 * 600)
+    assert 5 * seconds_of_scoring(minutes, known=True) + between == pytest.approx(0.2 * 600)
 
 
 def test_an_f1_of_few_objects_is_told_from_a_lower_one_only_by_its_standard_error() -> None:

@@ -37,14 +37,14 @@ def test_a_mixture_lies_between_both_statistics_too_and_changes_neither() -> Non
 @pytest.mark.parametrize(
     ("least_at", "most_forgotten", "most", "share", "scorings"),
     [
-        (1.0, 0.0, 1.0, 1.0, 9),  # what is known gains to the end
-        (0.5, 0.0, 1.0, 0.5, 9),
-        (0.5, 0.011, 1.0, 0.75, 9),  # a sixteenth more than 6 is 0.0104 of it
-        (0.0, 0.0, 1.0, 0.0, 9),  # what is known loses from the start
-        (0.0, 0.011, 1.0, 0.25, 9),
+        (1.0, 0.0, 1.0, 1.0, 5),  # what is known gains to the end
+        (0.5, 0.0, 1.0, 0.5, 5),
+        (0.5, 0.011, 1.0, 0.75, 5),  # a sixteenth more than 6 is 0.0104 of it
+        (0.0, 0.0, 1.0, 0.0, 5),  # what is known loses from the start
+        (0.0, 0.011, 1.0, 0.25, 5),
         (0.0, 1.0, 1.0, 1.0, 2),  # as it is
-        (0.5, 0.0, 0.25, 0.25, 9),
-        (0.25, 0.0, 0.5, 0.25, 9),
+        (0.5, 0.0, 0.25, 0.25, 5),
+        (0.25, 0.0, 0.5, 0.25, 5),
     ],
 )
 def test_as_much_is_taken_as_the_loss_of_the_known_bears(

@@ -100,11 +100,16 @@ def seconds_of_scoring(minutes: float, known: bool = False) -> float:
     minutes : float
         Time of the run; infinity sets no limit.
     known : bool
-        Whether replayed images are scored in the end: the base and eight mixtures of it, and the
-        validation images up to four times more.
+        Whether replayed images decide in the end what is taken, and the validation images are
+        scored up to three times more.
     """
-    before_and_after = 2 + 13 * known
+    before_and_after = 2 + 3 * known
     return 60.0 * minutes * SHARE / 2 / before_and_after
+
+
+def seconds_of_known(minutes: float) -> float:
+    """Time for one of the five scorings of replayed images, after those of a run."""
+    return 60.0 * minutes * SHARE / 8
 
 
 def find_enough(best: float, objects: int | None) -> float:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     IsEnough = Callable[[nn.Module], Generator[Progress, None, bool]]
 
 #: Parts into which the way from the base to what was learned is divided.
-PARTS = 8
+PARTS = 4
 #: The score, the lower the better, by which it shows what is forgotten.
 LOSS = "loss"
 #: How many times the rise of the loss that may be is borne where what was learned needs it.
@@ -99,12 +99,12 @@ def interpolate_until(
     Yields
     ------
     Progress
-        That of the scoring, nine times; twice where nothing is decided by it.
+        That of the scoring, five times; twice where nothing is decided by it.
 
     Returns
     -------
     Interpolated
-        The largest number of eighths of the way whose loss is borne, or is needed.
+        The largest number of quarters of the way whose loss is borne, or is needed.
     """
     scores: dict[int, dict[str, float]] = {}
     for part in (0, PARTS) if most_forgotten >= 1 else range(PARTS + 1):

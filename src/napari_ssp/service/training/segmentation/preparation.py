@@ -36,7 +36,12 @@ from napari_ssp.training.loop import LoopSettings, TrainingRun, scored
 from napari_ssp.training.losses import segmentation_loss
 from napari_ssp.training.processes import read_process_group, synchronise_batch_norm
 from napari_ssp.training.run_files import has_checkpoint
-from napari_ssp.training.scored_images import ScoredImages, find_enough, seconds_of_scoring
+from napari_ssp.training.scored_images import (
+    ScoredImages,
+    find_enough,
+    seconds_of_known,
+    seconds_of_scoring,
+)
 from napari_ssp.training.scored_parts import in_parts
 from napari_ssp.training.segmentation.augmentation import STRENGTHS
 from napari_ssp.training.segmentation.parts import cut_image, divide_image
@@ -122,8 +127,7 @@ def _mix(
     run: TrainingRun, request: TrainRequest, card: ModelCard, images: TrainingImages
 ) -> Steps[Interpolated]:
     """Mix winner and base until little enough is forgotten, and score the mixture."""
-    seconds = seconds_of_scoring(run.settings.minutes, known=True)
-    known = _in_time(images.known, seconds, card.zoom)
+    known = _in_time(images.known, seconds_of_known(run.settings.minutes), card.zoom)
     stage = "scoring replayed images"
 
     def score_replayed(network: torch.nn.Module) -> Steps[dict[str, float]]:
