@@ -83,7 +83,8 @@ def test_without_anything_known_all_that_may_be_is_taken() -> None:
 @pytest.mark.parametrize(
     ("needed", "most_forgotten", "share"),
     [
-        (0.0, 0.0011, 0.0),  # enough as it is
+        (0.0, 0.0011, 0.25),  # the least that is taken where it can be
+        (0.0, 0.0001, 0.0),
         (0.25, 0.0011, 0.25),
         (0.2, 0.0011, 0.25),
         (0.9, 0.0011, 0.25),  # ten times 0.0011 of 6 is 0.066; 0.375 squared is 0.14

@@ -104,7 +104,8 @@ def interpolate_until(
     Returns
     -------
     Interpolated
-        The largest number of quarters of the way whose loss is borne, or is needed.
+        The largest number of quarters of the way whose loss is borne, or is needed; at least one
+        where that costs less than ten times the rise that may be.
     """
     scores: dict[int, dict[str, float]] = {}
     for part in (0, PARTS) if most_forgotten >= 1 else range(PARTS + 1):
@@ -116,6 +117,7 @@ def interpolate_until(
         rises = {part: found[LOSS] / least - 1.0 for part, found in scores.items()}
         taken = max(part for part, rise in rises.items() if rise <= most_forgotten)
         bearable = max(part for part, rise in rises.items() if rise <= _NEEDED * most_forgotten)
+        taken = max(taken, min(1, bearable))
         while is_enough is not None and taken < bearable:
             network = interpolate_weights(base, learned, most_learned * taken / PARTS)
             if (yield from is_enough(network)):
