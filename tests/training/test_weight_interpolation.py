@@ -71,6 +71,16 @@ def test_as_much_is_taken_as_the_loss_of_the_known_bears(
     assert float(mixture.network.state_dict()["weight"]) == share
 
 
+def test_a_loss_of_nothing_bears_no_rise() -> None:
+    def score(network: nn.Module) -> Iterator[None]:
+        yield from ()
+        return {"loss": next(losses)}
+
+    losses = iter((0.0, 0.0, 0.0, 0.1, 0.2))
+    mixture = run(interpolate_until(_network(0), _network(1), score, 0.5))  # type: ignore[arg-type]
+    assert mixture.share == 0.5
+
+
 def test_without_anything_known_all_that_may_be_is_taken() -> None:
     def score(network: nn.Module) -> Iterator[None]:
         yield from ()

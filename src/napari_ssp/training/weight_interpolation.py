@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Mapping
 
     from napari_ssp.progress import Progress, Steps
 
@@ -113,10 +113,8 @@ def interpolate_until(
         scores[part] = yield from score(network)
     taken = PARTS
     if most_forgotten < 1 and scores[0]:
-        least = min(found[LOSS] for found in scores.values())
-        rises = {part: found[LOSS] / least - 1.0 for part, found in scores.items()}
-        taken = max(part for part, rise in rises.items() if rise <= most_forgotten)
-        bearable = max(part for part, rise in rises.items() if rise <= _NEEDED * most_forgotten)
+        taken = _largest_within(scores, most_forgotten)
+        bearable = _largest_within(scores, _NEEDED * most_forgotten)
         taken = max(taken, min(1, bearable))
         while is_enough is not None and taken < bearable:
             network = interpolate_weights(base, learned, most_learned * taken / PARTS)
@@ -126,3 +124,9 @@ def interpolate_until(
     share = most_learned * taken / PARTS
     network = interpolate_weights(base, learned, share)
     return Interpolated(network, share, scores[0], scores[taken])
+
+
+def _largest_within(scores: Mapping[int, dict[str, float]], rise: float) -> int:
+    """Most parts whose loss exceeds the least by a share at most."""
+    most = (1.0 + rise) * min(found[LOSS] for found in scores.values())
+    return max(part for part, found in scores.items() if found[LOSS] <= most)
