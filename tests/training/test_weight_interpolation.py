@@ -114,9 +114,10 @@ def test_what_is_needed_is_taken_as_far_as_ten_times_the_rise(
         yield from ()
         return {"loss": 6.0 + float(network.state_dict()["weight"]) ** 2}
 
-    def is_enough(network: nn.Module) -> Iterator[None]:
+    def is_enough(network: nn.Module, share: float) -> Iterator[None]:
         yield from ()
-        return float(network.state_dict()["weight"]) >= needed
+        assert float(network.state_dict()["weight"]) == share
+        return share >= needed
 
     steps = interpolate_until(base, learned, score, most_forgotten, 1.0, is_enough)  # type: ignore[arg-type]
     mixture = run(steps)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from napari_ssp.progress import Progress, Steps
 
     ScoreOf = Callable[[nn.Module], Generator[Progress, None, dict[str, float]]]
-    IsEnough = Callable[[nn.Module], Generator[Progress, None, bool]]
+    IsEnough = Callable[[nn.Module, float], Generator[Progress, None, bool]]
 
 #: Parts into which the way from the base to what was learned is divided.
 PARTS = 4
@@ -93,8 +93,8 @@ def interpolate_until(
     most_learned : float
         Share of the learned change that is taken at most.
     is_enough : callable, optional
-        Tells whether a mixture does well enough what was to be learned. One that does not gives way
-        to the next, up to ten times the rise that may be.
+        Tells whether a mixture with a share of the change does well enough what was to be learned.
+        One that does not gives way to the next, up to ten times the rise that may be.
 
     Yields
     ------
@@ -117,8 +117,8 @@ def interpolate_until(
         bearable = _largest_within(scores, _NEEDED * most_forgotten)
         taken = max(taken, min(1, bearable))
         while is_enough is not None and taken < bearable:
-            network = interpolate_weights(base, learned, most_learned * taken / PARTS)
-            if (yield from is_enough(network)):
+            share = most_learned * taken / PARTS
+            if (yield from is_enough(interpolate_weights(base, learned, share), share)):
                 break
             taken += 1
     share = most_learned * taken / PARTS

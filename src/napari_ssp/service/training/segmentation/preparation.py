@@ -136,10 +136,11 @@ def _mix(
     def score_new(network: torch.nn.Module) -> Steps[dict[str, float]]:
         return scored(run, network, partial(_score, request, card, run.validation))
 
-    def is_enough(network: torch.nn.Module) -> Steps[bool]:
-        found = yield from score_new(network)
-        return found.get(METRIC, 0.0) >= enough
+    def is_enough(network: torch.nn.Module, share: float) -> Steps[bool]:
+        found[share] = yield from score_new(network)
+        return found[share].get(METRIC, 0.0) >= enough
 
+    found: dict[float, dict[str, float]] = {}
     enough = find_enough(run.best.get(METRIC, 0.0), run.validation.objects)
     mixture = yield from interpolate_until(
         load_model(str(request.base)).to(run.device),
@@ -150,7 +151,8 @@ def _mix(
         is_enough if images.validation else None,
     )
     if mixture.share < 1.0 and images.validation:
-        run.best = run.best | (yield from score_new(mixture.network))
+        scores = found.get(mixture.share) or (yield from score_new(mixture.network))
+        run.best = run.best | scores  # a new one: the old one is a row of the curve
     return mixture
 
 
