@@ -26,13 +26,16 @@ from .predict import (
     predict_tiles as predict_tiles,
 )
 from .scaling import (
-    compute_zoomed_shape as compute_zoomed_shape,
     median_diameter as median_diameter,
     resample as resample,
     resample_tensor as resample_tensor,
 )
 from .threads import limit_threads as limit_threads
-from .tiling import count_tiles as count_tiles, tile_starts as tile_starts
+from .tiling import (
+    compute_zoomed_shape as compute_zoomed_shape,
+    count_tiles as count_tiles,
+    tile_starts as tile_starts,
+)
 from .tta import (
     EIGHT_VIEWS as EIGHT_VIEWS,
     MEDIAR_VIEWS as MEDIAR_VIEWS,

@@ -13,11 +13,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def compute_zoomed_shape(shape: tuple[int, ...], zoom: float) -> tuple[int, ...]:
-    """Lengths after magnification, at least 1 each."""
-    return tuple(max(1, round(length * zoom)) for length in shape)
-
-
 def median_diameter(images: Iterable[NDArray[Any]]) -> float | None:
     """Typical size of objects.
 

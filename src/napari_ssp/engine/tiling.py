@@ -71,6 +71,11 @@ def compute_resized_shape(shape: Shape, factors: tuple[float, ...]) -> Shape:
     return tuple(max(1, round(n * f)) for n, f in zip(shape, factors, strict=True))
 
 
+def compute_zoomed_shape(shape: Shape, zoom: float) -> Shape:
+    """Lengths after magnification, at least 1 each."""
+    return compute_resized_shape(shape, (zoom,) * len(shape))
+
+
 def grow_window(shape: Shape, window: Shape, largest: Shape, overlap: float) -> Shape:
     """Window between two sizes with which the fewest pixels are computed.
 

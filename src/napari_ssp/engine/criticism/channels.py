@@ -9,7 +9,8 @@ import numpy as np
 from scipy import ndimage
 
 from napari_ssp.engine.normalise import normalise
-from napari_ssp.engine.scaling import compute_zoomed_shape, resample
+from napari_ssp.engine.scaling import resample
+from napari_ssp.engine.tiling import compute_zoomed_shape
 from napari_ssp.labels import explain_shapes, known_labels, number_labels
 
 if TYPE_CHECKING:

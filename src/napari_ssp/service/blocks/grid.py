@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_ssp.engine.tiling import compute_resized_shape
+from napari_ssp.engine.tiling import compute_zoomed_shape
 from napari_ssp.io.ngff.pyramid import level_sides
 
 if TYPE_CHECKING:
@@ -104,8 +104,7 @@ def make_grids(plan: SegmentPlan) -> Grids:
     assert plan.tile is not None
     chunk = min(plan.tile, CHUNK)
     side = -(-plan.tile // chunk) * chunk
-    zoom = (plan.zoom, plan.zoom)
-    height, width = compute_resized_shape(plan.shape, zoom)
+    height, width = compute_zoomed_shape(plan.shape, plan.zoom)
     seen = Grid((height, width), max(1, round(side * min(plan.zoom, 1.0))))
     longer = replace(seen, side=2 * seen.side)
     if longer.size * len(plan.planes) >= _ENOUGH:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_ssp.engine import count_tiles
-from napari_ssp.engine.tiling import compute_resized_shape, grow_window
+from napari_ssp.engine.tiling import compute_zoomed_shape, grow_window
 from napari_ssp.registry import CELLPOSE, OBJECTS, PACKAGE, ModelCard, find_card
 from napari_ssp.service.precision import describe_precision, warn_emulated
 from napari_ssp.service.source_image import (
@@ -252,7 +252,7 @@ def plan_segmentation(request: SegmentRequest) -> SegmentPlan:
         windows = _volume_windows(card, volume, overlap) * image.sizes.get("t", 1)
         plan = replace(plan, volume=volume, num_windows=windows)
     else:
-        seen = compute_resized_shape(plan.shape, (zoom, zoom))
+        seen = compute_zoomed_shape(plan.shape, zoom)
         window = _window(request, card, seen, overlap)
         plan = replace(
             plan,

@@ -6,7 +6,7 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from napari_ssp.engine.tiling import compute_resized_shape
+from napari_ssp.engine.tiling import compute_zoomed_shape
 from napari_ssp.registry import find_card
 from napari_ssp.service.results import DataSize, TrainingPlan
 from napari_ssp.service.training.kind import TrainingPlanner
@@ -56,7 +56,7 @@ def _size(request: TrainRequest, base: ModelCard | None, files: TrainingFiles) -
     if not files.strip:
         scored = [pair.shape for pair in files.validation]
     zoom, window = _zoom(request, base), network_card(request, base).window
-    seen = (compute_resized_shape(shape, (zoom, zoom)) for shape in scored)
+    seen = (compute_zoomed_shape(shape, zoom) for shape in scored)
     return DataSize(shapes, float(sum(math.prod(map(max, shape, window)) for shape in seen)))
 
 
