@@ -124,6 +124,15 @@ def test_batches_repeat_mix_tasks_and_travel_to_processes() -> None:
     assert projected.tolist() == [False, False]
 
 
+def test_a_structure_of_one_image_is_learned_as_often_as_one_of_many() -> None:
+    pairs = [_pair(_volume(seed=k), _volume(seed=9), task=int(k > 0)) for k in range(5)]
+    batches = StructureBatches(pairs, PLAIN_WITHOUT_FLIPS, size=2, by_structure=True)
+    drawn = [batches(step) for step in range(8)]
+    assert all(sorted(task.tolist()) == [0, 1] for (_, task), _ in drawn)
+    many = [signal[task == 1].double().sum().item() for (signal, task), _ in drawn]
+    assert len(set(many[:4])) == len(set(many[4:])) == 4  # each of its images once in each pass
+
+
 def test_the_loss_is_the_mean_squared_error_of_what_was_measured() -> None:
     generator = torch.Generator().manual_seed(0)
     output, target = (torch.randn(3, 1, 4, 5, 6, generator=generator) for _ in range(2))

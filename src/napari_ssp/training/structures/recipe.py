@@ -49,6 +49,8 @@ class StructureRecipe:
         As in :class:`~napari_ssp.training.loop.LoopSettings`.
     augmentation : StructureAugmentation
         How crops are varied; their size is chosen apart.
+    by_structure : bool
+        As in :class:`StructureBatches`.
     """
 
     optimiser: str = "adam"
@@ -57,6 +59,7 @@ class StructureRecipe:
     weight_decay: float = 0.0
     smoothing: float = 0.0
     augmentation: StructureAugmentation = field(default_factory=StructureAugmentation)
+    by_structure: bool = False
 
 
 #: The paper's recipe, and one for a handful of stacks.
@@ -76,13 +79,14 @@ RECIPES: Mapping[str, StructureRecipe] = {
             degrees=45.0,
             intensity_probability=0.3,
         ),
+        by_structure=True,
     ),
 }
 
 
 @dataclass(frozen=True)
 class StructureBatches:
-    """Batches of crops, tasks mixed by shuffling the images anew in every pass through them.
+    """Batches of crops, tasks mixed by shuffling what is drawn anew in every pass.
 
     Attributes
     ----------
@@ -94,17 +98,22 @@ class StructureBatches:
         Crops in a batch.
     seed : int
         Start of the random numbers; the same seed and step always give the same batch.
+    by_structure : bool
+        Whether each structure is learned as often as any other, else each image: one with a single
+        image is not lost beside one with many.
     """
 
     pairs: Sequence[StructurePair]
     settings: StructureAugmentation = field(default_factory=StructureAugmentation)
     size: int = 8
     seed: int = 0
+    by_structure: bool = False
 
     def __call__(self, step: int) -> Batch:
         """Batch of a step: signals and tasks; what :func:`structure_loss` takes besides."""
         rng = np.random.default_rng([self.seed, step])
-        pairs = [self._pair(step * self.size + k) for k in range(self.size)]
+        draw = self._of_structure if self.by_structure else self._of_all
+        pairs = [draw(step * self.size + k) for k in range(self.size)]
         crops = [random_crop(pair, self.settings, rng) for pair in pairs]
         signal, target, counted = (
             torch.from_numpy(np.stack(parts)[:, None]) for parts in zip(*crops, strict=True)
@@ -113,10 +122,20 @@ class StructureBatches:
         projected = torch.tensor([pair.is_projected for pair in pairs])
         return (signal, task), (target, counted, projected)
 
-    def _pair(self, draw: int) -> StructurePair:
-        turn, place = divmod(draw, len(self.pairs))
-        order = np.random.default_rng([self.seed, turn, 1]).permutation(len(self.pairs))
-        return self.pairs[int(order[place])]
+    def _of_all(self, draw: int) -> StructurePair:
+        return self.pairs[self._shuffled(draw, len(self.pairs), 1)[1]]
+
+    def _of_structure(self, draw: int) -> StructurePair:
+        tasks = sorted({pair.task for pair in self.pairs})
+        turn, place = self._shuffled(draw, len(tasks), 1)
+        group = [pair for pair in self.pairs if pair.task == tasks[place]]
+        return group[self._shuffled(turn, len(group), 2 + tasks[place])[1]]
+
+    def _shuffled(self, draw: int, count: int, stream: int) -> tuple[int, int]:
+        """Which pass through so many a draw is in, and whose turn it is there."""
+        turn, place = divmod(draw, count)
+        order = np.random.default_rng([self.seed, turn, stream]).permutation(count)
+        return turn, int(order[place])
 
 
 def choose_crop(crop: tuple[int, int, int], pairs: Sequence[StructurePair]) -> tuple[int, int, int]:

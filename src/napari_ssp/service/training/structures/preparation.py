@@ -90,9 +90,13 @@ def _prepare(
 ) -> Steps[PreparedTraining]:
     crop = choose_crop(request.crop, data.training)
     card = new_card(request, base, data, crop)
-    augmentation = replace(RECIPES[request.stacks.recipe].augmentation, crop=crop)
+    recipe = RECIPES[request.stacks.recipe]
     batches = StructureBatches(
-        data.training, augmentation, request.schedule.batch_size, request.machine.seed
+        data.training,
+        replace(recipe.augmentation, crop=crop),
+        request.schedule.batch_size,
+        request.machine.seed,
+        by_structure=recipe.by_structure,
     )
     run = yield from _start(request, base, card, batches, data.validation)
     run.settings = replace(run.settings, metric=METRIC if data.validation else "")
