@@ -111,7 +111,7 @@ def test_three_orientations_give_the_ball_back() -> None:
         planes = [labels_to_flows(plane) for plane in np.moveaxis(labels, axis, 0)]
         seen[name] = np.stack([*np.moveaxis(np.stack(planes), 0, axis + 1) * 5, logit])
     flows, probability = combine_orthogonal_flows(**seen)
-    np.testing.assert_allclose(probability, 1 / (1 + np.exp(-logit)), rtol=1e-6)
+    np.testing.assert_allclose(probability, 1 - 1 / (1 + np.exp(logit)) ** 3, rtol=1e-5)
     np.testing.assert_allclose(flows[0], (seen["zx"][0] + seen["zy"][0]) / 2)
     np.testing.assert_allclose(flows[1], (seen["yx"][0] + seen["zy"][1]) / 2)
     np.testing.assert_allclose(flows[2], (seen["yx"][1] + seen["zx"][1]) / 2)
@@ -119,13 +119,14 @@ def test_three_orientations_give_the_ball_back() -> None:
     np.testing.assert_array_equal(average_precision(labels, found, (0.5, 0.75)), [1, 1])
 
 
-def test_two_orientations_have_to_see_a_cell() -> None:
-    odds = np.array([[9.0, 9.0, 1 / 9], [9.0, 1 / 9, 1 / 9], [4.0, 1.0, 1 / 9]], np.float32)
+def test_one_orientation_that_sees_a_cell_is_enough() -> None:
+    odds = np.array([[9.0, 9.0, 1 / 9], [1 / 9, 1.0, 1 / 9], [1 / 9, 1 / 4, 1 / 9]], np.float32)
     sides = np.zeros((3, 3, 1, 1, 3), np.float32)  # of each side a row of three voxels
     sides[:, 2, 0, 0] = np.log(odds)
-    expected = np.sqrt([0.9 * 0.9, 0.9 * 0.5, 0.1 * 0.1])
+    expected = 1 - np.array([0.1 * 0.9 * 0.9, 0.1 * 0.5 * 0.8, 0.9 * 0.9 * 0.9])
     for order in ([0, 1, 2], [2, 0, 1], [1, 2, 0]):
         _, probability = combine_orthogonal_flows(*sides[order])
+        assert probability.dtype == np.float32
         np.testing.assert_allclose(probability[0, 0], expected, rtol=1e-6)
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def combine_orthogonal_flows(
     yx: ArrayLike, zx: ArrayLike, zy: ArrayLike
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Average what a network says of the planes of three orientations.
+    """Put together what a network says of the planes of three orientations.
 
     All three are on one grid (Z, Y, X) whose voxels are cubes: with an anisotropy (spacing of the
     planes over the size of a pixel) the volume is resampled before the network sees it. The vectors
@@ -35,8 +35,8 @@ def combine_orthogonal_flows(
     flows : numpy.ndarray
         Float32 (3, Z, Y, X): flow_z, flow_y, flow_x, each the mean of the two that see it.
     probability : numpy.ndarray
-        Float32 (Z, Y, X) in [0, 1], the geometric mean of the two sides that are surest of a cell:
-        two have to see it, and the third may fail, as it does where planes are far apart.
+        Float32 (Z, Y, X) in [0, 1], that one side at least is right to see a cell: each misses
+        some, most of all through planes that are far apart.
 
     Raises
     ------
@@ -50,5 +50,5 @@ def combine_orthogonal_flows(
             f"{a.shape}, {b.shape} and {c.shape}. Turn each back to z, y, x first."
         )
     flows = np.stack([b[0] + c[0], a[0] + c[1], a[1] + b[1]]) / np.float32(2)
-    _, second, first = np.sort(expit(np.stack([a[2], b[2], c[2]])), axis=0)
-    return np.asarray(flows, np.float32), np.sqrt(first * second)
+    missed = expit(-a[2]) * expit(-b[2]) * expit(-c[2])
+    return np.asarray(flows, np.float32), np.float32(1) - missed

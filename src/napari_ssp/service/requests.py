@@ -185,7 +185,7 @@ class SegmentRequest(ImageRequest, Request[Segmentation]):
     diameter : float or None
         Typical diameter of the objects in pixels of the image, which is then magnified so that
         they have the size that the model knows best; None takes the model's magnification, or the
-        voxel size where the model and the image have one.
+        voxel size where the model and the image have one, and estimates it in a volume.
     tta : bool
         Average the image and its two mirror images, as MEDIAR does; three times the work.
     eightfold : bool

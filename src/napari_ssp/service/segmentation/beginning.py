@@ -21,7 +21,8 @@ def begin_segmentation(
 ) -> Steps[Segmentation]:
     """Segment as `segment_steps` does, once the libraries are there that it needs.
 
-    Where the model fails and its card names another one, that one does it.
+    Volumes are magnified by the size of their objects. Where the model fails and its card names
+    another one, that one does it.
 
     Parameters
     ----------
@@ -38,8 +39,13 @@ def begin_segmentation(
             find_fallback,
             left_out,
         )
+        from napari_ssp.service.segmentation.magnifying import leaves_size_open, magnify_volume
+        from napari_ssp.service.segmentation.plan import plan_segmentation
         from napari_ssp.service.segmentation.steps import segment_steps
 
+        plan = plan or plan_segmentation(request)
+        if leaves_size_open(request, plan):
+            request, plan = yield from magnify_volume(request, models, plan)
         result = yield from segment_steps(request, models, plan)
         other = find_fallback(request)
         if other is None or (share := left_out(result)) <= MOST_LEFT_OUT:

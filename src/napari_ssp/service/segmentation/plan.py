@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_ssp.engine import count_tiles
+from napari_ssp.engine.montage import Montage
 from napari_ssp.engine.tiling import compute_zoomed_shape, grow_window
 from napari_ssp.registry import CELLPOSE, OBJECTS, PACKAGE, ModelCard, find_card
 from napari_ssp.service.precision import describe_precision, warn_emulated
@@ -26,6 +27,8 @@ from napari_ssp.service.stack_grid import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from napari_ssp.image import MicroscopyImage
     from napari_ssp.service.requests import SegmentRequest
 
@@ -91,6 +94,8 @@ class SegmentPlan:
         Where the grey range comes from: ``"auto"``, ``"image"`` or ``"region"``.
     nuclei : int or None
         Channel that is read beside the first; None where a single one is seen.
+    is_estimated : bool
+        Whether the magnification follows the size of the objects as it was estimated in the image.
     """
 
     image: MicroscopyImage
@@ -109,6 +114,7 @@ class SegmentPlan:
     precision_warnings: tuple[str, ...] = ()
     normalise: str = "auto"
     nuclei: int | None = None
+    is_estimated: bool = False
 
     @property
     def channels(self) -> tuple[int | None, ...]:
@@ -171,30 +177,38 @@ class SegmentPlan:
         """What the user should know before trusting the result."""
         own = self.card.zoom
         found = [*self.image.warnings, *self.precision_warnings]
-        if self.card.voxel_size is None and not own / UNUSUAL < self.zoom < own * UNUSUAL:
+        fits = self.is_estimated or own / UNUSUAL < self.zoom < own * UNUSUAL
+        if self.card.voxel_size is None and not fits:
             found.append(
                 f"The image is magnified {self.zoom:.2g} times instead of the {own:g} times at "
                 f"which '{self.card.name}' learned. Cells that it knows from there may be missed: "
                 "compare with a run at the model's own size."
             )
-        if self.volume is None:
-            return tuple(found)
-        if len(self.card.axes) == 2:
-            found.extend(doubt_volumes(self.card))
-        if self.image.voxel_size is not None:
-            return tuple(found)
-        if len(self.card.axes) == 2:
+        if self.volume is not None:
+            found.extend(self._doubts_of_volumes())
+        if self.is_estimated and self.card.object_diameter is not None:
             found.append(
+                f"Objects seem to be about {self.card.object_diameter / self.zoom:.0f} px across, "
+                f"so the stack was magnified {self.zoom:.2g} times. Give their diameter to decide "
+                "that yourself."
+            )
+        return tuple(found)
+
+    def _doubts_of_volumes(self) -> Iterator[str]:
+        of_planes = len(self.card.axes) == 2
+        if of_planes:
+            yield from doubt_volumes(self.card)
+        if self.image.voxel_size is not None:
+            return
+        if of_planes:
+            yield (
                 "The stack's voxel size is unknown, so its voxels are taken to be cubes. Where "
                 "planes are further apart than pixels, objects look flat from the side and are "
                 "missed: give the voxel size; of a layer, its scale and units."
             )
         elif self.card.voxel_size is not None:
             steps = " × ".join(f"{step:g}" for step in self.card.voxel_size)
-            found.append(
-                f"The stack's voxel size is unknown; it is taken to be the model's, {steps} µm."
-            )
-        return tuple(found)
+            yield f"The stack's voxel size is unknown; it is taken to be the model's, {steps} µm."
 
     def _channel_words(self) -> str:
         image = self.image
@@ -411,12 +425,10 @@ def _package_volume(request: SegmentRequest, plan: SegmentPlan) -> tuple[int, in
 
 def _volume_windows(card: ModelCard, volume: tuple[int, int, int], overlap: float) -> int:
     """Windows of all planes of the three orientations."""
-    total = 0
-    for axis in range(3):
-        lengths = volume[:axis] + volume[axis + 1 :]
-        padded = tuple(max(n, w) for n, w in zip(lengths, card.window, strict=True))
-        total += volume[axis] * count_tiles(padded, card.window, overlap)
-    return total
+    depth, height, width = volume
+    window = (card.window[0], card.window[1])
+    sides = [(depth, (height, width)), (height, (depth, width)), (width, (depth, height))]
+    return sum(Montage(plane, window).count_windows(n, overlap) for n, plane in sides)
 
 
 def _planes(image: MicroscopyImage, wanted: tuple[int, int] | None) -> tuple[tuple[int, int], ...]:

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from scipy import ndimage
 
 from napari_ssp.engine import predict_tiles
 from napari_ssp.engine.memory import move_values
+from napari_ssp.engine.montage import Montage
 from napari_ssp.engine.store import ArrayStore
 from napari_ssp.engine.volume import Resampler
 from napari_ssp.flows import combine_orthogonal_flows
@@ -21,7 +23,7 @@ from napari_ssp.progress import Progress, Steps
 from napari_ssp.service.segmentation.tracking import track_labels
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -31,6 +33,10 @@ if TYPE_CHECKING:
     from napari_ssp.service.segmentation.run import SegmentRun
 
 Grid = tuple[int, int, int]
+
+#: Sigma in voxels of the grid: planes beside one another are predicted alone, and their flows
+#: differ enough to tear objects.
+SMOOTHING = 1.0
 
 
 def segment_volume(
@@ -104,24 +110,40 @@ def _predicted(run: SegmentRun, levels: Levels) -> Steps[NDArray[np.float32]]:
     sides = [ArrayStore((3, *grid)) for _ in range(3)]
     done = 0
     for axis, side in enumerate(sides):
-        for k in range(grid[axis]):
-            done = yield from _predict_plane(run, volume, side, (axis, k), done)
+        height, width = (n for k, n in enumerate(grid) if k != axis)
+        montage = Montage((height, width), (run.windows.window[0], run.windows.window[1]))
+        for first in range(0, grid[axis], montage.room):
+            planes = range(first, min(first + montage.room, grid[axis]))
+            cuts = [_across(axis, k) for k in planes]
+            done = yield from _predict_planes(run, montage, (volume, side), cuts, done)
     output = np.empty((4, *grid), np.float32)
     for z in range(grid[0]):
         slab = (slice(None), slice(z, z + 1))
         found = combine_orthogonal_flows(*(side.read(slab) for side in sides))
         output[:3, z : z + 1], output[3, z : z + 1] = found
+    for component in output[:3]:
+        ndimage.gaussian_filter(component, SMOOTHING, output=component)
     return output
 
 
-def _predict_plane(
-    run: SegmentRun, volume: ArrayStore, side: ArrayStore, place: tuple[int, int], done: int
+def _across(axis: int, k: int) -> Any:
+    """Place of plane ``k`` across an axis, with all its channels."""
+    return (slice(None), *[slice(None)] * axis, k)
+
+
+def _predict_planes(
+    run: SegmentRun,
+    montage: Montage,
+    stores: tuple[ArrayStore, ArrayStore],
+    cuts: Sequence[Any],
+    done: int,
 ) -> Steps[int]:
-    """Predict plane ``k`` across an axis; return the windows done so far."""
-    axis, k = place
-    cut: Any = (slice(None), *[slice(None)] * axis, k)
-    pixels = volume.read(cut)
-    pixels = _as_colours(pixels)
+    """Predict planes of the first store into the second; return the windows done so far."""
+    volume, side = stores
+    pixels = np.zeros((3, *montage.shape(len(cuts))), np.float32)
+    places = list(montage.places(len(cuts)))
+    for cut, place in zip(cuts, places, strict=True):
+        pixels[(slice(None), *place)] = _as_colours(volume.read(cut))
     # Narrow planes have margins as in 2D: in smaller windows than its own a network sees worse.
     steps, last = predict_tiles(run.network, pixels, run.windows), 0
     with closing(steps):
@@ -129,7 +151,8 @@ def _predict_plane(
             try:
                 step = next(steps)
             except StopIteration as stop:
-                side.write(cut, stop.value)
+                for cut, place in zip(cuts, places, strict=True):
+                    side.write(cut, stop.value[(slice(None), *place)])
                 return done + last
             last = step.total
             yield replace(step, done=done + step.done, total=_windows(run))
