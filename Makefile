@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN = .venv/bin
 PARALLEL = -n 2 --dist loadfile
 
-.PHONY: help bootstrap demo test test-lowest lint screenshots dock-sheets recording docs package clean
+.PHONY: help bootstrap demo test test-lowest lint kernels screenshots dock-sheets recording docs package clean
 
 help:
 	@echo "make demo         see cells segmented in a napari window (or demo.png without a display)"
@@ -27,7 +27,12 @@ lint: bootstrap
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-test: lint
+# Compiled beside mypy, so that the two processes of the suite do not each compile them.
+kernels: bootstrap
+	$(BIN)/python -c "from napari_ssp.service.segmentation import kernels; [*kernels.compile_kernels()]"
+
+test: bootstrap
+	@$(MAKE) --no-print-directory -j 2 lint kernels
 	$(BIN)/python -m pytest $(PARALLEL)
 
 test-lowest: bootstrap

@@ -353,10 +353,10 @@ def test_the_command_gives_the_same_labels_of_a_stack(
 def test_the_command_gives_the_same_labels_of_a_volume(
     file: Path, starter: Path, tmp_path: Path
 ) -> None:
-    # The starter's own windows are large for the many planes of three orientations.
+    # The starter's own windows and magnification are large for a size that is estimated.
     model = tmp_path / "small-windows"
     shutil.copytree(starter, model)
-    replace(ModelCard.read(model), window=(64, 64), zoom=1.0).write(model)
+    replace(ModelCard.read(model), window=(128, 128), zoom=1.0, object_diameter=20.0).write(model)
     path = tmp_path / "planes.tif"
     planes = np.stack([tifffile.imread(file)[:60, :64]] * 12)
     tifffile.imwrite(path, planes, imagej=True, metadata={"axes": "ZYX"})

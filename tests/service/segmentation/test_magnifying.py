@@ -68,6 +68,15 @@ def test_the_size_is_estimated_and_kept_for_another_time(model: str, stack: Any)
     assert not any("Objects seem" in warning for warning in again.warnings)
 
 
+def test_a_plan_says_that_the_size_is_estimated(model: str, stack: Any) -> None:
+    plans = [
+        magnifying.plan_segmentation(_request(stack, model, **choices))
+        for choices in ({}, {"diameter": 18.0}, {"stacks": "linked"})
+    ]
+    assert [plan.is_size_open for plan in plans] == [True, False, False]
+    assert ["is estimated" in plan.summary for plan in plans] == [True, False, False]
+
+
 def test_progress_counts_the_windows_of_the_magnified_stack(model: str, stack: Any) -> None:
     request = _request(stack, model, diameter=18.0)
     windows = [step for step in begin_segmentation(request, Discs()) if "windows" in step.stage]

@@ -39,12 +39,12 @@ def begin_segmentation(
             find_fallback,
             left_out,
         )
-        from napari_ssp.service.segmentation.magnifying import leaves_size_open, magnify_volume
+        from napari_ssp.service.segmentation.magnifying import magnify_volume
         from napari_ssp.service.segmentation.plan import plan_segmentation
         from napari_ssp.service.segmentation.steps import segment_steps
 
         plan = plan or plan_segmentation(request)
-        if leaves_size_open(request, plan):
+        if plan.is_size_open:
             request, plan = yield from magnify_volume(request, models, plan)
         result = yield from segment_steps(request, models, plan)
         other = find_fallback(request)

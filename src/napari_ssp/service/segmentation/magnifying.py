@@ -6,7 +6,6 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from napari_ssp.registry import CELLPOSE
 from napari_ssp.service.requests import DiameterRequest
 from napari_ssp.service.segmentation.diameter import diameter_steps
 from napari_ssp.service.segmentation.plan import MOST_VOXELS, plan_segmentation
@@ -21,18 +20,6 @@ if TYPE_CHECKING:
 _ROUNDING = 0.99
 
 
-def leaves_size_open(request: SegmentRequest, plan: SegmentPlan) -> bool:
-    """Whether nobody says how large the objects of a volume are, and the model has to know it.
-
-    In volumes it matters more than in planes: a nucleus that is small for the network has a
-    handful of planes, and is seen in each of three orientations.
-    """
-    card = plan.card
-    is_known = request.diameter is not None or card.voxel_size is not None
-    of_planes = len(card.axes) == 2 and card.family != CELLPOSE
-    return plan.volume is not None and of_planes and not is_known and bool(card.object_diameter)
-
-
 def magnify_volume(
     request: SegmentRequest, models: ModelCache, plan: SegmentPlan
 ) -> Steps[tuple[SegmentRequest, SegmentPlan]]:
@@ -41,11 +28,11 @@ def magnify_volume(
     Parameters
     ----------
     request : SegmentRequest
-        That leaves the size open.
+        Without a diameter.
     models : ModelCache
         Where networks come from.
     plan : SegmentPlan
-        Of this request.
+        Of this request, whose size is open.
 
     Yields
     ------
@@ -69,4 +56,4 @@ def magnify_volume(
     most = plan.zoom * _ROUNDING * math.cbrt(MOST_VOXELS / math.prod(plan.volume))
     zoom = min(known / found, max(most, plan.zoom))
     request = replace(request, diameter=known / zoom)
-    return request, replace(plan_segmentation(request), is_estimated=True)
+    return request, replace(plan_segmentation(request), is_size_estimated=True)

@@ -94,7 +94,10 @@ class SegmentPlan:
         Where the grey range comes from: ``"auto"``, ``"image"`` or ``"region"``.
     nuclei : int or None
         Channel that is read beside the first; None where a single one is seen.
-    is_estimated : bool
+    is_size_open : bool
+        Whether the size of the objects is estimated before a volume is segmented: nobody says it,
+        and the model has to know it. Zoom, grid and windows are the model's own until then.
+    is_size_estimated : bool
         Whether the magnification follows the size of the objects as it was estimated in the image.
     """
 
@@ -114,7 +117,8 @@ class SegmentPlan:
     precision_warnings: tuple[str, ...] = ()
     normalise: str = "auto"
     nuclei: int | None = None
-    is_estimated: bool = False
+    is_size_open: bool = False
+    is_size_estimated: bool = False
 
     @property
     def channels(self) -> tuple[int | None, ...]:
@@ -164,6 +168,8 @@ class SegmentPlan:
         parts.append(_count(self.num_windows, "window"))
         if self.volume is not None:
             parts.append(f"in 3D on {' × '.join(str(n) for n in self.volume[::-1])} voxels")
+            if self.is_size_open:
+                parts.append("more or fewer once the objects' size is estimated")
         elif self.tile is not None:
             parts.append(f"in blocks of {self.tile} px")
         if words := describe_precision(self.precision):
@@ -177,7 +183,7 @@ class SegmentPlan:
         """What the user should know before trusting the result."""
         own = self.card.zoom
         found = [*self.image.warnings, *self.precision_warnings]
-        fits = self.is_estimated or own / UNUSUAL < self.zoom < own * UNUSUAL
+        fits = self.is_size_estimated or own / UNUSUAL < self.zoom < own * UNUSUAL
         if self.card.voxel_size is None and not fits:
             found.append(
                 f"The image is magnified {self.zoom:.2g} times instead of the {own:g} times at "
@@ -186,7 +192,7 @@ class SegmentPlan:
             )
         if self.volume is not None:
             found.extend(self._doubts_of_volumes())
-        if self.is_estimated and self.card.object_diameter is not None:
+        if self.is_size_estimated and self.card.object_diameter is not None:
             found.append(
                 f"Objects seem to be about {self.card.object_diameter / self.zoom:.0f} px across, "
                 f"so the stack was magnified {self.zoom:.2g} times. Give their diameter to decide "
@@ -264,7 +270,8 @@ def plan_segmentation(request: SegmentRequest) -> SegmentPlan:
     elif request.stacks == "volume":
         volume = _volume(image, plan)
         windows = _volume_windows(card, volume, overlap) * image.sizes.get("t", 1)
-        plan = replace(plan, volume=volume, num_windows=windows)
+        is_open = _leaves_size_open(request, card)
+        plan = replace(plan, volume=volume, num_windows=windows, is_size_open=is_open)
     else:
         seen = compute_zoomed_shape(plan.shape, zoom)
         window = _window(request, card, seen, overlap)
@@ -398,6 +405,16 @@ def _volume(image: MicroscopyImage, plan: SegmentPlan) -> tuple[int, int, int]:
             "stacks 'linked'."
         )
     return depth, height, width
+
+
+def _leaves_size_open(request: SegmentRequest, card: ModelCard) -> bool:
+    """Whether a volume's objects may have a size that a network of planes does not see.
+
+    In volumes it matters more than in planes: a nucleus that is small for the network has a
+    handful of planes, and is seen in each of three orientations.
+    """
+    is_known = request.diameter is not None or card.voxel_size is not None
+    return card.family != CELLPOSE and card.object_diameter is not None and not is_known
 
 
 def _package_volume(request: SegmentRequest, plan: SegmentPlan) -> tuple[int, int, int]:
