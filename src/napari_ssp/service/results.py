@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 NOTHING_TO_SEE = "No objects can be found in the image"
 #: How a warning begins where the grey range comes from few regions.
 COVER_LITTLE = "Cells cover little of"
+#: How the sentence begins that says which magnification was chosen for the objects of a volume.
+MAGNIFIED = "The stack was magnified"
 #: How the sentence begins that says that the chosen model failed.
 FELL_BACK = "Another model was taken"
 

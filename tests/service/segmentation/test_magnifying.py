@@ -13,6 +13,7 @@ import torch
 import napari_ssp as ssp
 from napari_ssp.progress import run
 from napari_ssp.registry import find_card
+from napari_ssp.service.results import MAGNIFIED
 from napari_ssp.service.segmentation import magnifying
 from napari_ssp.service.segmentation.beginning import begin_segmentation
 
@@ -62,10 +63,11 @@ def test_the_size_is_estimated_and_kept_for_another_time(model: str, stack: Any)
     diameter = found.provenance["request"]["diameter"]
     assert diameter == pytest.approx(18, rel=0.15)
     assert found.num_objects == 2
-    assert found.warnings[-1].startswith(f"Objects seem to be about {diameter:.0f} px across, so")
+    assert found.warnings[-1].startswith(MAGNIFIED)
+    assert f" {diameter:.0f} px across" in found.warnings[-1]
     again = run(begin_segmentation(_request(stack, model, diameter=diameter), Discs()))
     np.testing.assert_array_equal(again.labels, found.labels)
-    assert not any("Objects seem" in warning for warning in again.warnings)
+    assert not any(warning.startswith(MAGNIFIED) for warning in again.warnings)
 
 
 def test_a_plan_says_that_the_size_is_estimated(model: str, stack: Any) -> None:

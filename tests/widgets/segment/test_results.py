@@ -9,7 +9,7 @@ from napari.components import ViewerModel
 from napari.layers import Image
 
 from napari_ssp.service import Segmentation
-from napari_ssp.service.results import COVER_LITTLE
+from napari_ssp.service.results import COVER_LITTLE, MAGNIFIED
 from napari_ssp.widgets.docks.messages import error_line
 from napari_ssp.widgets.layers import result_layers
 from napari_ssp.widgets.layers.placement import in_layer_axes, placement
@@ -140,6 +140,10 @@ def test_only_what_is_wanted_is_prepared() -> None:
     sparse = replace(result, warnings=("Of the plan.", f"{COVER_LITTLE} the image, so ..."))
     assert result_line(prepare(sparse, SegmentChoices())) == (
         "Found 1 cell in 2.0 s. Cells cover little of the image, so ..."
+    )
+    volume = replace(result, warnings=("Of the plan.", f"{MAGNIFIED} 2 times, for ..."))
+    assert result_line(prepare(volume, SegmentChoices())) == (
+        "Found 1 cell in 2.0 s. The stack was magnified 2 times, for ..."
     )
 
 

@@ -13,6 +13,7 @@ from napari_ssp.engine.montage import Montage
 from napari_ssp.engine.tiling import compute_zoomed_shape, grow_window
 from napari_ssp.registry import CELLPOSE, OBJECTS, PACKAGE, ModelCard, find_card
 from napari_ssp.service.precision import describe_precision, warn_emulated
+from napari_ssp.service.results import MAGNIFIED
 from napari_ssp.service.source_image import (
     choose_channel,
     choose_nuclei,
@@ -194,9 +195,9 @@ class SegmentPlan:
             found.extend(self._doubts_of_volumes())
         if self.is_size_estimated and self.card.object_diameter is not None:
             found.append(
-                f"Objects seem to be about {self.card.object_diameter / self.zoom:.0f} px across, "
-                f"so the stack was magnified {self.zoom:.2g} times. Give their diameter to decide "
-                "that yourself."
+                f"{MAGNIFIED} {self.zoom:.2g} times, for objects that seem to be about "
+                f"{self.card.object_diameter / self.zoom:.0f} px across. Give their diameter to "
+                "decide that yourself."
             )
         return tuple(found)
 

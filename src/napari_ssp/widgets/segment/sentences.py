@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_ssp.registry import STUDENT
-from napari_ssp.service.results import COVER_LITTLE, FELL_BACK, NOTHING_TO_SEE
+from napari_ssp.service.results import COVER_LITTLE, FELL_BACK, MAGNIFIED, NOTHING_TO_SEE
 
 if TYPE_CHECKING:
     from napari_ssp.service import Edits, Thresholds
@@ -37,7 +37,7 @@ def result_line(prepared: Prepared) -> str:
     extra = (
         f" The {' and '.join(kept)} layer{'s are' if len(kept) > 1 else ' is'} below the labels."
     )
-    said = [line for line in warnings if line.startswith((COVER_LITTLE, FELL_BACK))]
+    said = [line for line in warnings if line.startswith((COVER_LITTLE, MAGNIFIED, FELL_BACK))]
     parts = [
         f"Found {count_line(prepared.num_objects, noun)} in {seconds}.{extra if kept else ''}",
         *said,
