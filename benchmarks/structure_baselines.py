@@ -1,7 +1,7 @@
 """What predicting structures is worth: a model against two baselines on a field it never saw.
 
 The real pairs of FOLDER, as ``python scripts/starter_model.py pairs DATA FOLDER`` writes them:
-its table says what of each structure is learned from, and what is held out.
+its tables say what of each structure is learned from, and what is held out.
 
 * blurred: the transmitted light, inverted and blurred by a Gaussian; its sigma is the best one on
   the training images.
@@ -60,13 +60,14 @@ def scored(array: NDArray[Any]) -> Array:
 
 
 def read_pairs(data: Path) -> dict[str, tuple[list[Pair], list[Pair]]]:
-    """Task to its training and its held-out pairs."""
+    """Task to its training and its held-out pairs, of all tables of a folder."""
     found: dict[str, tuple[list[Pair], list[Pair]]] = defaultdict(lambda: ([], []))
-    with (data / "pairs.csv").open(newline="", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            raw, target = (tifffile.imread(data / row[role]) for role in ("signal", "target"))
-            pair = Pair(raw, scored(raw), scored(target))
-            found[row["task"]][row["split"] == "test"].append(pair)
+    for table in sorted(data.glob("*.csv")):
+        with table.open(newline="", encoding="utf-8") as file:
+            for row in csv.DictReader(file):
+                raw, target = (tifffile.imread(data / row[role]) for role in ("signal", "target"))
+                pair = Pair(raw, scored(raw), scored(target))
+                found[row["task"]][row["split"] == "test"].append(pair)
     return dict(found)
 
 

@@ -1,7 +1,7 @@
 """Put finished training runs into the package as its starter models, with figures and curves.
 
 ``python scripts/starter_model.py pairs DATA OUT`` copies the real pairs of ``transmitted_light``
-that ``repmode-starter`` is made of into one folder with a table, ready for ``napari-ssp train
+that ``repmode-starter`` is made of into one folder with tables, ready for ``napari-ssp train
 structures`` and for ``benchmarks/structure_baselines.py``. ``python scripts/starter_model.py mediar
 RUN REPORT``, ``... generalist RUN REPORT`` and ``... repmode RUN REPORT`` take a run's folder and a
 JSON report: of ``napari-ssp evaluate segmentation`` on the images that were kept back, or of
@@ -17,6 +17,7 @@ import csv
 import json
 import shutil
 import sys
+from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -100,20 +101,24 @@ LEFT_OUT = "worm_embryo"
 
 
 def copy_pairs(data: Path, folder: Path) -> None:
-    """Copy the pairs into one folder with a table, ``pairs.csv``.
+    """Copy the pairs into one folder: a table of stacks, and one of each structure of planes.
 
     What is kept back has the split ``test``, which no training looks at.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    rows: list[dict[str, str]] = []
+    tables: dict[str, list[dict[str, str]]] = defaultdict(list)
     with (data / "manifest.csv").open(newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):
-            if row["id"] != LEFT_OUT:
-                rows += _parts(data, row, _task(row), folder)
-    with (folder / "pairs.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
+            if row["id"] == LEFT_OUT:
+                continue
+            task = _task(row)
+            table = task if row["group"] == "pairs_2d" else "pairs"
+            tables[table] += _parts(data, row, task, folder)
+    for name, rows in tables.items():
+        with (folder / f"{name}.csv").open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)
 
 
 def _task(row: dict[str, str]) -> str:

@@ -1,4 +1,4 @@
-"""Table of the pairs that ``repmode-starter`` learns, and what its figures are measured on."""
+"""Tables of the pairs that ``repmode-starter`` learns, and what its figures are measured on."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _load(path: str) -> Any:
 
 @pytest.fixture
 def pairs(tmp_path: Path) -> Path:
-    """Folder with the table of small pairs named as the real ones."""
+    """Folder of the tables of small pairs named as the real ones."""
     data = tmp_path / "data"
     data.mkdir()
     with (data / "manifest.csv").open("w", newline="", encoding="utf-8") as file:
@@ -58,14 +58,16 @@ def pairs(tmp_path: Path) -> Path:
 
 
 def test_what_is_kept_back_is_never_learned(pairs: Path) -> None:
-    table = pairs / "pairs.csv"
-    assert sorted((pair.task, pair.name) for pair in scan_structures(table).pairs) == [
-        ("dapi", "neurons_q00_DAPI_signal"),
-        ("ecoli_body", "ecoli_ds1_00001_signal"),
-        ("lamin_b1", "laminb1_fovA_1_signal"),
-        ("saureus_dna", "train_saureus_dna_signal"),
-    ]
-    assert not scan_structures(table, ("val", "validation")).pairs
+    learned = {
+        table.stem: sorted((pair.task, pair.name) for pair in scan_structures(table).pairs)
+        for table in pairs.glob("*.csv")
+    }
+    assert learned == {
+        "pairs": [("dapi", "neurons_q00_DAPI_signal"), ("lamin_b1", "laminb1_fovA_1_signal")],
+        "ecoli_body": [("ecoli_body", "ecoli_ds1_00001_signal")],
+        "saureus_dna": [("saureus_dna", "train_saureus_dna_signal")],
+    }
+    assert not any(scan_structures(table, ("val", "validation")).pairs for table in pairs.glob("*"))
 
 
 def test_figures_are_measured_on_what_is_kept_back(pairs: Path) -> None:
