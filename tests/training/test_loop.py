@@ -249,6 +249,7 @@ def test_a_run_killed_at_any_moment_ends_as_an_unbroken_one(
             assert torch.equal(found[name], value), (fatal, name)
 
 
+@pytest.mark.filterwarnings("ignore:This DataLoader will create")  # on a single core
 def test_processes_give_the_batches_of_one_thread_in_order(tmp_path: Path) -> None:
     alone = drive(fit(_run(tmp_path / "alone", 7), _batch, _score)).state_dict()
     helped = drive(fit(_run(tmp_path / "helped", 7, workers=2), _batch, _score)).state_dict()
