@@ -79,14 +79,9 @@ def _segment(image: Any, model: Path, **options: Any) -> Segmentation:
     return result
 
 
-@pytest.fixture(autouse=True)
-def _threads_of_a_job(job_threads: int) -> None:
-    """Let this thread have the number of a job's: on some processors sums depend on it."""
+def _run_script(record: dict[str, Any], job_threads: int) -> Any:
+    """Result of a script, with the threads of a job: on some processors sums depend on them."""
     torch.set_num_threads(job_threads)
-
-
-def _run_script(record: dict[str, Any]) -> Any:
-    """Result of a script."""
     SHARED_MODELS.clear()  # kernels that were merged with another number
     room: dict[str, Any] = {}
     exec(as_script(record), room)
@@ -123,21 +118,26 @@ def test_the_command_gives_the_same_labels(
 
 
 def test_the_request_gives_the_same_labels(file: Path, starter: Path) -> None:
+    SHARED_MODELS.clear()  # both load it, as jobs: on some processors sums depend on the thread
     first = _segment(file, starter, region=(10, 80, 5, 100))
     request = restore_request(_as_json(first.provenance))
-    again = run(prepare_steps(request, ModelCache())())
+    SHARED_MODELS.clear()
+    with ssp.ModelService() as service:
+        again = service.submit(request).result(timeout=120)
     np.testing.assert_array_equal(again.labels, first.labels)
     np.testing.assert_array_equal(again.flows, first.flows)
     assert again.provenance["model"] == first.provenance["model"]
 
 
-def test_the_script_gives_the_same_labels(file: Path, starter: Path) -> None:
+def test_the_script_gives_the_same_labels(file: Path, starter: Path, job_threads: int) -> None:
     first = _segment(file, starter, region=(10, 80, 5, 100))
-    again = _run_script(_as_json(first.provenance))
+    again = _run_script(_as_json(first.provenance), job_threads)
     np.testing.assert_array_equal(again.labels, first.labels)
 
 
-def test_predictions_come_back_too(stack: Path, tiny_structures: Path, tmp_path: Path) -> None:
+def test_predictions_come_back_too(
+    stack: Path, tiny_structures: Path, tmp_path: Path, job_threads: int
+) -> None:
     service = ssp.ModelService()
     request = ssp.PredictRequest(
         stack,
@@ -158,7 +158,7 @@ def test_predictions_come_back_too(stack: Path, tiny_structures: Path, tmp_path:
     again = tifffile.imread(tmp_path / "out" / "stack_prediction.ome.tif")
     planes = np.moveaxis(again, 1, 0) if again.shape[0] == 16 else again
     np.testing.assert_array_equal(planes, np.stack([first.images[t] for t in request.tasks]))
-    np.testing.assert_array_equal(_run_script(record)["dna"], first.images["dna"])
+    np.testing.assert_array_equal(_run_script(record, job_threads)["dna"], first.images["dna"])
 
 
 def test_an_image_in_memory_needs_its_file(file: Path, starter: Path, tmp_path: Path) -> None:
