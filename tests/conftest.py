@@ -6,7 +6,6 @@ import gc
 import hashlib
 import os
 import shutil
-import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -20,15 +19,11 @@ if TYPE_CHECKING:
 
 pytest_plugins = ("skip_policy",)
 
-# Two processes on two cores: a thread and, where the system lets them choose, a core each, with
-# all that they start. Only where tests run beside each other; what a test expects holds for any
-# number of threads.
-if _worker := os.environ.get("PYTEST_XDIST_WORKER"):
+# Two processes on two cores: a thread each. Only where tests run beside each other; what a test
+# expects holds for any number of threads.
+if "PYTEST_XDIST_WORKER" in os.environ:
     for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.setdefault(_name, "1")
-    if sys.platform == "linux":
-        _cores = sorted(os.sched_getaffinity(0))
-        os.sched_setaffinity(0, {_cores[int(_worker.removeprefix("gw")) % len(_cores)]})
 
 
 # napari's settings and our own cache are kept out of the user's folders. napari reads the first

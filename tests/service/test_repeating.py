@@ -118,12 +118,9 @@ def test_the_command_gives_the_same_labels(
 
 
 def test_the_request_gives_the_same_labels(file: Path, starter: Path) -> None:
-    SHARED_MODELS.clear()  # both load it, as jobs: on some processors sums depend on the thread
     first = _segment(file, starter, region=(10, 80, 5, 100))
     request = restore_request(_as_json(first.provenance))
-    SHARED_MODELS.clear()
-    with ssp.ModelService() as service:
-        again = service.submit(request).result(timeout=120)
+    again = run(prepare_steps(request, ModelCache())())
     np.testing.assert_array_equal(again.labels, first.labels)
     np.testing.assert_array_equal(again.flows, first.flows)
     assert again.provenance["model"] == first.provenance["model"]
