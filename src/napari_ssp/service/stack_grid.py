@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from napari_ssp.engine.montage import Montage
 from napari_ssp.engine.tiling import compute_resized_shape, count_tiles
 from napari_ssp.registry import CELLPOSE, PACKAGE, STUDENT
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from napari_ssp.registry import ModelCard
     from napari_ssp.service.requests import SegmentRequest
 
@@ -48,19 +51,51 @@ def stack_windows(card: ModelCard, grid: Shape, overlap: float) -> int:
     return count_tiles(tuple(max(n, w) for n, w in zip(grid, window, strict=True)), window, overlap)
 
 
-def doubt_volumes(card: ModelCard) -> tuple[str, ...]:
-    """Sentence on the 3D objects of a model of planes, where linked planes may be better."""
+def doubt_volumes(card: ModelCard, is_voxel_size_known: bool) -> Iterator[str]:
+    """Sentences on 3D objects: where linked planes may be better, and what is taken for granted."""
+    of_planes = len(card.axes) == 2
+    if of_planes:
+        yield from _doubt_planes(card)
+    if is_voxel_size_known:
+        return
+    if of_planes:
+        yield (
+            "The stack's voxel size is unknown, so its voxels are taken to be cubes. Where "
+            "planes are further apart than pixels, objects look flat from the side and are "
+            "missed: give the voxel size; of a layer, its scale and units."
+        )
+    elif card.voxel_size is not None:
+        steps = " × ".join(f"{step:g}" for step in card.voxel_size)
+        yield f"The stack's voxel size is unknown; it is taken to be the model's, {steps} µm."
+
+
+def _doubt_planes(card: ModelCard) -> Iterator[str]:
     whole, linked = (card.figures.get(name) for name in (AP_OF_VOLUMES, AP_OF_LINKED))
     if whole is None or linked is None:
-        doubt = f"'{card.name}' was not measured in 3D. Compare with planes linked by overlap."
+        yield f"'{card.name}' was not measured in 3D. Compare with planes linked by overlap."
     elif linked > whole:
-        doubt = (
+        yield (
             f"In the stacks that '{card.name}' was measured in, planes linked by overlap were "
             f"better than 3D objects (AP {linked:.2f} against {whole:.2f}): try them first."
         )
-    else:
-        return ()
-    return (doubt,)
+
+
+def volume_windows(card: ModelCard, volume: tuple[int, int, int], overlap: float) -> int:
+    """Windows of all planes of the three orientations."""
+    depth, height, width = volume
+    window = (card.window[0], card.window[1])
+    sides = [(depth, (height, width)), (height, (depth, width)), (width, (depth, height))]
+    return sum(Montage(plane, window).count_windows(n, overlap) for n, plane in sides)
+
+
+def leaves_size_open(request: SegmentRequest, card: ModelCard) -> bool:
+    """Whether a volume's objects may have a size that a network of planes does not see.
+
+    In volumes it matters more than in planes: a nucleus that is small for the network has a
+    handful of planes, and is seen in each of three orientations.
+    """
+    is_known = request.diameter is not None or card.voxel_size is not None
+    return card.family != CELLPOSE and card.object_diameter is not None and not is_known
 
 
 def check_family(request: SegmentRequest, card: ModelCard) -> None:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_ssp.engine import count_tiles
-from napari_ssp.engine.montage import Montage
 from napari_ssp.engine.tiling import compute_zoomed_shape, grow_window
 from napari_ssp.registry import CELLPOSE, OBJECTS, PACKAGE, ModelCard, find_card
 from napari_ssp.service.precision import describe_precision, warn_emulated
@@ -23,13 +22,13 @@ from napari_ssp.service.source_image import (
 from napari_ssp.service.stack_grid import (
     check_family,
     doubt_volumes,
+    leaves_size_open,
     network_grid,
     stack_windows,
+    volume_windows,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from napari_ssp.image import MicroscopyImage
     from napari_ssp.service.requests import SegmentRequest
 
@@ -192,7 +191,7 @@ class SegmentPlan:
                 "compare with a run at the model's own size."
             )
         if self.volume is not None:
-            found.extend(self._doubts_of_volumes())
+            found.extend(doubt_volumes(self.card, self.image.voxel_size is not None))
         if self.is_size_estimated and self.card.object_diameter is not None:
             found.append(
                 f"{MAGNIFIED} {self.zoom:.2g} times, for objects that seem to be about "
@@ -200,22 +199,6 @@ class SegmentPlan:
                 "decide that yourself."
             )
         return tuple(found)
-
-    def _doubts_of_volumes(self) -> Iterator[str]:
-        of_planes = len(self.card.axes) == 2
-        if of_planes:
-            yield from doubt_volumes(self.card)
-        if self.image.voxel_size is not None:
-            return
-        if of_planes:
-            yield (
-                "The stack's voxel size is unknown, so its voxels are taken to be cubes. Where "
-                "planes are further apart than pixels, objects look flat from the side and are "
-                "missed: give the voxel size; of a layer, its scale and units."
-            )
-        elif self.card.voxel_size is not None:
-            steps = " × ".join(f"{step:g}" for step in self.card.voxel_size)
-            yield f"The stack's voxel size is unknown; it is taken to be the model's, {steps} µm."
 
     def _channel_words(self) -> str:
         image = self.image
@@ -270,8 +253,8 @@ def plan_segmentation(request: SegmentRequest) -> SegmentPlan:
         plan = replace(plan, volume=volume, num_windows=windows)
     elif request.stacks == "volume":
         volume = _volume(image, plan)
-        windows = _volume_windows(card, volume, overlap) * image.sizes.get("t", 1)
-        is_open = _leaves_size_open(request, card)
+        windows = volume_windows(card, volume, overlap) * image.sizes.get("t", 1)
+        is_open = leaves_size_open(request, card)
         plan = replace(plan, volume=volume, num_windows=windows, is_size_open=is_open)
     else:
         seen = compute_zoomed_shape(plan.shape, zoom)
@@ -408,16 +391,6 @@ def _volume(image: MicroscopyImage, plan: SegmentPlan) -> tuple[int, int, int]:
     return depth, height, width
 
 
-def _leaves_size_open(request: SegmentRequest, card: ModelCard) -> bool:
-    """Whether a volume's objects may have a size that a network of planes does not see.
-
-    In volumes it matters more than in planes: a nucleus that is small for the network has a
-    handful of planes, and is seen in each of three orientations.
-    """
-    is_known = request.diameter is not None or card.voxel_size is not None
-    return card.family != CELLPOSE and card.object_diameter is not None and not is_known
-
-
 def _package_volume(request: SegmentRequest, plan: SegmentPlan) -> tuple[int, int, int]:
     """Grid on which a network of stacks sees one."""
     image, card = plan.image, plan.card
@@ -439,14 +412,6 @@ def _package_volume(request: SegmentRequest, plan: SegmentPlan) -> tuple[int, in
             f"{MOST_VOXELS} are possible. Choose a smaller region."
         )
     return depth, height, width
-
-
-def _volume_windows(card: ModelCard, volume: tuple[int, int, int], overlap: float) -> int:
-    """Windows of all planes of the three orientations."""
-    depth, height, width = volume
-    window = (card.window[0], card.window[1])
-    sides = [(depth, (height, width)), (height, (depth, width)), (width, (depth, height))]
-    return sum(Montage(plane, window).count_windows(n, overlap) for n, plane in sides)
 
 
 def _planes(image: MicroscopyImage, wanted: tuple[int, int] | None) -> tuple[tuple[int, int], ...]:
