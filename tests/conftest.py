@@ -6,6 +6,7 @@ import gc
 import hashlib
 import os
 import shutil
+import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -19,11 +20,11 @@ if TYPE_CHECKING:
 
 pytest_plugins = ("skip_policy",)
 
-# Two processes on two cores: a thread each. Only where tests run beside each other; what a test
-# expects holds for any number of threads.
-if "PYTEST_XDIST_WORKER" in os.environ:
-    for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-        os.environ.setdefault(_name, "1")
+# Two processes on two cores: where the system lets them choose, each keeps to one, with all that it
+# starts.
+if (_worker := os.environ.get("PYTEST_XDIST_WORKER")) and sys.platform == "linux":
+    _cores = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, {_cores[int(_worker.removeprefix("gw")) % len(_cores)]})
 
 
 # napari's settings and our own cache are kept out of the user's folders. napari reads the first
@@ -37,6 +38,11 @@ os.environ["NAPARI_SSP_CACHE"] = str(_SETTINGS / "cache")
 
 def pytest_configure(config: pytest.Config) -> None:
     """Remove the settings of the tests at the end, and let all garbage be found."""
+    if getattr(config.option, "numprocesses", None):
+        # A thread for each process that runs tests. What a test expects holds for any number. It is
+        # said before they start: numba, which pytest's plugins load, would give torch its own.
+        for kind in ("OMP", "MKL", "OPENBLAS", "NUMBA"):
+            os.environ.setdefault(f"{kind}_NUM_THREADS", "1")
     config.add_cleanup(lambda: shutil.rmtree(_SETTINGS, ignore_errors=True))
     config.add_cleanup(gc.unfreeze)
 

@@ -79,10 +79,15 @@ def _segment(image: Any, model: Path, **options: Any) -> Segmentation:
     return result
 
 
-def _run_script(record: dict[str, Any], job_threads: int) -> Any:
-    """Result of a script, with the threads of a job: on some processors sums depend on them."""
+@pytest.fixture(autouse=True)
+def _threads_of_a_job(job_threads: int) -> None:
+    """Let this thread have the number of a job's: on some processors sums depend on it."""
     torch.set_num_threads(job_threads)
     SHARED_MODELS.clear()  # kernels that were merged with another number
+
+
+def _run_script(record: dict[str, Any]) -> Any:
+    """Result of a script."""
     room: dict[str, Any] = {}
     exec(as_script(record), room)
     return room["result"]
@@ -126,15 +131,13 @@ def test_the_request_gives_the_same_labels(file: Path, starter: Path) -> None:
     assert again.provenance["model"] == first.provenance["model"]
 
 
-def test_the_script_gives_the_same_labels(file: Path, starter: Path, job_threads: int) -> None:
+def test_the_script_gives_the_same_labels(file: Path, starter: Path) -> None:
     first = _segment(file, starter, region=(10, 80, 5, 100))
-    again = _run_script(_as_json(first.provenance), job_threads)
+    again = _run_script(_as_json(first.provenance))
     np.testing.assert_array_equal(again.labels, first.labels)
 
 
-def test_predictions_come_back_too(
-    stack: Path, tiny_structures: Path, tmp_path: Path, job_threads: int
-) -> None:
+def test_predictions_come_back_too(stack: Path, tiny_structures: Path, tmp_path: Path) -> None:
     service = ssp.ModelService()
     request = ssp.PredictRequest(
         stack,
@@ -155,7 +158,7 @@ def test_predictions_come_back_too(
     again = tifffile.imread(tmp_path / "out" / "stack_prediction.ome.tif")
     planes = np.moveaxis(again, 1, 0) if again.shape[0] == 16 else again
     np.testing.assert_array_equal(planes, np.stack([first.images[t] for t in request.tasks]))
-    np.testing.assert_array_equal(_run_script(record, job_threads)["dna"], first.images["dna"])
+    np.testing.assert_array_equal(_run_script(record)["dna"], first.images["dna"])
 
 
 def test_an_image_in_memory_needs_its_file(file: Path, starter: Path, tmp_path: Path) -> None:

@@ -29,8 +29,11 @@ def panel(viewer: napari.Viewer, qtbot: QtBot) -> RefinePanel:
     panel = RefinePanel()
     panel.set_result("painted", RUN_WITH)
     viewer.window.add_dock_widget(panel, name="Refine")
-    viewer.window._qt_window.show()
-    viewer.window._qt_window.activateWindow()
+    window = viewer.window._qt_window
+    with qtbot.waitActive(window):  # keys of a window that is not active yet go nowhere
+        window.show()
+        window.activateWindow()
+    panel._history._clock = lambda: 0.0  # one drag, however slow this computer is
     return panel
 
 
