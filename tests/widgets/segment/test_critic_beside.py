@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from dock_driver import LONG, SlowService, run, settle
+from napari.utils import progress
 from strange_pictures import draw_dark_rods
 from threshold_student import write_threshold_student
 
@@ -223,6 +224,20 @@ def test_a_cancelled_review_leaves_the_labels(
     assert said.startswith("Found 2 objects in")
     assert said.endswith("No error map: it was cancelled.")
     assert _names(viewer) == ["em", "em labels"]
+
+
+def test_napari_is_told_that_it_is_a_review(
+    viewer: napari.Viewer, em: NDArray[np.uint8], slow_reviews: SlowService, qtbot: QtBot
+) -> None:
+    dock = _begin_review(viewer, slow_reviews, qtbot)
+    assert viewer.window._task_status_manager.get_status() == ["napari-ssp: Review is running"]
+    qtbot.waitUntil(lambda: bool(progress._all_instances), timeout=LONG)
+    assert [bar.desc.rstrip(": ") for bar in progress._all_instances] == ["Review (napari-ssp)"]
+    dock.cancel()
+    dock.panel.run_button.click()
+    assert viewer.window._task_status_manager.get_status() == [
+        "napari-ssp: Segmentation is running"
+    ]
 
 
 def test_removing_the_labels_ends_their_review(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import weakref
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from napari.utils import progress
 from napari.utils.task_status import Status
@@ -71,7 +71,7 @@ class Activity(QObject):
 
     def __init__(self, controller: JobController, viewer: napari.Viewer) -> None:
         super().__init__(controller)
-        self._noun = controller.spec.noun.capitalize()
+        self._noun = ""
         self._viewer = weakref.ref(viewer)
         self._cancel = weakref.WeakMethod(controller.cancel)
         self._task: Any = None
@@ -88,6 +88,10 @@ class Activity(QObject):
         self.destroyed.connect(self._bar.close)
 
     def _begin(self) -> None:
+        noun = cast("JobController", self.parent()).noun.capitalize()
+        if noun != self._noun:  # a bar of the run before would go on under its name
+            self._bar.close()
+        self._noun = noun
         self._set_status(Status.BUSY, f"{self._noun} is running")
         self._now = None
         self._timer.start(_SHORT_MS)

@@ -130,6 +130,7 @@ class JobController(QObject):
         super().__init__(parent)
         self.spec = spec
         self._show = spec.show
+        self._noun = spec.noun
         self._proposal = Proposal(None)
         self._asked: Request[Any] | None = None
         self._answer: Outcome | None = None
@@ -147,6 +148,11 @@ class JobController(QObject):
         self._estimator.ended.connect(self._on_estimate)
         self._runner.progressed.connect(self._on_progress)
         self._runner.ended.connect(self._on_end)
+
+    @property
+    def noun(self) -> str:
+        """What the run under way, or the last one, is called."""
+        return self._noun
 
     @property
     def is_running(self) -> bool:
@@ -209,6 +215,7 @@ class JobController(QObject):
         show: Callable[[Any], None],
         prepare: Callable[[Any], Any] | None = None,
         plan: Plan | None = None,
+        noun: str = "",
     ) -> None:
         """Submit a request; one under way is superseded.
 
@@ -222,8 +229,11 @@ class JobController(QObject):
             Makes of the result, on the worker, the value to show.
         plan : Plan, optional
             What the request means, where that was found out already.
+        noun : str
+            What the run is called; empty for what the dock's own runs are called.
         """
         self._show, self._time_left = show, TimeLeft()
+        self._noun = noun or self.spec.noun
         self._estimator.cancel()  # the run would wait for it
         self.started.emit()
         self._runner.start(request, prepare, plan)

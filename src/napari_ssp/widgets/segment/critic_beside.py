@@ -87,7 +87,8 @@ class CriticBeside(QObject):
         except (ValueError, TypeError) as error:  # the layer was given other axes meanwhile
             return f"No error map: {error_line(error)}"
         self._states = LayerState(labels), LayerState(image)
-        self._controller.start(request, self._show, partial(make_ready, before=labels.features))
+        prepare = partial(make_ready, before=labels.features)
+        self._controller.start(request, self._show, prepare, noun="review")
         self._is_at_work = True
         return ""
 
