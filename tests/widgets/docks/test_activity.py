@@ -77,6 +77,18 @@ def test_napari_asks_before_it_closes_on_a_run_and_then_stops_it(
     qtbot.waitUntil(lambda: slow_service.jobs[0].state is JobState.CANCELLED)
 
 
+def test_napari_is_told_of_a_size_estimate(
+    viewer: napari.Viewer, running: SegmentDock, slow_service: SlowService, qtbot: QtBot
+) -> None:
+    with qtbot.waitSignal(running.done, timeout=LONG):
+        slow_service.gate.set()
+    slow_service.gate.clear()
+    running.estimate_size()
+    tasks = viewer.window._task_status_manager
+    assert tasks.get_status() == ["napari-ssp: Size estimate is running"]
+    slow_service.gate.set()
+
+
 def test_a_run_that_has_ended_is_no_reason_to_ask(
     viewer: napari.Viewer, running: SegmentDock, slow_service: SlowService, qtbot: QtBot
 ) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from dock_driver import run, settle
+from napari.utils.notifications import notification_manager
 from qtpy.QtWidgets import QFileDialog, QMessageBox
 
 from napari_ssp.io import read_image
@@ -213,6 +214,7 @@ def test_a_dismissed_dialog_and_a_missing_folder(
     assert measure_dock.panel.run_button.isEnabled()
     outcome = _save(measure_dock, KINDS[0], tmp_path / "no" / "a.zip", qtbot, monkeypatch)
     assert outcome.state is JobState.FAILED
+    assert notification_manager.records[-1].message.startswith("Saving failed: ")
     text = measure_dock.panel.message.text()
     assert str(tmp_path / "no") in text
     assert "Traceback" not in text

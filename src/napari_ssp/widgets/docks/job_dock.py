@@ -111,7 +111,7 @@ class JobDock(DockWidget):
         """Say why a run failed, also to who looks elsewhere."""
         line = error_line(error)
         level = logging.DEBUG if is_expected(error) else logging.ERROR
-        title = f"{self.controller.spec.noun.capitalize()} failed"
+        title = f"{self.controller.noun.capitalize()} failed"
         _LOG.log(level, "%s: %s", title, line, exc_info=error)
         self.panel.set_message(line, "error")
         show_error(f"{title}: {line}")

@@ -161,10 +161,10 @@ class LayerJob(QObject):
         self._source = LayerState(self.image_box.value())
         self._controller.start(request, self._show, prepare)
 
-    def look(self, request: Request[Any], show: Callable[[Any], None]) -> None:
+    def look(self, request: Request[Any], show: Callable[[Any], None], noun: str) -> None:
         """Run another request about the chosen layer, whose result is no layer."""
         self._source = LayerState(self.image_box.value())
-        self._controller.start(request, partial(self._show_if_same, show))
+        self._controller.start(request, partial(self._show_if_same, show), noun=noun)
 
     def update_layers(self) -> None:
         """Offer the viewer's layers; a run whose layer has gone is stopped."""

@@ -97,7 +97,7 @@ class MeasureDock(JobDock):
         request = SaveObjectsRequest(
             path, layer_image(layer), table, overwrite, digest, class_colors(layer)
         )
-        self.controller.start(request, self._show_saved)
+        self.controller.start(request, self._show_saved, noun="saving")
 
     def show_table(self) -> None:
         """Open the table of the layer's objects, below the canvas: it is wide."""
@@ -111,7 +111,7 @@ class MeasureDock(JobDock):
         if layer is not None and not self.controller.is_running:
             self._measured = (LayerState(layer),)
             request = NumberPartsRequest(layer_image(layer))
-            self.controller.start(request, self._show_numbered)
+            self.controller.start(request, self._show_numbered, noun="numbering")
 
     def _propose(self) -> Proposal:
         layer = self.labels_box.value()

@@ -71,7 +71,7 @@ class ModelsDock(JobDock):
         self.remove_button = QPushButton("Remove…")
         self.by_hand = ByHand()
         self.setAcceptDrops(True)
-        spec = JobSpec("model", self._propose, self._show_model, recover=self._ask)
+        spec = JobSpec("download", self._propose, self._show_model, recover=self._ask)
         self.drive(JobController(spec, parent=self), self._viewer)
         self._lay_out()
         self._connect()
@@ -96,7 +96,8 @@ class ModelsDock(JobDock):
     def add_catalogue(self, place: str) -> None:
         """List what a lab offers: a folder, or an address."""
         if place.strip() and not self.controller.is_running:
-            self.controller.start(AddCatalogueRequest(place.strip()), self._show_catalogue)
+            request = AddCatalogueRequest(place.strip())
+            self.controller.start(request, self._show_catalogue, noun="catalogue")
             self._show_actions(self.list.card())
 
     def use(self) -> None:
@@ -187,7 +188,7 @@ class ModelsDock(JobDock):
     def _import_next(self) -> None:
         request = None if self.controller.is_running else self._imports.next()
         if request is not None:
-            self.controller.start(request, self._show_model)
+            self.controller.start(request, self._show_model, noun="import")
             self._show_actions(self.list.card())
 
     def _show_actions(self, card: ModelCard | None) -> None:

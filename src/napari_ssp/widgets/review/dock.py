@@ -158,7 +158,7 @@ class ReviewDock(JobDock):
         if folder and self.form.has_critics() and not self.controller.is_running:
             chosen = self.form.value()
             request = RankFolderRequest(Path(folder), chosen.model, chosen.device)
-            self.controller.start(request, self._show_ranking)
+            self.controller.start(request, self._show_ranking, noun="ranking")
 
     def open_image(self, image: RankedImage) -> None:
         """Open an image of the ranked folder, and its labels."""

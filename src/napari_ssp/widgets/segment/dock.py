@@ -134,7 +134,7 @@ class SegmentDock(JobDock):
         if isinstance(request, SegmentZarrRequest):
             request = request.segment
         if request is not None:
-            self.layers.look(DiameterRequest(request), self._show_size)
+            self.layers.look(DiameterRequest(request), self._show_size, noun="size estimate")
 
     def cancel(self) -> None:
         """Stop the run, as the Cancel button does; of one that is written, blocks are kept."""

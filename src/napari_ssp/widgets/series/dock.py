@@ -138,7 +138,7 @@ class SeriesDock(JobDock):
         goal = Path(path) if path else self._ask_for_table(self.series.folder / "objects.csv")
         if goal is not None:
             request = MeasureSeriesRequest(self.series.images, goal)
-            self.controller.start(request, self._show_table)
+            self.controller.start(request, self._show_table, noun="measurement")
 
     def _ask_for_table(self, suggested: Path) -> Path | None:
         """Ask for a file; the chosen type wins over the ending of the proposed name."""

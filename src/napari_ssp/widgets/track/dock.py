@@ -94,7 +94,8 @@ class TrackDock(JobDock):
             return
         answer = ask_for_path(self, f"{layer.name} tracks", kind)
         if answer is not None:
-            self.controller.start(SaveTracksRequest(answer[0], tracks, answer[1]), self._show_saved)
+            request = SaveTracksRequest(answer[0], tracks, answer[1])
+            self.controller.start(request, self._show_saved, noun="saving")
 
     def _propose(self) -> Proposal:
         layer = self.labels_box.value()
