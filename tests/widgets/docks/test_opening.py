@@ -68,10 +68,11 @@ def test_the_menus_open_the_docks(
 def test_docks_open_from_the_manifest_and_load_torch_beside_the_window(structures: Path) -> None:
     code = (
         "import sys, threading, time, napari, numpy\n"
-        "threads = []\n"
+        "threads, opened = [], threading.Event()\n"
         "def hear(event, given):\n"
         "    if event == 'import' and given[0].split('.')[0] == 'torch':\n"
         "        threads.append(threading.current_thread().name)\n"
+        "        opened.wait(60)  # however slowly docks open, loading is under way\n"
         "sys.addaudithook(hear)\n"
         "viewer = napari.Viewer(show=False)\n"
         "_, dock = viewer.window.add_plugin_dock_widget('napari-ssp', 'Segment')\n"
@@ -92,6 +93,7 @@ def test_docks_open_from_the_manifest_and_load_torch_beside_the_window(structure
         "assert next(SEGMENTATION.steps('loading'), None)  # under way\n"
         "while not threads:\n"
         "    time.sleep(0.01)\n"
+        "opened.set()\n"
         "print(set(threads))\n"
         "viewer.close()\n"
     )
