@@ -91,7 +91,7 @@ def test_what_was_estimated_of_another_image_is_dropped(
     shown: list[Any] = []
 
     def look() -> None:  # quicker than an estimate of the diameter, which goes the same way
-        dock.layers.look(PlanRequest(request), shown.append)
+        dock.layers.look(PlanRequest(request), shown.append, noun="look")
 
     assert "'n' was changed" in start_and_change(dock, qtbot, look, lambda: replace_data(image))
     assert shown == []

@@ -287,7 +287,7 @@ def test_the_chosen_type_of_a_table_wins_over_the_proposed_ending(
     answer = (str(folder / typed), kind)
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: answer)
     asked: list[MeasureSeriesRequest] = []
-    monkeypatch.setattr(series.controller, "start", lambda request, _: asked.append(request))
+    monkeypatch.setattr(series.controller, "start", lambda request, *_, **__: asked.append(request))
     series.measure_all()
     assert [request.path for request in asked] == [folder / written]
     (folder / written).touch()
