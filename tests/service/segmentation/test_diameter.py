@@ -119,6 +119,16 @@ def test_the_diameter_is_estimated(nuclei: tuple[Any, Any], times: int) -> None:
     assert found == pytest.approx(expected, rel=0.2)
 
 
+def test_of_a_movie_of_stacks_a_plane_halfway_up_is_looked_at(nuclei: tuple[Any, Any]) -> None:
+    image = nuclei[0][:120, :120]
+    movie = np.full((2, 3, *image.shape), image.min(), image.dtype)
+    movie[:, 1] = image  # nothing is in focus below and above
+    request = ssp.SegmentRequest(movie, axes="tzyx", overlap=0.25)
+    with ModelService() as service:
+        found = service.submit(DiameterRequest(request)).result(timeout=120)
+    assert found == pytest.approx(estimate_diameter(image, overlap=0.25), rel=1e-6)
+
+
 def test_an_estimate_says_when_there_is_nothing(sized: str) -> None:
     request = DiameterRequest(ssp.SegmentRequest(np.zeros((3, 70, 70), np.uint8), sized))
     with ModelService() as service, pytest.raises(ValueError, match="No objects were found"):

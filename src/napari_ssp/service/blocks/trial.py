@@ -38,7 +38,7 @@ def decide_steps(
 
     It is the block of the middle plane that shows most, so no empty corner of a slide.
     """
-    plane = plan.planes[len(plan.planes) // 2]
+    plane = plan.middle_plane
     y, x = yield from _find_busiest(plan, plane, grids)
     region = (y.start, y.stop, x.start, x.stop)
     job = service.submit(replace(request, plane=plane, region=region))

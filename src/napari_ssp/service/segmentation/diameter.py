@@ -113,7 +113,7 @@ def _look(
         image=plan.image,
         axes=None,
         voxel_size=None,
-        plane=plan.planes[len(plan.planes) // 2],
+        plane=plan.middle_plane,
         region=_middle(plan.region, round(_SEEN / zoom)),
         # The zoom follows from it; a card without a size is refused there.
         diameter=max((known or 1.0) / zoom, 1.0),

@@ -131,6 +131,12 @@ class SegmentPlan:
         return 3 if self.image.rgb else len(self.channels)
 
     @property
+    def middle_plane(self) -> tuple[int, int]:
+        """Of the middle time point the (t, z) of the plane halfway up: the one to look at first."""
+        time = [(t, z) for t, z in self.planes if t == self.planes[len(self.planes) // 2][0]]
+        return time[len(time) // 2]
+
+    @property
     def shape(self) -> tuple[int, int]:
         """Lengths of the region along y and x."""
         return (self.region[1] - self.region[0], self.region[3] - self.region[2])
