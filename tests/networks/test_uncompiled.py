@@ -15,7 +15,9 @@ network = load_model("mediar-starter")
 with torch.inference_mode():
     network(torch.zeros(1, 3, 64, 64))
 assert "timm" in sys.modules
-assert not {"torch._dynamo", "sympy"} & set(sys.modules), "loaded for nothing"
+assert "torch._dynamo" not in sys.modules, "loaded for nothing"
+if tuple(map(int, torch.__version__.split(".")[:2])) > (2, 6):  # torchvision of 2.6 loads it
+    assert "sympy" not in sys.modules, "loaded for nothing"
 
 with compiler_left_out():
     double = torch.compiler.disable(lambda x: 2 * x)
