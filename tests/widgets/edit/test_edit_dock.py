@@ -137,6 +137,41 @@ def test_each_tool_edits_by_the_mouse_and_is_one_step_of_undo(
     assert [(row["edit"], row["points"]) for row in _edits(cells)] == [("add", [[82, 118]])]
 
 
+def test_labels_that_nobody_sees_are_not_edited(
+    viewer: napari.Viewer, edit_dock: EditDock, cells: Labels, qtbot: QtBot
+) -> None:
+    before = cells.data.copy()
+    edit_dock.panel.choose(Tool.REMOVE)
+    cells.visible = False
+    cells.scale = (0.4, 0.4)  # napari forgets what it has drawn
+    hand = Hand(viewer, cells)
+    hand.draw((80, 40))
+    qtbot.waitUntil(lambda: edit_dock.editing.is_settled, timeout=LONG)
+    assert "'n labels' is hidden. Show the layer" in edit_dock.panel.message.text()
+    np.testing.assert_array_equal(cells.data, before)
+    cells.visible = True
+    viewer.reset_view()
+    hand.draw((80, 40))
+    qtbot.waitUntil(lambda: edit_dock.editing.is_settled, timeout=LONG)
+    assert set(np.unique(cells.data)) == {0, 1, 2}
+
+
+def test_edits_of_hidden_labels_are_made_again(
+    viewer: napari.Viewer, dock: SegmentDock, edit_dock: EditDock, cells: Labels, qtbot: QtBot
+) -> None:
+    edit_dock.panel.choose(Tool.REMOVE)
+    Hand(viewer, cells).draw((80, 40))
+    qtbot.waitUntil(lambda: edit_dock.editing.is_settled, timeout=LONG)
+    cells.visible = False
+    cells.scale = (0.4, 0.4)  # napari forgets what it has drawn
+    with qtbot.waitSignal(dock.refining.settled, timeout=LONG):
+        dock.refining.panel.set_value(Thresholds(0.2))
+    assert not cells.visible
+    assert [row["edit"] for row in _edits(cells)] == ["remove"]
+    assert cells.data[80, 40] == 0
+    assert cells.data[80, 120] > 0, "the faint cell"
+
+
 def test_what_is_shown_follows_tools_and_layers(
     viewer: napari.Viewer, edit_dock: EditDock, cells: Labels
 ) -> None:

@@ -163,6 +163,33 @@ def test_commit_keeps_the_labels_and_hands_the_thresholds_on(
     np.testing.assert_array_equal(labels.data, kept)
 
 
+def test_labels_of_an_image_that_was_scaled_since_can_be_kept(
+    viewer: napari.Viewer, refined_dock: SegmentDock, qtbot: QtBot
+) -> None:
+    image, labels = viewer.layers["n"], viewer.layers["n labels"]
+    image.scale = labels.scale = (0.3, 0.3)
+    kept = labels.data.copy()
+    refined_dock.refining.panel.commit_button.click()
+    assert "Kept 'n labels'" in refined_dock.refining.panel.message.text()
+    refined_dock.form.change(cell_threshold=0.8, min_size=40)
+    run(refined_dock, qtbot)
+    assert viewer.layers[-1].name == "n labels [1]"
+    np.testing.assert_array_equal(labels.data, kept)
+
+
+def test_labels_that_a_script_replaced_are_left_alone(
+    viewer: napari.Viewer, refined_dock: SegmentDock, qtbot: QtBot
+) -> None:
+    labels = viewer.layers["n labels"]
+    labels.data = np.where(labels.data == 2, 0, labels.data)
+    replaced = labels.data.copy()
+    _slide(refined_dock, qtbot, Thresholds(0.8))
+    np.testing.assert_array_equal(labels.data, replaced)
+    assert viewer.layers[-1].name == "n labels [1]"
+    _slide(refined_dock, qtbot, Thresholds(0.7))
+    assert len(viewer.layers) == 3, "the new layer is the one that follows now"
+
+
 def test_what_a_person_drew_is_left_alone(
     viewer: napari.Viewer, refined_dock: SegmentDock, qtbot: QtBot
 ) -> None:

@@ -108,18 +108,18 @@ class Editing(QObject):
         self._start()
 
     def _finish(self, outcome: Outcome) -> None:
-        wanted = self._wanted[0]
+        wanted = self._wanted.popleft()
         layer = wanted.layer
         if outcome.state is JobState.DONE and layer in self._viewer.layers:
             edit: Edit = outcome.value
             stack = stack_of(layer.data, layer_axes(layer), wanted.recorded.plane[0])
-            if not edit.fits(stack):
-                return  # drawn into meanwhile: once more
+            if not edit.fits(stack):  # drawn into meanwhile: once more
+                self._wanted.appendleft(wanted)
+                return
             edit_log(layer).write(wanted.recorded, edit)
             self.edited.emit(edit_line(edit, len(stack)))
         elif outcome.state is JobState.FAILED:
             self.refused.emit(error_line(outcome.error))
-        self._wanted.popleft()
 
     def _outputs(self, layer: Labels) -> Segmentation | Path | None:
         """Flows of a layer; else those of another one of the same pixels, or of a file beside."""
@@ -141,6 +141,8 @@ def _recorded(layer: Labels, gesture: Gesture, points: NDArray[Any]) -> Recorded
         When the layer cannot be edited, or the points are beside it.
     """
     data = layer.data
+    if not layer.visible:
+        raise ValueError(f"'{layer.name}' is hidden. Show the layer to edit its objects.")
     if UNFINISHED_KEY in layer.metadata:
         raise ValueError(f"'{layer.name}' is being made. Edit the labels when they are complete.")
     if layer.multiscale:

@@ -96,7 +96,7 @@ class EditLog:
         assert layer is not None
         changed = edit.before != edit.after
         index = _index(layer, recorded, edit)
-        with self._writing():
+        with self._writing(), _shown(layer):
             layer.data_setitem(index, edit.after[changed])
         self._done.append(_Written(recorded, index, edit.before[changed], edit.after[changed]))
 
@@ -167,6 +167,19 @@ def _index(layer: Labels, recorded: RecordedEdit, edit: Edit) -> tuple[NDArray[A
     z, y, x = edit.places
     places = {"t": np.full(len(z), recorded.plane[0]), "z": z, "y": y, "x": x}
     return tuple(places[letter] for letter in layer_axes(layer))
+
+
+@contextmanager
+def _shown(layer: Labels) -> Iterator[None]:
+    """Show a hidden layer meanwhile: napari cannot write where it has drawn nothing."""
+    if layer.visible:
+        yield
+        return
+    layer.visible = True
+    try:
+        yield
+    finally:
+        layer.visible = False
 
 
 def _forget_history(layer: Labels) -> None:

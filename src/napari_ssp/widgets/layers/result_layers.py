@@ -44,16 +44,26 @@ class _Target:
 
 
 class _Shown:
-    """A layer that shows a result, until the user draws in it or commits it."""
+    """A layer that shows a result, until the user changes its pixels or commits it."""
 
     def __init__(self, layer: Layer, place: tuple[Any, ...]) -> None:
         self.layer = weakref.ref(layer)
         self.place = place
         self.data: NDArray[Any] | None = None
         self.kept = False
+        self.is_updating = False
         self.contrast: Contrast | None = None
+        layer.events.data.connect(self._keep)  # by a script, or another plugin
         if hasattr(layer.events, "paint"):
             layer.events.paint.connect(self._keep)
+
+    def update(self, layer: Layer, data: Any) -> None:
+        """Give the layer the pixels of a later result."""
+        self.is_updating = True
+        try:
+            _set_data(layer, data)
+        finally:
+            self.is_updating = False
 
     def set_contrast(self, layer: Any, contrast: Contrast) -> None:
         """Show the values well, unless the user has chosen limits that still show them."""
@@ -67,7 +77,8 @@ class _Shown:
 
     def _keep(self, event: Any) -> None:
         log = find_log(self.layer())
-        if log is None or not log.is_writing:  # edits are made again in other labels
+        is_edit = log is not None and log.is_writing  # edits are made again in other labels
+        if not is_edit and not self.is_updating:
             self.kept = True
 
 
@@ -75,8 +86,8 @@ class ResultLayers:
     """Shows results of a viewer's image layers.
 
     A run over the same pixels updates the layers of the run before. A run elsewhere (another
-    plane, region or channel), or after somebody drew in the labels or committed them, adds new
-    ones: nothing is lost.
+    plane, region or channel), or after somebody drew in the labels, replaced or committed them,
+    adds new ones: nothing is lost.
 
     Parameters
     ----------
@@ -196,7 +207,7 @@ class ResultLayers:
             return None
         if recorded_edits(layer) != tuple(recorded for recorded, _ in edits):
             return None  # those of the layer would be lost
-        _set_data(layer, data)
+        shown.update(layer, data)
         if len(getattr(layer, "features", ())):
             layer.features = {}  # they were measured on other pixels
         for name, value in target.attributes.items():

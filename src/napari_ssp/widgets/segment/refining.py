@@ -113,8 +113,8 @@ class Refining(QObject):
 
     def commit(self) -> None:
         """Keep the labels on display, as the Commit button does."""
-        source = self._image()
-        layer = self._results.keep(source, _PART) if source is not None else None
+        source = None if self._source is None else self._source.layer
+        layer = None if source is None else self._results.keep(source, _PART)
         if layer is None:
             self.panel.set_message("These labels are kept already: no run will change them.")
             return
