@@ -176,6 +176,12 @@ def digest_labels(labels: MicroscopyImage) -> str:
     return f"{shape} {found:08x}"
 
 
+def digest_objects(labels: MicroscopyImage) -> str:
+    """Short text that differs where measurements differ: `digest_labels`, and the voxel size."""
+    size = "px" if labels.voxel_size is None else " ".join(f"{n:.6g}" for n in labels.voxel_size)
+    return f"{digest_labels(labels)} {size}"
+
+
 def _check_measured(request: SaveObjectsRequest) -> None:
     if request.measured is None or request.measured == digest_labels(request.labels):
         return

@@ -146,7 +146,7 @@ def test_labels_that_were_edited_since_are_not_written(tmp_path: Path) -> None:
     tracks = track(dividing())
     tracks.labels.data[0, 0, 0] = 77
     for name in ("01_RES", "tracks.csv", "tracked.ome.tif"):
-        with pytest.raises(ValueError, match="changed after it was tracked"):
+        with pytest.raises(ValueError, match="changed after they were tracked"):
             save(tmp_path / name, tracks)
 
 

@@ -105,7 +105,7 @@ def test_corrected_numbers_become_tracks_and_a_file(
     table = track_dock.export_button.menu().actions()[0]
     with qtbot.waitSignal(track_dock.done):
         table.trigger()
-    assert "changed after it was tracked" in track_dock.panel.message.text()
+    assert "changed after they were tracked" in track_dock.panel.message.text()
     track_dock.labels_box.set_value(labels)
     track_dock.form.change(linking="numbers")
     run(track_dock, qtbot)
@@ -113,6 +113,35 @@ def test_corrected_numbers_become_tracks_and_a_file(
         table.trigger()
     assert f"Saved {out}" in track_dock.panel.message.text()
     assert [row["track"] for _, row in read_rows(out)].count("2") == 4
+
+
+@pytest.mark.parametrize("change", ["pixels", "scale"])
+def test_tracks_of_labels_that_were_changed_since_are_not_exported(
+    viewer: napari.Viewer,
+    track_dock: TrackDock,
+    qtbot: QtBot,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    change: str,
+) -> None:
+    source, out = add_movie(viewer), tmp_path / "tracks.csv"
+    run(track_dock, qtbot)
+    tracked = viewer.layers["cells tracked"]
+    if change == "pixels":
+        source.visible = True
+        source.data_setitem(np.nonzero(source.data == source.data.max()), 0)
+    else:
+        source.scale = (1, 1, 1)
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(out), ""))
+    table = track_dock.export_button.menu().actions()[0]
+    with qtbot.waitSignal(track_dock.done):
+        table.trigger()
+    assert "'cells' was changed after it was tracked" in track_dock.panel.message.text()
+    assert not out.exists()
+    track_dock.labels_box.set_value(tracked)  # these are as they were
+    with qtbot.waitSignal(track_dock.done):
+        table.trigger()
+    assert out.exists()
 
 
 def test_what_cannot_be_tracked_is_said(

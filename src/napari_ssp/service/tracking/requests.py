@@ -36,11 +36,14 @@ class Tracks:
         in the full image, where the labels are a part of one.
     digest : str
         `digest_labels` of the labels: they may be edited, and the table is then older.
+    source : str
+        `digest_objects` of the labels that were followed, before the first of them was read.
     """
 
     labels: MicroscopyImage
     table: Table
     digest: str
+    source: str
 
     @property
     def num_tracks(self) -> int:
@@ -137,8 +140,11 @@ class SaveTracksRequest(Request["Path"]):
         What to write.
     overwrite : bool
         Replace what is there.
+    source : MicroscopyImage or None
+        The labels that were followed, as they are now: of others nothing is written.
     """
 
     path: Path
     tracks: Tracks
     overwrite: bool = False
+    source: MicroscopyImage | None = None

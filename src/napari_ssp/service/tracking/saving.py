@@ -13,7 +13,7 @@ from napari_ssp.io.tracks.challenge import CHALLENGE_FOLDER, challenge_steps
 from napari_ssp.io.tracks.graphs import GEFF_SUFFIX, write_geff
 from napari_ssp.io.writing import check_name
 from napari_ssp.progress import Progress, Steps
-from napari_ssp.service.measuring import TABLE_SUFFIX, digest_labels
+from napari_ssp.service.measuring import TABLE_SUFFIX, digest_labels, digest_objects
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,11 +66,17 @@ def save_steps(request: SaveTracksRequest) -> Steps[Path]:
     path, tracks, overwrite = request.path, request.tracks, request.overwrite
     yield Progress(f"writing {path.name}")
     check_tracks_target(path, overwrite)
+    name, source = tracks.labels.name, request.source
+    if source is not None and digest_objects(source) != tracks.source:
+        raise ValueError(
+            f"'{name}' was changed after it was tracked, so the tracks are older than the labels. "
+            "Track again, then save."
+        )
     if digest_labels(tracks.labels) != tracks.digest:
         raise ValueError(
-            f"'{tracks.labels.name}' was changed after it was tracked, so the tracks are older "
-            "than the labels. Track these labels again, with linking 'numbers' if you numbered "
-            "objects by hand, then save."
+            f"The tracked labels of '{name}' were changed after they were tracked, so the tracks "
+            "are older. Track these labels again, with linking 'numbers' if you numbered objects "
+            "by hand, then save."
         )
     if _is_labels(path):
         return write_labels(path, tracks.labels, overwrite=overwrite)

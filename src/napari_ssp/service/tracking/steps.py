@@ -12,7 +12,7 @@ from napari_ssp.engine.store import ArrayStore
 from napari_ssp.labels import check_label_type
 from napari_ssp.measure.objects import read_objects
 from napari_ssp.progress import Progress, Steps
-from napari_ssp.service.measuring import digest_labels
+from napari_ssp.service.measuring import digest_labels, digest_objects
 from napari_ssp.service.tracking.lineage import trace
 from napari_ssp.service.tracking.linking import check_linking, find_links
 from napari_ssp.service.tracking.objects import Objects, find_objects
@@ -44,12 +44,15 @@ def track_steps(request: TrackRequest) -> Steps[Tracks]:
     """
     check_movie(request.labels)
     check_linking(request.linking)
+    yield Progress("looking at the labels")
+    source = digest_objects(request.labels)  # they may be edited from now on
     objects = yield from find_objects(request.labels)
     links = yield from find_links(request, objects)
     tracks, parents = trace(len(objects.frame), links)
     labels = yield from _relabel(request.labels, tracks, objects.begins)
     yield Progress("looking at the labels")
-    return Tracks(labels, _table(labels, objects, tracks, parents), digest_labels(labels))
+    table = _table(labels, objects, tracks, parents)
+    return Tracks(labels, table, digest_labels(labels), source)
 
 
 def check_movie(labels: MicroscopyImage) -> None:

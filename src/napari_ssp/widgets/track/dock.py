@@ -66,6 +66,7 @@ class TrackDock(JobDock):
         self._viewer = own_viewer(napari_viewer)
         self._tracked: tuple[LayerState, ...] = ()
         self._known: weakref.WeakKeyDictionary[Labels, Tracks] = weakref.WeakKeyDictionary()
+        self._followed: weakref.WeakKeyDictionary[Labels, Tracks] = weakref.WeakKeyDictionary()
         self.labels_box = ChoiceBox("Labels layer with time; follows the selected layer")
         self.form = TrackForm()
         self.label_watch = LabelWatch(self)
@@ -94,7 +95,8 @@ class TrackDock(JobDock):
             return
         answer = ask_for_path(self, f"{layer.name} tracks", kind)
         if answer is not None:
-            request = SaveTracksRequest(answer[0], tracks, answer[1])
+            source = layer_image(layer) if self._followed.get(layer) is tracks else None
+            request = SaveTracksRequest(answer[0], tracks, answer[1], source)
             self.controller.start(request, self._show_saved, noun="saving")
 
     def _propose(self) -> Proposal:
@@ -121,7 +123,7 @@ class TrackDock(JobDock):
             return
         source = self._tracked[0].layer
         labels = self.layers.show(value, source)
-        self._known[source] = self._known[labels] = value.tracks
+        self._known[source] = self._followed[source] = self._known[labels] = value.tracks
         self._show_what_can_be_saved()
         self.panel.set_message(_result_line(value.tracks))
 
