@@ -22,7 +22,12 @@ from napari_ssp.service.compartments.requests import Compartments, CompartmentsR
 from napari_ssp.service.estimating import EstimateRequest
 from napari_ssp.service.inspecting import InspectRequest, NumberPartsRequest
 from napari_ssp.service.jobs import CancelledError, Job, JobState
-from napari_ssp.service.measuring import DigestRequest, MeasureRequest, SaveObjectsRequest
+from napari_ssp.service.measuring import (
+    DigestRequest,
+    MeasureEditableRequest,
+    MeasureRequest,
+    SaveObjectsRequest,
+)
 from napari_ssp.service.model_requests import (
     AddCatalogueRequest,
     DownloadModelRequest,
@@ -123,6 +128,7 @@ __all__ = [
     "Job",
     "JobState",
     "LabelPair",
+    "MeasureEditableRequest",
     "MeasureRequest",
     "ModelService",
     "NumberPartsRequest",

@@ -51,6 +51,19 @@ class MeasureRequest(Request["Table"]):
 
 
 @dataclass(frozen=True, eq=False)
+class MeasureEditableRequest(Request["tuple[Table, str]"]):
+    """Measure objects that may be edited meanwhile; the result is also what they were.
+
+    Attributes
+    ----------
+    measure : MeasureRequest
+        What to measure.
+    """
+
+    measure: MeasureRequest
+
+
+@dataclass(frozen=True, eq=False)
 class DigestRequest(Request[str]):
     """Find out whether labels are still those that were measured; the result is `digest_labels`.
 
@@ -118,6 +131,30 @@ def measure_steps(request: MeasureRequest) -> Steps[Table]:
             is_known = name in table and not np.array_equal(table[name], column, equal_nan=True)
             table[f"{name}_{image.name}" if is_known else name] = column
     return table
+
+
+def measure_editable_steps(request: MeasureEditableRequest) -> Steps[tuple[Table, str]]:
+    """Measure objects that may be edited meanwhile.
+
+    Returns
+    -------
+    table : dict of str to numpy.ndarray
+        As of `measure_steps`.
+    digest : str
+        `digest_labels` of the labels, the same before and after.
+
+    Raises
+    ------
+    ValueError
+        When the labels were changed meanwhile: some numbers are of the ones before, some are not.
+    """
+    labels = request.measure.labels
+    yield Progress("looking at the labels")
+    before = digest_labels(labels)
+    table = yield from measure_steps(request.measure)
+    if digest_labels(labels) != before:
+        raise ValueError(f"'{labels.name}' was changed during its measurement. Measure again.")
+    return table, before
 
 
 def save_steps(request: SaveObjectsRequest) -> Steps[Path]:

@@ -22,7 +22,12 @@ from napari_ssp.service.comparing import CompareRequest
 from napari_ssp.service.compartments.requests import CompartmentsRequest
 from napari_ssp.service.estimating import EstimateRequest
 from napari_ssp.service.inspecting import InspectRequest, NumberPartsRequest
-from napari_ssp.service.measuring import DigestRequest, MeasureRequest, SaveObjectsRequest
+from napari_ssp.service.measuring import (
+    DigestRequest,
+    MeasureEditableRequest,
+    MeasureRequest,
+    SaveObjectsRequest,
+)
 from napari_ssp.service.model_requests import (
     AddCatalogueRequest,
     DownloadModelRequest,
@@ -139,6 +144,7 @@ _PIPELINES: dict[type[Request[Any]], Pipeline] = {
     PlanRequest: Pipeline("planning:plan_steps", Lane.PLANS),
     EstimateRequest: Pipeline("estimating:estimate_steps", takes=("models", "begin")),
     MeasureRequest: Pipeline("measuring:measure_steps", Lane.TABLES),
+    MeasureEditableRequest: Pipeline("measuring:measure_editable_steps", Lane.TABLES),
     DigestRequest: Pipeline("measuring:digest_steps", Lane.TABLES),
     SaveObjectsRequest: Pipeline("measuring:save_steps", Lane.TABLES),
     TrackRequest: Pipeline("tracking.steps:track_steps", Lane.TABLES),

@@ -10,11 +10,11 @@ import pytest
 from dock_driver import LONG, run, settle
 from napari.layers import Labels
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QApplication, QTableView
+from qtpy.QtWidgets import QApplication, QFileDialog, QTableView
 
 from napari_ssp.io.layer_attributes import ORIGIN_KEY
 from napari_ssp.measure import measure_objects
-from napari_ssp.service import JobState
+from napari_ssp.service import JobState, measuring
 from napari_ssp.widgets.compare.dock import CompareDock
 from napari_ssp.widgets.layers.images import layer_image
 from napari_ssp.widgets.measure.dock import MeasureDock
@@ -23,11 +23,14 @@ from napari_ssp.widgets.measure.object_place import find_object
 from napari_ssp.widgets.measure.object_table import CSV, KINDS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     import napari
     from numpy.typing import NDArray
     from pytestqt.qtbot import QtBot
+
+    from napari_ssp.service import MeasureRequest
 
 # Numbers with gaps, and no row at the position of its number.
 NUMBERS = (2, 3, 26, 27, 900)
@@ -357,3 +360,82 @@ def test_another_labels_layer_has_its_own_message_and_table(
     assert _panel(opened).model.rowCount() == 5
     cells.name = "nuclei"
     assert _panel(opened).title.text() == "Objects of 'nuclei'"
+
+
+def _slowed(monkeypatch: pytest.MonkeyPatch, change: Callable[[], None]) -> None:
+    """Let somebody change the labels while they are being measured."""
+    measure_steps = measuring.measure_steps
+
+    def steps(request: MeasureRequest) -> Any:
+        table = yield from measure_steps(request)
+        change()
+        return table
+
+    monkeypatch.setattr(measuring, "measure_steps", steps)
+
+
+def test_what_was_edited_during_its_measurement_is_no_table(
+    opened: MeasureDock, cells: Labels, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = cells.features.copy()
+    _slowed(monkeypatch, lambda: cells.data.__setitem__((slice(0, 1), slice(0, 2)), 2))
+    outcome = run(opened, qtbot)
+    assert outcome.state is JobState.FAILED
+    assert "'cells' was changed during its measurement" in opened.panel.message.text()
+    assert before.equals(cells.features)
+
+
+@pytest.mark.parametrize("change", ["scale", "units", "intensities", "image scale"])
+def test_what_was_measured_in_is_part_of_the_table(
+    viewer: napari.Viewer,
+    opened: MeasureDock,
+    cells: Labels,
+    qtbot: QtBot,
+    change: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    place: dict[str, Any] = {"scale": (0.5, 0.5), "translate": (7, 9)}
+    image = viewer.add_image(np.arange(cells.data.size).reshape(cells.data.shape), **place)
+    viewer.layers.selection.active = cells
+    opened.image_list.set_value([image.name])
+    run(opened, qtbot)
+    assert f"mean_{image.name}" in cells.features
+    assert opened.save_button.isEnabled()
+    if change == "scale":
+        cells.scale = image.scale = (0.3, 0.3)
+    elif change == "units":
+        cells.units = ("um", "um")
+    elif change == "intensities":
+        image.data = image.data + 1
+    else:
+        image.scale = (3, 3)
+    asked: list[object] = []
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: asked.append(1) or ("", ""))
+    for kind in (CSV, *[kind for kind in KINDS if kind.suffix == ".geojson"]):
+        opened.save(kind)
+        assert "changed after the objects were measured" in opened.panel.message.text()
+    assert asked == []
+    assert not _panel(opened).warning.isHidden() or change in ("intensities", "image scale")
+    settle(opened, qtbot)
+    if change != "image scale":  # then they are not measured together any more, which is said
+        assert "The table is older" in opened.panel.warnings.text()
+    assert not opened.save_button.isEnabled()
+
+
+def test_nuclei_that_were_edited_make_the_table_of_their_cells_old(
+    viewer: napari.Viewer, opened: MeasureDock, cells: Labels, qtbot: QtBot
+) -> None:
+    inside = viewer.add_labels(
+        np.where(cells.data > 0, cells.data, 0), name="inside", scale=(0.5, 0.5), translate=(7, 9)
+    )
+    viewer.layers.selection.active = cells
+    opened.nuclei_box.set_value(inside)
+    run(opened, qtbot)
+    assert "num_nuclei" in cells.features
+    viewer.layers.selection.active = inside  # as who edits them does
+    assert opened.labels_box.value() is inside
+    inside.data_setitem(np.nonzero(inside.data == 2), 0)
+    viewer.layers.selection.active = cells
+    settle(opened, qtbot)
+    assert "The table is older" in opened.panel.warnings.text()
+    assert not opened.save_button.isEnabled()

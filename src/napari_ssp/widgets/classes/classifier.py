@@ -12,7 +12,7 @@ from napari_ssp.widgets.docks.messages import error_line
 from napari_ssp.widgets.docks.runner import Runner
 from napari_ssp.widgets.layers.images import layer_image
 from napari_ssp.widgets.layers.layer_state import LayerState, lost_reason
-from napari_ssp.widgets.measure.freshness import MEASURED_KEY
+from napari_ssp.widgets.measure.freshness import MEASURED_KEY, is_outdated
 from napari_ssp.widgets.measure.object_table import SAID, join_features
 
 if TYPE_CHECKING:
@@ -106,7 +106,8 @@ class Classifier(QObject):
         request = ClassifyRequest(
             layer_image(layer), examples, self._image, self._planewise, known=self._known
         )
-        before, digest = layer.features, layer.metadata.get(MEASURED_KEY)
+        before = layer.features
+        digest = None if is_outdated(layer) else layer.metadata.get(MEASURED_KEY)
 
         def prepare(classes: Classes) -> Classified:
             kept = None if classes.digest == digest else SAID

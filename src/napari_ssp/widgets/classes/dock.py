@@ -29,7 +29,7 @@ from napari_ssp.widgets.edit.strokes import Strokes
 from napari_ssp.widgets.layers.alignment import image_under, lies_on
 from napari_ssp.widgets.layers.images import full_level, layer_axes, layer_image, plane_obstacle
 from napari_ssp.widgets.layers.object_classes import remember_classes
-from napari_ssp.widgets.measure.freshness import MEASURED_KEY
+from napari_ssp.widgets.measure.freshness import note_measured
 from napari_ssp.widgets.measure.object_place import layer_origin
 
 if TYPE_CHECKING:
@@ -161,7 +161,7 @@ class ClassesDock(DockWidget):
         self._shown = classes
         # The values go with the examples, which may have become more meanwhile.
         layer.features = found.features
-        layer.metadata = {**layer.metadata, MEASURED_KEY: classes.digest}
+        note_measured(layer, classes.digest)
         remember_classes(layer, classes.examples.classes)
         if classes.examples.rows != self.examples.rows:
             self.keeper.change(classes.examples)

@@ -28,7 +28,7 @@ from napari_ssp.widgets.layers.images import (
     layer_scene,
     visible_region,
 )
-from napari_ssp.widgets.measure.freshness import MEASURED_KEY
+from napari_ssp.widgets.measure.freshness import note_measured
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -157,7 +157,7 @@ class CompartmentsDock(JobDock):
         )
         follow_edits(self._viewer, cells, nuclei, cytoplasm)
         cells.features = value.features
-        cells.metadata = {**cells.metadata, MEASURED_KEY: value.digest}
+        note_measured(cells, value.digest, [nuclei])
         return result_line(value.result)
 
 

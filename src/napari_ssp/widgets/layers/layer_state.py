@@ -26,7 +26,7 @@ class LayerState:
     def __init__(self, layer: Layer) -> None:
         self.name = layer.name
         self._layer = weakref.ref(layer)
-        self._array, self._grid = _reference(full_level(layer)), _grid(layer)
+        self._array, self._grid = _reference(full_level(layer)), grid_of(layer)
 
     @property
     def layer(self) -> Any:
@@ -39,7 +39,7 @@ class LayerState:
         layer = self._layer()
         if layer is None or full_level(layer) is not self._array():
             return False
-        return _grid(layer) == self._grid
+        return grid_of(layer) == self._grid
 
 
 def lost_reason(states: Iterable[LayerState], viewer: napari.Viewer, noun: str) -> str | None:
@@ -72,6 +72,7 @@ def _reference(array: Any) -> Callable[[], Any]:
         return lambda: array
 
 
-def _grid(layer: Layer) -> tuple[Any, ...]:
+def grid_of(layer: Layer) -> tuple[Any, ...]:
+    """Axes, voxel size and units of a layer."""
     units = tuple(str(unit) for unit in layer.units)
     return tuple(layer.axis_labels), tuple(float(step) for step in layer.scale), units

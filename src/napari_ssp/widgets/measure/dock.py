@@ -11,7 +11,13 @@ from qtpy.QtWidgets import QCheckBox, QFormLayout, QHBoxLayout, QMessageBox, QPu
 
 from napari_ssp.io.layer_attributes import METADATA_KEY
 from napari_ssp.measure import ManyObjectsError
-from napari_ssp.service import MeasureRequest, NumberPartsRequest, SaveObjectsRequest
+from napari_ssp.service import (
+    MeasureEditableRequest,
+    MeasureRequest,
+    NumberPartsRequest,
+    SaveObjectsRequest,
+)
+from napari_ssp.service.measuring import TABLE_SUFFIX
 from napari_ssp.widgets.compare.comparing import list_object_labels
 from napari_ssp.widgets.docks.job_controller import JobController, JobSpec, Proposal
 from napari_ssp.widgets.docks.job_dock import JobDock
@@ -26,9 +32,9 @@ from napari_ssp.widgets.layers.images import layer_image
 from napari_ssp.widgets.layers.layer_state import LayerState, lost_reason
 from napari_ssp.widgets.layers.object_classes import class_colors
 from napari_ssp.widgets.measure.colour_row import ColourRow
-from napari_ssp.widgets.measure.freshness import MEASURED_KEY, Freshness
+from napari_ssp.widgets.measure.freshness import MEASURED_KEY, Freshness, is_outdated
 from napari_ssp.widgets.measure.label_colours import LabelColours, columns
-from napari_ssp.widgets.measure.object_table import CSV, KINDS, from_features, measured
+from napari_ssp.widgets.measure.object_table import CSV, KINDS, from_features, measured_again
 from napari_ssp.widgets.measure.table_link import TableLink
 
 if TYPE_CHECKING:
@@ -46,6 +52,11 @@ _NO_LABELS = (
 )
 _NO_NUCLEI = ("No nuclei", None)
 _OLD = "The table is older than the labels: measure again before you save or read it."
+_OUTDATED = (
+    "Pixel size, intensities or nuclei were changed after the objects were measured, so nothing "
+    "was saved. Measure again, then save."
+)
+_WITH_TABLE = (TABLE_SUFFIX, ".geojson")
 _NO_SIZE = "No pixel size is known, so sizes are in pixels. Set the layer's scale and units for µm."
 
 
@@ -87,6 +98,9 @@ class MeasureDock(JobDock):
         """Ask for a name and write a file, on the worker."""
         layer = self.labels_box.value()
         if layer is None or self.controller.is_running:
+            return
+        if kind.suffix in _WITH_TABLE and is_outdated(layer):
+            self.panel.set_message(_OUTDATED, "warning")
             return
         answer = ask_for_path(self, layer.name, kind)
         if answer is None:
@@ -131,23 +145,24 @@ class MeasureDock(JobDock):
         known = [image.voxel_size for image in (labels, *images) if image.voxel_size]
         warnings = (() if known else (_NO_SIZE,)) + ((_OLD,) if self._is_old() else ())
         ratios = "" if nuclei is None else f", nuclei in '{nuclei.name}' and ratios"
-        return Proposal(request, _summary(labels, images) + ratios, (*doubts, *warnings))
+        summary = _summary(labels, images) + ratios
+        return Proposal(MeasureEditableRequest(request), summary, (*doubts, *warnings))
 
     def _preparation(self) -> Callable[[Any], Any]:
         layer = self.labels_box.value()
         images = [self._viewer.layers[name] for name in self.image_list.value()]
         read = filter(None, (layer, self.nuclei_box.value(), *images))
         self._measured = tuple(map(LayerState, read))
-        return partial(measured, labels=layer_image(layer), before=layer.features)
+        return partial(measured_again, before=layer.features)
 
     def _ask_about_many(self, error: BaseException | None) -> None:
         """Ask whether what looks like an image is to be measured as labels."""
         request = self._propose().request if isinstance(error, ManyObjectsError) else None
-        if not isinstance(request, MeasureRequest):
+        if not isinstance(request, MeasureEditableRequest):
             return
         found = QMessageBox.question(self, "Measure", f"{error} Measure it nevertheless?")
         if found == QMessageBox.StandardButton.Yes:
-            agreed = replace(request, many_objects=True)
+            agreed = replace(request, measure=replace(request.measure, many_objects=True))
             self.controller.start(agreed, self._show_features, self._preparation())
 
     def _show_saved(self, path: Path) -> None:
@@ -171,7 +186,8 @@ class MeasureDock(JobDock):
             return
         layer = self._measured[0].layer
         layer.features = features
-        self._freshness.note_measured(layer, digest)
+        others = [state.layer for state in self._measured[1:]]
+        self._freshness.note_measured(layer, digest, others)
         self.panel.set_message(_result_line(features))
 
     def _update_layers(self) -> None:

@@ -1,4 +1,4 @@
-"""Whether a table is still that of its labels, also after they were painted or replaced."""
+"""Whether a table is still that of its labels, also after they were painted, replaced or scaled."""
 
 from __future__ import annotations
 
@@ -11,16 +11,63 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from napari_ssp.service import DigestRequest, JobState
 from napari_ssp.widgets.docks.runner import Runner
 from napari_ssp.widgets.layers.images import full_level, layer_image
+from napari_ssp.widgets.layers.layer_state import LayerState, grid_of
 
 if TYPE_CHECKING:
-    from napari.layers import Labels
+    from collections.abc import Iterable
+
+    from napari.layers import Labels, Layer
 
     from napari_ssp.widgets.docks.relay import Outcome
 
 #: In the metadata of a labels layer: the digest of the labels that its features were measured of.
 MEASURED_KEY = "napari_ssp_measured"
+#: What the features of layers are of, besides the labels' pixels.
+_MEASURED: weakref.WeakKeyDictionary[Labels, _Measured] = weakref.WeakKeyDictionary()
 # Strokes come in bursts; the labels are looked at when they pause.
 _PAUSE_MS = 300
+
+
+class _Measured:
+    """Scale of labels, and the images and nuclei, when objects were measured."""
+
+    def __init__(self, layer: Labels, others: Iterable[Layer]) -> None:
+        self._grid = grid_of(layer)
+        self._others = tuple(map(LayerState, others))
+        self._is_painted = False
+        for state in self._others:
+            if hasattr(state.layer.events, "paint"):
+                state.layer.events.paint.connect(self._note_paint)
+
+    def fits(self, layer: Labels) -> bool:
+        """Whether a layer and the others are as they were; those that have gone do not count."""
+        others = all(state.is_same for state in self._others if state.layer is not None)
+        return not self._is_painted and others and grid_of(layer) == self._grid
+
+    def _note_paint(self, event: Any) -> None:
+        self._is_painted = True
+
+
+def note_measured(layer: Labels, digest: str, others: Iterable[Layer] = ()) -> None:
+    """Remember what a layer's features are of.
+
+    Parameters
+    ----------
+    layer : napari.layers.Labels
+        Has the features by now.
+    digest : str
+        `digest_labels` of what was measured.
+    others : iterable of napari.layers.Layer
+        Images and nuclei that were measured in it.
+    """
+    _MEASURED[layer] = _Measured(layer, others)
+    layer.metadata = {**layer.metadata, MEASURED_KEY: digest}
+
+
+def is_outdated(layer: Labels) -> bool:
+    """Whether a layer's scale, or what was measured in it, was changed after the measurement."""
+    measured = _MEASURED.get(layer)
+    return measured is not None and not measured.fits(layer)
 
 
 class Freshness(QObject):
@@ -51,7 +98,9 @@ class Freshness(QObject):
 
     def is_old(self, layer: Labels | None) -> bool:
         """Whether a layer was changed after its objects were measured."""
-        return layer is not None and layer in self._old and bool(len(layer.features))
+        if layer is None or not len(layer.features):
+            return False
+        return layer in self._old or is_outdated(layer)
 
     def follow(self, layer: Labels | None) -> None:
         """Listen to a layer instead of the one before."""
@@ -66,9 +115,9 @@ class Freshness(QObject):
         self._layer = None if layer is None else weakref.ref(layer)
         self._look()
 
-    def note_measured(self, layer: Labels, digest: str) -> None:
-        """Remember which labels a layer's features are of."""
-        layer.metadata = {**layer.metadata, MEASURED_KEY: digest}
+    def note_measured(self, layer: Labels, digest: str, others: Iterable[Layer] = ()) -> None:
+        """Remember what a layer's features are of, see `note_measured`."""
+        note_measured(layer, digest, others)
         self._old.discard(layer)
         self.changed.emit()
 
@@ -86,6 +135,8 @@ class Freshness(QObject):
             (layer.events.paint, self._note_change),
             (layer.events.data, self._note_change),
             (layer.events.features, self._tell_renewed),
+            (layer.events.scale, self._tell_scaled),
+            (layer.events.units, self._tell_scaled),
         ]
         # An undone stroke is only drawn again. Of labels that are read from a file for every
         # plane, looking at all of them whenever a slider moves would take too long.
@@ -103,6 +154,9 @@ class Freshness(QObject):
     def _tell_renewed(self, event: Any) -> None:
         self.renewed.emit()
         self._wait(event)  # another dock may have measured
+
+    def _tell_scaled(self, event: Any) -> None:
+        self.changed.emit()
 
     def _wait(self, event: Any) -> None:
         self._timer.start()

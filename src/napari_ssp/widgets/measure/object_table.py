@@ -64,15 +64,15 @@ def join_features(
     return found | {str(name): joined[name].to_numpy() for name in kept}
 
 
-def measured(
-    table: Table, labels: MicroscopyImage, before: Any = None
-) -> tuple[dict[str, Any], str]:
-    """Make, on the worker, features of a table, and the digest of the labels that it is of.
+def measured(table: Table, labels: MicroscopyImage) -> tuple[dict[str, Any], str]:
+    """Make, on the worker, features of a table, and the digest of the labels that it is of."""
+    return as_features(table), digest_labels(labels)
 
-    What the features before, if any, said about the objects stays.
-    """
-    features = as_features(table) if before is None else join_features(table, before, SAID)
-    return features, digest_labels(labels)
+
+def measured_again(found: tuple[Table, str], before: Any) -> tuple[dict[str, Any], str]:
+    """Make, on the worker, features that keep what those before said about the objects."""
+    table, digest = found
+    return join_features(table, before, SAID), digest
 
 
 def from_features(features: Any) -> Table:

@@ -25,7 +25,7 @@ from napari_ssp.widgets.layers.images import (
     stack_image,
     visible_region,
 )
-from napari_ssp.widgets.measure.freshness import MEASURED_KEY
+from napari_ssp.widgets.measure.freshness import note_measured
 from napari_ssp.widgets.predict.form import PredictForm
 from napari_ssp.widgets.predict.gate_panel import GatePanel
 from napari_ssp.widgets.predict.objects import (
@@ -151,7 +151,7 @@ class PredictDock(JobDock):
         if isinstance(value, PreparedObjects):
             labels: Any = self.layers.results.layer(layer, value.labels_name)
             labels.features = value.features
-            labels.metadata = {**labels.metadata, MEASURED_KEY: value.digest}
+            note_measured(labels, value.digest)
             return objects_line(value)
         try:
             _, plane = current_plane(layer, self._viewer)
