@@ -12,14 +12,17 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog
 
 from napari_ssp.registry import data_folder
-from napari_ssp.service import Tool
+from napari_ssp.service import Segmentation, Tool
 from napari_ssp.service.classes.files import read_examples
 from napari_ssp.service.review.decisions import ObjectKey
 from napari_ssp.widgets.classes.dock import ClassesDock
 from napari_ssp.widgets.edit.dock import EditDock
 from napari_ssp.widgets.layers.object_classes import class_colors, wrong_objects
+from napari_ssp.widgets.layers.result_layers import ResultLayers
 from napari_ssp.widgets.measure.dock import MeasureDock
 from napari_ssp.widgets.measure.object_table import KINDS
+from napari_ssp.widgets.segment.choices import SegmentChoices
+from napari_ssp.widgets.segment.results import prepare
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -125,6 +128,36 @@ def test_keys_and_clicks_teach_and_the_rest_is_predicted(
     again = _open(viewer)
     qtbot.waitUntil(lambda: len(again.examples.rows) == 5, timeout=LONG)
     _settle(again, qtbot)
+
+
+def test_examples_do_not_go_over_to_other_objects_of_another_run(
+    viewer: napari.Viewer, cells: Labels, qtbot: QtBot
+) -> None:
+    image, results = viewer.layers["grey"], ResultLayers(viewer)
+
+    def show(labels: NDArray[np.uint16]) -> None:
+        shape, data = labels.shape, labels.astype(np.uint32)
+        found = Segmentation(data, np.zeros((2, *shape), np.float32), np.ones(shape, np.float32))
+        results.show(prepare(found, SegmentChoices()), image)
+
+    show(_squares())
+    shown = viewer.layers["grey labels"]
+    viewer.layers.selection.active = shown
+    viewer.layers.remove(cells)
+    dock = _open(viewer)
+    _teach(dock, viewer, shown)
+    _settle(dock, qtbot)
+    assert len(dock.examples.given) == 6
+    other = _squares()
+    other[other == 1], other[95:, 95:] = 0, 1
+    show(other)
+    assert set(dock.examples.given) == {ObjectKey(n) for n in range(2, 7)}
+    assert len(dock.examples.rows) == 6, "what was measured of it goes on teaching"
+    assert not dock.panel.undo_button.isEnabled()
+    _settle(dock, qtbot)
+    assert "(from 6 examples)" in dock.panel.message.text()
+    given = dict(zip(shown.features["index"], shown.features["class_given"], strict=True))
+    assert (given[1], given[2]) == (0, 1)
 
 
 def test_digits_are_those_of_classes_only_while_they_are_given(

@@ -223,3 +223,15 @@ def test_stacks_are_compared_as_one(
     run(compare_dock, qtbot)
     assert viewer.layers[-1].data.shape == (1, 8, 9)
     assert compare_dock.view.texts["F1, IoU 0.5"].text() == "1.000"
+
+
+def test_another_comparison_lies_on_its_labels(
+    viewer: napari.Viewer, compare_dock: CompareDock, pair: tuple[Labels, Labels], qtbot: QtBot
+) -> None:
+    run(compare_dock, qtbot)
+    for layer in pair:
+        layer.scale, layer.units = (0.3, 0.3), ("mm", "mm")
+    run(compare_dock, qtbot)
+    shown = viewer.layers["found against the truth"]
+    np.testing.assert_array_equal(shown.scale, (0.3, 0.3))
+    assert shown.units == pair[0].units

@@ -18,14 +18,17 @@ from napari_ssp.flows import labels_to_flows
 from napari_ssp.io import write_labels
 from napari_ssp.metrics import ConformalCalibration
 from napari_ssp.registry import cache_folder, find_card
-from napari_ssp.service import JobState
+from napari_ssp.service import JobState, Segmentation
 from napari_ssp.service.classes.examples import ObjectClass
 from napari_ssp.service.review.calibrating import write_calibration
 from napari_ssp.service.review.decisions import Decision, ObjectKey
 from napari_ssp.widgets.layers.object_classes import remember_classes
+from napari_ssp.widgets.layers.result_layers import ResultLayers
 from napari_ssp.widgets.layers.shown_segmentations import remember_segmentation
 from napari_ssp.widgets.review.dock import ReviewDock
 from napari_ssp.widgets.review.error_layer import features_with_errors
+from napari_ssp.widgets.segment.choices import SegmentChoices
+from napari_ssp.widgets.segment.results import prepare
 from napari_ssp.widgets.train.dock import TrainDock
 
 if TYPE_CHECKING:
@@ -217,6 +220,56 @@ def test_labels_that_were_drawn_in_are_known_again(
     review_dock.labels_box.set_value(other)
     qtbot.waitUntil(lambda: review_dock.keeper.is_settled, timeout=LONG)
     assert review_dock.keeper.decisions == {ObjectKey(7): Decision.REJECTED}
+
+
+def test_decisions_do_not_go_over_to_other_objects_of_another_run(
+    viewer: napari.Viewer, service: ModelService, nuclei: NDArray[np.uint8], qtbot: QtBot
+) -> None:
+    image = viewer.add_image(nuclei, name="nuclei", **PLACE)
+    results, labels = ResultLayers(viewer), _squares(nuclei.shape)
+
+    def show(labels: NDArray[np.uint32]) -> None:
+        flows = np.zeros((2, *labels.shape), np.float32)
+        found = Segmentation(labels.copy(), flows, (labels > 0).astype(np.float32), "yx")
+        results.show(prepare(found, SegmentChoices()), image)
+
+    show(labels)
+    shown = viewer.layers["nuclei labels"]
+    viewer.layers.selection.active = shown
+    dock = _open(viewer, service)
+    run(dock, qtbot)
+    keys = {number: ObjectKey(number) for number in (7, 5, 2)}
+    for number in keys:
+        dock.list.choose(_column(dock, "object").index(str(number)))
+        dock.accept()
+    qtbot.waitUntil(lambda: dock.keeper.is_settled, timeout=LONG)
+    other = labels.copy()
+    other[60:80, 80:100], other[130:150, 80:100] = 0, 5  # another object
+    other[10, 30] = 0
+    show(other)
+    assert viewer.layers["nuclei labels"] is shown
+    assert list(dock.keeper.decisions) == [keys[7]]
+    assert dock.list.model.rowCount() == 0
+    assert "'nuclei labels' has the labels of another run" in dock.panel.message.text()
+    qtbot.waitUntil(lambda: dock.keeper.is_settled, timeout=LONG)
+    run(dock, qtbot)
+    assert list(dock.keeper.decisions) == [keys[7]]
+    dock.close()
+    again = _open(viewer, service)  # as they are kept
+    qtbot.waitUntil(lambda: again.keeper.is_settled, timeout=LONG)
+    assert list(again.keeper.decisions) == [keys[7]]
+
+
+def test_the_map_of_another_review_lies_on_its_labels(
+    viewer: napari.Viewer, review_dock: ReviewDock, squares: Labels, qtbot: QtBot
+) -> None:
+    run(review_dock, qtbot)
+    for layer in (squares, viewer.layers["nuclei"]):
+        layer.scale, layer.units = (0.3, 0.3), ("mm", "mm")
+    run(review_dock, qtbot)
+    shown = viewer.layers["cells error map"]
+    np.testing.assert_array_equal(shown.scale, squares.scale)
+    assert shown.units == squares.units
 
 
 def test_labels_of_several_planes(

@@ -159,6 +159,13 @@ class Examples:
         rows = tuple(replace(row, key=None) for row in self.rows if row.values)
         return replace(self, rows=rows, digest=None)
 
+    def without(self, numbers: frozenset[int] | None) -> Examples:
+        """Examples that name no object of these numbers, or none at all; their values stay."""
+        gone = {key for key in self.given if numbers is None or key.label in numbers}
+        known = (row for row in self.rows if row.key not in gone or row.values)
+        rows = tuple(replace(row, key=None) if row.key in gone else row for row in known)
+        return replace(self, rows=rows)
+
     def joined(self, others: Examples) -> Examples:
         """All examples of both; classes of one name are one class, as it is here."""
         names = {each.name for each in self.classes}

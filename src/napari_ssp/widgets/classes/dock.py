@@ -29,6 +29,7 @@ from napari_ssp.widgets.edit.strokes import Strokes
 from napari_ssp.widgets.layers.alignment import image_under, lies_on
 from napari_ssp.widgets.layers.images import full_level, layer_axes, layer_image, plane_obstacle
 from napari_ssp.widgets.layers.object_classes import remember_classes
+from napari_ssp.widgets.layers.replacements import replacements
 from napari_ssp.widgets.measure.freshness import note_measured
 from napari_ssp.widgets.measure.object_place import layer_origin
 
@@ -149,6 +150,14 @@ class ClassesDock(DockWidget):
         self.panel.list.set_classes(self.examples)
         self.panel.list.set_found({} if self._shown is None else self._shown.count())
         self.panel.undo_button.setEnabled(bool(self._before))
+
+    def _forget_replaced(self, layer: Labels) -> None:
+        """Take classes away of labels that have other pixels by now, and predict them anew."""
+        if layer is not self._layer:
+            return
+        self._before, self._shown = [], None
+        self._show_colours()
+        self._show_found()
 
     def _show_found(self) -> None:
         """Show what was known of the layer before."""
@@ -382,6 +391,7 @@ class ClassesDock(DockWidget):
         self.strokes.lost.connect(self._put_away)
         self._learner.ended.connect(self._take_learnt)
         self.left.connect(self._leave)
+        replacements().done.connect(self._forget_replaced)
 
 
 def _object_at(layer: Labels, point: Any, planewise: bool) -> ObjectKey | None:

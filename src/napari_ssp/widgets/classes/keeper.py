@@ -29,3 +29,8 @@ class ExampleKeeper(Keeper):
         """All examples; of two about an object the newer one."""
         joined: Examples = said.joined(found)
         return joined
+
+    def without(self, value: Any, numbers: frozenset[int] | None) -> Examples:
+        """Examples of objects of other numbers; what was measured of the rest goes on teaching."""
+        examples: Examples = value
+        return examples.without(numbers)

@@ -26,6 +26,7 @@ from napari_ssp.widgets.forms.fields import ChoiceBox
 from napari_ssp.widgets.layers.alignment import place_of, same_part
 from napari_ssp.widgets.layers.images import full_level, in_layer, layer_axes
 from napari_ssp.widgets.layers.layer_state import LayerState, lost_reason
+from napari_ssp.widgets.layers.placement import move_layer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -132,7 +133,8 @@ class CompareDock(JobDock):
         known = self._shown.get(prediction)
         layer = known() if known else None
         if layer is not None and layer in self._viewer.layers:
-            layer.data, layer.translate = value.image, place["translate"]
+            layer.data = value.image
+            move_layer(layer, place)
             return layer
         colours: dict[int | None, Any] = {int(key): colour for key, colour in COLOURS.items()}
         layer = self._viewer.add_labels(

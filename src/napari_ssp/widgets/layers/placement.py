@@ -11,6 +11,8 @@ from napari.utils.transforms import CompositeAffine
 from napari_ssp.widgets.layers.images import in_layer, layer_axes
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from napari.layers import Image, Layer
     from numpy.typing import NDArray
 
@@ -134,3 +136,18 @@ def kept_axes(axes: str) -> str:
 
 def _kept(axes: str) -> list[int]:
     return list(range(len(axes) - len(kept_axes(axes)), len(axes)))
+
+
+def move_layer(layer: Any, place: Mapping[str, Any]) -> None:
+    """Put a layer at a place: attributes as of `placement` or `place_of`."""
+    for name, value in place.items():
+        if _differ(getattr(layer, name), value):  # each change draws the layer again
+            setattr(layer, name, value)
+
+
+def _differ(one: Any, other: Any) -> bool:
+    """Tell whether two places differ: numbers, names, or affine transforms."""
+    one, other = (getattr(each, "affine_matrix", each) for each in (one, other))
+    if isinstance(one, tuple):
+        return bool(one != other)
+    return not np.array_equal(one, other)

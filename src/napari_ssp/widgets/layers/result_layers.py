@@ -11,7 +11,8 @@ from napari_ssp.io.layer_attributes import METADATA_KEY, ORIGIN_KEY
 from napari_ssp.place import PLACES, place_in
 from napari_ssp.widgets.layers.edit_log import edit_log, find_log, recorded_edits
 from napari_ssp.widgets.layers.images import in_layer, layer_image
-from napari_ssp.widgets.layers.placement import in_layer_axes, placement
+from napari_ssp.widgets.layers.placement import in_layer_axes, move_layer, placement
+from napari_ssp.widgets.layers.replacements import replacements
 from napari_ssp.widgets.layers.shown_segmentations import remember_segmentation
 
 if TYPE_CHECKING:
@@ -130,6 +131,8 @@ class ResultLayers:
                 edit_log(layer).replay(edits)
             if part.contrast is not None:
                 shown.set_contrast(layer, part.contrast)
+            if part.add == "add_labels":
+                replacements().done.emit(layer)
 
     def layer(self, source: Image, name: str) -> Layer | None:
         """Layer of the last result's part that a later one will update; None without one."""
@@ -168,6 +171,7 @@ class ResultLayers:
             return False
         data = self._shown[source][name].data
         assert data is not None
+        replacements().begins.emit(layer)
         if (log := find_log(layer)) is not None:
             log.suspend()
         data[place] = block
@@ -207,12 +211,12 @@ class ResultLayers:
             return None
         if recorded_edits(layer) != tuple(recorded for recorded, _ in edits):
             return None  # those of the layer would be lost
+        if part.add == "add_labels":
+            replacements().begins.emit(layer)
         shown.update(layer, data)
         if len(getattr(layer, "features", ())):
             layer.features = {}  # they were measured on other pixels
-        for name, value in target.attributes.items():
-            if _differ(getattr(layer, name), value):  # each change draws the layer again
-                setattr(layer, name, value)
+        move_layer(layer, target.attributes)
         return layer
 
 
@@ -226,11 +230,3 @@ def _set_data(layer: Any, data: Any) -> None:
         return
     np.copyto(shown, data)
     layer.refresh(extent=False, highlight=False)
-
-
-def _differ(one: Any, other: Any) -> bool:
-    """Tell whether two places differ: numbers, names, or affine transforms."""
-    one, other = (getattr(each, "affine_matrix", each) for each in (one, other))
-    if isinstance(one, tuple):
-        return bool(one != other)
-    return not np.array_equal(one, other)

@@ -32,6 +32,7 @@ from napari_ssp.widgets.layers.alignment import image_under, lies_on
 from napari_ssp.widgets.layers.images import channel_choices
 from napari_ssp.widgets.layers.layer_state import LayerState, lost_reason
 from napari_ssp.widgets.layers.object_classes import wrong_objects
+from napari_ssp.widgets.layers.replacements import replacements
 from napari_ssp.widgets.review.error_layer import ErrorLayers, Reviewed, make_ready
 from napari_ssp.widgets.review.folder_list import FolderList
 from napari_ssp.widgets.review.form import ReviewForm
@@ -63,6 +64,10 @@ _NO_LABELS = (
     "'Convert to Labels' in the layer's menu."
 )
 _NO_IMAGE = "Open the image that '{name}' is of, too: the critic compares both."
+_REPLACED = (
+    "'{name}' has the labels of another run. Decisions about objects that are still the same are "
+    "kept. Review again."
+)
 _NO_CRITIC = "No critic is installed. Look for one in the Models dock."
 
 
@@ -217,6 +222,14 @@ class ReviewDock(JobDock):
             self._show_review()
             self._compare()
 
+    def _forget_replaced(self, layer: Labels) -> None:
+        """Take the list of labels away that have other pixels by now."""
+        if self._reviews.pop(layer, None) is None or layer is not self.labels_box.value():
+            return
+        self._show_review()
+        self._compare()
+        self.panel.set_message(_REPLACED.format(name=layer.name), "warning")
+
     def _show_ranking(self, ranking: FolderRanking) -> None:
         self.folder_list.set_ranking(ranking)
         self.panel.set_message(f"Reviewed {len(ranking.images)} images of the folder.")
@@ -365,6 +378,7 @@ class ReviewDock(JobDock):
         self.folder_list.chosen.connect(self.open_image)
         self.train_button.clicked.connect(self.train)
         self.left.connect(self._leave)
+        replacements().done.connect(self._forget_replaced)
         model_news().changed.connect(self.refresh_models)
         REVIEW_KEYS.listen(self._viewer, self)
         buttons = {

@@ -12,7 +12,7 @@ from napari.utils.colormaps import Colormap, ensure_colormap
 
 from napari_ssp.io.layer_attributes import METADATA_KEY
 from napari_ssp.widgets.layers.alignment import place_of
-from napari_ssp.widgets.layers.placement import in_layer_axes
+from napari_ssp.widgets.layers.placement import in_layer_axes, move_layer
 
 if TYPE_CHECKING:
     import napari
@@ -62,6 +62,7 @@ class ErrorLayers:
             layer = self._add(data, labels)
         else:
             layer.data = data
+            move_layer(layer, place_of(labels))
         layer.metadata = {**layer.metadata, METADATA_KEY: review.provenance}
         labels.features = value.features
         return layer

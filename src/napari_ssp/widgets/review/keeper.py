@@ -17,6 +17,7 @@ from napari_ssp.service.review.decisions import (
 from napari_ssp.widgets.docks.runner import Runner
 from napari_ssp.widgets.docks.shared_service import shared_service
 from napari_ssp.widgets.layers.images import layer_file, layer_image, layer_scene
+from napari_ssp.widgets.layers.replacements import changed_numbers, copy_labels, replacements
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,7 +37,9 @@ class Keeper(QObject):
     """What people say about the objects of one labels layer.
 
     Setters in: ``follow``, ``change``, ``close``. Signals out: ``changed``, when something else is
-    known; ``kept(path)``; ``failed(error)``. A kind of keeper says what is asked of the service.
+    known; ``kept(path)``; ``failed(error)``. What was said about an object of a result is forgotten
+    when another result gives its number other pixels. A kind of keeper says what is asked of the
+    service.
 
     Parameters
     ----------
@@ -56,6 +59,7 @@ class Keeper(QObject):
         self._layer: weakref.ref[Labels] | None = None
         self._value = self.nothing()
         self._is_dirty = False
+        self._replaced: tuple[Any] | None = None
         self._finder, self._writer = Runner(parent=self), Runner(parent=self)
         self._finder.ended.connect(self._on_found)
         self._writer.ended.connect(self._on_kept)
@@ -63,6 +67,8 @@ class Keeper(QObject):
         self._timer.setSingleShot(True)
         self._timer.setInterval(_PAUSE_MS)
         self._timer.timeout.connect(self._write)
+        replacements().begins.connect(self._note_begin)
+        replacements().done.connect(self._note_replaced)
 
     def nothing(self) -> Any:
         """Value where nothing is known."""
@@ -70,6 +76,10 @@ class Keeper(QObject):
 
     def join(self, found: Any, said: Any) -> Any:
         """Value of what was found, and what was said meanwhile, which counts more."""
+        raise NotImplementedError
+
+    def without(self, value: Any, numbers: frozenset[int] | None) -> Any:
+        """Value that says nothing about objects of these numbers; None: of all."""
         raise NotImplementedError
 
     @property
@@ -92,7 +102,7 @@ class Keeper(QObject):
         if layer is before:
             return
         self._leave(before)
-        self._value, self._is_dirty = self.nothing(), False
+        self._value, self._is_dirty, self._replaced = self.nothing(), False, None
         self._layer = None if layer is None else weakref.ref(layer)
         if layer is not None:
             for emitter in (layer.events.paint, layer.events.data):
@@ -134,6 +144,18 @@ class Keeper(QObject):
     def _note_edit(self, event: Any = None) -> None:
         if self._value != self.nothing():  # labels in memory are known by their pixels
             self._note_change()
+
+    def _note_begin(self, layer: Labels) -> None:
+        is_known = layer is self.layer() and self._value != self.nothing()
+        if is_known and self._replaced is None:
+            self._replaced = (copy_labels(layer),)
+
+    def _note_replaced(self, layer: Labels) -> None:
+        if layer is not self.layer() or self._replaced is None:
+            return
+        (before,), self._replaced = self._replaced, None
+        self.change(self.without(self._value, changed_numbers(before, layer)))
+        self.changed.emit()
 
     def _note_change(self) -> None:
         self._is_dirty = True
@@ -182,6 +204,14 @@ class DecisionKeeper(Keeper):
     def join(self, found: Any, said: Any) -> dict[ObjectKey, Decision]:
         """All decisions; of two about an object the newer one."""
         return {**found, **said}
+
+    def without(self, value: Any, numbers: frozenset[int] | None) -> dict[ObjectKey, Decision]:
+        """Only decisions about objects of other numbers."""
+        return {key: word for key, word in value.items() if not _is_among(key, numbers)}
+
+
+def _is_among(key: ObjectKey, numbers: frozenset[int] | None) -> bool:
+    return numbers is None or key.label in numbers
 
 
 def _place(layer: Labels) -> tuple[Path | None, str | None]:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import weakref
 from dataclasses import dataclass
 from importlib import import_module
-from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_ssp.widgets.layers.images import layer_axes
-from napari_ssp.widgets.layers.placement import Placed, in_layer_axes, placement
+from napari_ssp.widgets.layers.placement import Placed, in_layer_axes, move_layer, placement
 
 if TYPE_CHECKING:
     import napari
@@ -141,8 +140,8 @@ def _update(labels: Labels, tracks: Any, shown: ShownTracks, place: dict[str, An
     """Give layers other tracks; the column that colours the lines stays."""
     colour, tracks.color_by = tracks.color_by, _TRACK_ID  # all others go with the data
     labels.data, tracks.data = shown.labels, shown.points
-    for layer, (name, value) in product((labels, tracks), place.items()):
-        setattr(layer, name, value)
+    for layer in (labels, tracks):
+        move_layer(layer, place)
     _describe(tracks, shown.tracks)
     if colour in tracks.features:
         tracks.color_by = colour
