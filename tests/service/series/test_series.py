@@ -185,6 +185,22 @@ def test_a_command_and_a_series_take_the_same_folder(folder: Path, finding_model
     assert "3 of 3 images were done before" in again.output
 
 
+def test_labels_that_were_drawn_meanwhile_stay_as_they_are(
+    folder: Path, finding_model: Path
+) -> None:
+    settings = SegmentRequest(COINS, finding_model, flow_threshold=0)
+    steps = prepare_steps(SegmentSeriesRequest(listed(folder).images, settings), SHARED_MODELS)()
+    while not isinstance(next(steps).preview, ImageNews):
+        pass
+    write_labels(folder / "a_label.tiff", SQUARE)
+    states = run(steps)
+    assert states[0].stage is Stage.SEGMENTED
+    assert "left alone" in states[0].words
+    np.testing.assert_array_equal(read_label_image(folder / "a_label.tiff").data, SQUARE)
+    assert [path.name for path in sorted(folder.glob("a*"))] == ["a.tif", "a_label.tiff"]
+    assert (folder / "c_flows.tiff").exists(), "others are done"
+
+
 def test_what_was_cancelled_leaves_no_half_of_an_image(folder: Path, finding_model: Path) -> None:
     settings = SegmentRequest(COINS, finding_model, flow_threshold=0)
     steps = prepare_steps(SegmentSeriesRequest(listed(folder).images, settings), SHARED_MODELS)()

@@ -57,6 +57,23 @@ def test_the_number_is_in_micrometres_where_pixels_have_a_size(box: DiameterBox)
     assert not box.unit.isEnabled()
 
 
+def test_micrometres_that_were_typed_stay_micrometres(box: DiameterBox) -> None:
+    box.set_value(30.0)
+    box.set_pixel_size(0.5)
+    box.number.setValue(20.0)
+    for size, pixels in ((0.25, 80.0), (1.0, 20.0), (0.5, 40.0)):
+        box.set_pixel_size(size)
+        assert (box.number.value(), box.value()) == (20.0, pixels)
+    box.set_pixel_size(None)
+    assert (box.number.value(), box.value()) == (40.0, 40.0)
+    box.set_pixel_size(0.25)
+    assert (box.number.value(), box.value()) == (20.0, 80.0)
+    box.unit.set_value(1.0)
+    box.number.setValue(50.0)
+    box.set_pixel_size(0.1)
+    assert box.value() == 50.0
+
+
 def test_a_model_of_unknown_sizes_takes_no_diameter(box: DiameterBox) -> None:
     box.set_value(30.0)
     box.set_model(None, 1.0)

@@ -72,13 +72,19 @@ def segment_steps(
             if image.is_waiting:
                 work = _with_news(begin(asked), image)
                 result = yield from count_through(work, index, count, "image")
-                _write(result, image.labels.path)
-                state = ImageState(Stage.SEGMENTED, _describe(result))
+                if image.is_waiting:
+                    _write(result, image.labels.path)
+                    state = ImageState(Stage.SEGMENTED, _describe(result))
+                else:  # somebody has drawn meanwhile
+                    state = ImageState(Stage.SEGMENTED, _DRAWN)
         except FAULTS as error:
             state = ImageState(Stage.FAILED, str(error))
         states.append(state)
         yield Progress(f"image {index + 1} of {count}", index + 1, count, ImageNews(image, state))
     return tuple(states)
+
+
+_DRAWN = "It got other labels while it was being segmented; these were left alone."
 
 
 def _describe(result: Segmentation) -> str:

@@ -39,6 +39,7 @@ class DiameterBox(QWidget):
     def __init__(self, tooltip: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._pixels = _FIRST
+        self._typed: float | None = None  # in µm
         self._micrometres: float | None = None
         self._known: float | None = None
         self._zoom = 1.0
@@ -74,7 +75,7 @@ class DiameterBox(QWidget):
         before = self.value()
         self.blockSignals(True)
         if value is not None:
-            self._pixels = min(max(float(value), 1.0), _LARGEST)
+            self._pixels, self._typed = min(max(float(value), 1.0), _LARGEST), None
         self.kind.set_value(value is not None)
         self.blockSignals(False)
         self._refresh()
@@ -82,7 +83,7 @@ class DiameterBox(QWidget):
             self.changed.emit()
 
     def set_pixel_size(self, micrometres: float | None) -> None:
-        """Tell the size of a pixel in µm; with it, the diameter may be in µm."""
+        """Tell the size of a pixel in µm; with it, the diameter may be in µm, and stays so long."""
         if self.unit.count() and micrometres == self._micrometres:
             return
         is_new, self._micrometres = self._micrometres is None, micrometres
@@ -91,6 +92,8 @@ class DiameterBox(QWidget):
         if is_new:
             self.unit.setCurrentIndex(0)
         self.unit.setEnabled(micrometres is not None)
+        if micrometres and self._typed is not None:
+            self._pixels = min(max(self._typed / micrometres, 1.0), _LARGEST)
         self._refresh()
 
     def set_model(self, object_diameter: float | None, zoom: float) -> None:
@@ -128,7 +131,9 @@ class DiameterBox(QWidget):
         )
 
     def _change_number(self, number: float) -> None:
-        self._pixels = number / (self.unit.value() or 1.0)
+        step = self.unit.value() or 1.0
+        self._pixels = number / step
+        self._typed = number if self.unit.currentText() == "µm" else None
         self.hint.setText(self._words())
         self.changed.emit()
 
