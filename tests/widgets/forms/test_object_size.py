@@ -50,7 +50,7 @@ def test_the_number_is_in_micrometres_where_pixels_have_a_size(box: DiameterBox)
     assert box.value() == 30.0
     box.number.setValue(10.0)
     assert box.value() == 40.0
-    box.unit.set_value(1.0)
+    box.unit.set_value("px")
     assert box.number.value() == 40.0
     box.set_pixel_size(None)
     assert box.value() == 40.0
@@ -68,7 +68,7 @@ def test_micrometres_that_were_typed_stay_micrometres(box: DiameterBox) -> None:
     assert (box.number.value(), box.value()) == (40.0, 40.0)
     box.set_pixel_size(0.25)
     assert (box.number.value(), box.value()) == (20.0, 80.0)
-    box.unit.set_value(1.0)
+    box.unit.set_value("px")
     box.number.setValue(50.0)
     box.set_pixel_size(0.1)
     assert box.value() == 50.0

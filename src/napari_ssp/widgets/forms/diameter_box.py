@@ -18,6 +18,7 @@ from napari_ssp.widgets.forms.wrapped_label import WrappedLabel
 
 _LARGEST = 100_000.0  # pixels
 _FIRST = 30.0
+_MICROMETRES, _PIXELS = "µm", "px"
 
 
 class DiameterBox(QWidget):
@@ -87,8 +88,8 @@ class DiameterBox(QWidget):
         if self.unit.count() and micrometres == self._micrometres:
             return
         is_new, self._micrometres = self._micrometres is None, micrometres
-        known = [("µm", micrometres)] if micrometres else []
-        self.unit.set_choices([*known, ("px", 1.0)])
+        known = [(_MICROMETRES, _MICROMETRES)] if micrometres else []
+        self.unit.set_choices([*known, (_PIXELS, _PIXELS)])
         if is_new:
             self.unit.setCurrentIndex(0)
         self.unit.setEnabled(micrometres is not None)
@@ -108,12 +109,17 @@ class DiameterBox(QWidget):
         chosen = bool(self.kind.value())
         self._numbers.setVisible(chosen)
         self.number.blockSignals(True)
-        step = self.unit.value() or 1.0
+        step = self._step()
         self.number.setRange(step, _LARGEST * step)
-        self.number.setDecimals(1 if step == 1.0 else 2)
+        self.number.setDecimals(1 if self.unit.value() == _PIXELS else 2)
         self.number.setValue(self._pixels * step)
         self.number.blockSignals(False)
         self.hint.setText(self._words())
+
+    def _step(self) -> float:
+        """Size of a pixel in the chosen unit."""
+        size = self._micrometres if self.unit.value() == _MICROMETRES else None
+        return size or 1.0
 
     def _words(self) -> str:
         if self._known is None:
@@ -131,9 +137,8 @@ class DiameterBox(QWidget):
         )
 
     def _change_number(self, number: float) -> None:
-        step = self.unit.value() or 1.0
-        self._pixels = number / step
-        self._typed = number if self.unit.currentText() == "µm" else None
+        self._pixels = number / self._step()
+        self._typed = number if self.unit.value() == _MICROMETRES else None
         self.hint.setText(self._words())
         self.changed.emit()
 
