@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import imageio.v3 as iio
@@ -16,8 +17,14 @@ from skimage import data
 from napari_ssp.cli import main
 from napari_ssp.image import MicroscopyImage
 from napari_ssp.io import read_image, read_label_image, write_labels
+from napari_ssp.io.objects.notes import EXAMPLES_SUFFIX
 from napari_ssp.progress import run
-from napari_ssp.service import SegmentRequest
+from napari_ssp.service import Examples, SegmentRequest
+from napari_ssp.service.classes.files import (
+    KeepExamplesRequest,
+    keep_steps as keep_examples,
+    read_examples,
+)
 from napari_ssp.service.model_service import SHARED_MODELS
 from napari_ssp.service.network_outputs import read_outputs
 from napari_ssp.service.pipelines import prepare_steps
@@ -25,7 +32,9 @@ from napari_ssp.service.review.decisions import (
     Decision,
     KeepDecisionsRequest,
     ObjectKey,
+    find_decisions,
     keep_steps,
+    read_decisions,
 )
 from napari_ssp.service.series.listing import (
     ListSeriesRequest,
@@ -275,6 +284,34 @@ def test_decisions_are_part_of_the_state(folder: Path) -> None:
     run(keep_steps(KeepDecisionsRequest(labels, image.labels.path, None, decisions)))
     (state,) = run(look_steps(LookAtImagesRequest((image,))))
     assert (state.stage, state.words) == (Stage.DECIDED, "segmented, 2 objects decided")
+
+
+def test_decisions_do_not_go_over_to_other_labels(folder: Path) -> None:
+    image = image_of(listed(folder), "b")
+    path = image.labels.path
+    labels = np.zeros_like(SQUARE)
+    labels[0:5, 0:5], labels[10:20, 30:45], labels[40:50, 10:20] = 1, 3, 4
+    save(image, labels)
+    stored = read_label_image(path)
+    said = {ObjectKey(n): Decision.REJECTED for n in (1, 3, 4)}
+    run(keep_steps(KeepDecisionsRequest(stored, path, None, said)))
+    examples = Examples().add_class("cell")
+    for number in (1, 3):
+        examples = examples.give(ObjectKey(number), "cell")
+    measured = replace(examples.rows[1], values={"area_px2": 150.0})
+    examples = replace(examples, rows=(examples.rows[0], measured, *examples.rows[2:]))
+    run(keep_examples(KeepExamplesRequest(stored, path, None, examples)))
+    drawn = np.where(labels == 4, 0, labels)  # erased: nothing has its number
+    drawn[0, 0] = 0
+    save(image, drawn)
+    assert set(read_decisions(find_decisions(path, None) or path)) == set(said)
+    other = np.zeros_like(SQUARE)
+    other[2:7, 2:7], other[50:55, 50:60] = 1, 3
+    save(image, other)
+    assert set(read_decisions(find_decisions(path, None) or path)) == {ObjectKey(1), ObjectKey(4)}
+    kept = read_examples(path.with_name(path.name + EXAMPLES_SUFFIX))
+    assert [row.key for row in kept.rows] == [ObjectKey(1), None]
+    assert kept.rows[1].values == {"area_px2": 150.0}
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])

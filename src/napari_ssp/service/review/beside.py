@@ -12,15 +12,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_ssp.atomic import write_text
+from napari_ssp.io.objects.notes import DECISIONS_SUFFIX, EXAMPLES_SUFFIX
 from napari_ssp.registry import data_folder
 from napari_ssp.service.measuring import digest_labels
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
     from napari_ssp.image import MicroscopyImage
 
 _LONGEST = 2**28
+#: Files beside labels by the ends of their names, and where their rows about objects are.
+_ROWS = {DECISIONS_SUFFIX: "decisions", EXAMPLES_SUFFIX: "examples"}
 
 
 @dataclass(frozen=True)
@@ -113,3 +119,53 @@ class FilesBeside:
     def _by_digest(self, labels: MicroscopyImage) -> Path:
         words = re.sub(r"[^0-9a-f]+", "-", digest_labels(labels)).strip("-")
         return data_folder() / self.folder / f"{words}.json"
+
+
+def moved_numbers(before: NDArray[Any], after: NDArray[Any]) -> frozenset[int]:
+    """Numbers whose object lies elsewhere than the one of that number before.
+
+    Parameters
+    ----------
+    before, after : numpy.ndarray
+        Labels of the same pixels; of other shapes all numbers of `after` count.
+    """
+    numbers = frozenset(np.unique(after).tolist())
+    if before.shape != after.shape:
+        return numbers
+    stayed = frozenset(np.unique(after[before == after]).tolist())
+    return numbers & frozenset(np.unique(before).tolist()) - stayed
+
+
+def has_notes(path: Path) -> bool:
+    """Whether something was said about the objects of a file of labels."""
+    return any(path.with_name(path.name + suffix).is_file() for suffix in _ROWS)
+
+
+def forget_objects(path: Path, numbers: Collection[int]) -> None:
+    """Take what was said about objects of these numbers out of the files beside labels.
+
+    What was measured of examples stays: it goes on teaching, without its object.
+
+    Raises
+    ------
+    OSError
+        When a file cannot be written.
+    """
+    for suffix, key in _ROWS.items():
+        file = path.with_name(path.name + suffix)
+        try:
+            content = json.loads(file.read_text(encoding="utf-8"))
+            rows = [_forgotten(row) if row.get("label") in numbers else row for row in content[key]]
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            continue  # there is none, or its dock says what is wrong with it
+        kept = [row for row in rows if row is not None]
+        if kept != content[key]:
+            text = json.dumps({**content, key: kept}, ensure_ascii=False, indent=1)
+            write_text(file, text + "\n")
+
+
+def _forgotten(row: dict[str, Any]) -> dict[str, Any] | None:
+    """Row without its object; None where nothing is left of it."""
+    if not row.get("values"):
+        return None
+    return {name: value for name, value in row.items() if name not in ("label", "t", "z")}
