@@ -53,8 +53,8 @@ _NO_LABELS = (
 _NO_NUCLEI = ("No nuclei", None)
 _OLD = "The table is older than the labels: measure again before you save or read it."
 _OUTDATED = (
-    "Pixel size, intensities or nuclei were changed after the objects were measured, so nothing "
-    "was saved. Measure again, then save."
+    "Nothing was saved: pixel size, intensities or nuclei were changed after the objects were "
+    "measured. Measure again."
 )
 _WITH_TABLE = (TABLE_SUFFIX, ".geojson")
 _NO_SIZE = "No pixel size is known, so sizes are in pixels. Set the layer's scale and units for µm."
