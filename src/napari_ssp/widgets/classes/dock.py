@@ -30,7 +30,7 @@ from napari_ssp.widgets.layers.alignment import image_under, lies_on
 from napari_ssp.widgets.layers.images import full_level, layer_axes, layer_image, plane_obstacle
 from napari_ssp.widgets.layers.object_classes import remember_classes
 from napari_ssp.widgets.layers.replacements import replacements
-from napari_ssp.widgets.measure.freshness import note_measured
+from napari_ssp.widgets.measure.freshness import MEASURED_KEY, is_outdated, note_measured
 from napari_ssp.widgets.measure.object_place import layer_origin
 
 if TYPE_CHECKING:
@@ -170,7 +170,8 @@ class ClassesDock(DockWidget):
         self._shown = classes
         # The values go with the examples, which may have become more meanwhile.
         layer.features = found.features
-        note_measured(layer, classes.digest)
+        if layer.metadata.get(MEASURED_KEY) != classes.digest or is_outdated(layer):
+            note_measured(layer, classes.digest)  # else columns of the table before stay
         remember_classes(layer, classes.examples.classes)
         if classes.examples.rows != self.examples.rows:
             self.keeper.change(classes.examples)
