@@ -35,6 +35,8 @@ _COMMANDS = {
     "compute-script": "napari_ssp.cli.compute_script:compute_script",
     "info": "napari_ssp.cli.info:info",
 }
+#: What the names of options in the environment begin with.
+_PREFIX = "NAPARI_SSP"
 #: Exit code of what Ctrl-C or a scheduler has ended, as shells give it.
 _INTERRUPTED = 130
 
@@ -72,7 +74,25 @@ class _LazyGroup(click.Group):
             return None
         module, name = _COMMANDS[cmd_name].split(":")
         command: click.Command = getattr(importlib.import_module(module), name)
+        _name_variables(command, f"{_PREFIX}_{cmd_name}")
         return command
+
+
+def _name_variables(command: click.Command, prefix: str) -> None:
+    """Let options be named in the environment as they are on the command line.
+
+    click goes by the names of the function's parameters, which still hold.
+    """
+    for option in command.params:
+        if isinstance(option, click.Option):
+            option.envvar = _variable(f"{prefix}_{max(option.opts, key=len).lstrip('-')}")
+    if isinstance(command, click.Group):
+        for name, inner in command.commands.items():
+            _name_variables(inner, f"{prefix}_{name}")
+
+
+def _variable(words: str) -> str:
+    return words.replace("-", "_").upper()
 
 
 def _leave(codes: list[Any]) -> None:
@@ -88,7 +108,7 @@ def _leave(codes: list[Any]) -> None:
     os._exit(_INTERRUPTED)
 
 
-_SETTINGS = {"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "NAPARI_SSP"}
+_SETTINGS = {"help_option_names": ["-h", "--help"], "auto_envvar_prefix": _PREFIX}
 
 
 @click.group(cls=_LazyGroup, context_settings=_SETTINGS)
