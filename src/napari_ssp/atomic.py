@@ -262,6 +262,14 @@ def is_taken(path: Path) -> bool:
     return path.exists() and not passes_on(path)
 
 
+def is_same(path: Path, other: Path) -> bool:
+    """Whether two names are of one file or folder, which need not exist."""
+    try:
+        return path.resolve() == other.resolve() or path.samefile(other)
+    except OSError:  # one of them does not exist, or cannot be reached
+        return False
+
+
 def _is_stream(path: Path) -> bool:
     """Whether a link leads to a file that a process has open, as /dev/stdout does."""
     for _ in range(_MOST_LINKS):

@@ -6,10 +6,7 @@ import base64
 import csv
 import errno
 import importlib
-import json
 import re
-import shutil
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import imagecodecs
@@ -23,8 +20,6 @@ from napari_ssp.cli.batch import running
 from napari_ssp.cli.batch.thumbnails import draw_thumbnail
 from napari_ssp.image import MicroscopyImage
 from napari_ssp.io import read_image
-from napari_ssp.io.objects.notes import is_corrected, read_provenance, write_provenance
-from napari_ssp.registry import data_folder, find_card
 from napari_ssp.registry.claims import claimed
 from napari_ssp.service import pipelines
 from napari_ssp.service.requests import SegmentRequest
@@ -75,27 +70,6 @@ def test_folders_in_folders_keep_their_names(segment: Call, tmp_path: Path) -> N
         ]
 
 
-def test_images_that_are_done_are_skipped(segment: Call, tmp_path: Path) -> None:
-    folder, out = tmp_path / "in", tmp_path / "out"
-    folder.mkdir()
-    for name in "abc":
-        tifffile.imwrite(folder / f"{name}.tif", COINS)
-    assert segment(folder, "--save-flows").exit_code == 0
-    before = (out / "a_label.tiff").stat().st_mtime_ns
-    (out / "b_label.tiff").unlink()
-    (out / "c_flows.tiff").unlink()
-    report = tmp_path / "report.csv"
-    result = segment(folder, "--save-flows", "--resume", "--report", report)
-    assert result.exit_code == 0, result.output
-    assert "1 of 3 images were done before" in result.output
-    assert len(names(out)) == 6
-    assert (out / "a_label.tiff").stat().st_mtime_ns == before
-    assert [row["state"] for row in rows_of(report)] == ["done before", "done", "done"]
-    result = segment(folder, "--resume", "--overwrite")
-    assert result.exit_code == 2
-    assert "Give one of --overwrite and --resume" in result.output
-
-
 def test_results_that_another_command_makes_are_left_alone(segment: Call, tmp_path: Path) -> None:
     for name in "ab":
         tifffile.imwrite(tmp_path / f"{name}.tif", COINS)
@@ -112,60 +86,6 @@ def test_results_that_another_command_makes_are_left_alone(segment: Call, tmp_pa
         assert segment(tmp_path / "b.tif").exit_code == 0
     assert segment(tmp_path, "--resume").exit_code == 0, "the choices are those that were kept"
     assert names(out) == ["a_label.tiff", "b_label.tiff"]
-
-
-def test_labels_that_somebody_corrected_are_done(segment: Call, tmp_path: Path) -> None:
-    tifffile.imwrite(tmp_path / "a.tif", COINS)
-    assert segment(tmp_path / "a.tif").exit_code == 0
-    labels = tmp_path / "out" / "a_label.tiff"
-    write_provenance(labels, {"corrected": "2026-01-01T00:00:00+00:00"})
-    drawn = labels.read_bytes()
-    result = segment(tmp_path / "a.tif", "--save-flows", "--resume")
-    assert result.exit_code == 0, result.output
-    assert "1 of 1 images were done before" in result.output
-    assert labels.read_bytes() == drawn
-    assert segment(tmp_path / "a.tif", "--overwrite").exit_code == 0
-    assert not is_corrected(labels), "the note of the labels before does not stay"
-    assert read_provenance(labels)["request"]["flow_threshold"] == 0
-
-
-def test_results_of_other_choices_are_not_mixed(
-    call: Call, finding_model: Path, tmp_path: Path
-) -> None:
-    folder, out, model = tmp_path / "in", tmp_path / "out", tmp_path / "model"
-    folder.mkdir()
-    shutil.copytree(finding_model, model)
-
-    def segment(*words: object) -> Result:
-        return call("segment", folder, "-o", out, "--model", model, "--flow-threshold", 0, *words)
-
-    tifffile.imwrite(folder / "a.tif", COINS)
-    assert segment("--min-size", 20).exit_code == 0
-    tifffile.imwrite(folder / "b.tif", COINS)
-    refused = segment("--min-size", 30, "--resume")
-    assert refused.exit_code == 2
-    assert "min_size was 20 and is 30" in " ".join(refused.output.split())
-    assert names(out) == ["a_label.tiff"]
-    assert segment("--min-size", 20, "--device", "cpu", "--resume").exit_code == 0
-    assert names(out) == ["a_label.tiff", "b_label.tiff"]
-
-    kept = max((data_folder() / "batches").glob("*.json"), key=lambda path: path.stat().st_mtime)
-    of_before = json.loads(kept.read_text())
-    assert of_before.pop("fallback") is True
-    kept.write_text(json.dumps(of_before))
-    refused = segment("--min-size", 20, "--resume")
-    assert "fallback was False and is True" in " ".join(refused.output.split())
-    assert segment("--min-size", 20, "--resume", "--no-fallback").exit_code == 0
-
-    replace(find_card(model), sha256="0" * 64).write(model)
-    refused = segment("--min-size", 20, "--resume", "--no-fallback")
-    assert refused.exit_code == 2
-    assert "the model's weights are others" in " ".join(refused.output.split())
-    shutil.rmtree(model)
-    shutil.copytree(finding_model, model)
-    for path in out.iterdir():
-        path.unlink()
-    assert segment("--min-size", 30, "--resume").exit_code == 0, "nothing to go on with"
 
 
 @pytest.fixture

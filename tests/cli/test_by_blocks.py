@@ -69,6 +69,27 @@ def test_a_run_that_failed_goes_on_by_resume(
     assert "1 of 1 images were done before" in again.output
 
 
+def test_a_run_that_replaces_a_result_goes_on_by_resume(
+    call: Call, image: Path, finding_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = [*_words(image, tmp_path / "out", finding_model), "--min-size"]
+    assert call(*words, 1).exit_code == 0
+    labels = tmp_path / "out" / "cells_label.zarr"
+    assert np.asarray(read_label_image(labels).data).any()
+    with monkeypatch.context() as patch:
+
+        def fail(run: Any) -> int:
+            raise OSError("The disk was pulled out.")
+
+        patch.setattr(_Run, "_create_labels", fail)
+        assert call(*words, 10_000, "--overwrite").exit_code == 1
+    assert np.asarray(read_label_image(labels).data).any(), "it has not got there"
+    assert call(*words, 1, "--resume").exit_code == 2
+    done = call(*words, 10_000, "--resume")
+    assert done.exit_code == 0, done.output
+    assert not np.asarray(read_label_image(labels).data).any()
+
+
 def test_labels_go_into_the_image_itself(call: Call, image: Path, finding_model: Path) -> None:
     done = call(*_words(image, image, finding_model))
     assert done.exit_code == 0, done.output

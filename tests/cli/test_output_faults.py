@@ -9,9 +9,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
 import numpy as np
 import pytest
+import tifffile
 
+from napari_ssp.cli import main
 from napari_ssp.io import read_image, write_labels
 
 if TYPE_CHECKING:
@@ -141,3 +144,80 @@ def test_a_table_with_an_endless_field(call: Call, tmp_path: Path) -> None:
     assert result.exit_code == 1
     assert "is no table after line 1" in result.output
     assert "quotation mark that is not closed" in result.output
+
+
+@full
+@pytest.mark.parametrize("option", ["--report", "--json"])
+def test_images_that_failed_are_told_also_where_their_report_cannot_be_written(
+    call: Call, finding_model: Path, tmp_path: Path, option: str
+) -> None:
+    folder, out = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    tifffile.imwrite(folder / "good.tif", np.ones((40, 40), np.uint8))
+    (folder / "bad.tif").write_text("no image at all")
+    report, other = tmp_path / "report.csv", tmp_path / "other.json"
+    report.symlink_to("/dev/full")
+    words = ("segment", folder, "-o", out, "--model", finding_model, option, report)
+    result = call(*words, *(("--json", other) if option == "--report" else ()))
+    assert result.exit_code == 1
+    said = result.stderr.splitlines()
+    assert any(line.startswith("Error:") and "bad.tif" in line for line in said)
+    assert any(line.startswith("Error:") and "No space left" in line for line in said)
+    if option == "--report":
+        assert [bool(row.get("error")) for row in json.loads(other.read_text())["images"]] == [
+            True,
+            False,
+        ]
+
+
+def test_what_a_review_concludes_may_fail(call: Call, tiny_critic: Path, tmp_path: Path) -> None:
+    """Without objects there is nothing to calibrate on; the maps and tables are there."""
+    tifffile.imwrite(tmp_path / "a.tif", np.arange(1600, dtype=np.uint16).reshape(40, 40))
+    empty = write_labels(tmp_path / "a_label.tif", np.zeros((40, 40), np.uint8))
+    words = ("--labels", empty, "--truth", empty, "--model", tiny_critic, "-o", tmp_path / "out")
+    result = call("review", tmp_path / "a.tif", *words, "--calibrate", tmp_path / "c.json")
+    assert result.exit_code == 1, result.output
+    assert "Error: " in result.stderr and result.exception.__class__ is SystemExit
+    assert (tmp_path / "out" / "a_errors.ome.tif").exists()
+    assert not (tmp_path / "c.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("command", "variables", "given"),
+    [
+        ("measure", {"JSON": "{json}"}, ("-o", "{csv}")),
+        ("export", {"TO": "geojson", "OUTPUT": "{geojson}", "JSON": "{json}"}, ()),
+        ("export", {"KIND": "geojson", "JSON_PATH": "{json}"}, ("-o", "{geojson}")),
+    ],
+)
+def test_options_in_the_environment_have_the_names_of_the_command_line(
+    call: Call,
+    labels: Path,
+    command: str,
+    variables: dict[str, str],
+    given: tuple[str, ...],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    places = {name: str(labels.parent / f"a.{name}") for name in ("json", "csv", "geojson")}
+    for name, value in variables.items():
+        monkeypatch.setenv(f"NAPARI_SSP_{command.upper()}_{name}", value.format(**places))
+    done = call(command, labels, *(word.format(**places) for word in given))
+    assert done.exit_code == 0, done.output
+    assert json.loads(Path(places["json"]).read_text())["labels"] == str(labels)
+
+
+def test_each_option_is_found_in_the_environment_by_its_flag() -> None:
+    context = click.Context(main, info_name="napari-ssp", auto_envvar_prefix="NAPARI_SSP")
+
+    def check(command: click.Command, words: list[str]) -> None:
+        for option in command.params:
+            if isinstance(option, click.Option):
+                flags = [opt.lstrip("-").replace("-", "_").upper() for opt in option.opts]
+                assert option.envvar in {"_".join([*words, flag]) for flag in flags if flag[1:]}
+        for name, inner in getattr(command, "commands", {}).items():
+            check(inner, [*words, name.replace("-", "_").upper()])
+
+    for name in main.list_commands(context):
+        command = main.get_command(context, name)
+        assert command is not None
+        check(command, ["NAPARI_SSP", name.replace("-", "_").upper()])

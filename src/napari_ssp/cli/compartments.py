@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -87,17 +86,17 @@ def compartments(paths: tuple[Path, ...], batch: Batch, scene: str | None, **cho
     with as_usage_error():
         for name in ("model", "nuclei_model"):
             find_members(choices[name])
-        sources = batch.find_sources(paths, scene)
+        endings = [*(f"_{part}_label.{batch.kind}" for part in COMPARTMENTS), _TABLE]
+        sources = batch.find_sources(paths, scene, endings)
         requests = [SegmentRequest(source.path, scene=source.scene) for source in sources]
         channels = {name: choices[name] or 0 for name in ("channel", "nuclei")}
         compartments_request(sources[0].path, **choices | channels)
         if is_zarr(batch.output):
             named = [name_labels_inside(sources, batch.output, name=part) for part in COMPARTMENTS]
         else:
-            endings = [*(f"_{part}_label.{batch.kind}" for part in COMPARTMENTS), _TABLE]
             named = [batch.name_outputs(sources, paths, ending) for ending in endings]
         outputs = list(zip(*named, strict=True))
-        batch.prepare(chain.from_iterable(outputs))
+        batch.prepare(outputs, [source.path for source in sources])
     files = {cells: (cells, *others) for cells, *others in outputs}
 
     def work(

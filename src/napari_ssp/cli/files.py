@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_ssp.atomic import check_folder, is_taken
 from napari_ssp.cli.reporting import say
@@ -58,23 +59,23 @@ def name_outputs(
     Raises
     ------
     ValueError
-        When two images would be written to the same name, or one over an image that is read.
+        When two images would be written to the same name.
     """
-    targets = [folder / below(roots, image.path) / f"{image.name}{ending}" for image in images]
+    targets = place_outputs(images, folder, ending, roots)
     twice = [str(path.relative_to(folder)) for path, count in Counter(targets).items() if count > 1]
     if twice:
         raise ValueError(
             f"Several images would be written to the same name: {', '.join(twice[:5])}. "
             "Write them into different folders."
         )
-    read = {image.path.resolve() for image in images}
-    replaced = [path.name for path in targets if path.resolve() in read]
-    if replaced:
-        raise ValueError(
-            f"Results would be written over images that are read: {', '.join(replaced[:5])}. Give "
-            "another output folder, or leave the results of an earlier run out of the images."
-        )
     return targets
+
+
+def place_outputs(
+    images: Sequence[ImageSource], folder: Path, ending: str, roots: Sequence[Path] = ()
+) -> list[Path]:
+    """One output per image, as `name_outputs`, which may be that of another image, too."""
+    return [folder / below(roots, image.path) / f"{image.name}{ending}" for image in images]
 
 
 def below(roots: Sequence[Path], path: Path) -> Path:
@@ -148,3 +149,40 @@ def refuse_existing(targets: Iterable[Path], overwrite: bool) -> None:
             f"{len(existing)} outputs exist already, e.g. {existing[0]}. Add --overwrite to "
             "replace them, or choose another folder."
         )
+
+
+def refuse_read(targets: Iterable[Path], read: Iterable[Path]) -> None:
+    """Refuse outputs that would replace what is read, or the folder that it lies in.
+
+    Raises
+    ------
+    ValueError
+        With their names.
+    """
+    known = set()
+    for path in dict.fromkeys(chain.from_iterable((p, *p.absolute().parents) for p in read)):
+        known |= _identify(path)
+    replaced = [str(path) for path in targets if is_taken(path) and known & _identify(path)]
+    if replaced:
+        raise ValueError(
+            f"Results would be written over what is read: {', '.join(replaced[:5])}. Give another "
+            "name or folder, or leave the results of an earlier run out of what is read."
+        )
+
+
+def refuse_reports(reports: Iterable[Path], targets: Iterable[Path]) -> None:
+    """Refuse reports under the names of outputs, with a ValueError."""
+    known = {path.resolve() for path in targets}
+    for path in reports:
+        if path.resolve() in known:
+            raise ValueError(f"'{path}' is one of the results. Give the report another name.")
+
+
+def _identify(path: Path) -> set[Any]:
+    """Give what names of one file or folder have in common; nothing where nothing is there."""
+    try:
+        facts = path.stat()
+    except OSError:
+        return set()
+    # Some drives on a network number no files.
+    return {(facts.st_dev, facts.st_ino) if facts.st_ino else path.resolve()}

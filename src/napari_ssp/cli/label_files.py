@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from napari_ssp.cli.compartment_names import choose_compartment
-from napari_ssp.cli.files import below, find_label_sources, refuse_existing
+from napari_ssp.cli.files import below, find_label_sources, refuse_existing, refuse_read
 from napari_ssp.cli.pairing import label_sources, name_without_endings, split_name
 from napari_ssp.cli.reporting import say
 from napari_ssp.image import MicroscopyImage
@@ -86,7 +86,12 @@ class LabelFile:
     subfolders: bool = False
 
     def tasks(
-        self, output: Path, overwrite: bool, image: Path | None, nuclei: Path | None = None
+        self,
+        output: Path,
+        overwrite: bool,
+        image: Path | None,
+        nuclei: Path | None = None,
+        also: Sequence[Path] = (),
     ) -> Iterator[LabelTask]:
         """Read the label images one by one; what is doubtful about them is said.
 
@@ -98,16 +103,20 @@ class LabelFile:
             Replace results that exist.
         image, nuclei : pathlib.Path or None
             Files with the images that they are of, and with labels of nuclei.
+        also : sequence of pathlib.Path
+            What is read besides.
 
         Raises
         ------
         ManyObjectsError, TypeError, ValueError, OSError
-            When one is none, has no image, or its result would replace a file.
+            When one is none, has no image, or its result would replace a file or what is read.
         """
         sources = _label_sources(self.path, self.scene)
         if nuclei is not None:
             sources = choose_compartment(sources, "cells")
         targets = _name_results(sources, output)
+        places = (image, nuclei, *also, *(source.path for source in sources))
+        refuse_read(targets, filter(None, places))
         refuse_existing(targets, overwrite)
         images = ImagesOfLabels(list_images(image) if image else [], sources)
         inner = choose_compartment(label_sources(nuclei), "nuclei") if nuclei else []
@@ -165,15 +174,7 @@ def _label_sources(labels: Path, scene: str | None) -> list[ImageSource]:
 
 
 def _name_results(sources: Sequence[ImageSource], output: Path) -> list[Path]:
-    """One result per label image: of several, the scene's name follows that of the result.
-
-    Raises
-    ------
-    ValueError
-        If the labels would be replaced by their own result.
-    """
-    if output.resolve() in {source.path.resolve() for source in sources}:
-        raise ValueError(f"'{output}' is what is read. Give the result another name.")
+    """One result per label image: of several, the scene's name follows that of the result."""
     if len(sources) == 1:
         return [output]
     stem = image_stem(output)

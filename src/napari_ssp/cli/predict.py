@@ -76,10 +76,11 @@ def predict(
         names = tasks or card.tasks
         for name in names:
             task_index(card, name)
-        sources = batch.find_sources(paths, scene)
+        sources = batch.find_sources(paths, scene, _ENDINGS.values())
         requests = [PredictRequest(s.path, names, scene=s.scene, **choices) for s in sources]
         targets = batch.name_outputs(sources, paths, _ENDINGS[batch.kind])
-        batch.prepare(targets)
+        outputs = [[target] for target in targets]
+        batch.prepare(outputs, [source.path for source in sources])
 
     def work(
         service: ModelService, request: PredictRequest, target: Path
@@ -90,7 +91,6 @@ def predict(
             say(f"{title(request)}: {warning}")
         return ", ".join(names), _row(result, target)
 
-    outputs = [[target] for target in targets]
     batch.run(requests, outputs, work, draw=lambda _, target: draw_thumbnail(read_image(target)))
 
 

@@ -7,6 +7,7 @@ import json
 import math
 import sys
 from contextlib import contextmanager, suppress
+from functools import wraps
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -15,39 +16,74 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress as ProgressBar, TextColumn, TimeRemainingColumn
 
-from napari_ssp.atomic import write_text
+from napari_ssp.atomic import is_same, passes_on, write_text
 from napari_ssp.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from napari_ssp.progress import Progress, Result, Steps
     from napari_ssp.service import Job
 
+#: What a report says that it is.
+_KIND = "napari-ssp report"
+
 
 def _check_report(_: Any, option: click.Parameter, path: Path | None) -> Path | None:
     """Let a report replace only an earlier one: a wrong name must not cost an image."""
-    if path is not None and path.is_file() and path.stat().st_size:
-        with path.open("rb") as file:
-            start = file.read(1)
-        if start != b"{":
-            raise click.BadParameter(
-                f"'{path}' exists and is no report, so it was left as it is. Give another name.",
-                param=option,
-            )
+    if path is not None and path.is_file() and path.stat().st_size and not _is_report(path):
+        raise click.BadParameter(
+            f"'{path}' exists and is no report, so it was left as it is. Give another name.",
+            param=option,
+        )
     return path
+
+
+def _is_report(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            # An image is not read to its end for that.
+            content = json.load(file) if file.read(1) == b"{" and file.seek(0) == 0 else {}
+        return bool(content.get("kind") == _KIND)
+    except (OSError, ValueError, RecursionError):
+        return False
+
+
+def _check_apart(context: click.Context) -> None:
+    """Refuse a report under the name of a file that the command reads or writes besides."""
+    path = context.params["json_path"]
+    if path is None or str(path) == "-" or passes_on(path):
+        return
+    for name, value in context.params.items():
+        others = value if isinstance(value, tuple) else (value,)
+        for other in others if name != "json_path" else ():
+            if isinstance(other, Path) and is_same(path, other):
+                raise click.UsageError(
+                    f"'{path}' is read or written by this command already. Give the report of "
+                    "--json another name."
+                )
 
 
 #: Held by the bar on display; a terminal has room for one.
 _SHOWN = Lock()
 
-json_option = click.option(
-    "--json",
-    "json_path",
-    type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
-    callback=_check_report,
-    help="Write a machine-readable report to FILE ('-' for standard output).",
-)
+
+def json_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorate a command that takes ``json_path``, where `write_report` writes its report."""
+
+    @wraps(function)
+    def command(*args: Any, **choices: Any) -> Any:
+        _check_apart(click.get_current_context())
+        return function(*args, **choices)
+
+    return click.option(
+        "--json",
+        "json_path",
+        type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
+        callback=_check_report,
+        help="Write a machine-readable report to FILE ('-' for standard output).",
+    )(command)
+
 
 #: Errors whose message is meant for the user; anything else is a defect and keeps its traceback.
 USER_ERRORS = (
@@ -173,7 +209,7 @@ def write_report(report: dict[str, Any], path: Path | None) -> None:
     """Write a report as JSON: to a file, to standard output for ``-``, or not at all."""
     if path is None:
         return
-    text = json.dumps(_finite(report), indent=2, default=str)
+    text = json.dumps(_finite({"kind": _KIND, **report}), indent=2, default=str)
     if str(path) == "-":
         if sys.stdout is None:
             fail(["The standard output is closed, so the report could not be written to it."])

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from napari_ssp.atomic import check_target
 from napari_ssp.cli.batch.image_batch import Batch, title
-from napari_ssp.cli.files import find_sources, name_outputs
+from napari_ssp.cli.files import find_sources, name_outputs, refuse_reports
 from napari_ssp.cli.image_command import image_command
 from napari_ssp.cli.label_files import number_parts_option
 from napari_ssp.cli.options import request_options
@@ -23,6 +24,7 @@ from napari_ssp.io.objects.tables import write_table
 from napari_ssp.registry import find_card
 from napari_ssp.service import ModelService, PlanRequest, Review, ReviewRequest
 from napari_ssp.service.network_outputs import find_outputs
+from napari_ssp.service.review.calibrating import check_calibration_target
 from napari_ssp.service.review.choosing import name_maker
 from napari_ssp.service.review.judging import JudgeRequest
 
@@ -113,7 +115,11 @@ def review(
         targets = name_outputs([each.image for each in found], batch.output, _ending(batch))
         tables = [_beside(target, _TABLE) for target in targets]
         also = [batch.output / _REPORT] + ([batch.output / _PICTURE] if truth else [])
-        batch.prepare([*targets, *tables, *also])
+        if calibrate is not None:
+            refuse_reports([calibrate], [*targets, *tables, *also])
+        batch.prepare([targets, tables, also], _read_files(found, flows, choices["calibration"]))
+        if calibrate is not None:
+            check_target(calibrate, overwrite=True)
     writer = _Writer(batch, calibrate, dict(zip(targets, found, strict=True)))
     batch.run(requests, [[target] for target in targets], writer.work, writer.conclude)
 
@@ -194,15 +200,22 @@ def _check_calibrate(calibrate: Path | None, truth: Path | None, calibration: st
         raise ValueError("--calibrate needs the truth of the labels: give it with --truth.")
     if calibration is not None:
         raise ValueError("Give one of --calibrate, which makes a file, and --calibration.")
-    if calibrate.exists() and calibrate.stat().st_size and calibrate.read_bytes()[:1] != b"{":
-        raise ValueError(
-            f"'{calibrate}' exists and is no calibration, so it was left as it is. Give another "
-            "name."
-        )
+    check_calibration_target(calibrate)
 
 
-def _pairs(images: Sequence[ImageSource], labels: Path, truth: Path | None) -> list[_Labelled]:
+def _read_files(
+    found: Sequence[_Labelled], flows: Path | None, calibration: str | None
+) -> list[Path]:
+    sources = [source.path for each in found for source in each if source is not None]
+    return sources + [Path(path) for path in (flows, calibration) if path is not None]
+
+
+def _pairs(found: Sequence[ImageSource], labels: Path, truth: Path | None) -> list[_Labelled]:
     """Images with their labels and truth, by name; a single one of each needs none."""
+    places = [place for place in (labels, truth) if place is not None and is_folder(place)]
+    # Labels may lie among their images.
+    others = {(one.path.resolve(), one.scene) for place in places for one in label_sources(place)}
+    images = [one for one in found if (one.path.resolve(), one.scene) not in others]
     own = _of(images, labels, "labels")
     true = [None] * len(images) if truth is None else _of(images, truth, "truth")
     return [_Labelled(*each) for each in zip(images, own, true, strict=True)]

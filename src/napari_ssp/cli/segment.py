@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -107,12 +106,12 @@ def segment(
         find_members(choices["model"])
         if sum(map(bool, (choices["diameter"], diameter_um, estimate_diameter))) > 1:
             raise ValueError("Give one of --diameter, --diameter-um and --estimate-diameter.")
-        sources = batch.find_sources(paths, scene)
+        endings = _endings(choices["through"], save_flows, batch.kind)
+        sources = batch.find_sources(paths, scene, endings.values())
         requests = [SegmentRequest(s.path, scene=s.scene, **choices) for s in sources]
         _check_through(choices["through"], choices["through_model"])
         if estimate_diameter:
             DiameterRequest(requests[0])
-        endings = _endings(choices["through"], save_flows, batch.kind)
         if is_zarr(batch.output):
             targets = name_labels_inside(sources, batch.output, ", ".join(endings))
         else:
@@ -121,7 +120,7 @@ def segment(
             [target, *(_beside(target, ending) for ending in endings.values())]
             for target in targets
         ]
-        batch.prepare(chain.from_iterable(outputs))
+        batch.prepare(outputs, [source.path for source in sources])
         # What is begun here goes on when it is tried again.
         own = {target for target in targets if not unfinished_folder(target).exists()}
 
@@ -135,7 +134,7 @@ def segment(
             found = wait_for(service.submit(DiameterRequest(request)), name)
             request = replace(request, diameter=found)
         if target.suffix != ".tiff" and not endings:
-            goal = Goal(target, batch.overwrite, batch.resume or target in own)
+            goal = Goal(target, batch.overwrite or batch.resume, batch.resume or target in own)
             by_blocks = write_by_blocks(service, request, goal)
             if by_blocks is not None:
                 return by_blocks

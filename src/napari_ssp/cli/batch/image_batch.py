@@ -11,11 +11,21 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import click
+
 from napari_ssp.atomic import check_target, is_taken
-from napari_ssp.cli.batch.choices import check_choices, keep_choices
+from napari_ssp.cli.batch.choices import KeptChoices
 from napari_ssp.cli.batch.report import BatchReport
 from napari_ssp.cli.batch.running import Ending, may_pass, run_all
-from napari_ssp.cli.files import find_sources, make_folder, name_outputs, refuse_existing
+from napari_ssp.cli.files import (
+    find_sources,
+    make_folder,
+    name_outputs,
+    place_outputs,
+    refuse_existing,
+    refuse_read,
+    refuse_reports,
+)
 from napari_ssp.cli.reporting import (
     USER_ERRORS,
     as_usage_error,
@@ -66,42 +76,60 @@ class Batch:
         """Whether files are replaced, be it those that an attempt has left, here or earlier."""
         return self.overwrite or self.resume or self.retries > 0
 
-    def find_sources(self, paths: Sequence[Path], scene: str | None) -> list[ImageSource]:
+    def find_sources(
+        self, paths: Sequence[Path], scene: str | None, endings: Iterable[str] = ()
+    ) -> list[ImageSource]:
         """Images of files and folders, as :func:`napari_ssp.cli.files.find_sources`.
 
-        Labels and flows that an earlier run has put beside their images are none when it goes on.
+        What an earlier run has put beside its images is none when it goes on: labels and flows,
+        and results whose names have one of the endings.
         """
         folders = with_subfolders(paths, [self.output]) if self.subfolders else paths
         found = find_sources(folders, scene)
         if not self.resume:
             return found
         images = set(leave_results_out([source.path for source in found]))
-        return [source for source in found if source.path in images]
+        roots = self._roots(paths)
+        named = (place_outputs(found, self.output, ending, roots) for ending in endings)
+        made = {path.resolve() for path in chain.from_iterable(named)}
+        return [one for one in found if one.path in images and one.path.resolve() not in made]
 
     def name_outputs(
         self, sources: Sequence[ImageSource], paths: Sequence[Path], ending: str
     ) -> list[Path]:
         """One output per image, as :func:`napari_ssp.cli.files.name_outputs`."""
-        roots = [path for path in paths if self.subfolders and is_folder(path)]
-        return name_outputs(sources, self.output, ending, roots)
+        return name_outputs(sources, self.output, ending, self._roots(paths))
 
-    def prepare(self, outputs: Iterable[Path]) -> None:
+    def _roots(self, paths: Sequence[Path]) -> list[Path]:
+        return [path for path in paths if self.subfolders and is_folder(path)]
+
+    def prepare(self, outputs: Sequence[Sequence[Path]], read: Iterable[Path]) -> None:
         """Make the folders, unless an output exists that is not to be replaced (a ValueError).
 
         A report that could not be written is refused here as well, not after the work; so are
-        other choices than those of the results that a run goes on with.
+        outputs in the place of what is read, and other choices than those of the results that a
+        run goes on with.
+
+        Parameters
+        ----------
+        outputs : sequence of sequences of pathlib.Path
+            Files of each image; the first one is the target.
+        read : iterable of pathlib.Path
+            What is read.
         """
         if self.overwrite and self.resume:
             raise ValueError("Give one of --overwrite and --resume.")
         find_place(self.compute)
-        wanted = list(outputs)
+        wanted = list(chain.from_iterable(outputs))
+        own = [] if self.json_path is None or str(self.json_path) == "-" else [self.json_path]
+        refuse_read(wanted, read)
+        refuse_reports([*self.reports, *own], wanted)
         refuse_existing(wanted, self.overwrite or self.resume)
-        if self.resume and any(map(is_taken, wanted)):
-            check_choices(self.output, self.choices)
+        if self.resume:
+            self._find_finished(outputs)
         inside = is_zarr(self.output)
         for folder in {self.output, *(path.parent for path in wanted if not inside)}:
             make_folder(folder)
-        own = [] if self.json_path is None or str(self.json_path) == "-" else [self.json_path]
         for path in (*self.reports, *own):
             check_target(path, overwrite=True)
 
@@ -124,30 +152,63 @@ class Batch:
         work, conclude, draw
             What is done with each request, with the rows of all, and for a report's pictures.
         """
-        run = _Run(requests, outputs, work, draw, BatchReport(self.reports, map(_source, requests)))
+        report = BatchReport(self.reports, map(_source, requests))
+        kept = KeptChoices(self.output, self.choices)
+        run = _Run(requests, outputs, work, draw, report, kept)
         with ExitStack() as held:
             with as_usage_error():
                 held.enter_context(claimed(chain.from_iterable(outputs)))
-            keep_choices(self.output, self.choices)
-            ends = self._do_all(run)
+                finished = self._find_finished(outputs) if self.resume else set()
+            ends = self._do_all(run, finished)
         in_order = [ends[number] for number in range(len(requests))]
-        write_report(conclude([end.row for end in in_order]), self.json_path)
-        if errors := [end.error for end in in_order if end.error]:
-            fail(errors)
+        rows = [end.row for end in in_order]
+        errors = [end.error for end in in_order if end.error] + run.report.write()
+        try:
+            told = conclude(rows)
+        except (click.UsageError, *USER_ERRORS) as error:
+            errors.append(one_line(error))
+            told = {"images": rows}
+        try:
+            write_report(told, self.json_path)
+        except click.UsageError as error:
+            errors.append(one_line(error))
+        finally:  # the images that failed are told, whatever cannot be written
+            if errors:
+                fail(errors)
 
-    def _do_all(self, run: _Run) -> dict[int, Ending]:
+    def _find_finished(self, outputs: Sequence[Sequence[Path]]) -> set[Path]:
+        """Targets whose files are all there, or whose labels somebody has corrected.
+
+        Raises
+        ------
+        ValueError
+            When one was made with other choices.
+        """
+        begun = [files for files in outputs if any(map(is_taken, files))]
+        kept = KeptChoices(self.output, self.choices)
+        whole = kept.find_finished([files[0] for files in begun])
+        return {
+            target
+            for target, *others in begun
+            if is_taken(target)
+            and (is_corrected(target) or (target in whole and all(map(is_taken, others))))
+        }
+
+    def _do_all(self, run: _Run, finished: set[Path]) -> dict[int, Ending]:
         """Do what is left to do; the reports are written also after an interrupt."""
         count = len(run.requests)
-        ends = run.skip_finished() if self.resume else {}
+        ends = run.skip(finished) if self.resume else {}
         left = [number for number in range(count) if number not in ends]
         try:
             if left:
                 with ModelService(self.compute) as service:
                     places, do = _count_places(service), partial(run.do, service)
+                    run.kept.begin(run.outputs[number][0] for number in left)
                     ends |= run_all(do, left, places, self.retries)
-        finally:
-            with as_usage_error():
-                run.report.write()
+        except BaseException:
+            for line in run.report.write():
+                say(line)
+            raise
         return ends
 
 
@@ -160,10 +221,11 @@ class _Run:
     work: Work
     draw: Draw | None
     report: BatchReport
+    kept: KeptChoices
 
-    def skip_finished(self) -> dict[int, Ending]:
-        """End those whose files are all there, or whose labels somebody has corrected."""
-        there = [n for n, files in enumerate(self.outputs) if _is_finished(files)]
+    def skip(self, finished: set[Path]) -> dict[int, Ending]:
+        """End those whose targets are finished."""
+        there = [n for n, files in enumerate(self.outputs) if files[0] in finished]
         say(f"{len(there)} of {len(self.requests)} images were done before.")
         rows = {n: {**_place(self.requests[n]), "skipped": True} for n in there}
         return {n: self._end(n, Ending(row)) for n, row in rows.items()}
@@ -178,6 +240,7 @@ class _Run:
             said = one_line(error)
             row = {**_place(request), "error": said}
             return self._end(number, Ending(row, f"{title(request)}: {said}", may_pass(error)))
+        self.kept.finish(target)
         say(f"{title(request)}: {line} -> {target}")
         seconds = round(time.monotonic() - began, 2)
         return self._end(number, Ending({**_place(request), **row, "seconds": seconds}))
@@ -195,10 +258,6 @@ class _Run:
             return self.draw(self.requests[number], self.outputs[number][0])
         except USER_ERRORS:
             return b""
-
-
-def _is_finished(files: Sequence[Path]) -> bool:
-    return all(map(is_taken, files)) or (is_taken(files[0]) and is_corrected(files[0]))
 
 
 def _count_places(service: ModelService) -> int:

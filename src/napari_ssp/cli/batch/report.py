@@ -11,7 +11,7 @@ import numpy as np
 
 from napari_ssp.atomic import write_text
 from napari_ssp.cli.batch.page import PAGE_START, make_page
-from napari_ssp.cli.reporting import say
+from napari_ssp.cli.reporting import one_line, say
 from napari_ssp.io.ngff.plates import PlatePlace, find_plate_place
 from napari_ssp.io.objects.tables import write_table
 from napari_ssp.text import printable
@@ -92,24 +92,29 @@ class BatchReport:
             if time.monotonic() >= self._next:
                 self._refresh()
 
-    def write(self) -> None:
-        """Write all files; each is whole at any moment."""
+    def write(self) -> list[str]:
+        """Write all files, each of which is whole at any moment; says which ones cannot be."""
+        errors = []
         for path in self._paths:
-            if path.suffix.lower() == _PAGE:
-                write_text(path, make_page(self._rows, self._pictures))
-            else:
-                columns = {
-                    name: np.array([row[name] for row in self._rows], object)
-                    for name in self._rows[0]
-                }
-                write_table(path, columns, overwrite=True)
+            try:
+                self._write(path)
+            except OSError as error:
+                errors.append(one_line(error))
+        return errors
+
+    def _write(self, path: Path) -> None:
+        if path.suffix.lower() == _PAGE:
+            write_text(path, make_page(self._rows, self._pictures))
+            return
+        columns = {
+            name: np.array([row[name] for row in self._rows], object) for name in self._rows[0]
+        }
+        write_table(path, columns, overwrite=True)
 
     def _refresh(self) -> None:
         began = time.monotonic()
-        try:
-            self.write()
-        except OSError as error:  # the batch goes on; the last writing says it again
-            say(str(error))
+        for line in self.write():  # the batch goes on; the last writing says it again
+            say(line)
         ended = time.monotonic()
         self._next = ended + max(_PAUSE, _SHARE * (ended - began))
 

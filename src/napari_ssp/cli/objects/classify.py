@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from napari_ssp.atomic import check_target
+from napari_ssp.atomic import check_target, is_same
+from napari_ssp.cli.files import refuse_read
 from napari_ssp.cli.label_files import label_options, say_doubts, with_axes
 from napari_ssp.cli.objects.object_table import write_object_table
 from napari_ssp.cli.reporting import (
@@ -24,7 +25,7 @@ from napari_ssp.io.objects.object_files import PARQUET_SUFFIX
 from napari_ssp.progress import run
 from napari_ssp.service.classes.classifying import Classes, ClassifyRequest, classify_steps
 from napari_ssp.service.classes.examples import Examples
-from napari_ssp.service.classes.files import read_examples, write_examples
+from napari_ssp.service.classes.files import check_examples_target, read_examples, write_examples
 from napari_ssp.service.measuring import SaveObjectsRequest, digest_labels, save_steps
 
 if TYPE_CHECKING:
@@ -88,7 +89,8 @@ def classify(
     """
     with as_usage_error():
         _check_names(output, keep_examples, overwrite)
-        work = _Work([read_examples(path) for path in files], **choices)
+        refuse_read([output], filter(None, (*files, labels.path, image)))
+        work = _Work([read_examples(path) for path in files], files, **choices)
     one_table = output.suffix.lower() == PARQUET_SUFFIX
     write = _write_one_table if one_table else _write_each
     made, failed = write(work, labels, image, output, overwrite)
@@ -105,6 +107,7 @@ class _Work:
     """Classifies label images one by one by the same examples; remembers what was learnt."""
 
     examples: list[Examples]
+    files: tuple[Path, ...]
     planewise: bool
     image_axes: str | None
     done: list[Classes] = field(default_factory=list)
@@ -152,6 +155,9 @@ def _check_names(output: Path, keep_examples: Path | None, overwrite: bool) -> N
     check_target(output, overwrite=True)
     if keep_examples is not None:
         check_target(keep_examples, overwrite)
+        check_examples_target(keep_examples)
+        if is_same(output, keep_examples):
+            raise ValueError(f"'{output}' cannot hold both the table and the examples.")
 
 
 def _write_each(
@@ -160,7 +166,7 @@ def _write_each(
     """Write a file for each label image; gives the report, and how many failed."""
     rows = []
     with as_usage_error():
-        for task in labels.tasks(output, overwrite, image):
+        for task in labels.tasks(output, overwrite, image, also=work.files):
             table, row = work.classify(task.labels, task.image)
             colors = work.done[-1].colors
             saved = SaveObjectsRequest(

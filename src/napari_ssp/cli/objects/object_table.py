@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from napari_ssp.cli.compartment_names import choose_compartment
-from napari_ssp.cli.files import find_sources
+from napari_ssp.cli.files import find_sources, refuse_read
 from napari_ssp.cli.label_files import ImagesOfLabels
 from napari_ssp.cli.pairing import label_sources
 from napari_ssp.cli.reporting import USER_ERRORS, one_line, say
@@ -58,8 +58,9 @@ def write_object_table(
     Raises
     ------
     ImportError, OSError, ValueError
-        If nothing could be measured, or the table cannot be written.
+        If nothing could be measured, or the table cannot be written or would replace what is read.
     """
+    refuse_read([output], filter(None, (labels.path, *others)))
     found, images, of_nuclei = _find(labels, *others)
     rows = []
     with object_file(output, overwrite) as file:

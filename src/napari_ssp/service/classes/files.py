@@ -6,7 +6,7 @@ import math
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from napari_ssp.atomic import write_text
+from napari_ssp.atomic import is_taken, write_text
 from napari_ssp.io.objects.notes import EXAMPLES_SUFFIX
 from napari_ssp.io.objects.tables import read_rows
 from napari_ssp.progress import Progress, Steps
@@ -119,6 +119,25 @@ def keep_steps(request: KeepExamplesRequest) -> Steps[Path]:
     yield Progress("keeping examples")
     examples = replace(request.examples, digest=digest_labels(request.labels))
     return _FILES.write(request.labels, request.path, request.scene, _content(examples))
+
+
+def check_examples_target(path: Path) -> None:
+    """Refuse to write examples over anything but a file of examples.
+
+    Raises
+    ------
+    FileExistsError
+        If something else has that name.
+    """
+    if not is_taken(path) or not path.stat().st_size:
+        return
+    try:
+        _FILES.read(path)
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise FileExistsError(
+            f"'{path}' exists and is no file of examples, so it was left as it is. Give another "
+            "name."
+        ) from error
 
 
 def write_examples(path: Path, examples: Examples, name: str) -> None:

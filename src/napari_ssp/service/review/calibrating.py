@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_ssp.atomic import check_target, write_text
+from napari_ssp.atomic import check_target, is_taken, write_text
 from napari_ssp.metrics import ConformalCalibration, calibrate
 from napari_ssp.metrics.conformal import check_count
 
@@ -32,6 +32,24 @@ def calibrate_objects(objects: ErrorPairs) -> ConformalCalibration:
         When there are none.
     """
     return calibrate(objects.predicted, objects.wrong)
+
+
+def check_calibration_target(path: Path) -> None:
+    """Refuse to write a calibration over anything but an earlier one.
+
+    Raises
+    ------
+    FileExistsError
+        If something else has that name.
+    """
+    if not is_taken(path) or not path.stat().st_size:
+        return
+    try:
+        _read_content(path)
+    except ValueError as error:
+        raise FileExistsError(
+            f"'{path}' exists and is no calibration, so it was left as it is. Give another name."
+        ) from error
 
 
 def write_calibration(
@@ -97,17 +115,8 @@ def _read(path: Path, card: ModelCard, with_flows: bool) -> ConformalCalibration
             f"There is no calibration '{path}'. Make one with 'napari-ssp review IMAGES --labels L "
             f"--truth T --calibrate {path.name}'."
         )
-    try:
-        if path.stat().st_size > _LONGEST:
-            raise ValueError("it is too long")
-        content = json.loads(path.read_text(encoding="utf-8"))
-        if content["kind"] != _KIND:
-            raise ValueError("it is of another kind")
-        made_for = dict(content["critic"])
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise ValueError(
-            f"'{path}' is no calibration that 'napari-ssp review --calibrate' has written: {error}."
-        ) from error
+    content = _read_content(path)
+    made_for = content["critic"]
     if made_for.get("sha256") != card.sha256:
         raise ValueError(
             f"'{path}' was calibrated for the critic '{made_for.get('name')}' with other weights "
@@ -124,3 +133,18 @@ def _read(path: Path, card: ModelCard, with_flows: bool) -> ConformalCalibration
         return ConformalCalibration(int(content["count"]), tuple(map(float, content["wrong"])))
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"'{path}' holds no calibration that can be used: {error}") from error
+
+
+def _read_content(path: Path) -> dict[str, Any]:
+    """Read what a calibration holds, with a ValueError where it is none."""
+    try:
+        if path.stat().st_size > _LONGEST:
+            raise ValueError("it is too long")
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if content["kind"] != _KIND:
+            raise ValueError("it is of another kind")
+        return {**content, "critic": dict(content["critic"])}
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ValueError(
+            f"'{path}' is no calibration that 'napari-ssp review --calibrate' has written: {error}."
+        ) from error
