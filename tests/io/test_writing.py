@@ -201,3 +201,12 @@ def test_names_that_xml_cannot_hold(tmp_path: Path, name: str) -> None:
     found = read_image(write_image(tmp_path / "a.ome.tif", image))
     assert found.voxel_size == (1, 0.5, 0.5)
     assert found.channel_names == (printable(name), "b")
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.ome.jpg", "a.npy", "a.csv", "a.czi"])
+def test_no_tiff_under_the_name_of_another_format(tmp_path: Path, name: str) -> None:
+    image = MicroscopyImage(np.ones((4, 5), np.uint8), "yx")
+    for write in (write_labels, write_image):
+        with pytest.raises(ValueError, match=r"written as TIFF \(.tif, .ome.tif\) or OME-Zarr"):
+            write(tmp_path / name, image)
+    assert not list(tmp_path.iterdir())

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 import tifffile
+from hypothesis import given, settings, strategies as st
 from skimage.measure import regionprops
 
 from napari_ssp.image import MicroscopyImage
 from napari_ssp.measure import measure_objects, measure_steps
+from napari_ssp.measure.intensities import channel_labels
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -117,6 +119,11 @@ def test_intensities_by_channel_name() -> None:
         (MicroscopyImage(np.ones((2, 3)), "yx"), ["intensity"]),
         (MicroscopyImage(np.ones((2, 2, 3)), "cyx"), ["channel_0", "channel_1"]),
         (MicroscopyImage(np.ones((2, 2, 3)), "cyx", None, ("a", "a")), ["a_0", "a_1"]),
+        (MicroscopyImage(np.ones((2, 2, 3)), "cyx", None, ("", "_0")), ["_0_0", "_0"]),
+        (
+            MicroscopyImage(np.ones((3, 2, 3)), "cyx", None, ("A", "A", "A_0")),
+            ["A_0_0", "A_1", "A_0"],
+        ),
         (MicroscopyImage(np.ones((2, 3, 4), "u1"), "yxc", rgb=True), ["red", "green", "blue"]),
     ],
 )
@@ -124,6 +131,14 @@ def test_names_of_channels(image: MicroscopyImage, names: list[str]) -> None:
     table = measure_objects(np.ones((2, 3), int), image)
     assert [n.removeprefix("sum_") for n in table if n.startswith("sum_")] == names
     assert [table[f"sum_{name}"].tolist() for name in names] == [[6.0]] * len(names)
+
+
+@settings(deadline=None)
+@given(st.lists(st.sampled_from(["", " ", "A", "A_0", "A_1", "A_0_0", "_0", "_1"]), max_size=6))
+def test_each_channel_has_columns_of_its_own(names: list[str]) -> None:
+    image = MicroscopyImage(np.ones((max(len(names), 1), 2, 3)), "cyx", None, tuple(names))
+    labels = channel_labels(image)
+    assert [channel for channel, _ in labels.values()] == list(range(image.num_channels))
 
 
 def test_large_offsets_keep_their_digits() -> None:

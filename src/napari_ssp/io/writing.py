@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_ssp.atomic import check_folder_target, check_target
+from napari_ssp.atomic import check_folder_target, check_target, passes_on
 from napari_ssp.io.label_images import label_image, with_whole_numbers
 from napari_ssp.io.scene import LABELS_DESCRIPTION, is_labels_name, is_zarr_name
 from napari_ssp.io.slabs import slab_depth, slabs
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from napari_ssp.image import MicroscopyImage
 
+#: What names of TIFFs end with; without an ending a TIFF is written as well.
+_ENDINGS = (".tif", ".tiff", ".btf", ".tf8", "")
 _OME_TYPES = ("bool", "i1", "i2", "i4", "u1", "u2", "u4", "f4", "f8")
 
 
@@ -63,7 +65,8 @@ def write_labels(
     TypeError
         If the labels are no whole numbers.
     ValueError
-        If a label is negative or above 4294967295, or axes, voxel size and shape do not fit.
+        If a label is negative or above 4294967295, axes, voxel size and shape do not fit, or the
+        name ends otherwise.
     """
     check_name(Path(path), overwrite)
     image = with_whole_numbers(label_image(labels, axes, voxel_size))
@@ -98,7 +101,7 @@ def write_image(
     FileExistsError, FileNotFoundError, IsADirectoryError, OSError
         As `atomic_path`.
     ValueError
-        If 64-bit integers do not fit into the 32 bits of an OME-TIFF.
+        If 64-bit integers do not fit into the 32 bits of an OME-TIFF, or the name ends otherwise.
     """
     check_name(Path(path), overwrite)
     dtype = _zarr_dtype(image) if is_zarr_name(Path(path)) else _tiff_dtype(image)
@@ -166,8 +169,16 @@ def check_name(path: Path, overwrite: bool) -> None:
     ------
     FileExistsError, FileNotFoundError, IsADirectoryError, PermissionError
         As `check_target` and `check_folder_target`.
+    ValueError
+        If its ending is that of another format.
     """
     if is_labels_name(path):
         return  # the image around it is looked at first
+    is_known = is_zarr_name(path) or path.suffix.lower() in _ENDINGS
+    if not is_known and not passes_on(path):
+        raise ValueError(
+            f"'{path}' ends with '{path.suffix}', but images are written as TIFF (.tif, .ome.tif) "
+            "or OME-Zarr (.ome.zarr). Give such a name."
+        )
     check = check_folder_target if is_zarr_name(path) else check_target
     check(path, overwrite)

@@ -34,8 +34,12 @@ def channel_labels(image: MicroscopyImage) -> dict[str, tuple[int, int | None]]:
         names = ("intensity",)
     labels: dict[str, tuple[int, int | None]] = {}
     for index, name in enumerate(names):
-        known = names.count(name) > 1 or not name.strip()
-        labels[f"{name}_{index}" if known else name] = (index, None)
+        found = name
+        if names.count(name) > 1 or not name.strip():
+            found = f"{name}_{index}"
+            while found in names:
+                found += f"_{index}"
+        labels[found] = (index, None)
     return labels
 
 

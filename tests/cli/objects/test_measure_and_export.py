@@ -195,3 +195,13 @@ def test_labels_are_not_replaced_by_their_own_result(call: Call, labels: Path) -
         result = call(*words, "-o", labels, "--overwrite")
         assert result.exit_code == 2, result.output
         assert labels.read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["cells.xlsx", "cells.tif", "cells", "cells.csv.gz"])
+def test_a_table_under_the_name_of_another_format(
+    call: Call, labels: Path, tmp_path: Path, name: str
+) -> None:
+    result = call("measure", labels, "-o", tmp_path / name)
+    assert result.exit_code == 2
+    assert "does not end with .csv or .parquet" in " ".join(result.output.split())
+    assert [path.name for path in tmp_path.iterdir()] == [labels.name]

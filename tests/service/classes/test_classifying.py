@@ -239,6 +239,33 @@ def test_a_table_names_examples_too(tmp_path: Path) -> None:
     file.write_text("label,class\nthree,cell\n")
     with pytest.raises(ValueError, match=r"Line 2 of .* names no object"):
         read_examples(file)
+    file.write_text("label,class,t\n3,cell,1\n4,cell,1\n3,cell,1\n3,debris,1\n")
+    with pytest.raises(ValueError, match=r"Line 5 of .* object 3 \(t 1\) is 'debris', but it was"):
+        read_examples(file)
+    file.write_text(file.read_text().replace("debris", "cell"))
+    assert read_examples(file).count() == {"cell": 2}
+    for empty in ("", "label,class\n", "label,class\n1,\n"):
+        file.write_text(empty)
+        with pytest.raises(ValueError, match="holds no examples"):
+            read_examples(file)
+
+
+def test_examples_of_objects_that_are_not_there_teach_nothing() -> None:
+    labels, image, true = _cells()
+    examples = _examples(true, 12)
+    more = examples.give(ObjectKey(900), "cell").give(ObjectKey(7, 2), "debris")
+    found = _classify(labels, more, image=image)
+    assert found.table["class"].tolist() == true
+    assert found.warnings == (
+        "2 examples are of objects that the labels do not have: 7 (t 2), 900.",
+    )
+    assert found.count_examples() == examples.count()
+    assert "(from 12 examples)" in found.summary()
+    alone = replace(more, rows=more.rows[-2:])
+    with pytest.raises(ValueError, match=r"do not have: 7 \(t 2\), 900. These are all; give"):
+        _classify(labels, alone, image=image)
+    measured = found.examples.of_another_image()
+    assert _classify(labels, measured.joined(alone), image=image).count_examples().total() == 12
 
 
 @pytest.mark.parametrize(

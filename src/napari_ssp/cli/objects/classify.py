@@ -137,7 +137,7 @@ class _Work:
         return found.table, {
             "rows": len(found.table["label"]),
             "classes": dict(sorted(found.count().items())),
-            "examples": dict(sorted(found.examples.count().items())),
+            "examples": dict(sorted(found.count_examples().items())),
             "recognised": dict(found.recognised),
             "warnings": [*doubts, *found.warnings],
         }

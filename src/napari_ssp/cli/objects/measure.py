@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from napari_ssp.atomic import check_target
+from napari_ssp.atomic import check_target, passes_on
 from napari_ssp.cli.label_files import label_options, say_doubts, with_axes
 from napari_ssp.cli.objects.object_table import write_object_table
 from napari_ssp.cli.reporting import (
@@ -21,6 +21,7 @@ from napari_ssp.cli.reporting import (
 from napari_ssp.io.objects.object_files import PARQUET_SUFFIX
 from napari_ssp.io.objects.tables import write_table
 from napari_ssp.measure import measure_steps
+from napari_ssp.service.measuring import TABLE_SUFFIX
 
 if TYPE_CHECKING:
     from napari_ssp.cli.label_files import LabelFile, LabelTask
@@ -88,6 +89,11 @@ def measure(
         raise click.UsageError("Folders are measured into one table: give -o cells.parquet.")
     with as_usage_error():
         check_target(output, overwrite=True)
+        if output.suffix.lower() != TABLE_SUFFIX and not passes_on(output):
+            raise ValueError(
+                f"'{output}' does not end with {TABLE_SUFFIX} or {PARQUET_SUFFIX}, and no other "
+                "tables are written. Give such a name."
+            )
         tasks = labels.tasks(output, overwrite, image, nuclei)
         rows = [(task.source, _write(task, overwrite, **choices)) for task in tasks]
     for source, row in rows:

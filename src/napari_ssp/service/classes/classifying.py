@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 #: Columns of a table of classified objects.
 CLASS, PROBABILITY, GIVEN = "class", "class_probability", "class_given"
 CLASS_COLUMNS = (CLASS, PROBABILITY, GIVEN)
+#: Most objects that a sentence names.
+_LISTED = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,9 +69,13 @@ class Classes:
         """How many objects each class has, examples among them."""
         return Counter(name for name in self.table[CLASS].tolist() if name)
 
+    def count_examples(self) -> Counter[str]:
+        """How many examples each class was learnt from."""
+        return Counter(row.class_name for row in self.examples.rows if row.values)
+
     def summary(self) -> str:
         """Say how many objects there are of each class, and how far that can be trusted."""
-        count, examples = self.count(), self.examples.count()
+        count, examples = self.count(), self.count_examples()
         found = ", ".join(f"{count[each.name]} {each.name}" for each in self.examples.classes)
         if len(examples) < 2:
             return (
@@ -80,7 +86,7 @@ class Classes:
 
     def _trust(self) -> str:
         if not self.recognised:
-            few = [f"{name} has {n}" for name, n in self.examples.count().items() if n < ENOUGH]
+            few = [f"{name} has {n}" for name, n in self.count_examples().items() if n < ENOUGH]
             return (
                 f"Too few examples to say how good this is: {ENOUGH} of each class are needed"
                 f"{' (' + ', '.join(few) + ')' if few else ''}."
@@ -133,7 +139,8 @@ def classify_steps(request: ClassifyRequest) -> Steps[Classes]:
     ManyObjectsError
         When the labels look like an image, and that was not agreed to.
     ValueError
-        When the examples have nothing in common with what was measured.
+        When the examples have nothing in common with what was measured, or are of no object of
+        the labels.
     """
     yield Progress("looking at the labels")
     digest = digest_labels(request.labels)
@@ -143,7 +150,7 @@ def classify_steps(request: ClassifyRequest) -> Steps[Classes]:
         table = yield from _measure(request)
     yield Progress("learning classes")
     examples = request.examples.of_labels(digest).measured(table, feature_names(table))
-    return _classify(table, examples, digest)
+    return _classify(table, examples, digest, _missing(examples))
 
 
 def _measure(request: ClassifyRequest) -> Steps[Table]:
@@ -154,15 +161,33 @@ def _measure(request: ClassifyRequest) -> Steps[Table]:
     )
 
 
-def _classify(table: Table, examples: Examples, digest: str) -> Classes:
+def _missing(examples: Examples) -> list[str]:
+    """Say which examples the labels have no object for.
+
+    Raises
+    ------
+    ValueError
+        When these are all.
+    """
+    missing = sorted(row.key for row in examples.rows if row.key is not None and not row.values)
+    if not missing:
+        return []
+    shown = ", ".join(map(str, missing[:_LISTED])) + (", ..." if missing[_LISTED:] else "")
+    line = f"{len(missing)} examples are of objects that the labels do not have: {shown}."
+    if len(missing) == len(examples.rows):
+        raise ValueError(f"{line} These are all; give examples of these labels.")
+    return [line]
+
+
+def _classify(table: Table, examples: Examples, digest: str, warnings: list[str]) -> Classes:
     keys = object_keys(table)
     names = np.full(len(keys), "", object)
-    probability, warnings = np.full(len(keys), np.nan), []
+    probability = np.full(len(keys), np.nan)
     recognised: Mapping[str, float] = {}
     learnt = [row for row in examples.rows if row.values]
     if len({row.class_name for row in learnt}) > 1 and keys:
         features = common_features(table, learnt)
-        warnings = _left_out(feature_names(table), features)
+        warnings = warnings + _left_out(feature_names(table), features)
         found = predict(learnt, table, features)
         names, probability, recognised = found.names, found.probability, found.recognised
     given = examples.given

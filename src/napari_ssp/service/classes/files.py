@@ -14,7 +14,7 @@ from napari_ssp.service.classes.examples import Example, Examples, ObjectClass
 from napari_ssp.service.measuring import digest_labels
 from napari_ssp.service.requests import Request
 from napari_ssp.service.review.beside import FilesBeside
-from napari_ssp.service.review.decisions import object_key
+from napari_ssp.service.review.decisions import ObjectKey, object_key
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -172,7 +172,7 @@ def read_examples(path: Path) -> Examples:
     Raises
     ------
     ValueError
-        When it holds none.
+        When it holds none, or says two classes of one object.
     """
     if path.suffix.lower() == ".csv":
         return _read_table(path)
@@ -190,7 +190,7 @@ def read_examples(path: Path) -> Examples:
 
 
 def _read_table(path: Path) -> Examples:
-    examples = Examples()
+    given: dict[ObjectKey, str] = {}
     for line, row in read_rows(path):
         name = row.get("class", "").strip()
         try:
@@ -202,10 +202,21 @@ def _read_table(path: Path) -> Examples:
             ) from error
         if not name:
             continue
-        if name not in {each.name for each in examples.classes}:
-            examples = examples.add_class(name)
-        examples = examples.give(key, name)
-    return examples
+        other = given.setdefault(key, name)
+        if other != name:
+            raise ValueError(
+                f"Line {line} of '{path}' says that object {key} is '{name}', but it was '{other}' "
+                "before. Leave one of the lines there."
+            )
+    if not given:
+        raise ValueError(
+            f"'{path}' holds no examples, because no line has both a label and a class. Give the "
+            "columns label and class, and at least one such line."
+        )
+    examples = Examples()
+    for name in dict.fromkeys(given.values()):
+        examples = examples.add_class(name)
+    return replace(examples, rows=tuple(Example(name, key) for key, name in given.items()))
 
 
 def _content(examples: Examples) -> dict[str, Any]:

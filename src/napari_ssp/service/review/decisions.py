@@ -35,6 +35,11 @@ class ObjectKey(NamedTuple):
     t: int = 0
     z: int = 0
 
+    def __str__(self) -> str:
+        """Give its number, and its place where that is not the first one."""
+        places = ", ".join(f"{axis} {getattr(self, axis)}" for axis in "tz" if getattr(self, axis))
+        return f"{self.label} ({places})" if places else str(self.label)
+
 
 Decisions = Mapping[ObjectKey, Decision]
 
