@@ -183,6 +183,14 @@ def test_the_page_shows_each_field_of_a_plate(segment: Call, tmp_path: Path) -> 
     assert "a report is a table" in segment(plate, "--report", tmp_path / "r.doc").output
 
 
+@pytest.mark.parametrize("factor", [1e30, 1e302, np.inf])
+def test_a_picture_of_values_beyond_all_bounds(factor: float) -> None:
+    pixels = COINS.astype(np.float64)
+    pixels[:2] *= factor
+    drawn = imagecodecs.png_decode(draw_thumbnail(MicroscopyImage(pixels, "yx")))
+    assert drawn[:2].max() == 255 and drawn[2:].min() == 0
+
+
 def test_a_picture_is_taken_from_the_level_that_is_large_enough() -> None:
     levels = [np.full((n, n), n, np.uint16) for n in (800, 400, 200, 100)]
     for level in levels:

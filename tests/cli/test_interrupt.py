@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _thread
 import ast
+import csv
 import os
 import signal
 import subprocess
@@ -28,7 +29,7 @@ from napari_ssp.progress import Progress, Steps
 from napari_ssp.registry import ModelCard
 from napari_ssp.registry.digests import file_sha256
 from napari_ssp.registry.trust import trust
-from napari_ssp.service import JobState, ModelService, PredictRequest
+from napari_ssp.service import CancelledError, JobState, ModelService, PredictRequest
 from napari_ssp.service.jobs import Job
 from napari_ssp.service.pipelines import Lane
 
@@ -74,6 +75,21 @@ def test_an_interrupt_ends_the_whole_batch(tmp_path: Path) -> None:
         jobs[0].result(timeout=10)
     assert jobs[0].state is JobState.CANCELLED
     assert not (tmp_path / "report.json").exists()
+
+
+def test_images_whose_jobs_an_interrupt_cancelled_have_not_failed(tmp_path: Path) -> None:
+    """Those that are done beside each other end so, each in a thread of its own."""
+
+    def work(service: Any, request: Any, target: Path) -> tuple[str, dict[str, Any]]:
+        raise CancelledError("The job was cancelled.")
+
+    report = tmp_path / "report.csv"
+    batch = Batch(tmp_path, "local", "tiff", False, None, reports=(report,))
+    with pytest.raises(CancelledError):
+        batch.run([PredictRequest(tmp_path / "a.tif")], [[tmp_path / "a"]], work)
+    with report.open(newline="", encoding="utf-8") as file:
+        (row,) = csv.DictReader(file)
+    assert (row["state"], row["error"]) == ("waiting", "")
 
 
 def test_no_command_waits_deaf_to_an_interrupt() -> None:

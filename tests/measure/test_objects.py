@@ -151,6 +151,17 @@ def test_large_offsets_keep_their_digits() -> None:
     assert table["sum_intensity"][0] == 64 * 64 * 60_000.5
 
 
+def test_a_pixel_that_is_no_number_spoils_its_object_alone() -> None:
+    """Without a warning of numpy on the terminal: the empty field says enough."""
+    labels = np.repeat([[1, 2, 3, 4]], 3, axis=0)
+    for value in (np.nan, np.inf, -np.inf, 1e308):
+        pixels = np.ones((3, 4))
+        pixels[0, 1], pixels[1, 1] = value, -value
+        table = measure_objects(labels, MicroscopyImage(pixels, "yx"))
+        assert table["mean_intensity"][[0, 2, 3]].tolist() == [1, 1, 1]
+        assert not np.isfinite(table["std_intensity"][1])
+
+
 def test_real_labels_are_measured_as_by_regionprops(shared_data: Path) -> None:
     path = sorted((shared_data / "dsb2018" / "val" / "labels").glob("*.tiff"))[0]
     labels = tifffile.imread(path)

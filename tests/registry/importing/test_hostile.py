@@ -200,6 +200,17 @@ def test_what_is_no_tensor(cache: Path, tmp_path: Path) -> None:
         _refused(tmp_path / "x.pth", cache, "not a dictionary of weights")
 
 
+def test_a_package_that_was_cut_off(tiny_model: Path, cache: Path, tmp_path: Path) -> None:
+    path = tmp_path / "m.zip"
+    run(export_steps(tiny_model, path))
+    content = path.read_bytes()
+    for share in (0.1, 0.5, 0.95):
+        path.write_bytes(content[: int(len(content) * share)])
+        _refused(
+            path, cache, "m.zip is damaged: it begins as a ZIP archive, but its end is missing"
+        )
+
+
 @pytest.mark.parametrize("legacy", [False, True])
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.3, 0.9, 0.999])
 def test_truncated(cache: Path, tmp_path: Path, legacy: bool, share: float) -> None:
@@ -232,7 +243,7 @@ def test_bytes_that_changed_on_the_way(
 
 
 @pytest.mark.parametrize(
-    "content", [b"<!DOCTYPE html><html>", b"PK\x03\x04 no archive", b"\x89PNG\r\n", b"\0" * 64]
+    "content", [b"<!DOCTYPE html><html>", b"PK-less text", b"\x89PNG\r\n", b"\0" * 64]
 )
 def test_other_files(cache: Path, tmp_path: Path, content: bytes) -> None:
     (tmp_path / "x.pth").write_bytes(content)

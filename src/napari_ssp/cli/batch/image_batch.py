@@ -40,7 +40,7 @@ from napari_ssp.io.ngff.reading import is_zarr
 from napari_ssp.io.objects.notes import is_corrected
 from napari_ssp.io.sources import with_subfolders
 from napari_ssp.registry.claims import claimed
-from napari_ssp.service import ModelService
+from napari_ssp.service import CancelledError, ModelService
 from napari_ssp.service.compute.places import find_place
 
 if TYPE_CHECKING:
@@ -236,6 +236,8 @@ class _Run:
         began = time.monotonic()
         try:
             line, row = self.work(service, request, target)
+        except CancelledError:  # by an interrupt: the image did not fail
+            raise
         except USER_ERRORS as error:
             said = one_line(error)
             row = {**_place(request), "error": said}

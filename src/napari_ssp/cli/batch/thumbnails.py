@@ -22,6 +22,8 @@ _SIDE = 160
 _OUTLINE = (255, 200, 0)
 #: Percentiles that become black and white.
 _RANGE = (1.0, 99.8)
+#: Values beyond are none of a microscope's; differences of these are finite.
+_LARGEST = 1e307
 
 
 def draw_thumbnail(
@@ -75,7 +77,7 @@ def _stretch(plane: NDArray[Any]) -> NDArray[np.uint8]:
     """Grey values or colours as (Y, X, 3) of 8 bits; colours of 8 bits stay as they are."""
     if plane.ndim == 3 and plane.dtype == np.uint8:
         return np.array(plane)
-    values = np.nan_to_num(plane.astype(np.float32))
+    values = np.clip(np.nan_to_num(plane.astype(np.float64)), -_LARGEST, _LARGEST)
     low, high = np.percentile(values, _RANGE)
     grey = np.clip((values - low) / max(high - low, 1e-12), 0, 1) * 255
     return np.broadcast_to(grey.reshape(*grey.shape[:2], -1), (*grey.shape[:2], 3)).astype(np.uint8)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_ssp.atomic import is_special, replaced_folder
 from napari_ssp.progress import Progress, Steps, run
+from napari_ssp.registry.archive_members import members
 from napari_ssp.registry.bioimage.files import is_bioimage
 from napari_ssp.registry.card import CARD_FILE, PACKAGE, WEIGHTS_FILE, ModelCard
 from napari_ssp.registry.card_checks import check_name
@@ -28,6 +29,9 @@ from napari_ssp.scratch import scratch_folder
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
+
+#: What ZIP archives begin with.
+_ZIP = b"PK\x03\x04"
 
 
 def import_checkpoint(
@@ -202,6 +206,11 @@ def _content(path: Path) -> Any:
         return read_safetensors(path)
     with path.open("rb") as file:
         start = file.read(12)
+    if start.startswith(_ZIP) and not members(path):
+        raise ValueError(
+            f"{path.name} is damaged: it begins as a ZIP archive, but its end is missing. "
+            "Download or copy it again."
+        )
     raise ValueError(
         f"{path.name} is no model that is known here: it begins with {start!r}. Known are MEDIAR's "
         ".pth, RepMode's .p, .safetensors, the .zip of 'napari-ssp models export', and BioImage.IO "
