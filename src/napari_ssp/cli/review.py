@@ -215,7 +215,7 @@ def _pairs(found: Sequence[ImageSource], labels: Path, truth: Path | None) -> li
     places = [place for place in (labels, truth) if place is not None and is_folder(place)]
     # Labels may lie among their images.
     others = {(one.path.resolve(), one.scene) for place in places for one in label_sources(place)}
-    images = [one for one in found if (one.path.resolve(), one.scene) not in others]
+    images = [one for one in found if (one.path.resolve(), one.scene) not in others] or found
     own = _of(images, labels, "labels")
     true = [None] * len(images) if truth is None else _of(images, truth, "truth")
     return [_Labelled(*each) for each in zip(images, own, true, strict=True)]
