@@ -107,6 +107,19 @@ def test_images_that_are_no_labels_are_named(call: Call, folders: tuple[Path, Pa
     assert "'b': The prediction has dtype float32" in result.stderr
 
 
+def test_an_image_of_two_groups_is_refused(
+    call: Call, folders: tuple[Path, Path], tmp_path: Path
+) -> None:
+    groups = tmp_path / "g.csv"
+    words = ("--prediction", folders[0], "--truth", folders[1], "--groups", groups)
+    groups.write_text("id,modality\na,one\na,one\n")
+    assert call("evaluate", "segmentation", *words).exit_code == 0
+    groups.write_text("id,modality\na,one\nb,two\na,two\n")
+    result = call("evaluate", "segmentation", *words)
+    assert result.exit_code == 2
+    assert "gives 'a' the modality 'two', a line before it 'one'" in " ".join(result.output.split())
+
+
 def test_groups_without_the_column(call: Call, folders: tuple[Path, Path], tmp_path: Path) -> None:
     (tmp_path / "g.csv").write_text("name,kind\na,b\n")
     words = ("--prediction", folders[0], "--truth", folders[1], "--groups", tmp_path / "g.csv")

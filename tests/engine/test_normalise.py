@@ -123,6 +123,12 @@ def test_the_largest_numbers_do_not_overflow() -> None:
     assert normalise(wide)[0, 1, 1] == 1
 
 
+@pytest.mark.parametrize("factor", [1e30, 1e39, 1e302, 3e305])
+def test_large_floats_are_seen_as_small_ones_are(factor: float) -> None:
+    image = np.arange(256.0).reshape(16, 16)
+    np.testing.assert_allclose(normalise(image * factor), normalise(image), atol=0.01)
+
+
 def test_gaps_are_black_and_infinities_are_ends() -> None:
     image = np.linspace(1, 200, 400).reshape(20, 20)
     broken = image.copy()

@@ -44,6 +44,13 @@ def test_voxels_that_are_not_finite_are_counted(bad: float) -> None:
         _statistics(volume)
 
 
+@pytest.mark.parametrize("factor", [1e160, 1e302, 1e308])
+def test_voxels_that_are_too_large_are_refused(factor: float) -> None:
+    volume = np.random.default_rng(0).random((3, 4, 5)) * factor
+    with pytest.raises(ValueError, match=r"too large to be normalised.*Divide"):
+        _statistics(volume)
+
+
 @pytest.mark.parametrize("value", [0, 7, 60_000, 1e30])
 def test_a_constant_volume_is_refused(value: float) -> None:
     with pytest.raises(ValueError, match="nothing to predict from"):

@@ -110,6 +110,16 @@ def test_measuring_gives_the_table(service: ModelService, squares: NDArray[np.ui
     assert both["mean_a"].tolist() == both["mean_b"].tolist() == [6.0, 14.0]
 
 
+def test_images_of_one_name_all_get_columns(
+    service: ModelService, squares: NDArray[np.uint32]
+) -> None:
+    images = [MicroscopyImage(squares * k, "yx", name="a") for k in (1.0, 2.0, 3.0)]
+    labels = MicroscopyImage(squares, "yx")
+    table = service.submit(MeasureRequest(labels, tuple(images))).result(30)
+    means = [column[0] for name, column in table.items() if name.startswith("mean_")]
+    assert means == [3.0, 6.0, 9.0]
+
+
 def test_objects_are_saved(
     service: ModelService, squares: NDArray[np.uint32], tmp_path: Path
 ) -> None:

@@ -23,7 +23,8 @@ UPPER_PERCENTILE = 99.5
 MOST_SORTED = 2**24
 _EXACT_IN_FLOAT32 = 2.0**24
 _SAFE_IN_FLOAT32 = 1e30
-_SAFE_IN_FLOAT64 = 1e300
+# Half of the largest one: differences stay finite.
+_SAFE_IN_FLOAT64 = 8e307
 
 
 def normalise(plane: npt.ArrayLike, *others: npt.ArrayLike) -> npt.NDArray[np.float32]:

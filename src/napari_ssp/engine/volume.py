@@ -62,11 +62,12 @@ class RunningStatistics:
         if self._bad:
             return
         # Chan's way to join two samples keeps the digits that a plain sum of squares loses.
-        difference = float(values.mean()) - self._mean
-        total = self._count + values.size
-        self._squares += float(values.var()) * values.size
-        self._squares += difference**2 * self._count * values.size / total
-        self._mean += difference * values.size / total
+        with np.errstate(invalid="ignore", over="ignore"):  # the result is looked at
+            difference = values.mean() - self._mean
+            total = self._count + values.size
+            self._squares += float(values.var()) * values.size
+            self._squares += float(difference**2 * self._count * values.size / total)
+            self._mean += float(difference * values.size / total)
         self._count = total
 
     def result(self) -> Statistics:
@@ -75,7 +76,7 @@ class RunningStatistics:
         Raises
         ------
         ValueError
-            When voxels are NaN or infinite, or all are equal.
+            When voxels are NaN, infinite or too large, or all are equal.
         """
         if self._bad:
             raise ValueError(
@@ -83,6 +84,11 @@ class RunningStatistics:
                 "Replace them, e.g. by the stack's median."
             )
         deviation = float(np.sqrt(self._squares / max(self._count, 1)))
+        if not np.isfinite(deviation):
+            raise ValueError(
+                "The voxels of the stack are too large to be normalised: their squares are beyond "
+                "the largest number. Divide them, e.g. by the largest one."
+            )
         if deviation <= 1e-12 * max(1.0, abs(self._mean)):
             raise ValueError(
                 f"All voxels of the stack have the value {self._mean:g}, so there is nothing to "

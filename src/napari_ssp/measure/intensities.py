@@ -67,11 +67,9 @@ def intensities(
     # Sums of float32 lose digits; integers are summed in 64 bits anyway.
     exact = values if values.dtype.kind in "iu" else values.astype(np.float64)
     properties = tuple(f"intensity_{statistic}" for statistic in _STATISTICS)
-    # Of an object with a pixel that is infinite some values are nan, which says enough.
-    with np.errstate(invalid="ignore", over="ignore"):
-        found = regionprops_table(  # type: ignore[no-untyped-call]
-            numbers, exact, properties=properties
-        )
+    found = regionprops_table(  # type: ignore[no-untyped-call]
+        numbers, exact, properties=properties
+    )
     columns = {f"{s}_{name}": found[f"intensity_{s}"].astype(np.float64) for s in _STATISTICS}
     sums = np.bincount(numbers.ravel(), exact.ravel(), minlength=numbers.max(initial=0) + 1)
     return columns | {f"sum_{name}": sums[1:]}

@@ -252,9 +252,11 @@ def _intensities(
     for name, (channel, sample) in channel_labels(image).items():
         values = _read(image, place, channel)
         values = values if sample is None else values[..., sample]
-        columns |= intensities(numbers, values, name)
-        if nuclei is not None:
-            columns |= compartments.means(numbers, nuclei, values, name)
+        # Of values that are not finite, or too large, results are not either: no more to say.
+        with np.errstate(invalid="ignore", over="ignore"):
+            columns |= intensities(numbers, values, name)
+            if nuclei is not None:
+                columns |= compartments.means(numbers, nuclei, values, name)
     return columns
 
 

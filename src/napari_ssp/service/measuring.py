@@ -128,8 +128,10 @@ def measure_steps(request: MeasureRequest) -> Steps[Table]:
     for image in request.images:
         part = yield from measure.measure_steps(labels, _named(image), **how)
         for name, column in part.items():
-            is_known = name in table and not np.array_equal(table[name], column, equal_nan=True)
-            table[f"{name}_{image.name}" if is_known else name] = column
+            own = name
+            while own in table and not np.array_equal(table[own], column, equal_nan=True):
+                own += f"_{image.name}"
+            table[own] = column
     return table
 
 

@@ -272,6 +272,9 @@ def test_examples_of_objects_that_are_not_there_teach_nothing() -> None:
     "text",
     [
         "[]",
+        '{"kind": "napari-ssp classes of objects", "classes": [{"name": "a"}, {"name": "b"}], '
+        '"examples": [{"class": "a", "label": 1, "values": {}}, '
+        '{"class": "b", "label": 1, "values": {}}]}',
         "{",
         '{"kind": "napari-ssp review of labels"}',
         '{"kind": "napari-ssp classes of objects", "classes": [{"name": ""}], "examples": []}',

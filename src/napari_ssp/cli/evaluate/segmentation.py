@@ -154,10 +154,18 @@ def _count(labels: np.ndarray[Any, Any]) -> int:
 
 
 def _read_groups(path: Path, column: str) -> dict[str, str]:
-    rows = [row for _, row in read_rows(path)]
-    if not rows or not {"id", column} <= set(rows[0]):
+    rows = read_rows(path)
+    if not rows or not {"id", column} <= set(rows[0][1]):
         raise ValueError(f"{path} needs the columns 'id' and '{column}'.")
-    return {row["id"]: row[column] for row in rows}
+    groups: dict[str, str] = {}
+    for line, row in rows:
+        known = groups.setdefault(row["id"], row[column])
+        if known != row[column]:
+            raise ValueError(
+                f"Line {line} of '{path}' gives '{row['id']}' the {column} '{row[column]}', a line "
+                f"before it '{known}'. Keep one of them."
+            )
+    return groups
 
 
 def _means(rows: Iterable[dict[str, Any]]) -> dict[str, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -246,3 +247,7 @@ def _check_names(names: list[str], rows: tuple[Example, ...]) -> None:
     unknown = sorted({str(row.class_name) for row in rows} - set(names))
     if unknown or len(set(names)) < len(names):
         raise ValueError(f"its classes are {names}, its examples have also {unknown}")
+    given = {(row.key, row.class_name) for row in rows if row.key is not None}
+    twice = [key for key, count in Counter(key for key, _ in given).items() if count > 1]
+    if twice:
+        raise ValueError(f"object {twice[0]} has several classes")
