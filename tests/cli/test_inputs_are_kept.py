@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 import tifffile
+from image_files import write_positions
 
 from napari_ssp.image import MicroscopyImage
 from napari_ssp.io import write_image, write_labels
@@ -102,6 +103,15 @@ def test_a_report_replaces_no_other_json(
     assert refused.exit_code == 2
     assert "another name" in " ".join(refused.output.split())
     assert contents(folder) == before
+
+
+def test_a_report_replaces_no_table_of_its_own_run(call: Call, tmp_path: Path) -> None:
+    two = write_positions(tmp_path / "two.ome.tif", [CELLS, CELLS], ["a", "b"])
+    words = ("-o", tmp_path / "cells.csv", "--json", tmp_path / "cells a.csv")
+    refused = call("measure", two, *words)
+    assert refused.exit_code == 2
+    assert "cells a.csv' exists and is no report" in " ".join(refused.output.split())
+    assert (tmp_path / "cells a.csv").read_text().startswith("label,")
 
 
 def test_reports_say_what_they_are(call: Call, folder: Path) -> None:

@@ -31,12 +31,20 @@ _KIND = "napari-ssp report"
 
 def _check_report(_: Any, option: click.Parameter, path: Path | None) -> Path | None:
     """Let a report replace only an earlier one: a wrong name must not cost an image."""
-    if path is not None and path.is_file() and path.stat().st_size and not _is_report(path):
-        raise click.BadParameter(
-            f"'{path}' exists and is no report, so it was left as it is. Give another name.",
-            param=option,
-        )
+    if path is not None:
+        try:
+            _refuse_other(path)
+        except ValueError as error:
+            raise click.BadParameter(str(error), param=option) from error
     return path
+
+
+def _refuse_other(path: Path) -> None:
+    """Refuse to replace a file that is no report."""
+    if path.is_file() and path.stat().st_size and not _is_report(path):
+        raise ValueError(
+            f"'{path}' exists and is no report, so it was left as it is. Give another name."
+        )
 
 
 def _is_report(path: Path) -> bool:
@@ -209,14 +217,29 @@ def write_report(report: dict[str, Any], path: Path | None) -> None:
     """Write a report as JSON: to a file, to standard output for ``-``, or not at all."""
     if path is None:
         return
-    text = json.dumps(_finite({"kind": _KIND, **report}), indent=2, default=str)
     if str(path) == "-":
         if sys.stdout is None:
             fail(["The standard output is closed, so the report could not be written to it."])
-        click.echo(text)
+        click.echo(_as_json(report))
         return
     with as_usage_error():
-        write_text(path, text + "\n")
+        _refuse_other(path)  # e.g. a result of this very run
+        replace_report(report, path)
+
+
+def replace_report(report: dict[str, Any], path: Path) -> None:
+    """Write a report in place of whatever has that name.
+
+    Raises
+    ------
+    OSError
+        When it cannot be written.
+    """
+    write_text(path, _as_json(report) + "\n")
+
+
+def _as_json(report: dict[str, Any]) -> str:
+    return json.dumps(_finite({"kind": _KIND, **report}), indent=2, default=str)
 
 
 def _finite(value: Any) -> Any:

@@ -17,7 +17,7 @@ from napari_ssp.cli.image_command import image_command
 from napari_ssp.cli.label_files import number_parts_option
 from napari_ssp.cli.options import request_options
 from napari_ssp.cli.pairing import by_name, label_name, label_sources
-from napari_ssp.cli.reporting import as_usage_error, say, wait_for, write_report
+from napari_ssp.cli.reporting import as_usage_error, replace_report, say, wait_for
 from napari_ssp.io import is_folder, number_mask, read_label_image, write_image
 from napari_ssp.io.objects.notes import read_provenance
 from napari_ssp.io.objects.tables import write_table
@@ -169,7 +169,7 @@ class _Writer:
             write_picture(self.batch.output / _PICTURE, together)
             if self.calibrate is not None and self.plan is not None:
                 report["calibration"] = self._calibrate(together)
-        write_report(report, self.batch.output / _REPORT)
+        replace_report(report, self.batch.output / _REPORT)
         return report
 
     def _judge(self, service: ModelService, request: JudgeRequest, name: str) -> Judgement:
