@@ -240,3 +240,53 @@ def test_the_critic_that_knows_the_model_is_taken(
         said = " ".join(done.output.split())
         count = said.count("reviewed by mito-critic, which knows results of mito.")
         assert count == wanted.count("mito-critic")
+
+
+def test_python_and_the_command_compare_the_same_flows(
+    call: Call, folder: Path, comparing_critic: Path
+) -> None:
+    labels, image = folder / "labels" / "a_label.tif", folder / "images" / "a.png"
+    beside = folder / "labels" / "a_flows.tiff"
+    sure = np.where(_labels(2) == 7, 0.2, 0.9)
+    outputs = np.stack([*labels_to_flows(_labels(2)), sure]).astype(np.float32)
+
+    def worst(**choices: Any) -> int:
+        table = ssp.review(image, labels, str(comparing_critic), **choices).table
+        return int(table["label"][0])
+
+    # What cellpose saves under this name is a picture of flows.
+    tifffile.imwrite(beside, np.zeros((40, 130, 3), np.uint8), photometric="rgb")
+    assert worst() != 7
+    write_image(beside, ssp.MicroscopyImage(outputs, "cyx"), overwrite=True)
+    assert worst() == worst(flows=beside) == 7
+    words = ("--labels", labels, "--model", comparing_critic, "-o", folder / "out")
+    assert call("review", image, *words).exit_code == 0
+    assert _rows(folder / "out" / "a_review.csv")[0]["label"] == "7"
+    assert ssp.review(image, read_image(labels), str(comparing_critic)).table["label"][0] != 7
+
+
+def test_labels_and_flows_beside_their_images_are_no_images(
+    call: Call, folder: Path, tiny_critic: Path
+) -> None:
+    images = folder / "images"
+    for name in "ab":
+        shutil.copy(folder / "labels" / f"{name}_label.tif", images)
+        write_image(
+            images / f"{name}_flows.tiff", ssp.MicroscopyImage(np.zeros((3, 40, 130), "f4"), "cyx")
+        )
+    done = call("review", images, "--labels", images, "--model", tiny_critic, "-o", folder / "out")
+    assert done.exit_code == 0, done.output
+    made = sorted(path.name for path in (folder / "out").glob("*.tif"))
+    assert made == ["a_errors.ome.tif", "b_errors.ome.tif"]
+
+
+def test_a_maker_that_nobody_knows_is_said(call: Call, folder: Path) -> None:
+    words = ("--labels", folder / "labels" / "a_label.tif", "-o", folder / "out", "--overwrite")
+    for name, said in (
+        ("mediar-startr", "There is no model 'mediar-startr'. Did you mean mediar-starter"),
+        ("mediar-starter", ""),
+    ):
+        done = call("review", folder / "images" / "a.png", *words, "--made-by", name)
+        assert done.exit_code == 0, done.output
+        assert (said or "There is no model") in done.stderr or not said
+        assert ("so critic-starter is taken" in " ".join(done.stderr.split())) == bool(said)

@@ -19,14 +19,16 @@ from napari_ssp.cli.options import request_options
 from napari_ssp.cli.pairing import by_name, label_name, label_sources
 from napari_ssp.cli.reporting import as_usage_error, replace_report, say, wait_for
 from napari_ssp.io import is_folder, number_mask, read_label_image, write_image
+from napari_ssp.io.label_names import leave_results_out
 from napari_ssp.io.objects.notes import read_provenance
 from napari_ssp.io.objects.tables import write_table
-from napari_ssp.registry import find_card
+from napari_ssp.registry import find_card, find_critic, find_in_catalogue
 from napari_ssp.service import ModelService, PlanRequest, Review, ReviewRequest
 from napari_ssp.service.network_outputs import find_outputs
 from napari_ssp.service.review.calibrating import check_calibration_target
 from napari_ssp.service.review.choosing import name_maker
 from napari_ssp.service.review.judging import JudgeRequest
+from napari_ssp.service.review.requests import CRITIC_STARTER
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -109,6 +111,8 @@ def review(
     with as_usage_error():
         if choices["model"] is not None:
             find_card(choices["model"])
+        elif choices["made_by"] is not None:
+            _say_unknown(choices["made_by"])
         _check_calibrate(calibrate, truth, choices["calibration"])
         found = _pairs(find_sources(paths, scene), labels, truth)
         requests = [_request(each, flows, number_parts, choices) for each in found]
@@ -203,6 +207,16 @@ def _check_calibrate(calibrate: Path | None, truth: Path | None, calibration: st
     check_calibration_target(calibrate)
 
 
+def _say_unknown(maker: str) -> None:
+    """Say that nobody knows a model: it may be one of another computer, or a slip."""
+    if find_critic(maker) is not None:
+        return
+    try:
+        find_in_catalogue(maker)
+    except FileNotFoundError as error:
+        say(f"{error} No critic has learned from its results, so {CRITIC_STARTER} is taken.")
+
+
 def _read_files(
     found: Sequence[_Labelled], flows: Path | None, calibration: str | None
 ) -> list[Path]:
@@ -212,10 +226,13 @@ def _read_files(
 
 def _pairs(found: Sequence[ImageSource], labels: Path, truth: Path | None) -> list[_Labelled]:
     """Images with their labels and truth, by name; a single one of each needs none."""
+    paths = set(leave_results_out([one.path for one in found]))
     places = [place for place in (labels, truth) if place is not None and is_folder(place)]
     # Labels may lie among their images.
     others = {(one.path.resolve(), one.scene) for place in places for one in label_sources(place)}
-    images = [one for one in found if (one.path.resolve(), one.scene) not in others] or found
+    images = [
+        one for one in found if one.path in paths and (one.path.resolve(), one.scene) not in others
+    ] or found
     own = _of(images, labels, "labels")
     true = [None] * len(images) if truth is None else _of(images, truth, "truth")
     return [_Labelled(*each) for each in zip(images, own, true, strict=True)]

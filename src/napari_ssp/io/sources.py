@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     Named = Sequence[ImageSource]
 
+# Most images that a sentence names.
+_MOST_NAMED = 5
 # What a file that cannot be read leads to; whoever reads it says so.
 _UNREADABLE = (OSError, ValueError, TypeError, ImportError)
 
@@ -145,7 +147,9 @@ def _find(
         chosen = found if scene is None else _choose(found, scene, file)
         if len(found) > 1:
             names = [str(source.scene) for source in found]
-            taken = "" if len(chosen) == len(found) else f"; taken: {chosen[0].scene}"
+            picked = ", ".join(str(source.scene) for source in chosen[:_MOST_NAMED])
+            more = ", …" if chosen[_MOST_NAMED:] else ""
+            taken = "" if len(chosen) == len(found) else f"; taken: {picked}{more}"
             notes.append(f"'{file}' holds {list_names(names)}{taken}.")
         sources += chosen
     return sources, notes

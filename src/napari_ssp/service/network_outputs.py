@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_ssp.io import LABEL_ENDINGS, image_stem, write_image
+from napari_ssp.io import LABEL_ENDINGS, image_stem, read_image, write_image
 from napari_ssp.io.label_names import without_endings
 
 if TYPE_CHECKING:
@@ -59,7 +59,16 @@ def find_outputs(labels: Path) -> Path | None:
     """
     owner = without_endings(image_stem(labels), LABEL_ENDINGS)
     beside = (labels.with_name(owner + ENDING + suffix) for suffix in _SUFFIXES)
-    return next((path for path in beside if path.exists()), None)
+    return next((path for path in beside if path.exists() and _holds_outputs(path)), None)
+
+
+def _holds_outputs(path: Path) -> bool:
+    """Whether a file may hold outputs: cellpose gives pictures of flows the same name."""
+    try:
+        image = read_image(path)
+    except (OSError, ValueError, TypeError):
+        return False
+    return image.dtype.kind == "f" and not image.rgb
 
 
 def check_outputs(outputs: MicroscopyImage) -> None:

@@ -190,8 +190,9 @@ def test_examples_teach_another_image(tmp_path: Path) -> None:
     assert _classify(labels, read, image=image).table["class_given"].sum() == 12
 
     assert classify(others, file).table["class"].tolist() == theirs
-    (warning,) = classify(others.data, str(file)).warnings
-    assert "examples lack the others: area_px2" in warning, "no voxel size is known here"
+    lacking, unmeasured = classify(others.data, str(file)).warnings
+    assert "examples lack the others: area_px2" in lacking, "no voxel size is known here"
+    assert "these labels were measured without the others: area_um2" in unmeasured
     mixed = found.examples.give(ObjectKey(1), theirs[0])
     assert _classify(others, mixed).table["class"].tolist() == theirs
 
@@ -206,6 +207,15 @@ def test_what_examples_lack_is_said(tmp_path: Path) -> None:
     few = tuple(replace(row, values={"area_um2": row.values["area_um2"]}) for row in bare.rows)
     with pytest.raises(ValueError, match=r"measured as area_um2, these objects as area_px2.*voxel"):
         _classify(in_pixels, replace(bare, rows=few))
+
+
+def test_what_labels_lack_is_said() -> None:
+    labels, image, true = _cells()
+    learnt = _classify(labels, _examples(true, 12), image=image).examples.of_another_image()
+    found = _classify(labels, learnt)
+    (said,) = found.warnings
+    assert "because these labels were measured without the others: mean_" in said
+    assert _classify(labels, learnt, image=image).warnings == ()
 
 
 def test_examples_are_kept_beside_the_labels_and_found(

@@ -133,6 +133,11 @@ def test_without_the_queues_commands_nothing_begins(
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ValueError, match="The command 'bsub' of LSF is not on this computer"):
         ModelService(_write(tmp_path, "scheduler = 'lsf'"))
+    (tmp_path / "a.tif").write_bytes(b"never read")
+    words = ["segment", str(tmp_path / "a.tif"), "-o", str(tmp_path / "out"), "--compute"]
+    refused = CliRunner().invoke(main, [*words, str(tmp_path / "cluster.toml")])
+    assert refused.exit_code == 2, refused.output
+    assert "The command 'bsub' of LSF is not on this computer" in " ".join(refused.output.split())
 
 
 def test_the_library_that_is_missing_is_named(

@@ -15,7 +15,7 @@ from qtpy.QtCore import Qt
 
 import napari_ssp as ssp
 from napari_ssp.flows import labels_to_flows
-from napari_ssp.io import write_labels
+from napari_ssp.io import write_image, write_labels
 from napari_ssp.metrics import ConformalCalibration
 from napari_ssp.registry import cache_folder, find_card
 from napari_ssp.service import JobState, Segmentation
@@ -130,6 +130,27 @@ def test_flows_of_the_segmentation_on_show_are_compared(
     squares.data = squares.data[:150]  # the flows are no longer those of these pixels
     run(review_dock, qtbot)
     assert _column(review_dock, "error")[0] == _column(review_dock, "error")[-1]
+
+
+def test_flows_beside_the_file_of_labels_are_compared(
+    viewer: napari.Viewer,
+    service: ModelService,
+    nuclei: NDArray[np.uint8],
+    tmp_path: Path,
+    qtbot: QtBot,
+    comparing_critic: Path,
+) -> None:
+    shutil.copytree(comparing_critic, cache_folder() / "models" / "comparing-critic")
+    labels = _squares(nuclei.shape)
+    sure = np.where(labels == 2, 0.2, 0.9)
+    outputs = np.stack([*labels_to_flows(labels), sure]).astype(np.float32)
+    write_image(tmp_path / "cells_flows.tiff", ssp.MicroscopyImage(outputs, "cyx"))
+    viewer.add_image(nuclei, name="nuclei")
+    viewer.open(write_labels(tmp_path / "cells_label.tif", labels), plugin="napari-ssp")
+    dock = _open(viewer, service)
+    dock.choose_model("comparing-critic")
+    run(dock, qtbot)
+    assert _column(dock, "object")[0] == "2"
 
 
 def test_features_that_were_measured_stay(

@@ -201,7 +201,9 @@ class Batch:
         left = [number for number in range(count) if number not in ends]
         try:
             if left:
-                with ModelService(self.compute) as service:
+                with ExitStack() as held:
+                    with as_usage_error():  # a cluster that cannot be reached from here
+                        service = held.enter_context(ModelService(self.compute))
                     places, do = _count_places(service), partial(run.do, service)
                     run.kept.begin(run.outputs[number][0] for number in left)
                     ends |= run_all(do, left, places, self.retries)

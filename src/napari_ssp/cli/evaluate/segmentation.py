@@ -64,7 +64,7 @@ def segmentation(
 
     Images are paired by name; endings such as '_label' do not count. Files with several label
     images are paired image by image. Where the truth is -1, nobody annotated: objects that lie
-    mostly there count for nothing.
+    mostly there, and reach no true object, count for nothing.
     """
     with as_usage_error():
         pairs = _pairs(prediction, truth)

@@ -23,6 +23,7 @@ from napari_ssp.cli.reporting import (
     write_report,
 )
 from napari_ssp.progress import run
+from napari_ssp.registry import find_card
 from napari_ssp.service import (
     FinishTrainingRequest,
     ModelService,
@@ -103,6 +104,8 @@ def run_training(
     """Say what will be done, do it, and say what came of it; one of several processes says it."""
     with as_usage_error():
         place = find_place(compute)
+        if base := getattr(request, "base", None):
+            find_card(base)
     if os.environ.get("RANK", "0") != "0":
         with ModelService() as service:
             result_of(service.submit(request))

@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_ssp import measure
 from napari_ssp.progress import Progress, Steps
-from napari_ssp.service.classes.examples import Examples, object_keys
+from napari_ssp.service.classes.examples import Example, Examples, object_keys
 from napari_ssp.service.classes.forest import ENOUGH, common_features, feature_names, predict
 from napari_ssp.service.measuring import digest_labels
 from napari_ssp.service.requests import Request
@@ -187,7 +187,7 @@ def _classify(table: Table, examples: Examples, digest: str, warnings: list[str]
     learnt = [row for row in examples.rows if row.values]
     if len({row.class_name for row in learnt}) > 1 and keys:
         features = common_features(table, learnt)
-        warnings = warnings + _left_out(feature_names(table), features)
+        warnings = warnings + _left_out(table, learnt, features)
         found = predict(learnt, table, features)
         names, probability, recognised = found.names, found.probability, found.recognised
     given = examples.given
@@ -202,11 +202,15 @@ def _classify(table: Table, examples: Examples, digest: str, warnings: list[str]
     return Classes(table | columns, examples, recognised, digest, tuple(warnings))
 
 
-def _left_out(names: list[str], used: list[str]) -> list[str]:
-    missing = [name for name in names if name not in used]
-    if not missing:
-        return []
-    return [
-        f"Classes are told apart by {len(used)} of {len(names)} measurements, because some "
-        f"examples lack the others: {', '.join(missing[:8])}{' ...' if missing[8:] else ''}."
-    ]
+def _left_out(table: Table, learnt: list[Example], features: list[str]) -> list[str]:
+    """Say which measurements do not count, because examples or labels lack them."""
+    own = feature_names(table)
+    theirs = list(dict.fromkeys(name for row in learnt for name in row.values))
+    lines = []
+    for names, who in ((own, "some examples lack"), (theirs, "these labels were measured without")):
+        if missing := [name for name in names if name not in features]:
+            lines.append(
+                f"Classes are told apart by {len(features)} of {len(names)} measurements, because "
+                f"{who} the others: {', '.join(missing[:8])}{' ...' if missing[8:] else ''}."
+            )
+    return lines

@@ -12,7 +12,7 @@ from napari_ssp.io.label_images import check_label_header
 from napari_ssp.labels import explain_shapes
 from napari_ssp.place import PLACES, cut_like, drop_axes, translation
 from napari_ssp.registry import CRITIC, STUDENT, find_card, find_family, list_cards
-from napari_ssp.service.network_outputs import CHANNELS, check_outputs
+from napari_ssp.service.network_outputs import CHANNELS, check_outputs, find_outputs
 from napari_ssp.service.review.calibrating import find_calibration
 from napari_ssp.service.review.choosing import choose_critic
 from napari_ssp.service.review.requests import CRITIC_STARTER
@@ -150,6 +150,7 @@ def open_labels(request: ReviewRequest) -> ReviewRequest:
     """
     labels, flows = request.labels, request.flows
     if isinstance(labels, str | Path):
+        flows = find_outputs(Path(labels)) if flows is None else flows
         labels = read_label_image(labels, request.labels_scene)
     if isinstance(flows, str | Path):
         flows = read_image(flows)

@@ -110,7 +110,8 @@ class ReviewRequest(SourceRequest, Request[Review]):
     flows : MicroscopyImage, array or path, or None
         Flows and cell probability that the labels were made from, channels flow_y, flow_x and
         cell_probability in front of the axes of the labels: objects that do not agree with them are
-        doubtful. None, and those of volumes, leave the critic with the image and the labels.
+        doubtful. None takes those that lie beside the labels' file, as ``segment --save-flows``
+        names it. Without any, and with those of volumes, the critic has the image and the labels.
     model : str or None
         Name of a critic, or its folder; None takes the one that learned from results of the model
         that made the labels, where one is installed, else the shipped one.

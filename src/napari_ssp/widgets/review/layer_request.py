@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from napari_ssp.io import read_image
 from napari_ssp.io.layer_attributes import METADATA_KEY
 from napari_ssp.io.objects.notes import read_provenance
-from napari_ssp.service.network_outputs import outputs_image
+from napari_ssp.service.network_outputs import find_outputs, outputs_image
 from napari_ssp.service.review.choosing import name_maker
 from napari_ssp.widgets.layers.images import layer_file, layer_image
 from napari_ssp.widgets.layers.shown_segmentations import find_segmentation
@@ -42,9 +43,16 @@ def _maker(labels: Labels) -> str | None:
 
 
 def _outputs(labels: Labels) -> MicroscopyImage | None:
-    """Flows that a layer's labels were made from, as long as a dock keeps them."""
+    """Flows that a layer's labels were made from: kept by a dock, or beside their file."""
     found = find_segmentation(labels)
-    if found is None or len(found.flows) != len("yx"):
+    if found is None:
+        file = layer_file(labels)
+        beside = None if file is None else find_outputs(file)
+        outputs = None if beside is None else read_image(beside)
+    elif len(found.flows) == len("yx"):
+        outputs = outputs_image(found, f"flows of {labels.name}")
+    else:
         return None
-    outputs = outputs_image(found, f"flows of {labels.name}")
-    return outputs if layer_image(labels).shape == outputs.shape[1:] else None
+    if outputs is None or layer_image(labels).shape != outputs.shape[1:]:
+        return None
+    return outputs
