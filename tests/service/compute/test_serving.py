@@ -115,6 +115,10 @@ def _noise(side: int = 90) -> Any:
     return np.random.default_rng(1).integers(0, 255, (side, side), np.uint8)
 
 
+def test_no_page_is_announced(server: _Server) -> None:
+    assert server.said("Serving at") and "dashboard" not in server.log.read_text()
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no owner-only modes")
 def test_only_the_owner_reads_certificates(server: _Server) -> None:
     folder = server.bundle.parent

@@ -29,9 +29,15 @@ class _Sentences(logging.Filter):
         return True
 
 
+class _NoPage(logging.Filter):
+    def filter(self, record: logging.LogRecord) -> bool:
+        return "dashboard" not in record.getMessage()
+
+
 def tell_refusals() -> None:
-    """Word what dask logs of handshakes that failed."""
+    """Word what dask logs of handshakes that failed; it names a page that is not served."""
     logging.getLogger(_LOGGER).addFilter(_Sentences())
+    logging.getLogger("distributed.scheduler").addFilter(_NoPage())
 
 
 def _where(place: object) -> str:
