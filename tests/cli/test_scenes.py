@@ -158,7 +158,9 @@ def test_all_fields_of_a_plate(segment: Call, finding_model: Path, tmp_path: Pat
     for words in ((plate, "--scene", "A/1"), (plate / "A" / "1",)):
         for path in out.iterdir():
             path.unlink()
-        assert segment(*words).exit_code == 0
+        done = segment(*words)
+        assert done.exit_code == 0
+        assert "--scene" not in words or "taken: A/1/0, A/1/1." in done.stderr
         assert names(out) == expected[:2]
 
 

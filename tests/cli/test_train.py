@@ -115,6 +115,15 @@ def test_bad_choices_are_refused(
     assert "Traceback" not in result.stderr
 
 
+def test_a_base_that_is_not_there_is_bad_use(call: Call, folder: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    for kind in ("segmentation", "structures"):
+        result = call("train", kind, "--data", folder, "-o", run, "--base", "mediar-startr")
+        assert result.exit_code == 2, result.output
+        assert "mediar-startr" in result.stderr
+    assert not run.exists()
+
+
 FEW = ("--base-channels", 1, "--crop", 32, 32, 32, "--batch-size", 2)
 
 

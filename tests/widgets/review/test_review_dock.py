@@ -142,7 +142,7 @@ def test_flows_beside_the_file_of_labels_are_compared(
 ) -> None:
     shutil.copytree(comparing_critic, cache_folder() / "models" / "comparing-critic")
     labels = _squares(nuclei.shape)
-    sure = np.where(labels == 2, 0.2, 0.9)
+    sure = np.where(labels == 5, 0.2, 0.9)
     outputs = np.stack([*labels_to_flows(labels), sure]).astype(np.float32)
     write_image(tmp_path / "cells_flows.tiff", ssp.MicroscopyImage(outputs, "cyx"))
     viewer.add_image(nuclei, name="nuclei")
@@ -150,7 +150,7 @@ def test_flows_beside_the_file_of_labels_are_compared(
     dock = _open(viewer, service)
     dock.choose_model("comparing-critic")
     run(dock, qtbot)
-    assert _column(dock, "object")[0] == "2"
+    assert _column(dock, "object")[0] == "5"
 
 
 def test_features_that_were_measured_stay(
